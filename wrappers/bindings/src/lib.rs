@@ -1,1 +1,42 @@
-//! See the module documentation.
+//! The border with the contracts: their messages, storage, get methods and exit codes as Rust types, and what is built
+//! on them: addresses, initial states, vouchers, wallet messages.
+//!
+//! **Invariant:** bits are a matter of this crate alone. No crate above it lays out or takes apart a cell of the
+//! contracts, and nothing here reads a clock, a file or randomness. Decoders are total: any cell gives a value or an
+//! error.
+//!
+//! Main types: [`Params`], [`StateInit`], [`voucher::SignedVoucher`], [`message::InternalMessage`].
+//!
+//! ```
+//! use cocoon_bindings::voucher::{SignedVoucher, VoucherOp};
+//! use cocoon_bindings::{PublicKey, QueryId, TokenCount, ton::Address};
+//! let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+//! let (contract, wallet) = (Address::new(0, [1; 32].into()), Address::new(0, [2; 32].into()));
+//! let (query, tokens) = (QueryId::new(1), TokenCount::new(5000));
+//! let voucher = SignedVoucher::sign(VoucherOp::ClientCharge, query, tokens, &contract, &wallet, &key)?;
+//! voucher.verify(&PublicKey::from(&key), &contract)?;
+//! # Ok::<(), cocoon_bindings::BindingsError>(())
+//! ```
+
+mod contract;
+mod error;
+pub mod message;
+mod params;
+mod root_data;
+mod stack;
+mod state_init;
+pub mod ton;
+pub mod units;
+pub mod voucher;
+
+pub use contract::ContractKind;
+pub use error::BindingsError;
+pub use params::{MULTIPLIER_ONE, Multipliers, Params, STRUCT_VERSION};
+pub use root_data::{ProxyEndpoints, RootData};
+pub use stack::{StackReader, StackValue};
+pub use state_init::{
+    StateInit, client_state_init, proxy_state_init, root_state_init, wallet_state_init, worker_state_init,
+};
+pub use units::{
+    Coefficient, ImageHash, ManifestHash, ModelHash, Nanoton, ParamsVersion, PublicKey, QueryId, TokenCount,
+};

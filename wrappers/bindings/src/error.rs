@@ -1,0 +1,85 @@
+//! Why a value could not be read from the chain or written for it.
+
+use crate::contract::ContractKind;
+use crate::ton::{BocError, CellError};
+
+/// Errors of the border with the contracts.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindingsError {
+    /// Text that is not an address.
+    #[error("not an address: {text:?}")]
+    Address {
+        /// What was given, at most 80 characters of it.
+        text: String,
+    },
+    /// Text that is not a hash or a key.
+    #[error("not 32 bytes in hex: {text:?}")]
+    Hash {
+        /// What was given, at most 80 characters of it.
+        text: String,
+    },
+    /// Text that is not an amount.
+    #[error("not an amount: {text:?}")]
+    Amount {
+        /// What was given, at most 80 characters of it.
+        text: String,
+    },
+    /// Bytes that are not a bag of cells.
+    #[error("not a bag of cells: {source}")]
+    Boc {
+        /// What the parser met.
+        source: BocError,
+    },
+    /// A cell that does not have the layout expected.
+    #[error("cell does not have the layout of {what}: {source}")]
+    Layout {
+        /// The layout that was expected.
+        what: &'static str,
+        /// What the parser met.
+        source: CellError,
+    },
+    /// A get method returned something else than declared.
+    #[error("get method returned {found} where {expected} was expected (value {index})")]
+    Stack {
+        /// Position on the stack, from 0.
+        index: usize,
+        /// The declared type.
+        expected: &'static str,
+        /// What was there.
+        found: &'static str,
+    },
+    /// The parameters of the root contract hold no code for this contract.
+    #[error("the root contract's parameters hold no code for the {kind} contract")]
+    MissingCode {
+        /// The contract whose code is missing.
+        kind: ContractKind,
+    },
+    /// The proxy's signature does not fit.
+    #[error("the signature is not the proxy's")]
+    Signature,
+    /// The message is bound to another contract.
+    #[error("the message is bound to another contract")]
+    OtherContract,
+    /// More messages than one external message of the wallet carries.
+    #[error("a wallet message carries 1 to 4 messages, not {count}")]
+    MessageCount {
+        /// How many were given.
+        count: usize,
+    },
+    /// A compiled contract of this build is damaged.
+    #[error("the compiled {kind} contract of this build is damaged: {reason}")]
+    Artefact {
+        /// The contract.
+        kind: ContractKind,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+impl BindingsError {
+    /// Names the layout in which a cell error occurred.
+    pub fn layout(what: &'static str) -> impl Fn(CellError) -> Self {
+        move |source| Self::Layout { what, source }
+    }
+}
