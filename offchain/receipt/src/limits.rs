@@ -1,0 +1,11 @@
+//! Bounds of this crate, each with its reason.
+
+/// Largest BoC of a statement or a receipt that is decoded, in bytes. A signed receipt takes about 900; the rest is room
+/// for later fields. Checked before any parsing.
+pub const MAX_RECEIPT_BYTES: usize = 4096;
+
+/// Version written into statements and receipts. A reader refuses any other: unknown fields would go unchecked.
+pub const FORMAT_VERSION: u8 = 1;
+
+/// Deepest inclusion or consistency proof that is checked: a tree of 2^64 leaves.
+pub const MAX_PROOF_NODES: usize = 64;

@@ -1,0 +1,178 @@
+//! A receipt with its signatures, as it is stored, sent and audited.
+
+use std::fmt;
+
+use cocoon_bindings::ton::{Boc, Cell};
+use cocoon_bindings::units::PublicKey;
+use ed25519_dalek::{Signer, SigningKey};
+
+use crate::cells::{Reader, build, decode_boc};
+use crate::error::ReceiptError;
+use crate::limits::FORMAT_VERSION;
+use crate::receipt::{Receipt, ReceiptId};
+
+/// Constructor of `signed_receipt` in `contracts/receipt.tlb`.
+pub const OPCODE: u32 = 0xc0c0_51ed;
+
+/// An Ed25519 signature over a cell's hash.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Signature(pub [u8; 64]);
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Signature({}..)", hex::encode(&self.0[..4]))
+    }
+}
+
+/// A receipt, the signature of the proxy's contract key over it, and the worker's signature over its statement.
+///
+/// The worker's signature is absent when the worker was lost or does not know receipts. It may be added later: it is not
+/// part of what the proxy signs, and so not of the receipt's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedReceipt {
+    /// What is signed.
+    pub receipt: Receipt,
+    /// By the key that the proxy contract holds.
+    pub proxy_signature: Signature,
+    /// By the leaf key of the worker's certificate, over the statement.
+    pub worker_signature: Option<Signature>,
+}
+
+impl SignedReceipt {
+    /// Signs with the key of the proxy's contract.
+    pub fn sign(receipt: Receipt, contract_key: &SigningKey) -> Self {
+        let proxy_signature = Signature(contract_key.sign(receipt.id().0.as_slice()).to_bytes());
+        Self {
+            receipt,
+            proxy_signature,
+            worker_signature: None,
+        }
+    }
+
+    /// The receipt's name.
+    pub fn id(&self) -> ReceiptId {
+        self.receipt.id()
+    }
+
+    /// Checks the proxy's signature.
+    pub fn verify_proxy(&self, contract_key: &PublicKey) -> Result<(), ReceiptError> {
+        if contract_key.verifies(self.id().0.as_slice(), &self.proxy_signature.0) {
+            Ok(())
+        } else {
+            Err(ReceiptError::ProxySignature)
+        }
+    }
+
+    /// Checks the worker's signature if there is one; says whether there is.
+    pub fn verify_worker(&self, leaf_key: &PublicKey) -> Result<bool, ReceiptError> {
+        match &self.worker_signature {
+            None => Ok(false),
+            Some(signature) => self.receipt.statement.verify(signature, leaf_key).map(|()| true),
+        }
+    }
+
+    /// As a bag of cells.
+    pub fn to_boc(&self) -> Vec<u8> {
+        Boc::encode(self.to_cell())
+    }
+
+    /// From a bag of cells: total, and nothing may be left over. Signatures are not checked.
+    pub fn from_boc(bytes: &[u8]) -> Result<Self, ReceiptError> {
+        Self::from_cell(&decode_boc(bytes)?)
+    }
+
+    /// As a cell.
+    pub fn to_cell(&self) -> Cell {
+        let worker = self
+            .worker_signature
+            .map(|signature| build(|b| b.store_raw(&signature.0, 512)));
+        build(|b| {
+            b.store_u32(OPCODE)?;
+            b.store_u8(FORMAT_VERSION)?;
+            b.store_raw(&self.proxy_signature.0, 512)?;
+            b.store_bit(worker.is_some())?;
+            b.store_reference(self.receipt.to_cell())?;
+            worker.map_or(Ok(()), |cell| b.store_reference(cell))
+        })
+    }
+
+    /// From a cell: total, and nothing may be left over.
+    pub fn from_cell(cell: &Cell) -> Result<Self, ReceiptError> {
+        let mut r = Reader::new("signed receipt", cell)?;
+        r.header(OPCODE)?;
+        let proxy_signature = Signature(r.signature()?);
+        let has_worker = r.bit()?;
+        let receipt = Receipt::from_cell(&r.reference()?)?;
+        let worker_signature = if has_worker {
+            Some(worker_signature(&r.reference()?)?)
+        } else {
+            None
+        };
+        r.end()?;
+        Ok(Self {
+            receipt,
+            proxy_signature,
+            worker_signature,
+        })
+    }
+}
+
+fn worker_signature(cell: &Cell) -> Result<Signature, ReceiptError> {
+    let mut r = Reader::new("worker signature", cell)?;
+    let signature = Signature(r.signature()?);
+    r.end()?;
+    Ok(signature)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::samples;
+
+    proptest! {
+        #[test]
+        fn a_signed_receipt_survives_its_boc(receipt in samples::any_receipt(), with_worker: bool) {
+            let mut signed = SignedReceipt::sign(receipt, &SigningKey::from_bytes(&[1; 32]));
+            if with_worker {
+                signed.worker_signature = Some(signed.receipt.statement.sign(&SigningKey::from_bytes(&[2; 32])));
+            }
+            let boc = signed.to_boc();
+            prop_assert!(boc.len() <= crate::limits::MAX_RECEIPT_BYTES);
+            let read = SignedReceipt::from_boc(&boc).unwrap();
+            prop_assert_eq!(read.verify_proxy(&PublicKey::from(&SigningKey::from_bytes(&[1; 32]))), Ok(()));
+            prop_assert_eq!(read.verify_worker(&PublicKey::from(&SigningKey::from_bytes(&[2; 32]))), Ok(with_worker));
+            prop_assert_eq!(read, signed);
+        }
+
+        #[test]
+        fn a_flipped_byte_never_verifies(at in any::<prop::sample::Index>(), flip in 1u8..) {
+            let signed = SignedReceipt::sign(samples::receipt(), &SigningKey::from_bytes(&[1; 32]));
+            let mut boc = signed.to_boc();
+            let at = at.index(boc.len());
+            boc[at] ^= flip;
+            if let Ok(other) = SignedReceipt::from_boc(&boc) {
+                let verdict = other.verify_proxy(&PublicKey::from(&SigningKey::from_bytes(&[1; 32])));
+                prop_assert!(verdict.is_err() || other == signed);
+            }
+        }
+    }
+
+    #[test]
+    fn the_workers_signature_does_not_change_the_id() {
+        let mut signed = SignedReceipt::sign(samples::receipt(), &SigningKey::from_bytes(&[1; 32]));
+        let id = signed.id();
+        signed.worker_signature = Some(signed.receipt.statement.sign(&SigningKey::from_bytes(&[2; 32])));
+        assert_eq!(signed.id(), id);
+    }
+
+    #[test]
+    fn oversized_bytes_are_refused_before_parsing() {
+        let bytes = vec![0; crate::limits::MAX_RECEIPT_BYTES + 1];
+        assert!(matches!(
+            SignedReceipt::from_boc(&bytes),
+            Err(ReceiptError::TooLarge { .. })
+        ));
+    }
+}
