@@ -1,1 +1,49 @@
-//! See the module documentation.
+//! Evidence to claims: reads and verifies quotes of Intel TDX guests against endorsements, roots and a policy that are
+//! all arguments, and contains a simulated platform whose quotes take the same path under a root of its own.
+//!
+//! **Invariant:** no network, no clock, no way to skip a check. What a simulated root vouches for is always marked as
+//! simulated, and evidence that is not understood is refused.
+//!
+//! The main function is [`verify`]; its inputs are [`Evidence`], [`Endorsements`], [`TrustRoots`] and [`Policy`], its
+//! result is [`Claims`].
+//!
+//! ```
+//! use cocoon_attest::{Evidence, Policy, TrustRoots, report_data_for_key, simulated, verify};
+//!
+//! # fn main() -> Result<(), cocoon_attest::AttestError> {
+//! let now = 1_790_000_000;
+//! let platform = simulated::SimulatedPlatform::generate()?;
+//! let image = simulated::simulated_measurements("worker");
+//! let quote = platform.issue(&image, &report_data_for_key(&[7; 32]))?;
+//! let roots = TrustRoots::intel()?.with_simulated(platform.root_der())?;
+//! let claims = verify(&Evidence::parse(&quote)?, &platform.endorsements(now)?, &roots, &Policy::strict(), now)?;
+//! assert!(claims.simulated && claims.image_hash() == image.image_hash());
+//! # Ok(())
+//! # }
+//! ```
+
+mod attributes;
+mod dates;
+mod dcap;
+mod endorsements;
+mod error;
+mod evidence;
+pub mod limits;
+mod measurements;
+mod policy;
+mod quote;
+mod roots;
+pub mod simulated;
+mod tcb;
+mod verify;
+
+pub use attributes::TdAttribute;
+pub use endorsements::Endorsements;
+pub use error::{AttestError, Who};
+pub use evidence::Evidence;
+pub use measurements::{Measurements, REGISTER_BYTES, REPORT_DATA_BYTES, Register, report_data_for_key};
+pub use policy::Policy;
+pub use quote::TdxQuote;
+pub use roots::{INTEL_ROOT_DER, RootKeyId, TrustRoots};
+pub use tcb::{Fact, TcbStatus};
+pub use verify::{Claims, verify};

@@ -1,0 +1,22 @@
+//! Bounds of this crate, each with its reason.
+
+/// Longest quote that is looked at: the certificate extension that carries it is bounded to the same size by peers.
+pub const MAX_QUOTE_BYTES: usize = 32_768;
+
+/// Longest collateral document: today's is about 25 KB, a long revocation list is the only part that grows.
+pub const MAX_COLLATERAL_BYTES: usize = 1 << 20;
+
+/// Most collateral documents kept: one per (platform family, certificate authority) of a network's workers.
+pub const MAX_COLLATERALS: usize = 256;
+
+/// Most trusted roots: Intel's and a few simulated ones.
+pub const MAX_ROOTS: usize = 8;
+
+/// Longest file of a simulated platform: five keys, five certificates.
+pub const MAX_PLATFORM_FILE_BYTES: usize = 64 * 1024;
+
+/// How long collateral issued by the simulated platform is valid: longer than any test network runs.
+pub const SIMULATED_COLLATERAL_SECONDS: u64 = 365 * 86_400;
+
+/// How far simulated collateral is backdated, so that peers with slightly different clocks agree on it.
+pub const SIMULATED_BACKDATE_SECONDS: u64 = 86_400;
