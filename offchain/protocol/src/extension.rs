@@ -1,0 +1,112 @@
+//! Version 3: raw token counts, receipts, evidence and cancel. A peer of a lower version never gets these.
+
+use bytes::Bytes;
+use tl_proto::{TlRead, TlWrite};
+
+use crate::codec::{blob, double, text};
+
+/// Raw tokens, before coefficient and multipliers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, TlRead, TlWrite)]
+pub struct TokenCounts {
+    /// All prompt tokens, cached ones included.
+    pub prompt: i64,
+    /// Prompt tokens that came from a cache.
+    pub cached: i64,
+    /// All generated tokens, reasoning included.
+    pub completion: i64,
+    /// Generated tokens of reasoning.
+    pub reasoning: i64,
+}
+
+/// Worker to proxy, after the parts that it describes: what was delivered so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.workProgress", scheme = "../schema/cocoon.tl")]
+pub struct WorkProgress {
+    pub request_id: [u8; 32],
+    pub counts: TokenCounts,
+}
+
+/// Worker to proxy, just before the final message.
+#[derive(Debug, Clone, PartialEq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.workReport", scheme = "../schema/cocoon.tl")]
+pub struct WorkReport {
+    pub request_id: [u8; 32],
+    pub counts: TokenCounts,
+    pub request_salt: [u8; 32],
+    /// SHA-256 of the salt and the boxed `http.request` as the worker received it.
+    pub request_hash: [u8; 32],
+    pub response_salt: [u8; 32],
+    /// SHA-256 of the salt and all body bytes in order.
+    pub response_hash: [u8; 32],
+    pub sampling_hash: [u8; 32],
+    pub seed: i64,
+    /// Unix seconds; 0 when no token was produced.
+    #[tl(with = "double")]
+    pub first_token_time: f64,
+    #[tl(with = "text")]
+    pub finish_reason: String,
+}
+
+/// Proxy to worker, query: sign this statement of the work.
+#[derive(Clone, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.signReceipt", scheme = "../schema/cocoon.tl")]
+pub struct SignReceipt {
+    /// BoC of the statement.
+    #[tl(with = "blob")]
+    pub statement: Bytes,
+}
+
+/// The worker's signature.
+#[derive(Clone, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.receiptSignature", scheme = "../schema/cocoon.tl")]
+pub struct ReceiptSignature {
+    /// 64 bytes, Ed25519.
+    #[tl(with = "blob")]
+    pub signature: Bytes,
+}
+
+/// Proxy to client, after the final part.
+#[derive(Clone, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.receipt", scheme = "../schema/cocoon.tl")]
+pub struct Receipt {
+    pub request_id: [u8; 32],
+    /// BoC of the signed receipt.
+    #[tl(with = "blob")]
+    pub receipt: Bytes,
+    pub request_salt: [u8; 32],
+    pub response_salt: [u8; 32],
+}
+
+/// Client to proxy, query: the certificate with this SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.getEvidence", scheme = "../schema/cocoon.tl")]
+pub struct GetEvidence {
+    pub hash: [u8; 32],
+}
+
+/// A certificate, DER.
+#[derive(Clone, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.evidence", scheme = "../schema/cocoon.tl")]
+pub struct Evidence {
+    #[tl(with = "blob")]
+    pub certificate: Bytes,
+}
+
+/// Stop this request; what was delivered until then is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.cancel", scheme = "../schema/cocoon.tl")]
+pub struct Cancel {
+    pub request_id: [u8; 32],
+}
+
+macro_rules! debug_by_size {
+    ($($name:ident.$field:ident),*) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!(stringify!($name), "({} bytes)"), self.$field.len())
+            }
+        }
+    )*};
+}
+
+debug_by_size!(SignReceipt.statement, ReceiptSignature.signature, Receipt.receipt, Evidence.certificate);

@@ -1,0 +1,97 @@
+//! Protocol versions and how two peers agree on one.
+
+use tl_proto::{TlRead, TlWrite};
+
+/// What a connection speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Version {
+    /// Old answer messages, no debug.
+    V0,
+    /// `Ex` messages.
+    V1,
+    /// `Ex` messages with times.
+    V2,
+    /// Raw token counts, receipts, evidence, cancel.
+    V3,
+}
+
+impl Version {
+    /// The newest version that this crate speaks.
+    pub const NEWEST: Self = Self::V3;
+
+    /// From the number on the wire.
+    pub const fn from_wire(number: i32) -> Option<Self> {
+        Some(match number {
+            0 => Self::V0,
+            1 => Self::V1,
+            2 => Self::V2,
+            3 => Self::V3,
+            _ => return None,
+        })
+    }
+
+    /// The number on the wire.
+    pub const fn to_wire(self) -> i32 {
+        self as i32
+    }
+
+    /// Answers use the `Ex` messages.
+    pub fn has_ex_answers(self) -> bool {
+        self >= Self::V1
+    }
+
+    /// Final messages carry times.
+    pub fn has_times(self) -> bool {
+        self >= Self::V2
+    }
+
+    /// Receipts, reports, evidence and cancel may be sent.
+    pub fn has_extensions(self) -> bool {
+        self >= Self::V3
+    }
+}
+
+/// Versions that a peer offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, TlRead, TlWrite)]
+pub struct VersionRange {
+    /// Oldest.
+    pub min: i32,
+    /// Newest.
+    pub max: i32,
+}
+
+impl VersionRange {
+    /// What our clients and workers offer.
+    pub const OFFERED: Self = Self { min: 1, max: 3 };
+    /// What our proxies accept.
+    pub const ACCEPTED: Self = Self { min: 0, max: 3 };
+}
+
+/// The newest version inside both ranges; a peer without a range speaks version 0.
+pub fn negotiate(offered: Option<VersionRange>, accepted: VersionRange) -> Option<Version> {
+    let offered = offered.unwrap_or(VersionRange { min: 0, max: 0 });
+    let newest = offered.max.min(accepted.max);
+    if newest < offered.min.max(accepted.min) { None } else { Version::from_wire(newest) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newest_common_version_is_chosen() {
+        let accept = VersionRange::ACCEPTED;
+        assert_eq!(negotiate(Some(VersionRange { min: 1, max: 2 }), accept), Some(Version::V2));
+        assert_eq!(negotiate(Some(VersionRange { min: 1, max: 9 }), accept), Some(Version::V3));
+        assert_eq!(negotiate(Some(VersionRange::OFFERED), VersionRange { min: 0, max: 2 }), Some(Version::V2));
+        assert_eq!(negotiate(None, accept), Some(Version::V0));
+    }
+
+    #[test]
+    fn ranges_without_overlap_are_refused() {
+        assert_eq!(negotiate(Some(VersionRange { min: 4, max: 9 }), VersionRange::ACCEPTED), None);
+        assert_eq!(negotiate(Some(VersionRange { min: 2, max: 1 }), VersionRange::ACCEPTED), None);
+        assert_eq!(negotiate(Some(VersionRange { min: -5, max: -1 }), VersionRange::ACCEPTED), None);
+    }
+}
