@@ -209,6 +209,6 @@ mod tests {
         let old = NetworkConfig::october_2025().gas.compute_gas_fee(10_000);
         let new = NetworkConfig::spring_2026().gas.compute_gas_fee(10_000);
         assert_eq!(old.into_inner(), 4_000_000);
-        assert_eq!(new.into_inner(), 666_667);
+        assert_eq!(new.into_inner(), 666_668);
     }
 }
