@@ -13,7 +13,7 @@ use crate::limits::FORMAT_VERSION;
 use crate::statement::{WorkStatement, channel_cell, channel_from_cell};
 
 /// Constructor of `receipt` in `contracts/receipt.tlb`.
-pub const OPCODE: u32 = 0xc0c0_2ece;
+pub(crate) const OPCODE: u32 = 0xc0c0_2ece;
 
 /// What the proxy signs about one request: the work, and who paid for it.
 #[derive(Debug, Clone, PartialEq, Eq)]

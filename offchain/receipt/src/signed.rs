@@ -12,7 +12,7 @@ use crate::limits::FORMAT_VERSION;
 use crate::receipt::{Receipt, ReceiptId};
 
 /// Constructor of `signed_receipt` in `contracts/receipt.tlb`.
-pub const OPCODE: u32 = 0xc0c0_51ed;
+pub(crate) const OPCODE: u32 = 0xc0c0_51ed;
 
 /// An Ed25519 signature over a cell's hash.
 #[derive(Clone, Copy, PartialEq, Eq)]

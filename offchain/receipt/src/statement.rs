@@ -13,7 +13,7 @@ use crate::limits::FORMAT_VERSION;
 use crate::signed::Signature;
 
 /// Constructor of `work_statement` in `contracts/receipt.tlb`.
-pub const OPCODE: u32 = 0xc0c0_57a1;
+pub(crate) const OPCODE: u32 = 0xc0c0_57a1;
 
 const PARTIES: &str = "statement parties";
 const CHANNEL: &str = "channel";

@@ -1,0 +1,1 @@
+//! The invariants of the crate under random histories, crashes included.
