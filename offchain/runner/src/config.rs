@@ -1,0 +1,106 @@
+//! Configuration files: TOML, unknown keys refused, errors that name file, line and key.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::RunnerError;
+use crate::limits::MAX_CONFIG_BYTES;
+
+/// Where the chain is and which root contract rules the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChainConfig {
+    /// URL of a TON HTTP API (v2 JSON-RPC), such as `http://127.0.0.1:8045/api/v2/jsonRPC`.
+    pub url: String,
+    /// Address of the root contract, raw or user-friendly.
+    pub root: String,
+    /// File with the API key, if the API wants one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_file: Option<PathBuf>,
+}
+
+/// How this runner proves what it is and what it believes of others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttestationConfig {
+    /// File of a simulated TDX platform. It counts only while the root contract is a test one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulated_platform: Option<PathBuf>,
+    /// File with Intel's collateral for quotes of peers, as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collateral: Option<PathBuf>,
+}
+
+/// Who signs for this runner on chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WalletConfig {
+    /// Key file of the runner's wallet contract.
+    pub key_file: PathBuf,
+    /// Address of the human owner, who stays in control of the wallet.
+    pub owner: String,
+}
+
+/// Reads a configuration; relative paths inside stay as written (see [`resolve`]).
+pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, RunnerError> {
+    let text = read_small(path, "configuration", MAX_CONFIG_BYTES)?;
+    parse(path, &text)
+}
+
+/// Parses the text of a configuration; `path` is for the error only.
+pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, RunnerError> {
+    toml::from_str(text)
+        .map_err(|error| RunnerError::Config { path: path.to_path_buf(), message: error.to_string().trim_end().into() })
+}
+
+/// A path of a configuration, taken relative to the folder of the configuration file.
+pub fn resolve(config_file: &Path, path: &Path) -> PathBuf {
+    match config_file.parent() {
+        Some(folder) if path.is_relative() => folder.join(path),
+        _ => path.to_path_buf(),
+    }
+}
+
+/// Reads a text file that must not be larger than `limit`.
+pub(crate) fn read_small(path: &Path, kind: &'static str, limit: u64) -> Result<String, RunnerError> {
+    let unreadable = |source| RunnerError::Unreadable { path: path.to_path_buf(), source };
+    let length = std::fs::metadata(path).map_err(unreadable)?.len();
+    if length > limit {
+        return Err(RunnerError::TooLarge { path: path.to_path_buf(), kind, length, limit });
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_key_is_refused_with_file_line_and_key() {
+        let text = "url = \"http://127.0.0.1:1\"\nroot = \"0:00\"\nrooot = 1\n";
+        let error = parse::<ChainConfig>(Path::new("proxy.toml"), text).unwrap_err().to_string();
+        assert!(error.starts_with("proxy.toml: "), "{error}");
+        assert!(error.contains("line 3"), "{error}");
+        assert!(error.contains("rooot"), "{error}");
+    }
+
+    #[test]
+    fn wrong_type_names_the_key() {
+        let error = parse::<ChainConfig>(Path::new("a.toml"), "url = 5\nroot = \"x\"\n").unwrap_err().to_string();
+        assert!(error.contains("line 1") && error.contains("url"), "{error}");
+    }
+
+    #[test]
+    fn missing_file_is_named() {
+        let error = load::<ChainConfig>(Path::new("/nowhere/proxy.toml")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read /nowhere/proxy.toml");
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_configuration() {
+        assert_eq!(resolve(Path::new("/a/b.toml"), Path::new("c/key")), Path::new("/a/c/key"));
+        assert_eq!(resolve(Path::new("/a/b.toml"), Path::new("/c/key")), Path::new("/c/key"));
+    }
+}

@@ -1,0 +1,159 @@
+//! The error of this crate and the three questions that it answers.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Whose fault an error is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// This process, its configuration or its files.
+    Local,
+    /// The node at the other end.
+    Peer,
+    /// The chain or its API.
+    Chain,
+    /// The machine: disk, memory, ports.
+    Host,
+}
+
+/// What to do after an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// The same call fails again.
+    Never,
+    /// The same peer may succeed later.
+    SamePeer,
+    /// Another peer may succeed.
+    OtherPeer,
+}
+
+/// What can go wrong while a daemon starts or stops.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunnerError {
+    /// A file of the configuration is missing or cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file is larger than a file of its kind can be.
+    #[error("{} has {length} bytes, more than the {limit} that a {kind} may have", path.display())]
+    TooLarge {
+        /// Its path.
+        path: PathBuf,
+        /// What it should be.
+        kind: &'static str,
+        /// Its length.
+        length: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The configuration does not parse; the message names line and key.
+    #[error("{}: {message}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Line, key and what was expected.
+        message: String,
+    },
+    /// One key of the configuration has a value that does not fit.
+    #[error("{key}: {problem}")]
+    ConfigValue {
+        /// The key, with its table.
+        key: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A key file may be read by others.
+    #[error("{} can be read by others (mode {mode:03o})", path.display())]
+    KeyFileMode {
+        /// Its path.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A key file does not hold 32 bytes in hex.
+    #[error("{} does not hold one 32-byte seed in hex", path.display())]
+    KeyFileFormat {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// A file could not be written.
+    #[error("cannot write {}", path.display())]
+    Unwritable {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A port could not be opened.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The listener stopped by itself.
+    #[error("the HTTP listener stopped")]
+    Serve(#[source] std::io::Error),
+    /// Signal handlers could not be installed.
+    #[error("cannot wait for signals")]
+    Signals(#[source] std::io::Error),
+    /// The filter of the log does not parse.
+    #[error("the log filter {filter:?} is not valid")]
+    LogFilter {
+        /// What was given.
+        filter: String,
+    },
+    /// The simulated platform's file does not parse.
+    #[error("{} is not a simulated platform", path.display())]
+    SimulatedPlatform {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A simulated platform is configured, but the root contract is not a test one.
+    #[error("a simulated TDX platform is configured, but the root contract is not a test root")]
+    SimulatedOnProduction,
+}
+
+impl RunnerError {
+    /// Whose fault it is.
+    pub fn who(&self) -> Who {
+        match self {
+            Self::Unwritable { .. } | Self::Listen { .. } | Self::Serve(_) | Self::Signals(_) => Who::Host,
+            _ => Who::Local,
+        }
+    }
+
+    /// Whether to try again: nothing here changes by itself.
+    pub fn retry(&self) -> Retry {
+        Retry::Never
+    }
+
+    /// One sentence for a person.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "check the path and that this user may read it",
+            Self::TooLarge { .. } => "this is probably another file than the one that was meant",
+            Self::Config { .. } | Self::ConfigValue { .. } => "correct the key that is named, then start again",
+            Self::KeyFileMode { .. } => "run chmod 600 on the key file",
+            Self::KeyFileFormat { .. } => "a key file is 64 hex digits on one line",
+            Self::Unwritable { .. } => "check the permissions and the free space of the data directory",
+            Self::Listen { .. } => "choose another port or stop the program that uses it",
+            Self::Serve(_) | Self::Signals(_) => "the system is short of a resource; see the log",
+            Self::LogFilter { .. } => "a filter looks like info,cocoon_proxy=debug",
+            Self::SimulatedPlatform { .. } => "create the file anew with `cocoon up --fresh`",
+            Self::SimulatedOnProduction => "remove attestation.simulated_platform from the configuration",
+        }
+    }
+}

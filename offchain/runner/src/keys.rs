@@ -1,0 +1,90 @@
+//! Key files: a 32-byte Ed25519 seed as hex in a file that only its owner can read.
+
+use std::io::Write;
+use std::path::Path;
+
+use ed25519_dalek::SigningKey;
+use zeroize::Zeroizing;
+
+use crate::RunnerError;
+use crate::config::read_small;
+use crate::limits::MAX_KEY_FILE_BYTES;
+
+/// Loads a key; refuses a file that others may read.
+pub fn load_key(path: &Path) -> Result<SigningKey, RunnerError> {
+    check_mode(path)?;
+    let text = Zeroizing::new(read_small(path, "key file", MAX_KEY_FILE_BYTES)?);
+    let mut seed = Zeroizing::new([0u8; 32]);
+    hex::decode_to_slice(text.trim(), seed.as_mut_slice())
+        .map_err(|_| RunnerError::KeyFileFormat { path: path.to_path_buf() })?;
+    Ok(SigningKey::from_bytes(&seed))
+}
+
+/// Loads a key, or draws one and writes it when the file is missing.
+pub fn load_or_create_key(path: &Path) -> Result<SigningKey, RunnerError> {
+    if path.exists() {
+        return load_key(path);
+    }
+    let seed = Zeroizing::new(rand::random::<[u8; 32]>());
+    write_secret(path, hex::encode(seed.as_slice()).as_bytes())?;
+    Ok(SigningKey::from_bytes(&seed))
+}
+
+/// Writes a new file with mode 0600; an existing file is an error.
+pub fn write_secret(path: &Path, text: &[u8]) -> Result<(), RunnerError> {
+    let unwritable = |source| RunnerError::Unwritable { path: path.to_path_buf(), source };
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(unwritable)?;
+    file.write_all(text).and_then(|()| file.write_all(b"\n")).and_then(|()| file.sync_all()).map_err(unwritable)
+}
+
+fn check_mode(path: &Path) -> Result<(), RunnerError> {
+    #[cfg(unix)]
+    {
+        let metadata = std::fs::metadata(path)
+            .map_err(|source| RunnerError::Unreadable { path: path.to_path_buf(), source })?;
+        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(RunnerError::KeyFileMode { path: path.to_path_buf(), mode });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn created_key_is_private_and_loads_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.key");
+        let created = load_or_create_key(&path).unwrap();
+        assert_eq!(load_key(&path).unwrap().to_bytes(), created.to_bytes());
+        assert_eq!(load_or_create_key(&path).unwrap().to_bytes(), created.to_bytes());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn key_that_others_may_read_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.key");
+        load_or_create_key(&path).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(load_key(&path), Err(RunnerError::KeyFileMode { mode: 0o640, .. })));
+    }
+
+    #[test]
+    fn content_of_a_bad_key_file_is_not_in_the_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("node.key");
+        write_secret(&path, b"5ec2e7").unwrap();
+        let error = load_key(&path).unwrap_err();
+        assert!(matches!(error, RunnerError::KeyFileFormat { .. }));
+        assert!(!format!("{error} {error:?}").contains("5ec2e7"));
+    }
+}

@@ -1,0 +1,38 @@
+//! Limits of this crate, each with its reason.
+
+use std::time::Duration;
+
+/// Largest configuration file that is read: ours are below 4 KiB, so more is a wrong path.
+pub const MAX_CONFIG_BYTES: u64 = 1 << 20;
+
+/// Largest key file: 64 hex digits, a line end and some blanks.
+pub const MAX_KEY_FILE_BYTES: u64 = 256;
+
+/// One-way packets and RPCs of the peer that wait for our code. When they are full, the socket is
+/// no longer read, so the pressure reaches the peer.
+pub const EVENT_QUEUE: usize = 64;
+
+/// Messages of ours that wait for the socket; senders wait beyond it.
+pub const COMMAND_QUEUE: usize = 64;
+
+/// Bytes encoded and not yet written: room for one message of the largest size and some small
+/// ones, so that one slow peer costs at most about twice this.
+pub const MAX_UNWRITTEN_BYTES: usize = 1 << 20;
+
+/// RPCs of ours without an answer. A node keeps below ten; more means a peer that answers nothing.
+pub const MAX_PENDING_QUERIES: usize = 1024;
+
+/// How long a dialed or an accepted peer may take for the first frame.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A peer that takes none of our bytes for so long is gone, even when it still sends.
+pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a closing link waits until its last bytes are written.
+pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes read from the socket at once.
+pub const READ_CHUNK_BYTES: usize = 64 << 10;
+
+/// How long open HTTP connections may take after the stop was asked for.
+pub const HTTP_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
