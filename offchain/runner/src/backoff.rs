@@ -13,7 +13,11 @@ pub struct Backoff {
 impl Backoff {
     /// Waits `first`, then twice as long each time, never longer than `ceiling`.
     pub fn new(first: Duration, ceiling: Duration) -> Self {
-        Self { first, ceiling, next: first.min(ceiling) }
+        Self {
+            first,
+            ceiling,
+            next: first.min(ceiling),
+        }
     }
 
     /// Starts from the first waiting time again.

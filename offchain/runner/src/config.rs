@@ -51,8 +51,10 @@ pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, RunnerError> {
 
 /// Parses the text of a configuration; `path` is for the error only.
 pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, RunnerError> {
-    toml::from_str(text)
-        .map_err(|error| RunnerError::Config { path: path.to_path_buf(), message: error.to_string().trim_end().into() })
+    toml::from_str(text).map_err(|error| RunnerError::Config {
+        path: path.to_path_buf(),
+        message: error.to_string().trim_end().into(),
+    })
 }
 
 /// A path of a configuration, taken relative to the folder of the configuration file.
@@ -65,10 +67,18 @@ pub fn resolve(config_file: &Path, path: &Path) -> PathBuf {
 
 /// Reads a text file that must not be larger than `limit`.
 pub(crate) fn read_small(path: &Path, kind: &'static str, limit: u64) -> Result<String, RunnerError> {
-    let unreadable = |source| RunnerError::Unreadable { path: path.to_path_buf(), source };
+    let unreadable = |source| RunnerError::Unreadable {
+        path: path.to_path_buf(),
+        source,
+    };
     let length = std::fs::metadata(path).map_err(unreadable)?.len();
     if length > limit {
-        return Err(RunnerError::TooLarge { path: path.to_path_buf(), kind, length, limit });
+        return Err(RunnerError::TooLarge {
+            path: path.to_path_buf(),
+            kind,
+            length,
+            limit,
+        });
     }
     std::fs::read_to_string(path).map_err(unreadable)
 }
@@ -80,7 +90,9 @@ mod tests {
     #[test]
     fn unknown_key_is_refused_with_file_line_and_key() {
         let text = "url = \"http://127.0.0.1:1\"\nroot = \"0:00\"\nrooot = 1\n";
-        let error = parse::<ChainConfig>(Path::new("proxy.toml"), text).unwrap_err().to_string();
+        let error = parse::<ChainConfig>(Path::new("proxy.toml"), text)
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("proxy.toml: "), "{error}");
         assert!(error.contains("line 3"), "{error}");
         assert!(error.contains("rooot"), "{error}");
@@ -88,7 +100,9 @@ mod tests {
 
     #[test]
     fn wrong_type_names_the_key() {
-        let error = parse::<ChainConfig>(Path::new("a.toml"), "url = 5\nroot = \"x\"\n").unwrap_err().to_string();
+        let error = parse::<ChainConfig>(Path::new("a.toml"), "url = 5\nroot = \"x\"\n")
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("line 1") && error.contains("url"), "{error}");
     }
 
@@ -100,7 +114,13 @@ mod tests {
 
     #[test]
     fn paths_are_relative_to_the_configuration() {
-        assert_eq!(resolve(Path::new("/a/b.toml"), Path::new("c/key")), Path::new("/a/c/key"));
-        assert_eq!(resolve(Path::new("/a/b.toml"), Path::new("/c/key")), Path::new("/c/key"));
+        assert_eq!(
+            resolve(Path::new("/a/b.toml"), Path::new("c/key")),
+            Path::new("/a/c/key")
+        );
+        assert_eq!(
+            resolve(Path::new("/a/b.toml"), Path::new("/c/key")),
+            Path::new("/c/key")
+        );
     }
 }

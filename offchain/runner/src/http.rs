@@ -25,7 +25,9 @@ impl HttpServer {
 
     /// Waits until the listener has ended.
     pub async fn join(self) -> Result<(), RunnerError> {
-        self.task.await.unwrap_or_else(|error| Err(RunnerError::Serve(std::io::Error::other(error))))
+        self.task
+            .await
+            .unwrap_or_else(|error| Err(RunnerError::Serve(std::io::Error::other(error))))
     }
 }
 
@@ -53,7 +55,9 @@ pub fn serve_on(listener: TcpListener, router: Router, stop: CancellationToken) 
 
 /// Opens a TCP port.
 pub async fn listen(address: SocketAddr) -> Result<TcpListener, RunnerError> {
-    TcpListener::bind(address).await.map_err(|source| RunnerError::Listen { address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| RunnerError::Listen { address, source })
 }
 
 #[cfg(test)]
@@ -63,7 +67,10 @@ mod tests {
 
     async fn get(address: SocketAddr) -> String {
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        stream
+            .write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            .await
+            .unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
         text
@@ -73,7 +80,9 @@ mod tests {
     async fn server_answers_and_ends_with_its_token() {
         let stop = CancellationToken::new();
         let router = Router::new().route("/", axum::routing::get(|| async { "ready" }));
-        let server = serve("127.0.0.1:0".parse().unwrap(), router, stop.clone()).await.unwrap();
+        let server = serve("127.0.0.1:0".parse().unwrap(), router, stop.clone())
+            .await
+            .unwrap();
         assert!(get(server.address()).await.ends_with("ready"));
         stop.cancel();
         server.join().await.unwrap();

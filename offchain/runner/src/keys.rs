@@ -15,8 +15,9 @@ pub fn load_key(path: &Path) -> Result<SigningKey, RunnerError> {
     check_mode(path)?;
     let text = Zeroizing::new(read_small(path, "key file", MAX_KEY_FILE_BYTES)?);
     let mut seed = Zeroizing::new([0u8; 32]);
-    hex::decode_to_slice(text.trim(), seed.as_mut_slice())
-        .map_err(|_| RunnerError::KeyFileFormat { path: path.to_path_buf() })?;
+    hex::decode_to_slice(text.trim(), seed.as_mut_slice()).map_err(|_| RunnerError::KeyFileFormat {
+        path: path.to_path_buf(),
+    })?;
     Ok(SigningKey::from_bytes(&seed))
 }
 
@@ -32,23 +33,34 @@ pub fn load_or_create_key(path: &Path) -> Result<SigningKey, RunnerError> {
 
 /// Writes a new file with mode 0600; an existing file is an error.
 pub fn write_secret(path: &Path, text: &[u8]) -> Result<(), RunnerError> {
-    let unwritable = |source| RunnerError::Unwritable { path: path.to_path_buf(), source };
+    let unwritable = |source| RunnerError::Unwritable {
+        path: path.to_path_buf(),
+        source,
+    };
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(unwritable)?;
-    file.write_all(text).and_then(|()| file.write_all(b"\n")).and_then(|()| file.sync_all()).map_err(unwritable)
+    file.write_all(text)
+        .and_then(|()| file.write_all(b"\n"))
+        .and_then(|()| file.sync_all())
+        .map_err(unwritable)
 }
 
 fn check_mode(path: &Path) -> Result<(), RunnerError> {
     #[cfg(unix)]
     {
-        let metadata = std::fs::metadata(path)
-            .map_err(|source| RunnerError::Unreadable { path: path.to_path_buf(), source })?;
+        let metadata = std::fs::metadata(path).map_err(|source| RunnerError::Unreadable {
+            path: path.to_path_buf(),
+            source,
+        })?;
         let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
         if mode & 0o077 != 0 {
-            return Err(RunnerError::KeyFileMode { path: path.to_path_buf(), mode });
+            return Err(RunnerError::KeyFileMode {
+                path: path.to_path_buf(),
+                mode,
+            });
         }
     }
     Ok(())
@@ -75,7 +87,10 @@ mod tests {
         let path = folder.path().join("node.key");
         load_or_create_key(&path).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(load_key(&path), Err(RunnerError::KeyFileMode { mode: 0o640, .. })));
+        assert!(matches!(
+            load_key(&path),
+            Err(RunnerError::KeyFileMode { mode: 0o640, .. })
+        ));
     }
 
     #[test]

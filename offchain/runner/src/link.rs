@@ -7,6 +7,8 @@
 //!   either, and a peer that does not read makes our senders wait, then is given up;
 //! - an object that is too large is an error of its sender and never silently dropped.
 //!
+//! Take events within some seconds: while the queue is full nothing is read, a ping of the peer
+//! neither, and a dialer that hears nothing for 20 s hangs up. Work belongs in tasks of its own.
 //! Never await [`LinkHandle::query`] in the loop that takes [`LinkEvent`]s: the answer may stand
 //! behind events that only this loop can take.
 

@@ -14,7 +14,9 @@ pub const DEFAULT_FILTER: &str = "info";
 /// A second call in one process changes nothing: the first one decides.
 pub fn init(filter: Option<&str>) -> Result<(), RunnerError> {
     let text = filter.unwrap_or(DEFAULT_FILTER);
-    let filter = EnvFilter::try_new(text).map_err(|_| RunnerError::LogFilter { filter: text.to_owned() })?;
+    let filter = EnvFilter::try_new(text).map_err(|_| RunnerError::LogFilter {
+        filter: text.to_owned(),
+    })?;
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

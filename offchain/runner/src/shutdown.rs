@@ -29,7 +29,10 @@ pub struct Shutdown {
 impl Shutdown {
     /// A daemon that ends when `token` is cancelled.
     pub fn new(token: CancellationToken) -> Self {
-        Self { token, tasks: TaskTracker::new() }
+        Self {
+            token,
+            tasks: TaskTracker::new(),
+        }
     }
 
     /// The token, to be awaited in tasks.
@@ -97,7 +100,10 @@ mod tests {
         shutdown.spawn(tokio::time::sleep(Duration::from_secs(3)));
         shutdown.spawn_until_stop(std::future::pending());
         shutdown.stop();
-        assert_eq!(shutdown.drain(Duration::from_secs(1)).await, Drained::TimedOut { left: 1 });
+        assert_eq!(
+            shutdown.drain(Duration::from_secs(1)).await,
+            Drained::TimedOut { left: 1 }
+        );
         assert_eq!(shutdown.drain(Duration::from_secs(5)).await, Drained::Clean);
     }
 }

@@ -82,7 +82,10 @@ where
     };
     driver.take_output();
     tokio::spawn(driver.run());
-    let handle = LinkHandle { commands: command_sender, ended };
+    let handle = LinkHandle {
+        commands: command_sender,
+        ended,
+    };
     match timeout(config.connect_timeout, is_connected).await {
         Ok(Ok(())) => Ok((handle, event_receiver)),
         Ok(Err(_)) => Err(handle.ended.error()),
@@ -259,7 +262,9 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Driver<S> {
             self.pending.retain(|_, reply| !reply.is_closed());
         }
         if self.pending.len() >= limits::MAX_PENDING_QUERIES {
-            let _ = reply.send(Err(LinkError::TooManyQueries { limit: limits::MAX_PENDING_QUERIES }));
+            let _ = reply.send(Err(LinkError::TooManyQueries {
+                limit: limits::MAX_PENDING_QUERIES,
+            }));
             return Ok(());
         }
         let mut id: i64 = rand::random();
@@ -272,7 +277,9 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Driver<S> {
     }
 
     fn take_output(&mut self) {
-        let Some(bytes) = self.session.take_output() else { return };
+        let Some(bytes) = self.session.take_output() else {
+            return;
+        };
         if self.output.is_empty() {
             // The peer had taken everything until now.
             self.written_at = Instant::now();

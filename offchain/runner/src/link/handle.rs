@@ -12,9 +12,19 @@ use super::{CloseReason, LinkError};
 /// What the handles ask of the driver.
 pub(super) enum Command {
     Packet(Bytes),
-    Query { data: Bytes, reply: oneshot::Sender<Result<Bytes, LinkError>> },
-    Answer { id: i64, data: Bytes },
-    AnswerError { id: i64, code: i32, message: String },
+    Query {
+        data: Bytes,
+        reply: oneshot::Sender<Result<Bytes, LinkError>>,
+    },
+    Answer {
+        id: i64,
+        data: Bytes,
+    },
+    AnswerError {
+        id: i64,
+        code: i32,
+        message: String,
+    },
     Close,
 }
 
@@ -57,7 +67,9 @@ impl LinkHandle {
             self.send(Command::Query { data, reply }).await?;
             answer.await.unwrap_or_else(|_| Err(self.ended.error()))
         };
-        tokio::time::timeout(timeout, exchange).await.unwrap_or(Err(LinkError::Timeout))
+        tokio::time::timeout(timeout, exchange)
+            .await
+            .unwrap_or(Err(LinkError::Timeout))
     }
 
     /// Queues a one-way message; waits while the queue is full.
@@ -107,7 +119,9 @@ impl LinkHandle {
 
 impl std::fmt::Debug for LinkHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LinkHandle").field("closed", &self.is_closed()).finish_non_exhaustive()
+        f.debug_struct("LinkHandle")
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
     }
 }
 
@@ -116,7 +130,10 @@ const MAX_OBJECT_BYTES: usize = cocoon_protocol::limits::MAX_FRAME_BYTES - 16;
 
 fn checked(data: Bytes) -> Result<Bytes, LinkError> {
     if data.len() > MAX_OBJECT_BYTES {
-        return Err(LinkError::TooLarge { length: data.len(), limit: MAX_OBJECT_BYTES });
+        return Err(LinkError::TooLarge {
+            length: data.len(),
+            limit: MAX_OBJECT_BYTES,
+        });
     }
     Ok(data)
 }
