@@ -1,0 +1,168 @@
+//! The client's store: the receipts that it verified, and what it must remember of each proxy.
+
+use std::fs;
+use std::path::Path;
+
+use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_receipt::{ChannelHead, ReceiptId, SignedReceipt};
+use redb::TableDefinition;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::StoreError;
+use crate::evidence::EvidenceFolder;
+use crate::log::ReceiptLog;
+use crate::proxy::files;
+use crate::reader::io;
+use crate::record::LogRecord;
+use crate::rows::{Rows, Table};
+
+const RECEIPTS: Table = TableDefinition::new("receipts");
+const REQUESTS: Table = TableDefinition::new("requests");
+const PROXIES: Table = TableDefinition::new("proxies");
+const STATE: Table = TableDefinition::new("state");
+
+/// A receipt with what is needed to check it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredReceipt {
+    /// The receipt.
+    pub receipt: SignedReceipt,
+    /// Salt of the request hash.
+    pub request_salt: [u8; 32],
+    /// Salt of the response hash.
+    pub response_salt: [u8; 32],
+    /// Unix seconds when it was verified.
+    pub verified_at: u64,
+    /// What did not verify, in words; `None` when everything did.
+    pub fault: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ReceiptRow {
+    receipt: String,
+    request_salt: HashBytes,
+    response_salt: HashBytes,
+    verified_at: u64,
+    fault: Option<String>,
+}
+
+/// Receipts, channel heads, evidence and settings of one client.
+pub struct ClientStore {
+    rows: Rows,
+    log: ReceiptLog,
+    evidence: EvidenceFolder,
+}
+
+impl ClientStore {
+    /// Opens or creates the store in `folder`.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(folder).map_err(io("create", folder))?;
+        let rows = Rows::open(&folder.join(files::DATABASE), &[RECEIPTS, REQUESTS, PROXIES, STATE])?;
+        let evidence = EvidenceFolder::open(&folder.join(files::EVIDENCE))?;
+        let acknowledged = rows.get(STATE, b"log_length")?.unwrap_or(0);
+        let log = ReceiptLog::open(&folder.join(files::RECEIPTS), acknowledged, |_| Ok(()))?;
+        Ok(Self { rows, log, evidence })
+    }
+
+    /// Keeps a receipt, and the channel's new head if it continued the channel. Durable when it returns. A receipt that
+    /// is kept already is replaced in the index and not appended again.
+    pub fn put_receipt(&mut self, stored: &StoredReceipt, head: Option<ChannelHead>) -> Result<(), StoreError> {
+        let (id, receipt) = (stored.receipt.id(), &stored.receipt.receipt);
+        if !self.rows.has(RECEIPTS, id.0.as_slice())? {
+            self.log.append(&[LogRecord::Receipt(stored.receipt.clone())])?;
+        }
+        let row = ReceiptRow {
+            receipt: hex(&stored.receipt.to_boc()),
+            request_salt: HashBytes(stored.request_salt),
+            response_salt: HashBytes(stored.response_salt),
+            verified_at: stored.verified_at,
+            fault: stored.fault.clone(),
+        };
+        let batch = self.rows.begin()?;
+        batch.put(RECEIPTS, id.0.as_slice(), &row)?;
+        batch.put(REQUESTS, receipt.request_id.as_slice(), &id)?;
+        if let Some(head) = head {
+            batch.put(
+                PROXIES,
+                head_key(&receipt.statement.proxy, &receipt.client).as_bytes(),
+                &head,
+            )?;
+        }
+        batch.put(STATE, b"log_length", &self.log.length())?;
+        batch.commit()
+    }
+
+    /// A receipt by its id.
+    pub fn receipt(&self, id: &ReceiptId) -> Result<Option<StoredReceipt>, StoreError> {
+        let row: Option<ReceiptRow> = self.rows.get(RECEIPTS, id.0.as_slice())?;
+        row.map(|row| {
+            let boc =
+                unhex(&row.receipt).ok_or(StoreError::Receipt(cocoon_receipt::ReceiptError::Boc("not hex".into())))?;
+            Ok(StoredReceipt {
+                receipt: SignedReceipt::from_boc(&boc)?,
+                request_salt: row.request_salt.0,
+                response_salt: row.response_salt.0,
+                verified_at: row.verified_at,
+                fault: row.fault,
+            })
+        })
+        .transpose()
+    }
+
+    /// The receipt of a request of this client.
+    pub fn by_request(&self, request_id: &HashBytes) -> Result<Option<StoredReceipt>, StoreError> {
+        match self.rows.get::<ReceiptId>(REQUESTS, request_id.as_slice())? {
+            Some(id) => self.receipt(&id),
+            None => Ok(None),
+        }
+    }
+
+    /// Where the channel of `client` at `proxy` stands by the receipts verified here.
+    pub fn head(&self, proxy: &Address, client: &Address) -> Result<ChannelHead, StoreError> {
+        Ok(self
+            .rows
+            .get(PROXIES, head_key(proxy, client).as_bytes())?
+            .unwrap_or(ChannelHead::GENESIS))
+    }
+
+    /// A setting.
+    pub fn state<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        self.rows.get(STATE, name.as_bytes())
+    }
+
+    /// Writes a setting; durable when it returns.
+    pub fn put_state<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StoreError> {
+        let batch = self.rows.begin()?;
+        batch.put(STATE, name.as_bytes(), value)?;
+        batch.commit()
+    }
+
+    /// Certificates of proxies and workers.
+    pub fn evidence(&self) -> &EvidenceFolder {
+        &self.evidence
+    }
+
+    /// The receipt log.
+    pub fn log(&self) -> &ReceiptLog {
+        &self.log
+    }
+}
+
+fn head_key(proxy: &Address, client: &Address) -> String {
+    format!("{proxy} {client}")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let bytes = text.as_bytes();
+    if !bytes.len().is_multiple_of(2) || !text.is_ascii() {
+        return None;
+    }
+    bytes
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
+}

@@ -1,0 +1,130 @@
+//! Writing the receipt log: append only, durable before it returns.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::StoreError;
+use crate::reader::{LogEntry, LogReader, io};
+use crate::record::{LogRecord, MAGIC};
+
+/// The writer of a log. One process at a time: the database next to it is the lock.
+#[derive(Debug)]
+pub struct ReceiptLog {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    records: u64,
+    is_broken: bool,
+}
+
+impl ReceiptLog {
+    /// Opens or creates a log and hands each of its records to `each`.
+    ///
+    /// `acknowledged` is how many bytes are known to have been acknowledged. Damage or a missing end before that point is
+    /// an error; behind it, a record that was being written when the process died is cut off.
+    pub fn open(
+        path: &Path,
+        acknowledged: u64,
+        mut each: impl FnMut(LogEntry) -> Result<(), StoreError>,
+    ) -> Result<Self, StoreError> {
+        let is_new = !path.exists();
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .open(path)
+            .map_err(io("open", path))?;
+        if is_new && let Some(folder) = path.parent() {
+            File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(io("sync", folder))?;
+        }
+        let size = file.metadata().map_err(io("read", path))?.len();
+        if size < acknowledged {
+            return Err(StoreError::LogCut {
+                path: path.to_owned(),
+                found: size,
+                acknowledged,
+            });
+        }
+        let mut reader = LogReader::open(path)?;
+        loop {
+            match reader.next() {
+                None => break,
+                Some(Ok(entry)) => each(entry)?,
+                // Behind the acknowledged part a half-written record may look like anything.
+                Some(Err(StoreError::Damaged { offset, .. }))
+                    if offset >= acknowledged.max(MAGIC.len() as u64) && acknowledged > 0 =>
+                {
+                    break;
+                }
+                Some(Err(error)) => return Err(error),
+            }
+        }
+        let (mut length, records) = (reader.offset(), reader.records());
+        if length < acknowledged {
+            return Err(StoreError::LogCut {
+                path: path.to_owned(),
+                found: length,
+                acknowledged,
+            });
+        }
+        if size < MAGIC.len() as u64 {
+            file.set_len(0).map_err(io("truncate", path))?;
+            file.write_all(MAGIC)
+                .and_then(|()| file.sync_all())
+                .map_err(io("write", path))?;
+            length = MAGIC.len() as u64;
+        } else if size > length {
+            file.set_len(length)
+                .and_then(|()| file.sync_all())
+                .map_err(io("truncate", path))?;
+        }
+        file.seek(SeekFrom::End(0)).map_err(io("seek", path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            length,
+            records,
+            is_broken: false,
+        })
+    }
+
+    /// Appends records and makes them durable.
+    pub fn append(&mut self, records: &[LogRecord]) -> Result<(), StoreError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let failed = |action| io(action, &self.path);
+        if self.is_broken {
+            let source = std::io::Error::other("an earlier write failed: open the log again");
+            return Err(failed("append to")(source));
+        }
+        let bytes: Vec<u8> = records.iter().flat_map(LogRecord::encode).collect();
+        let written = self.file.write_all(&bytes).and_then(|()| self.file.sync_data());
+        if let Err(source) = written {
+            // What reached the file is unknown; only opening it again tells.
+            self.is_broken = true;
+            return Err(failed("append to")(source));
+        }
+        self.length += bytes.len() as u64;
+        self.records += records.len() as u64;
+        Ok(())
+    }
+
+    /// Bytes written and durable.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Records written and durable.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// Reads the log from its beginning.
+    pub fn iter(&self) -> Result<LogReader, StoreError> {
+        LogReader::open(&self.path)
+    }
+}

@@ -1,0 +1,321 @@
+//! The proxy's store: its ledger and its receipts, durable together.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use cocoon_bindings::ton::{Address, parse_address};
+use cocoon_bindings::units::TokenCount;
+use cocoon_ledger::{Changes, ClientChannel, Commits, Ledger, Position, WorkerChannel};
+use cocoon_receipt::{ChannelHead, ChannelLink, Receipt, SignedReceipt};
+use redb::TableDefinition;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::StoreError;
+use crate::evidence::EvidenceFolder;
+use crate::log::ReceiptLog;
+use crate::reader::io;
+use crate::record::LogRecord;
+use crate::rows::{Batch, Rows, Table};
+
+const CLIENTS: Table = TableDefinition::new("clients");
+const WORKERS: Table = TableDefinition::new("workers");
+/// Totals at which a receipt of a channel ends, as `contract ‖ total`; the value is the record's number.
+const BOUNDARIES: Table = TableDefinition::new("boundaries");
+const STATE: Table = TableDefinition::new("state");
+
+const COMMITS_KEY: &[u8] = b"commits";
+const LOG_LENGTH_KEY: &[u8] = b"log_length";
+
+/// Files inside the folder of a store.
+pub mod files {
+    /// The database.
+    pub const DATABASE: &str = "state.redb";
+    /// The receipt log.
+    pub const RECEIPTS: &str = "receipts.log";
+    /// The folder of certificates.
+    pub const EVIDENCE: &str = "evidence";
+}
+
+/// What one call of [`ProxyStore::write`] makes durable.
+#[derive(Debug, Clone, Default)]
+pub struct ProxyWrite {
+    /// Ledger rows.
+    pub changes: Changes,
+    /// Records for the log.
+    pub records: Vec<LogRecord>,
+    /// Settings by name, as JSON.
+    pub state: Vec<(&'static str, serde_json::Value)>,
+}
+
+/// Ledger rows, settings, receipt log and evidence of one proxy.
+pub struct ProxyStore {
+    rows: Rows,
+    log: ReceiptLog,
+    evidence: EvidenceFolder,
+}
+
+/// The questions that may be asked while another thread writes.
+#[derive(Clone)]
+pub struct ProxyReader {
+    rows: Rows,
+    evidence: EvidenceFolder,
+}
+
+/// What opening a store found.
+pub struct Recovered {
+    /// The ledger as it stood.
+    pub ledger: Ledger,
+    /// Receipts in the log.
+    pub receipts: u64,
+    /// Receipts that had reached the log but not the database: taken over now.
+    pub replayed: u64,
+}
+
+impl ProxyStore {
+    /// Opens or creates the store in `folder` and brings database and log together: the end of a crash.
+    ///
+    /// Every receipt of the log is read, and its channels must be those of the database, to the last token.
+    pub fn open(folder: &Path) -> Result<(Self, Recovered), StoreError> {
+        fs::create_dir_all(folder).map_err(io("create", folder))?;
+        let rows = Rows::open(&folder.join(files::DATABASE), &[CLIENTS, WORKERS, BOUNDARIES, STATE])?;
+        let evidence = EvidenceFolder::open(&folder.join(files::EVIDENCE))?;
+        let clients = channels::<ClientChannel>(&rows, CLIENTS, folder)?;
+        let workers = channels::<WorkerChannel>(&rows, WORKERS, folder)?;
+        let commits: Commits = rows.get(STATE, COMMITS_KEY)?.unwrap_or_default();
+        let acknowledged: u64 = rows.get(STATE, LOG_LENGTH_KEY)?.unwrap_or(0);
+
+        let mut recovery = Recovery {
+            path: folder.join(files::RECEIPTS),
+            ledger: Ledger::restore(clients, workers, commits),
+            heads: HashMap::new(),
+            unwritten: Vec::new(),
+            changes: Vec::new(),
+            receipts: 0,
+        };
+        let path = recovery.path.clone();
+        let log = ReceiptLog::open(&path, acknowledged, |entry| match entry.record {
+            LogRecord::Receipt(receipt) => recovery.take(entry.index, entry.offset >= acknowledged, &receipt.receipt),
+            LogRecord::WorkerSignature(..) => Ok(()),
+        })?;
+        recovery.compare()?;
+
+        let store = Self { rows, log, evidence };
+        let replayed = recovery.unwritten.len() as u64;
+        let batch = store.rows.begin()?;
+        for changes in &recovery.changes {
+            put_changes(&batch, changes)?;
+        }
+        for (index, receipt) in &recovery.unwritten {
+            put_boundaries(&batch, *index, receipt)?;
+        }
+        batch.put(STATE, LOG_LENGTH_KEY, &store.log.length())?;
+        batch.commit()?;
+        Ok((
+            store,
+            Recovered {
+                ledger: recovery.ledger,
+                receipts: recovery.receipts,
+                replayed,
+            },
+        ))
+    }
+
+    /// Makes all of it durable, in order: the receipts first, then the rows that count them. What the caller shows
+    /// outside after this returns survives any crash; a crash in between is finished by [`ProxyStore::open`].
+    pub fn write<'a>(&mut self, writes: impl IntoIterator<Item = &'a ProxyWrite>) -> Result<(), StoreError> {
+        let writes: Vec<_> = writes.into_iter().collect();
+        let records: Vec<LogRecord> = writes.iter().flat_map(|write| write.records.iter().cloned()).collect();
+        let first = self.log.records();
+        self.log.append(&records)?;
+        let batch = self.rows.begin()?;
+        for write in writes {
+            put_changes(&batch, &write.changes)?;
+            for (name, value) in &write.state {
+                batch.put(STATE, name.as_bytes(), value)?;
+            }
+        }
+        for (index, record) in (first..).zip(&records) {
+            if let LogRecord::Receipt(SignedReceipt { receipt, .. }) = record {
+                put_boundaries(&batch, index, receipt)?;
+            }
+        }
+        batch.put(STATE, LOG_LENGTH_KEY, &self.log.length())?;
+        batch.commit()
+    }
+
+    /// A setting.
+    pub fn state<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        self.rows.get(STATE, name.as_bytes())
+    }
+
+    /// Writes a setting by itself.
+    pub fn put_state<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StoreError> {
+        let batch = self.rows.begin()?;
+        batch.put(STATE, name.as_bytes(), value)?;
+        batch.commit()
+    }
+
+    /// A handle for reading.
+    pub fn reader(&self) -> ProxyReader {
+        ProxyReader {
+            rows: self.rows.clone(),
+            evidence: self.evidence.clone(),
+        }
+    }
+
+    /// The receipt log.
+    pub fn log(&self) -> &ReceiptLog {
+        &self.log
+    }
+}
+
+impl ProxyReader {
+    /// Whether `tokens` is the sum of a channel's receipts up to one of them: the condition for signing a voucher.
+    pub fn check_backed(&self, contract: &Address, tokens: TokenCount) -> Result<(), StoreError> {
+        if tokens == TokenCount::ZERO || self.rows.has(BOUNDARIES, &boundary(contract, tokens.get()))? {
+            return Ok(());
+        }
+        Err(StoreError::NotBacked {
+            contract: contract.to_string(),
+            tokens: tokens.get(),
+        })
+    }
+
+    /// Certificates of workers and of the proxy itself.
+    pub fn evidence(&self) -> &EvidenceFolder {
+        &self.evidence
+    }
+}
+
+/// Reads the log against the database.
+struct Recovery {
+    path: PathBuf,
+    ledger: Ledger,
+    heads: HashMap<Address, ChannelHead>,
+    unwritten: Vec<(u64, Receipt)>,
+    changes: Vec<Changes>,
+    receipts: u64,
+}
+
+impl Recovery {
+    fn take(&mut self, index: u64, is_unwritten: bool, receipt: &Receipt) -> Result<(), StoreError> {
+        let (receipt_id, statement_hash) = (receipt.id(), receipt.statement.hash());
+        let inconsistent = |path: &Path, reason: String| StoreError::Inconsistent {
+            path: path.to_owned(),
+            index,
+            receipt: receipt_id.to_string(),
+            reason,
+        };
+        let links = [
+            (&receipt.client, &receipt.channel, receipt_id.0),
+            (&receipt.statement.worker, &receipt.statement.channel, statement_hash),
+        ];
+        for (contract, link, hash) in links {
+            let head = self.heads.entry(contract.clone()).or_insert(ChannelHead::GENESIS);
+            *head = head
+                .extend(link, hash)
+                .map_err(|fault| inconsistent(&self.path, fault.to_string()))?;
+        }
+        self.receipts += 1;
+        if is_unwritten {
+            let client = (&receipt.client, &position(&receipt.channel), receipt_id.0);
+            let worker = (
+                &receipt.statement.worker,
+                &position(&receipt.statement.channel),
+                statement_hash,
+            );
+            let changes = self.ledger.replay(client, worker);
+            self.changes
+                .push(changes.map_err(|error| inconsistent(&self.path, error.to_string()))?);
+            self.unwritten.push((index, receipt.clone()));
+        }
+        Ok(())
+    }
+
+    /// The channels of the log must be those of the database.
+    fn compare(&self) -> Result<(), StoreError> {
+        let clients = self
+            .ledger
+            .clients()
+            .map(|(contract, channel)| (contract, &channel.account));
+        let workers = self
+            .ledger
+            .workers()
+            .map(|(contract, channel)| (contract, &channel.account));
+        for (contract, account) in clients.chain(workers) {
+            let head = self.heads.get(contract).copied().unwrap_or(ChannelHead::GENESIS);
+            let (seqno, hash) = account.tail();
+            if (seqno, hash, account.max().get()) != (head.seqno, head.hash, head.total) {
+                return Err(StoreError::Inconsistent {
+                    path: self.path.clone(),
+                    index: self.receipts,
+                    receipt: hash.to_string(),
+                    reason: format!(
+                        "the log ends the channel of {contract} at receipt {} with {} tokens, the database at {seqno} \
+                         with {}",
+                        head.seqno,
+                        head.total,
+                        account.max()
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn position(link: &ChannelLink) -> Position {
+    Position {
+        seqno: link.seqno,
+        previous: link.previous,
+        before: TokenCount::new(link.before),
+        after: TokenCount::new(link.after),
+    }
+}
+
+fn channels<T: DeserializeOwned>(rows: &Rows, table: Table, folder: &Path) -> Result<Vec<(Address, T)>, StoreError> {
+    let parse = |(key, channel): (Vec<u8>, T)| {
+        let text = String::from_utf8_lossy(&key).into_owned();
+        let address = parse_address(&text).map_err(|error| StoreError::Row {
+            path: folder.join(files::DATABASE),
+            table: "clients or workers",
+            key: text,
+            reason: error.to_string(),
+        })?;
+        Ok((address, channel))
+    };
+    rows.all(table)?.into_iter().map(parse).collect()
+}
+
+fn put_changes(batch: &Batch<'_>, changes: &Changes) -> Result<(), StoreError> {
+    for (contract, channel) in &changes.clients {
+        batch.put(CLIENTS, contract.to_string().as_bytes(), channel)?;
+    }
+    for (contract, channel) in &changes.workers {
+        batch.put(WORKERS, contract.to_string().as_bytes(), channel)?;
+    }
+    if let Some(commits) = &changes.commits {
+        batch.put(STATE, COMMITS_KEY, commits)?;
+    }
+    Ok(())
+}
+
+fn put_boundaries(batch: &Batch<'_>, index: u64, receipt: &Receipt) -> Result<(), StoreError> {
+    batch.put(BOUNDARIES, &boundary(&receipt.client, receipt.channel.after), &index)?;
+    let statement = &receipt.statement;
+    batch.put(
+        BOUNDARIES,
+        &boundary(&statement.worker, statement.channel.after),
+        &index,
+    )
+}
+
+fn boundary(contract: &Address, tokens: u64) -> [u8; 41] {
+    let mut key = [0; 41];
+    key[0] = contract.workchain as u8;
+    key[1..33].copy_from_slice(contract.address.as_slice());
+    key[33..].copy_from_slice(&tokens.to_be_bytes());
+    key
+}

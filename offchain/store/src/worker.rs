@@ -1,0 +1,132 @@
+//! The worker's store: what it signed, and what each proxy owes it.
+
+use std::fs;
+use std::path::Path;
+
+use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_receipt::{ChannelHead, Signature, WorkStatement};
+use redb::TableDefinition;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::StoreError;
+use crate::proxy::files;
+use crate::reader::io;
+use crate::rows::{Rows, Table};
+
+const PROXIES: Table = TableDefinition::new("proxies");
+const STATEMENTS: Table = TableDefinition::new("statements");
+const STATE: Table = TableDefinition::new("state");
+
+/// What a worker remembers of one proxy; what it tells when it connects again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProxyMemory {
+    /// The channel by the statements signed here.
+    pub head: ChannelHead,
+    /// Highest total known to be committed on chain.
+    pub tokens_chain: u64,
+    /// Highest total known to be in the proxy's database.
+    pub tokens_db: u64,
+    /// Highest total known.
+    pub tokens_max: u64,
+    /// The best voucher, as a bag of cells.
+    pub voucher: Option<Vec<u8>>,
+}
+
+impl Default for ProxyMemory {
+    fn default() -> Self {
+        Self {
+            head: ChannelHead::GENESIS,
+            tokens_chain: 0,
+            tokens_db: 0,
+            tokens_max: 0,
+            voucher: None,
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct StatementRow {
+    statement: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+/// Statements, proxies and settings of one worker.
+pub struct WorkerStore {
+    rows: Rows,
+}
+
+impl WorkerStore {
+    /// Opens or creates the store in `folder`.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(folder).map_err(io("create", folder))?;
+        let rows = Rows::open(&folder.join(files::DATABASE), &[PROXIES, STATEMENTS, STATE])?;
+        Ok(Self { rows })
+    }
+
+    /// What is remembered of a proxy contract and the own worker contract there.
+    pub fn proxy(&self, proxy: &Address, worker: &Address) -> Result<ProxyMemory, StoreError> {
+        Ok(self
+            .rows
+            .get(PROXIES, memory_key(proxy, worker).as_bytes())?
+            .unwrap_or_default())
+    }
+
+    /// Remembers; durable when it returns.
+    pub fn put_proxy(&self, proxy: &Address, worker: &Address, memory: &ProxyMemory) -> Result<(), StoreError> {
+        let batch = self.rows.begin()?;
+        batch.put(PROXIES, memory_key(proxy, worker).as_bytes(), memory)?;
+        batch.commit()
+    }
+
+    /// Keeps a signed statement together with what it changes; durable when it returns, so before the signature leaves.
+    pub fn put_statement(
+        &self,
+        statement: &WorkStatement,
+        signature: &Signature,
+        memory: &ProxyMemory,
+    ) -> Result<(), StoreError> {
+        let row = StatementRow {
+            statement: statement.to_boc(),
+            signature: signature.0.to_vec(),
+        };
+        let batch = self.rows.begin()?;
+        batch.put(STATEMENTS, statement.hash().as_slice(), &row)?;
+        batch.put(
+            PROXIES,
+            memory_key(&statement.proxy, &statement.worker).as_bytes(),
+            memory,
+        )?;
+        batch.commit()
+    }
+
+    /// A statement by its hash, with its signature.
+    pub fn statement(&self, hash: &HashBytes) -> Result<Option<(WorkStatement, Signature)>, StoreError> {
+        let row: Option<StatementRow> = self.rows.get(STATEMENTS, hash.as_slice())?;
+        row.map(|row| {
+            let statement = WorkStatement::from_boc(&row.statement)?;
+            let bytes = row
+                .signature
+                .try_into()
+                .map_err(|_| cocoon_receipt::ReceiptError::WorkerSignature)?;
+            Ok((statement, Signature(bytes)))
+        })
+        .transpose()
+    }
+
+    /// A setting.
+    pub fn state<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        self.rows.get(STATE, name.as_bytes())
+    }
+
+    /// Writes a setting; durable when it returns.
+    pub fn put_state<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StoreError> {
+        let batch = self.rows.begin()?;
+        batch.put(STATE, name.as_bytes(), value)?;
+        batch.commit()
+    }
+}
+
+fn memory_key(proxy: &Address, worker: &Address) -> String {
+    format!("{proxy} {worker}")
+}
