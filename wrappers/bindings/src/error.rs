@@ -49,6 +49,9 @@ pub enum BindingsError {
         /// What was there.
         found: &'static str,
     },
+    /// A get method returned a number that names nothing.
+    #[error("get method returned a number that names nothing")]
+    Enum,
     /// The parameters of the root contract hold no code for this contract.
     #[error("the root contract's parameters hold no code for the {kind} contract")]
     MissingCode {

@@ -18,19 +18,25 @@
 //! # Ok::<(), cocoon_bindings::BindingsError>(())
 //! ```
 
+mod codec;
 mod contract;
 mod error;
+mod generated;
+mod get_method;
 pub mod message;
 mod params;
 mod root_data;
 mod stack;
 mod state_init;
+pub mod tokens;
 pub mod ton;
 pub mod units;
 pub mod voucher;
 
 pub use contract::ContractKind;
 pub use error::BindingsError;
+pub use generated::{client, proxy, root, types, wallet, worker};
+pub use get_method::{FromStack, GetMethod};
 pub use params::{MULTIPLIER_ONE, Multipliers, Params, STRUCT_VERSION};
 pub use root_data::{ProxyEndpoints, RootData};
 pub use stack::{StackReader, StackValue};
