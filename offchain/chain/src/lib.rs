@@ -1,1 +1,15 @@
-//! See the module documentation.
+//! Access to the chain: one trait with several backends, the runner's wallet, and typed views of the contracts.
+//!
+//! **Invariant:** nothing is sent twice. A wallet message is repeated only with the same seqno, and a new one is made
+//! only when the chain says what became of the last.
+//!
+//! The main type is the trait [`ChainClient`]; backends are [`EmulatedChain`] (a chain in this process, also from a
+//! saved one) and [`HttpApi`] (a server with the public HTTP API).
+
+mod client;
+mod error;
+pub mod limits;
+
+pub use client::{AccountState, ChainClient, SharedChain, Transaction, TransactionId, transactions_after};
+pub use cocoon_emulator::{AccountStatus, GetterResult, Message, MessageKind};
+pub use error::{ChainError, Retry, Who};

@@ -1,0 +1,134 @@
+//! The one way to the chain: a trait with a few questions, and what they answer with.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cocoon_bindings::ton::{Address, Cell, HashBytes, StackValue};
+use cocoon_bindings::units::Nanoton;
+use cocoon_emulator::{AccountStatus, GetterResult, TransactionReport};
+
+use crate::ChainError;
+use crate::limits::{MAX_CATCH_UP, MAX_PAGE};
+
+/// Any backend.
+pub type SharedChain = Arc<dyn ChainClient>;
+
+/// One transaction, whatever backend it came from.
+pub type Transaction = TransactionReport;
+
+/// Names one transaction of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TransactionId {
+    /// Logical time.
+    pub lt: u64,
+    /// Hash.
+    pub hash: HashBytes,
+}
+
+impl From<&Transaction> for TransactionId {
+    fn from(transaction: &Transaction) -> Self {
+        Self { lt: transaction.lt, hash: transaction.hash }
+    }
+}
+
+/// The state of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountState {
+    /// Address.
+    pub address: Address,
+    /// Balance; zero if the account does not exist.
+    pub balance: Nanoton,
+    /// Whether there is a contract.
+    pub status: AccountStatus,
+    /// Code, if active.
+    pub code: Option<Cell>,
+    /// Data, if active.
+    pub data: Option<Cell>,
+    /// Its last transaction.
+    pub last: Option<TransactionId>,
+    /// The chain's time of this state, seconds since 1970.
+    pub time: u32,
+}
+
+impl AccountState {
+    /// Whether there is a contract that runs.
+    pub fn is_active(&self) -> bool {
+        self.status == AccountStatus::Active
+    }
+}
+
+/// Access to the chain.
+#[async_trait]
+pub trait ChainClient: Send + Sync + std::fmt::Debug {
+    /// The state of an account; one that does not exist has status `NotExists` or `Uninit` and no balance.
+    async fn account(&self, address: &Address) -> Result<AccountState, ChainError>;
+
+    /// Runs a get method. A failing method is a result with an exit code, not an error.
+    async fn run_get_method(
+        &self,
+        address: &Address,
+        method: &str,
+        arguments: Vec<StackValue>,
+    ) -> Result<GetterResult, ChainError>;
+
+    /// Up to `limit` transactions, newest first, starting with `from` itself or with the last one.
+    async fn transactions(
+        &self,
+        address: &Address,
+        limit: usize,
+        from: Option<TransactionId>,
+    ) -> Result<Vec<Transaction>, ChainError>;
+
+    /// Sends an external message. Success says that the server took it, not that it was executed.
+    async fn send_boc(&self, message: &Cell) -> Result<(), ChainError>;
+
+    /// The chain's time, seconds since 1970.
+    async fn now(&self) -> Result<u32, ChainError>;
+}
+
+/// Transactions of an account after logical time `after`, oldest first: all of them, however many pages it takes.
+///
+/// The chain of hashes is checked, so that a server cannot leave one out.
+pub async fn transactions_after(
+    chain: &dyn ChainClient,
+    address: &Address,
+    after: u64,
+) -> Result<Vec<Transaction>, ChainError> {
+    let mut found: Vec<Transaction> = Vec::new();
+    let mut from = None;
+    loop {
+        let page = chain.transactions(address, MAX_PAGE, from).await?;
+        // A page that starts at a given transaction repeats the last one of the page before.
+        let fresh = page.into_iter().skip(usize::from(from.is_some()));
+        let before = found.len();
+        for transaction in fresh {
+            let linked = found.last().is_none_or(|newer| {
+                (newer.previous_lt, newer.previous_hash) == (transaction.lt, transaction.hash)
+            });
+            if !linked {
+                let reason = format!("transaction {} of {address} does not follow from the one before", transaction.lt);
+                return Err(ChainError::Response { method: "getTransactions", reason });
+            }
+            if transaction.lt <= after {
+                found.reverse();
+                return Ok(found);
+            }
+            found.push(transaction);
+        }
+        let Some(oldest) = found.last() else {
+            return Ok(found);
+        };
+        if oldest.previous_lt <= after {
+            found.reverse();
+            return Ok(found);
+        }
+        if found.len() == before {
+            let reason = format!("history of {address} ends at {} but goes on before it", oldest.lt);
+            return Err(ChainError::Response { method: "getTransactions", reason });
+        }
+        if found.len() > MAX_CATCH_UP {
+            return Err(ChainError::HistoryTooLong { address: address.clone(), limit: MAX_CATCH_UP });
+        }
+        from = Some(TransactionId::from(oldest));
+    }
+}

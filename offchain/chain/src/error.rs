@@ -1,0 +1,254 @@
+//! What can go wrong between us and the chain, and what to do about it.
+
+use std::time::Duration;
+
+use cocoon_bindings::BindingsError;
+use cocoon_bindings::ton::Address;
+use cocoon_bindings::units::Nanoton;
+use cocoon_emulator::EmulatorError;
+
+/// Whose fault an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// Ours: configuration or a defect.
+    Local,
+    /// The server that we reach the chain through.
+    Server,
+    /// The chain or a contract on it.
+    Chain,
+}
+
+/// Whether it makes sense to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// The same will fail again.
+    Never,
+    /// Later, the same way.
+    Later,
+    /// At another server, or at the same one later.
+    OtherServer,
+}
+
+/// Why something about the chain did not work.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// The configured address of the server is not a URL.
+    #[error("{url:?} is not the URL of a chain server: {reason}")]
+    Url {
+        /// What was configured.
+        url: String,
+        /// Why it is not a URL.
+        reason: String,
+    },
+    /// The server cannot be reached or broke off.
+    #[error("chain server {url} cannot be reached: {reason}")]
+    Unreachable {
+        /// The server.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The server did not answer in time.
+    #[error("chain server {url} did not answer {method} within {seconds} s")]
+    Timeout {
+        /// The server.
+        url: String,
+        /// The method called.
+        method: &'static str,
+        /// The time given.
+        seconds: u64,
+    },
+    /// The server answered with an error.
+    #[error("chain server refused {method}: {message} (code {code})")]
+    ServerRefused {
+        /// The method called.
+        method: &'static str,
+        /// The server's code.
+        code: i64,
+        /// The server's words, shortened.
+        message: String,
+    },
+    /// The server's answer makes no sense.
+    #[error("chain server's answer to {method} is unreadable: {reason}")]
+    Response {
+        /// The method called.
+        method: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The chain did not accept an external message.
+    #[error("the chain refused the message: {reason}")]
+    MessageRefused {
+        /// Exit code of the contract, where known.
+        exit_code: Option<i32>,
+        /// The words of whoever refused.
+        reason: String,
+    },
+    /// There is no contract at the address.
+    #[error("no {what} at {address}")]
+    NotDeployed {
+        /// What should have been there.
+        what: &'static str,
+        /// Where.
+        address: Address,
+    },
+    /// The contract's data is not what it should be.
+    #[error("{what} at {address} is unreadable: {source}")]
+    Data {
+        /// What should have been there.
+        what: &'static str,
+        /// Where.
+        address: Address,
+        /// What the reader met.
+        #[source]
+        source: BindingsError,
+    },
+    /// A get method failed.
+    #[error("get method {method} of {address} failed with exit code {exit_code}")]
+    GetMethod {
+        /// The method.
+        method: String,
+        /// The contract.
+        address: Address,
+        /// Its exit code.
+        exit_code: i32,
+    },
+    /// A message could not be built.
+    #[error("message cannot be built: {0}")]
+    Build(#[from] BindingsError),
+    /// Too many messages for one external message of the wallet.
+    #[error("{given} messages at once, a wallet sends at most {limit}")]
+    TooManyMessages {
+        /// How many there were.
+        given: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// The wallet must keep a minimum and cannot send this.
+    #[error("wallet {wallet} holds {balance}, it needs {needed} to send")]
+    WalletBalance {
+        /// The wallet.
+        wallet: Address,
+        /// What it holds.
+        balance: Nanoton,
+        /// What it needs.
+        needed: Nanoton,
+    },
+    /// The wallet does not have the key or owner that we thought.
+    #[error("wallet {wallet} is not ours: {reason}")]
+    ForeignWallet {
+        /// The wallet.
+        wallet: Address,
+        /// What differs.
+        reason: &'static str,
+    },
+    /// Something else with the same key sent from the wallet.
+    #[error("wallet {wallet} moved to seqno {seqno} by a message that is not ours")]
+    SeqnoTaken {
+        /// The wallet.
+        wallet: Address,
+        /// Its seqno now.
+        seqno: u32,
+    },
+    /// A sent message was not executed before it expired.
+    #[error("the message of wallet {wallet} with seqno {seqno} was not executed within {} s", waited.as_secs())]
+    NotIncluded {
+        /// The wallet.
+        wallet: Address,
+        /// The message's seqno.
+        seqno: u32,
+        /// How long we waited.
+        waited: Duration,
+    },
+    /// The chain's history was longer than we read.
+    #[error("history of {address} is longer than {limit} transactions")]
+    HistoryTooLong {
+        /// The account.
+        address: Address,
+        /// What we read at most.
+        limit: usize,
+    },
+    /// The emulated chain failed.
+    #[error("emulated chain: {0}")]
+    Emulator(#[source] EmulatorError),
+    /// The saved state of an emulated chain cannot be read.
+    #[error("cannot read the chain state in {path}: {source}")]
+    StateFile {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What happened.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl ChainError {
+    /// Whose fault it is.
+    pub fn who(&self) -> Who {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::ServerRefused { .. } | Self::Response { .. } => {
+                Who::Server
+            }
+            Self::MessageRefused { .. }
+            | Self::NotDeployed { .. }
+            | Self::Data { .. }
+            | Self::GetMethod { .. }
+            | Self::WalletBalance { .. }
+            | Self::SeqnoTaken { .. }
+            | Self::NotIncluded { .. }
+            | Self::HistoryTooLong { .. } => Who::Chain,
+            Self::Url { .. }
+            | Self::Build(_)
+            | Self::TooManyMessages { .. }
+            | Self::ForeignWallet { .. }
+            | Self::Emulator(_)
+            | Self::StateFile { .. } => Who::Local,
+        }
+    }
+
+    /// Whether to try again.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Response { .. } => Retry::OtherServer,
+            // 429 and server errors pass; what a server calls a bad request stays one.
+            Self::ServerRefused { code, .. } if *code == 429 || *code >= 500 => Retry::OtherServer,
+            Self::NotDeployed { .. }
+            | Self::WalletBalance { .. }
+            | Self::SeqnoTaken { .. }
+            | Self::NotIncluded { .. } => Retry::Later,
+            Self::ServerRefused { .. }
+            | Self::MessageRefused { .. }
+            | Self::Data { .. }
+            | Self::GetMethod { .. }
+            | Self::HistoryTooLong { .. }
+            | Self::Url { .. }
+            | Self::Build(_)
+            | Self::TooManyMessages { .. }
+            | Self::ForeignWallet { .. }
+            | Self::Emulator(_)
+            | Self::StateFile { .. } => Retry::Never,
+        }
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Url { .. } => "check the chain URL in the configuration",
+            Self::Unreachable { .. } | Self::Timeout { .. } => "check that the chain server runs and can be reached",
+            Self::ServerRefused { code: 429, .. } => "configure an API key, or ask less often",
+            Self::ServerRefused { .. } | Self::Response { .. } => "try another chain server",
+            Self::MessageRefused { .. } => "check the wallet's balance, its key and this machine's clock",
+            Self::NotDeployed { .. } => "check the address and the network",
+            Self::Data { .. } => "the contract may be of another kind or of a newer version than this program",
+            Self::GetMethod { .. } => "check that the address is of the right kind of contract",
+            Self::Build(_) | Self::TooManyMessages { .. } | Self::Emulator(_) => "this is a defect of this program",
+            Self::WalletBalance { .. } => "send coins to the wallet",
+            Self::ForeignWallet { .. } => "check the key file and the owner's address",
+            Self::SeqnoTaken { .. } => "make sure that only one process uses the wallet's key",
+            Self::NotIncluded { .. } => "check this machine's clock and the wallet's balance",
+            Self::HistoryTooLong { .. } => "catch up more often",
+            Self::StateFile { .. } => "check the path of the local chain's state",
+        }
+    }
+}
