@@ -1,1 +1,49 @@
-//! See the module documentation.
+//! Runs a language model: takes chats or texts, gives text piece by piece, several sequences side by side. A model is
+//! an ordinary Hugging Face folder of the Qwen3 dense family; the tensors run on Burn.
+//!
+//! **Invariant:** the same request with the same seed on the same model gives the same tokens, whatever runs beside
+//! it. No prompt and no answer ever gets into an error, a log line or a `Debug` output. No type of Burn is public.
+//!
+//! Main types: [`Engine`] is driven by hand with [`Engine::step`]; [`EngineHandle`] owns one on a thread of its own.
+//!
+//! ```no_run
+//! use cocoon_engine::{Engine, EngineOptions, SubmitRequest, load_model};
+//!
+//! let mut engine = load_model("models/qwen3".as_ref(), EngineOptions::default())?.into_engine();
+//! engine.submit(SubmitRequest::chat_of_user("What is a cocoon?"))?;
+//! while !engine.is_idle() {
+//!     for output in engine.step()? {
+//!         drop(output.text_delta);
+//!     }
+//! }
+//! # Ok::<(), cocoon_engine::EngineError>(())
+//! ```
+
+mod card;
+mod engine;
+mod error;
+mod handle;
+pub mod limits;
+mod load;
+mod local;
+mod model;
+mod options;
+#[cfg(feature = "mock")]
+mod parrot;
+mod request;
+mod sampling;
+mod scheduler;
+mod sequence;
+mod text;
+pub mod tiny;
+
+pub use card::ModelCard;
+pub use engine::{Engine, FinishReason, SequenceId, StepOutput, Usage};
+pub use error::{EngineError, Retry, Who};
+pub use handle::{EngineEvent, EngineHandle, EngineLoad, Sink, Ticket};
+pub use load::{LoadedModel, ManifestFailure, load_model};
+pub use options::EngineOptions;
+#[cfg(feature = "mock")]
+pub use parrot::Parrot;
+pub use request::{Chat, Prompt, StopStrings, SubmitRequest};
+pub use sampling::{Sampling, SamplingWish};

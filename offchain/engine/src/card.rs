@@ -1,0 +1,37 @@
+//! What a model says about itself.
+
+use crate::text::template::ChatTemplate;
+use cocoon_manifest::FileHash;
+
+/// The facts about a loaded model that others need: to name it, to bound requests, to describe it in a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModelCard {
+    /// The family, as config.json calls it (`qwen3`).
+    pub architecture: String,
+    /// Of the arithmetic (`f32`).
+    pub precision: &'static str,
+    /// `cocoon-engine/<version>`.
+    pub engine: String,
+    /// Size of the vocabulary.
+    pub vocab_size: usize,
+    /// Positions of one sequence.
+    pub max_model_len: usize,
+    /// Numbers that the model has learned.
+    pub parameters: u64,
+    /// Whether `<think>` … `</think>` is counted as reasoning.
+    pub reasons: bool,
+    /// Hash of the chat template; of nothing if there is none.
+    pub template: FileHash,
+}
+
+impl ModelCard {
+    /// The name and version of this engine, as manifests carry it.
+    pub(crate) fn engine_name() -> String {
+        format!("cocoon-engine/{}", env!("CARGO_PKG_VERSION"))
+    }
+
+    pub(crate) fn template_hash(template: Option<&ChatTemplate>) -> FileHash {
+        FileHash::of(template.map_or("", ChatTemplate::source).as_bytes())
+    }
+}

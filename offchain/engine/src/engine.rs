@@ -1,0 +1,109 @@
+//! The interface of every engine.
+
+use crate::card::ModelCard;
+use crate::error::EngineError;
+use crate::request::SubmitRequest;
+use std::fmt;
+
+/// One answer in the making. Ids are never used twice by one engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SequenceId(pub(crate) u64);
+
+impl fmt::Display for SequenceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FinishReason {
+    /// The model ended it, or a stop string did.
+    Stop,
+    /// `max_tokens` or the context ended it.
+    Length,
+    /// [`Engine::cancel`] ended it.
+    Cancelled,
+    /// The model's output was not a number or not a text; other sequences go on.
+    Failed,
+}
+
+impl FinishReason {
+    /// As the OpenAI interface writes it; the last two are our own.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::Cancelled => "cancelled",
+            Self::Failed => "error",
+        }
+    }
+}
+
+/// What one answer has used so far, in tokens of the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt: u64,
+    /// Of these, tokens whose computation was saved by a cache.
+    pub cached: u64,
+    /// Tokens of the answer.
+    pub completion: u64,
+    /// Of these, tokens inside `<think>` … `</think>`, marks included.
+    pub reasoning: u64,
+}
+
+/// What one step brought for one sequence.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StepOutput {
+    /// Which sequence.
+    pub id: SequenceId,
+    /// New text, possibly empty; always whole characters.
+    pub text_delta: String,
+    /// New tokens. Their text may come later, when characters are complete and no stop string can begin there.
+    pub tokens: Vec<u32>,
+    /// Totals up to here.
+    pub usage: Usage,
+    /// Present in the last output of a sequence.
+    pub finish_reason: Option<FinishReason>,
+}
+
+impl StepOutput {
+    /// How many tokens are new.
+    pub fn token_count(&self) -> usize {
+        self.tokens.len()
+    }
+}
+
+/// Leaves the content out.
+impl fmt::Debug for StepOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StepOutput")
+            .field("id", &self.id)
+            .field("new_tokens", &self.tokens.len())
+            .field("usage", &self.usage)
+            .field("finish_reason", &self.finish_reason)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A model with its queue. Nothing happens except inside [`Engine::step`].
+pub trait Engine: Send {
+    /// What model this is.
+    fn card(&self) -> &ModelCard;
+
+    /// Puts a request into the queue.
+    fn submit(&mut self, request: SubmitRequest) -> Result<SequenceId, EngineError>;
+
+    /// Ends a sequence; the next step reports it as [`FinishReason::Cancelled`]. An id that has ended is ignored.
+    fn cancel(&mut self, id: SequenceId);
+
+    /// Lets every running sequence go on by one token or one piece of its prompt. An error is of the whole engine:
+    /// all its sequences are lost.
+    fn step(&mut self) -> Result<Vec<StepOutput>, EngineError>;
+
+    /// Whether nothing runs and nothing waits.
+    fn is_idle(&self) -> bool;
+}

@@ -1,0 +1,225 @@
+//! What can go wrong, whose fault it is and what may help.
+
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Who has to change something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Who {
+    /// The sender of the request.
+    Caller,
+    /// The operator of this worker: model folder, options, machine.
+    Local,
+}
+
+/// Whether the same request may succeed later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Retry {
+    /// Not without a change.
+    Never,
+    /// Yes, when the engine has less to do.
+    Later,
+    /// Yes, on another worker.
+    OtherPeer,
+}
+
+/// Why a model was not loaded or a request not served. Never contains a prompt or an answer.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// A file of the model cannot be read.
+    #[error("cannot read {path}")]
+    ReadFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file of the model is larger than any that we know of.
+    #[error("{path} has {size} bytes, more than {limit}")]
+    FileTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        size: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A file of the model is not the JSON it should be.
+    #[error("{file} is not valid")]
+    Json {
+        /// Name of the file.
+        file: &'static str,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// The configuration asks for something that this engine does not do.
+    #[error("config.json: `{field}` = {found} is not supported")]
+    UnsupportedConfig {
+        /// The field.
+        field: String,
+        /// Its value, shortened.
+        found: String,
+    },
+    /// The configuration lacks something.
+    #[error("config.json: `{field}` is missing or not a number in range")]
+    MissingConfig {
+        /// The field.
+        field: &'static str,
+    },
+    /// The weights lack a tensor.
+    #[error("the weights have no tensor `{name}`")]
+    MissingTensor {
+        /// Its name.
+        name: String,
+    },
+    /// The weights have a tensor that the model has no place for.
+    #[error("the weights have a tensor `{name}` that this architecture does not know")]
+    UnknownTensor {
+        /// Its name.
+        name: String,
+    },
+    /// A tensor has another shape than the configuration says.
+    #[error("tensor `{name}` has shape {found:?}, not {expected:?}")]
+    TensorShape {
+        /// Its name.
+        name: String,
+        /// By the configuration.
+        expected: Vec<usize>,
+        /// In the file.
+        found: Vec<usize>,
+    },
+    /// A tensor has a number format that is not read.
+    #[error("tensor `{name}` holds {dtype}; f32, f16 and bf16 are read")]
+    TensorType {
+        /// Its name.
+        name: String,
+        /// The format.
+        dtype: String,
+    },
+    /// A file of weights is damaged.
+    #[error("{path} is not a safetensors file")]
+    Safetensors {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: safetensors::SafeTensorError,
+    },
+    /// The tokenizer cannot be read or fails.
+    #[error("the tokenizer fails while {doing}")]
+    Tokenizer {
+        /// Reading, encoding, decoding.
+        doing: &'static str,
+    },
+    /// The model has no chat template.
+    #[error("this model has no chat template")]
+    NoTemplate,
+    /// The chat template is not valid.
+    #[error("the chat template is not valid at line {line}")]
+    Template {
+        /// From 1; 0 if unknown.
+        line: usize,
+    },
+    /// The chat template refuses these messages.
+    #[error("the chat template refuses these messages")]
+    TemplateRefused,
+    /// The prompt holds nothing.
+    #[error("the prompt is empty")]
+    EmptyPrompt,
+    /// The prompt does not fit.
+    #[error("the prompt has {tokens} tokens; this model takes fewer than {limit}")]
+    ContextLength {
+        /// Tokens of the prompt.
+        tokens: usize,
+        /// Positions of the context.
+        limit: usize,
+    },
+    /// The prompt is too long to be tokenized at all.
+    #[error("the prompt has {size} bytes, more than {limit}")]
+    PromptTooLong {
+        /// Its size in bytes.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// A parameter is out of range.
+    #[error("`{name}` must be {allowed}")]
+    Parameter {
+        /// Its name in the API.
+        name: &'static str,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+    /// A token id is not in the vocabulary.
+    #[error("token {id} is not in the vocabulary")]
+    UnknownToken {
+        /// The id.
+        id: u32,
+    },
+    /// Too many sequences wait already.
+    #[error("{limit} requests wait already")]
+    QueueFull {
+        /// The limit.
+        limit: usize,
+    },
+    /// The arithmetic gave something that is not a number.
+    #[error("the model's output is not a number")]
+    NotANumber,
+    /// The tensor library failed.
+    #[error("the device failed while {doing}")]
+    Device {
+        /// What it should do.
+        doing: &'static str,
+    },
+    /// The engine's thread has ended.
+    #[error("the engine has stopped")]
+    Stopped,
+}
+
+impl EngineError {
+    /// Who has to change something.
+    pub fn who(&self) -> Who {
+        match self {
+            Self::TemplateRefused
+            | Self::EmptyPrompt
+            | Self::ContextLength { .. }
+            | Self::PromptTooLong { .. }
+            | Self::Parameter { .. }
+            | Self::UnknownToken { .. } => Who::Caller,
+            _ => Who::Local,
+        }
+    }
+
+    /// Whether to try again.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::QueueFull { .. } => Retry::Later,
+            Self::NotANumber | Self::Device { .. } | Self::Stopped => Retry::OtherPeer,
+            _ => Retry::Never,
+        }
+    }
+
+    /// One sentence for a person.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::ReadFile { .. } => "give the folder of a Hugging Face model with config.json and weights",
+            Self::FileTooLarge { .. } | Self::Json { .. } | Self::Safetensors { .. } => "fetch the model again",
+            Self::UnsupportedConfig { .. } | Self::MissingConfig { .. } | Self::UnknownTensor { .. } => {
+                "use a dense Qwen3 model without quantization"
+            }
+            Self::MissingTensor { .. } | Self::TensorShape { .. } | Self::TensorType { .. } => {
+                "the weights belong to another configuration or are quantized"
+            }
+            Self::Tokenizer { .. } => "tokenizer.json must be of the format of the `tokenizers` library",
+            Self::NoTemplate | Self::Template { .. } => "send a plain completion, or use an instruct model",
+            Self::TemplateRefused => "use the roles system, user and assistant, each with a text",
+            Self::EmptyPrompt => "send at least one character",
+            Self::ContextLength { .. } | Self::PromptTooLong { .. } => "send a shorter prompt",
+            Self::Parameter { .. } | Self::UnknownToken { .. } => "correct the request",
+            Self::QueueFull { .. } => "wait a moment and send the request again",
+            Self::NotANumber | Self::Device { .. } | Self::Stopped => "restart the worker",
+        }
+    }
+}

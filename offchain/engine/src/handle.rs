@@ -1,0 +1,215 @@
+//! An engine on a thread of its own.
+
+use crate::card::ModelCard;
+use crate::engine::{Engine, FinishReason, SequenceId, StepOutput};
+use crate::error::EngineError;
+use crate::request::SubmitRequest;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::time::Duration;
+
+/// How often a thread without work looks for cancelled tickets; new requests wake it at once.
+const IDLE_LOOK: Duration = Duration::from_millis(200);
+
+/// What a request hears about.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EngineEvent {
+    /// A step brought something; the last one has a finish reason.
+    Output(StepOutput),
+    /// The request was refused or the engine failed; nothing follows.
+    Failed(EngineError),
+}
+
+/// Called on the engine's thread: must not block. Dropped without a last event if the engine dies.
+pub type Sink = Box<dyn FnMut(EngineEvent) + Send>;
+
+/// How busy an engine is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EngineLoad {
+    /// Requests that were submitted and have not ended.
+    pub active: usize,
+    /// Whether the thread lives.
+    pub is_alive: bool,
+}
+
+/// The way to an engine that runs on its own thread. Clones share it; the thread ends with the last of them.
+#[derive(Clone)]
+pub struct EngineHandle {
+    sender: SyncSender<Submission>,
+    card: Arc<ModelCard>,
+    active: Arc<AtomicUsize>,
+    alive: Arc<AtomicBool>,
+    queue: usize,
+}
+
+/// Holds a request: dropping it cancels the request.
+#[derive(Debug)]
+pub struct Ticket {
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Ticket {
+    /// Ends the request; its sink still gets a last event.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Release);
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+struct Submission {
+    request: SubmitRequest,
+    sink: Sink,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl EngineHandle {
+    /// Starts a thread for `engine` with a queue of `queue` requests that it has not looked at yet.
+    pub fn spawn(engine: Box<dyn Engine>, queue: usize) -> Result<Self, EngineError> {
+        let (sender, receiver) = sync_channel(queue);
+        let handle = Self {
+            sender,
+            card: Arc::new(engine.card().clone()),
+            active: Arc::default(),
+            alive: Arc::new(AtomicBool::new(true)),
+            queue,
+        };
+        let (active, alive) = (handle.active.clone(), AliveFlag(handle.alive.clone()));
+        let run = move || {
+            let _alive = alive;
+            Driver { engine, receiver, live: HashMap::new(), active }.run();
+        };
+        let thread = std::thread::Builder::new().name("engine".to_owned());
+        thread.spawn(run).map_err(|_| EngineError::Device { doing: "starting its thread" })?;
+        Ok(handle)
+    }
+
+    /// What model this is.
+    pub fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    /// Hands a request over. Errors that need the model (a prompt that is too long) come through `sink`.
+    pub fn submit(&self, request: SubmitRequest, sink: Sink) -> Result<Ticket, EngineError> {
+        request.check()?;
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let submission = Submission { request, sink, cancelled: cancelled.clone() };
+        self.active.fetch_add(1, Ordering::AcqRel);
+        match self.sender.try_send(submission) {
+            Ok(()) => Ok(Ticket { cancelled }),
+            Err(error) => {
+                self.active.fetch_sub(1, Ordering::AcqRel);
+                Err(match error {
+                    TrySendError::Full(_) => EngineError::QueueFull { limit: self.queue },
+                    TrySendError::Disconnected(_) => EngineError::Stopped,
+                })
+            }
+        }
+    }
+
+    /// How busy the engine is.
+    pub fn load(&self) -> EngineLoad {
+        EngineLoad { active: self.active.load(Ordering::Acquire), is_alive: self.alive.load(Ordering::Acquire) }
+    }
+}
+
+/// Says that the thread is dead, however it died.
+struct AliveFlag(Arc<AtomicBool>);
+
+impl Drop for AliveFlag {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+struct Driver {
+    engine: Box<dyn Engine>,
+    receiver: Receiver<Submission>,
+    live: HashMap<SequenceId, Live>,
+    active: Arc<AtomicUsize>,
+}
+
+struct Live {
+    sink: Sink,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Driver {
+    fn run(&mut self) {
+        while self.take_submissions() {
+            let cancelled = self.live.iter().filter(|(_, live)| live.cancelled.load(Ordering::Acquire));
+            let cancelled: Vec<SequenceId> = cancelled.map(|(id, _)| *id).collect();
+            cancelled.into_iter().for_each(|id| self.engine.cancel(id));
+            match self.engine.step() {
+                Ok(outputs) => outputs.into_iter().for_each(|output| self.deliver(output)),
+                Err(error) => return self.fail(error),
+            }
+        }
+    }
+
+    /// Takes all requests that are there; without work waits for one. False when nobody can send any more.
+    fn take_submissions(&mut self) -> bool {
+        loop {
+            let next = if self.engine.is_idle() {
+                self.receiver.recv_timeout(IDLE_LOOK).map_err(|error| match error {
+                    RecvTimeoutError::Timeout => TryRecvError::Empty,
+                    RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
+                })
+            } else {
+                self.receiver.try_recv()
+            };
+            match next {
+                Ok(submission) => self.take(submission),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) => return !self.engine.is_idle(),
+            }
+        }
+    }
+
+    fn take(&mut self, submission: Submission) {
+        let Submission { request, mut sink, cancelled } = submission;
+        match self.engine.submit(request) {
+            Ok(id) => {
+                self.live.insert(id, Live { sink, cancelled });
+            }
+            Err(error) => {
+                self.active.fetch_sub(1, Ordering::AcqRel);
+                sink(EngineEvent::Failed(error));
+            }
+        }
+    }
+
+    fn deliver(&mut self, output: StepOutput) {
+        let id = output.id;
+        let last = output.finish_reason.is_some();
+        if last {
+            self.active.fetch_sub(1, Ordering::AcqRel);
+        }
+        if let Some(live) = self.live.get_mut(&id) {
+            match output.finish_reason {
+                Some(FinishReason::Failed) => (live.sink)(EngineEvent::Failed(EngineError::NotANumber)),
+                _ => (live.sink)(EngineEvent::Output(output)),
+            }
+        }
+        if last {
+            self.live.remove(&id);
+        }
+    }
+
+    /// The device is in an unknown state: everybody hears so and the thread ends.
+    fn fail(&mut self, error: EngineError) {
+        let mut first = Some(error);
+        for (_, mut live) in self.live.drain() {
+            (live.sink)(EngineEvent::Failed(first.take().unwrap_or(EngineError::Stopped)));
+        }
+        self.active.store(0, Ordering::Release);
+    }
+}

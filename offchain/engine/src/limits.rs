@@ -1,0 +1,53 @@
+//! Bounds of the engine, each with its reason.
+
+/// Bytes of a prompt before it is tokenized: the protocol's frame is 16 MiB, and a tokenizer needs many times its
+/// input in memory.
+pub const MAX_PROMPT_BYTES: usize = 4 * 1024 * 1024;
+
+/// Messages of one chat.
+pub const MAX_MESSAGES: usize = 4096;
+
+/// Stop strings of one request. OpenAI allows four; each costs a search per piece of text.
+pub const MAX_STOP_STRINGS: usize = 16;
+
+/// Bytes of one stop string: as much text may be held back from the stream.
+pub const MAX_STOP_BYTES: usize = 256;
+
+/// Tokens of a prompt that are computed in one step. Its borders are fixed positions, so that arithmetic does not
+/// depend on what else runs; a decode step of the neighbours waits for at most one chunk.
+pub const PREFILL_CHUNK: usize = 256;
+
+/// Positions by which a sequence's cache grows.
+pub const KV_BLOCK: usize = 256;
+
+/// Sequences that run side by side unless the options say otherwise.
+pub const DEFAULT_MAX_NUM_SEQS: usize = 8;
+
+/// Sequences that wait for a place unless the options say otherwise.
+pub const DEFAULT_MAX_WAITING: usize = 64;
+
+/// Positions of all running sequences together unless the options say otherwise: 256 MiB of cache for a model of
+/// 28 layers, 8 heads of 128, in f32, would be 1,170 positions; this many fit 4 GiB there.
+pub const DEFAULT_MAX_KV_TOKENS: usize = 16 * 1024;
+
+/// Tokens of an answer when the request names no number.
+pub const DEFAULT_MAX_TOKENS: usize = 1024;
+
+/// Bytes of `config.json`, `generation_config.json`, `tokenizer_config.json` or a chat template.
+pub const MAX_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Bytes of `tokenizer.json`: those of 256k-token vocabularies have about 35 MB.
+pub const MAX_TOKENIZER_BYTES: u64 = 128 * 1024 * 1024;
+
+/// Bytes of the header of one safetensors file.
+pub const MAX_HEADER_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Layers of a model: twice the deepest published dense model.
+pub const MAX_LAYERS: usize = 256;
+
+/// Any other dimension of a model (vocabulary, hidden size, positions).
+pub const MAX_DIMENSION: usize = 4 * 1024 * 1024;
+
+/// Tokens whose text may be held back while a character is incomplete: a character has at most four bytes, and
+/// a token at least one.
+pub const MAX_HELD_TOKENS: usize = 8;

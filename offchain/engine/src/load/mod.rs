@@ -1,0 +1,136 @@
+//! From a Hugging Face folder to a model in memory.
+
+mod config;
+mod generation;
+mod safetensors_file;
+mod template_file;
+mod weights;
+
+pub(crate) use config::ModelConfig;
+pub(crate) use weights::Weights;
+
+use crate::card::ModelCard;
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::local::LocalEngine;
+use crate::model::BurnExecutor;
+use crate::options::EngineOptions;
+use crate::sampling::Sampling;
+use crate::text::reasoning::ThinkMarks;
+use crate::text::template::ChatTemplate;
+use crate::text::tokenizer::Tokenizer;
+use cocoon_manifest::{FileEntry, FileHash, ManifestError, ModelManifest, ModelName};
+use generation::GenerationDefaults;
+use sha2::{Digest, Sha256};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// The backend of this build.
+type Device = burn::backend::Flex;
+
+/// Everything but the tensors that an engine needs of a model.
+pub(crate) struct ModelParts {
+    pub(crate) card: ModelCard,
+    pub(crate) tokenizer: Tokenizer,
+    pub(crate) template: Option<ChatTemplate>,
+    pub(crate) defaults: Sampling,
+    pub(crate) eos: Vec<u32>,
+    pub(crate) think: Option<ThinkMarks>,
+}
+
+/// A model in memory, with the folder that it came from.
+pub struct LoadedModel {
+    parts: ModelParts,
+    executor: BurnExecutor<Device>,
+    options: EngineOptions,
+    folder: PathBuf,
+    files: Vec<PathBuf>,
+}
+
+/// Reads the model in `folder`: config.json, model.safetensors or its parts, tokenizer.json, generation_config.json,
+/// chat_template.jinja or tokenizer_config.json.
+pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, EngineError> {
+    let config = ModelConfig::read(&folder.join("config.json"))?;
+    let generation = GenerationDefaults::read(folder, &config)?;
+    let tokenizer = Tokenizer::read(&folder.join("tokenizer.json"))?;
+    let (template, template_files) = template_file::read(folder)?;
+    let max_model_len = options.max_model_len.unwrap_or(config.max_positions).min(config.max_positions);
+    let mut weights = Weights::open(folder)?;
+    let executor = BurnExecutor::load(&config, &mut weights, max_model_len)?;
+    weights.finish()?;
+
+    let think = ThinkMarks::of(&tokenizer);
+    let card = ModelCard {
+        architecture: config.architecture.clone(),
+        precision: "f32",
+        engine: ModelCard::engine_name(),
+        vocab_size: config.vocab_size,
+        max_model_len,
+        parameters: weights.parameters(),
+        reasons: think.is_some(),
+        template: ModelCard::template_hash(template.as_ref()),
+    };
+    let mut files = vec![PathBuf::from("config.json"), PathBuf::from("tokenizer.json")];
+    files.extend(generation.file);
+    files.extend(template_files);
+    files.extend(weights.files());
+    let parts =
+        ModelParts { card, tokenizer, template, defaults: generation.sampling, eos: generation.eos, think };
+    Ok(LoadedModel { parts, executor, options, folder: folder.to_owned(), files })
+}
+
+impl LoadedModel {
+    /// What model this is.
+    pub fn card(&self) -> &ModelCard {
+        &self.parts.card
+    }
+
+    /// The manifest of this model under `name`: reads and hashes every file that was loaded.
+    pub fn manifest(&self, name: ModelName) -> Result<ModelManifest, ManifestFailure> {
+        let mut entries = Vec::new();
+        for file in &self.files {
+            let (size, hash) = hash_file(&self.folder.join(file))?;
+            entries.push(FileEntry::new(&file.to_string_lossy(), size, hash)?);
+        }
+        let card = &self.parts.card;
+        Ok(ModelManifest::new(name, &card.architecture, card.precision, &card.engine, card.template, entries)?)
+    }
+
+    /// Makes the model ready to take requests.
+    pub fn into_engine(self) -> Box<dyn Engine> {
+        Box::new(LocalEngine::new(self.parts, self.executor, self.options))
+    }
+}
+
+/// Why a manifest was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestFailure {
+    /// A file cannot be read again.
+    #[error(transparent)]
+    Read(#[from] EngineError),
+    /// The folder cannot be described by a manifest.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+}
+
+/// Reads a whole file that may not be larger than `limit`.
+pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, EngineError> {
+    let failed = |source| EngineError::ReadFile { path: path.to_owned(), source };
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    if size > limit {
+        return Err(EngineError::FileTooLarge { path: path.to_owned(), size, limit });
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
+}
+
+fn hash_file(path: &Path) -> Result<(u64, FileHash), EngineError> {
+    let failed = |source| EngineError::ReadFile { path: path.to_owned(), source };
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let mut hasher = Sha256::new();
+    let size = std::io::copy(&mut file, &mut hasher).map_err(failed)?;
+    Ok((size, FileHash::new(hasher.finalize().into())))
+}

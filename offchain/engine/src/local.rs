@@ -1,0 +1,135 @@
+//! The engine of this machine: tokenizer, scheduler and executor put together.
+
+use crate::card::ModelCard;
+use crate::engine::{Engine, FinishReason, SequenceId, StepOutput};
+use crate::error::EngineError;
+use crate::limits::{DEFAULT_MAX_TOKENS, MAX_PROMPT_BYTES};
+use crate::load::ModelParts;
+use crate::model::{Executor, Work};
+use crate::options::EngineOptions;
+use crate::request::{Prompt, SubmitRequest};
+use crate::scheduler::Scheduler;
+use crate::sequence::{NewSequence, Sequence};
+use crate::text::deltas::Deltas;
+use crate::text::reasoning::ReasoningCounter;
+use crate::text::stop::StopFilter;
+
+/// An [`Engine`] over any [`Executor`].
+pub(crate) struct LocalEngine<E> {
+    parts: ModelParts,
+    executor: E,
+    scheduler: Scheduler,
+    cancelled: Vec<SequenceId>,
+    next_id: u64,
+    /// Positions that one sequence may have.
+    context: usize,
+}
+
+impl<E: Executor> LocalEngine<E> {
+    pub(crate) fn new(parts: ModelParts, executor: E, options: EngineOptions) -> Self {
+        let context = parts.card.max_model_len.min(options.max_kv_tokens);
+        let scheduler = Scheduler::new(&options);
+        Self { parts, executor, scheduler, cancelled: Vec::new(), next_id: 0, context }
+    }
+
+    fn prompt_tokens(&self, prompt: Prompt) -> Result<Vec<u32>, EngineError> {
+        let text = match prompt {
+            Prompt::Tokens(tokens) => {
+                let unknown = |token: &&u32| **token as usize >= self.parts.card.vocab_size;
+                return match tokens.iter().find(unknown) {
+                    Some(id) => Err(EngineError::UnknownToken { id: *id }),
+                    None => Ok(tokens),
+                };
+            }
+            Prompt::Text(text) => text,
+            Prompt::Chat(chat) => self.parts.template.as_ref().ok_or(EngineError::NoTemplate)?.render(&chat)?,
+        };
+        if text.len() > MAX_PROMPT_BYTES {
+            return Err(EngineError::PromptTooLong { size: text.len(), limit: MAX_PROMPT_BYTES });
+        }
+        self.parts.tokenizer.encode(&text)
+    }
+
+    fn end(&mut self, id: SequenceId) {
+        self.scheduler.remove(id);
+        self.executor.forget(id);
+    }
+
+    fn report_cancelled(&mut self, outputs: &mut Vec<StepOutput>) {
+        for id in std::mem::take(&mut self.cancelled) {
+            if let Some(sequence) = self.scheduler.remove(id) {
+                self.executor.forget(id);
+                outputs.push(output(&sequence, Vec::new(), String::new(), Some(FinishReason::Cancelled)));
+            }
+        }
+    }
+}
+
+impl<E: Executor> Engine for LocalEngine<E> {
+    fn card(&self) -> &ModelCard {
+        &self.parts.card
+    }
+
+    fn submit(&mut self, request: SubmitRequest) -> Result<SequenceId, EngineError> {
+        request.check()?;
+        self.scheduler.check_room()?;
+        let sampling = request.sampling.resolve(&self.parts.defaults)?;
+        let prompt = self.prompt_tokens(request.prompt)?;
+        if prompt.is_empty() {
+            return Err(EngineError::EmptyPrompt);
+        }
+        if prompt.len() >= self.context {
+            return Err(EngineError::ContextLength { tokens: prompt.len(), limit: self.context });
+        }
+        let id = SequenceId(self.next_id);
+        self.next_id += 1;
+        let wished = request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
+        self.scheduler.enqueue(Sequence::new(NewSequence {
+            id,
+            max_len: prompt.len().saturating_add(wished).min(self.context),
+            sampling,
+            seed: request.seed,
+            eos: if request.ignore_eos { Vec::new() } else { self.parts.eos.clone() },
+            deltas: Deltas::new(self.parts.tokenizer.clone()),
+            stop: StopFilter::new(request.stop.0),
+            reasoning: ReasoningCounter::after_prompt(self.parts.think, &prompt),
+            prompt,
+        }));
+        Ok(id)
+    }
+
+    fn cancel(&mut self, id: SequenceId) {
+        self.cancelled.push(id);
+    }
+
+    fn step(&mut self) -> Result<Vec<StepOutput>, EngineError> {
+        let mut outputs = Vec::new();
+        self.report_cancelled(&mut outputs);
+        self.scheduler.admit();
+        let batch: Vec<Work> = self.scheduler.running_mut().iter().map(Sequence::next_work).collect();
+        let results = self.executor.run(&batch)?;
+        let mut ended = Vec::new();
+        for ((sequence, work), logits) in self.scheduler.running_mut().iter_mut().zip(&batch).zip(results) {
+            let output = match sequence.accept(work, logits) {
+                Ok(None) => continue,
+                Ok(Some(advance)) => output(sequence, vec![advance.token], advance.text, advance.finish),
+                // Only this sequence is broken: its numbers or its text.
+                Err(_) => output(sequence, Vec::new(), String::new(), Some(FinishReason::Failed)),
+            };
+            if output.finish_reason.is_some() {
+                ended.push(sequence.id);
+            }
+            outputs.push(output);
+        }
+        ended.into_iter().for_each(|id| self.end(id));
+        Ok(outputs)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.scheduler.is_empty()
+    }
+}
+
+fn output(sequence: &Sequence, tokens: Vec<u32>, text_delta: String, finish: Option<FinishReason>) -> StepOutput {
+    StepOutput { id: sequence.id, text_delta, tokens, usage: sequence.usage(), finish_reason: finish }
+}

@@ -1,0 +1,133 @@
+//! The parrot: an engine without a model that repeats what it was told. For tests of what stands above the engine.
+
+use crate::card::ModelCard;
+use crate::engine::{Engine, FinishReason, SequenceId, StepOutput, Usage};
+use crate::error::EngineError;
+use crate::limits::DEFAULT_MAX_TOKENS;
+use crate::request::{Prompt, SubmitRequest};
+use cocoon_manifest::FileHash;
+use std::collections::VecDeque;
+
+/// Answers with the last message, one word per step. A word with the blank before it is a token.
+pub struct Parrot {
+    card: ModelCard,
+    live: VecDeque<Echo>,
+    next_id: u64,
+}
+
+struct Echo {
+    id: SequenceId,
+    words: VecDeque<String>,
+    usage: Usage,
+    left: usize,
+    cancelled: bool,
+}
+
+impl Default for Parrot {
+    fn default() -> Self {
+        let card = ModelCard {
+            architecture: "parrot".to_owned(),
+            precision: "none",
+            engine: format!("{} mock", ModelCard::engine_name()),
+            vocab_size: 1,
+            max_model_len: 1 << 20,
+            parameters: 0,
+            reasons: false,
+            template: FileHash::of(b""),
+        };
+        Self { card, live: VecDeque::new(), next_id: 0 }
+    }
+}
+
+fn words(text: &str) -> VecDeque<String> {
+    text.split_inclusive(' ').map(str::to_owned).collect()
+}
+
+impl Engine for Parrot {
+    fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    fn submit(&mut self, request: SubmitRequest) -> Result<SequenceId, EngineError> {
+        request.check()?;
+        let (prompt, said) = match request.prompt {
+            Prompt::Text(text) => (words(&text).len(), words(&text)),
+            Prompt::Chat(chat) => {
+                let texts: Vec<&str> = chat.messages.iter().filter_map(|message| message["content"].as_str()).collect();
+                let last = texts.last().copied().ok_or(EngineError::TemplateRefused)?;
+                (texts.iter().map(|text| words(text).len()).fold(0, |sum, count| sum + count), words(last))
+            }
+            Prompt::Tokens(tokens) => return Err(EngineError::UnknownToken { id: tokens.first().copied().unwrap_or(0) }),
+        };
+        if said.is_empty() {
+            return Err(EngineError::EmptyPrompt);
+        }
+        let id = SequenceId(self.next_id);
+        self.next_id += 1;
+        let usage = Usage { prompt: prompt as u64, ..Usage::default() };
+        let left = request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
+        self.live.push_back(Echo { id, words: said, usage, left, cancelled: false });
+        Ok(id)
+    }
+
+    fn cancel(&mut self, id: SequenceId) {
+        if let Some(echo) = self.live.iter_mut().find(|echo| echo.id == id) {
+            echo.cancelled = true;
+        }
+    }
+
+    fn step(&mut self) -> Result<Vec<StepOutput>, EngineError> {
+        let mut outputs = Vec::new();
+        for echo in &mut self.live {
+            let mut output = StepOutput {
+                id: echo.id,
+                text_delta: String::new(),
+                tokens: Vec::new(),
+                usage: echo.usage,
+                finish_reason: echo.cancelled.then_some(FinishReason::Cancelled),
+            };
+            if !echo.cancelled {
+                output.text_delta = echo.words.pop_front().unwrap_or_default();
+                output.tokens.push(0);
+                echo.left -= 1;
+                echo.usage.completion += 1;
+                output.usage = echo.usage;
+                if echo.words.is_empty() {
+                    output.finish_reason = Some(FinishReason::Stop);
+                } else if echo.left == 0 {
+                    output.finish_reason = Some(FinishReason::Length);
+                }
+            }
+            outputs.push(output);
+        }
+        self.live.retain(|echo| outputs.iter().all(|output| output.id != echo.id || output.finish_reason.is_none()));
+        Ok(outputs)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.live.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parrot_repeats_word_by_word() {
+        let mut parrot = Parrot::default();
+        parrot.submit(SubmitRequest::chat_of_user("one two three")).unwrap();
+        let mut text = String::new();
+        let mut last = None;
+        while !parrot.is_idle() {
+            for output in parrot.step().unwrap() {
+                text += &output.text_delta;
+                last = Some(output);
+            }
+        }
+        let last = last.unwrap();
+        assert_eq!(text, "one two three");
+        assert_eq!(last.finish_reason, Some(FinishReason::Stop));
+        assert_eq!((last.usage.prompt, last.usage.completion), (3, 3));
+    }
+}

@@ -1,0 +1,134 @@
+//! One sequence: its tokens, where its computation stands, and how its tokens become text.
+
+use crate::engine::{FinishReason, SequenceId, Usage};
+use crate::error::EngineError;
+use crate::limits::PREFILL_CHUNK;
+use crate::model::Work;
+use crate::sampling::{Penalties, Sampling, choose};
+use crate::text::deltas::Deltas;
+use crate::text::reasoning::ReasoningCounter;
+use crate::text::stop::{Filtered, StopFilter};
+
+/// A sequence that waits or runs.
+pub(crate) struct Sequence {
+    pub(crate) id: SequenceId,
+    /// Prompt and answer.
+    tokens: Vec<u32>,
+    prompt_len: usize,
+    /// Tokens that the executor has seen.
+    computed: usize,
+    /// Tokens of prompt and answer at most.
+    max_len: usize,
+    sampling: Sampling,
+    seed: u64,
+    eos: Vec<u32>,
+    penalties: Penalties,
+    deltas: Deltas,
+    stop: StopFilter,
+    reasoning: ReasoningCounter,
+}
+
+/// What a new token brought.
+pub(crate) struct Advance {
+    pub(crate) token: u32,
+    pub(crate) text: String,
+    pub(crate) finish: Option<FinishReason>,
+}
+
+/// What a sequence is made of.
+pub(crate) struct NewSequence {
+    pub(crate) id: SequenceId,
+    pub(crate) prompt: Vec<u32>,
+    pub(crate) max_len: usize,
+    pub(crate) sampling: Sampling,
+    pub(crate) seed: u64,
+    /// Tokens that end the answer.
+    pub(crate) eos: Vec<u32>,
+    pub(crate) deltas: Deltas,
+    pub(crate) stop: StopFilter,
+    pub(crate) reasoning: ReasoningCounter,
+}
+
+impl Sequence {
+    pub(crate) fn new(new: NewSequence) -> Self {
+        Self {
+            id: new.id,
+            prompt_len: new.prompt.len(),
+            computed: 0,
+            max_len: new.max_len,
+            sampling: new.sampling,
+            seed: new.seed,
+            eos: new.eos,
+            penalties: Penalties::of_prompt(&new.prompt),
+            tokens: new.prompt,
+            deltas: new.deltas,
+            stop: new.stop,
+            reasoning: new.reasoning,
+        }
+    }
+
+    /// Positions of the cache that this sequence may come to need.
+    pub(crate) fn reserve(&self) -> usize {
+        self.max_len
+    }
+
+    /// The next piece of work. Pieces of the prompt end at multiples of [`PREFILL_CHUNK`], whatever else runs.
+    pub(crate) fn next_work(&self) -> Work {
+        let border = (self.computed / PREFILL_CHUNK + 1) * PREFILL_CHUNK;
+        let end = border.min(self.tokens.len());
+        let tokens = self.tokens[self.computed..end].to_vec();
+        Work { id: self.id, tokens, logits: end == self.tokens.len() }
+    }
+
+    /// Takes note that the executor has done `work`; with logits, chooses the next token.
+    pub(crate) fn accept(&mut self, work: &Work, logits: Option<Vec<f32>>) -> Result<Option<Advance>, EngineError> {
+        self.computed += work.tokens.len();
+        let Some(mut logits) = logits else { return Ok(None) };
+        self.penalties.apply(&self.sampling, &mut logits);
+        let position = self.tokens.len() as u64;
+        let token = choose(&self.sampling, self.seed, position, &logits)?;
+        self.push(token).map(Some)
+    }
+
+    fn push(&mut self, token: u32) -> Result<Advance, EngineError> {
+        self.tokens.push(token);
+        self.penalties.count(token);
+        self.reasoning.push(token);
+        let ended = self.eos.contains(&token);
+        let piece = if ended { self.deltas.finish()? } else { self.deltas.push(token)? };
+        let mut text = match self.stop.push(&piece) {
+            Filtered::Stopped(text) => return Ok(Advance { token, text, finish: Some(FinishReason::Stop) }),
+            Filtered::Open(text) => text,
+        };
+        if ended {
+            text += &self.stop.finish();
+            return Ok(Advance { token, text, finish: Some(FinishReason::Stop) });
+        }
+        if self.tokens.len() < self.max_len {
+            return Ok(Advance { token, text, finish: None });
+        }
+        // The end by length: what is held back comes out, unless it completes a stop string.
+        let finish = match self.stop.push(&self.deltas.finish()?) {
+            Filtered::Stopped(rest) => {
+                text += &rest;
+                FinishReason::Stop
+            }
+            Filtered::Open(rest) => {
+                text += &rest;
+                text += &self.stop.finish();
+                FinishReason::Length
+            }
+        };
+        Ok(Advance { token, text, finish: Some(finish) })
+    }
+
+    /// Totals up to here.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            prompt: self.prompt_len as u64,
+            cached: 0,
+            completion: (self.tokens.len() - self.prompt_len) as u64,
+            reasoning: self.reasoning.count(),
+        }
+    }
+}

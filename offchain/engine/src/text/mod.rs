@@ -1,0 +1,7 @@
+//! From text to tokens and back.
+
+pub(crate) mod deltas;
+pub(crate) mod reasoning;
+pub(crate) mod stop;
+pub(crate) mod template;
+pub(crate) mod tokenizer;

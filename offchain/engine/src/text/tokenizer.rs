@@ -1,0 +1,43 @@
+//! The tokenizer of a model.
+
+use crate::error::EngineError;
+use crate::limits::MAX_TOKENIZER_BYTES;
+use std::path::Path;
+use std::sync::Arc;
+
+/// `tokenizer.json`, read once and shared by all sequences.
+#[derive(Clone)]
+pub(crate) struct Tokenizer(Arc<tokenizers::Tokenizer>);
+
+impl Tokenizer {
+    /// Reads `tokenizer.json`.
+    pub(crate) fn read(path: &Path) -> Result<Self, EngineError> {
+        let bytes = crate::load::read_bounded(path, MAX_TOKENIZER_BYTES)?;
+        Self::parse(&bytes)
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, EngineError> {
+        let mut tokenizer =
+            tokenizers::Tokenizer::from_bytes(bytes).map_err(|_| EngineError::Tokenizer { doing: "reading" })?;
+        // Training leftovers that would cut or lengthen prompts.
+        tokenizer.with_padding(None);
+        let _ = tokenizer.with_truncation(None);
+        Ok(Self(Arc::new(tokenizer)))
+    }
+
+    /// Tokens of `text`. Marks such as `<|im_start|>` become their tokens; nothing is added.
+    pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        let encoding = self.0.encode_fast(text, false).map_err(|_| EngineError::Tokenizer { doing: "encoding" })?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Text of `tokens`, without the marks. Incomplete characters become U+FFFD.
+    pub(crate) fn decode(&self, tokens: &[u32]) -> Result<String, EngineError> {
+        self.0.decode(tokens, true).map_err(|_| EngineError::Tokenizer { doing: "decoding" })
+    }
+
+    /// The token of exactly this text.
+    pub(crate) fn id_of(&self, text: &str) -> Option<u32> {
+        self.0.token_to_id(text)
+    }
+}

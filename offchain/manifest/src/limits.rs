@@ -1,0 +1,13 @@
+//! Bounds on what a manifest may hold.
+
+/// Bytes of a model name. The deployed network uses fewer than 100; a TL string of one length byte holds 253.
+pub const MAX_NAME_BYTES: usize = 253;
+
+/// Bytes of any other field or path: longer ones are mistakes.
+pub const MAX_FIELD_BYTES: usize = 255;
+
+/// Files of one model. The largest published models have a few hundred shards.
+pub const MAX_FILES: usize = 4096;
+
+/// Bytes of a whole manifest: all files with paths of full length.
+pub const MAX_MANIFEST_BYTES: usize = 2 * 1024 * 1024;
