@@ -9,7 +9,7 @@ use crate::proxy::{self, QueryFinalInfo as WorkerFinal, Span, TokensUsed};
 use crate::version::Version;
 
 /// One message of the answer to one request.
-#[derive(Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
     /// Whose answer it is.
     pub request_id: [u8; 32],
@@ -55,8 +55,16 @@ pub struct FinalInfo {
 impl Answer {
     /// A refusal or failure.
     pub fn error(request_id: [u8; 32], code: i32, message: impl Into<String>, after_head: bool) -> Self {
-        let body = AnswerBody::Error { code, message: message.into(), after_head };
-        Self { request_id, body, final_info: None }
+        let body = AnswerBody::Error {
+            code,
+            message: message.into(),
+            after_head,
+        };
+        Self {
+            request_id,
+            body,
+            final_info: None,
+        }
     }
 
     /// Nothing of this answer follows.
@@ -64,8 +72,8 @@ impl Answer {
         self.final_info.is_some() || matches!(self.body, AnswerBody::Error { .. })
     }
 
-    /// What a proxy's message means, if it is part of an answer.
-    pub fn from_proxy(packet: ProxyToClient) -> Result<Self, ProxyToClient> {
+    /// What a proxy's message means, if it is part of an answer; anything else is given back.
+    pub fn from_proxy(packet: ProxyToClient) -> Result<Self, Box<ProxyToClient>> {
         Ok(match packet {
             ProxyToClient::Answer(m) => head(m.request_id, m.answer, completed(m.is_completed, m.tokens_used)),
             ProxyToClient::Part(m) => part(m.request_id, m.answer, completed(m.is_completed, m.tokens_used)),
@@ -77,12 +85,12 @@ impl Answer {
                 final_info: m.final_info.map(Into::into),
                 ..Self::error(m.request_id, m.error_code, m.error, false)
             },
-            other => return Err(other),
+            other => return Err(Box::new(other)),
         })
     }
 
-    /// What a worker's message means, if it is part of an answer.
-    pub fn from_worker(packet: WorkerPacket) -> Result<Self, WorkerPacket> {
+    /// What a worker's message means, if it is part of an answer; anything else is given back.
+    pub fn from_worker(packet: WorkerPacket) -> Result<Self, Box<WorkerPacket>> {
         Ok(match packet {
             WorkerPacket::Answer(m) => head(m.request_id, m.answer, completed(m.is_completed, m.tokens_used)),
             WorkerPacket::Part(m) => part(m.request_id, m.answer, completed(m.is_completed, m.tokens_used)),
@@ -94,7 +102,7 @@ impl Answer {
                 final_info: m.final_info.map(Into::into),
                 ..Self::error(m.request_id, m.error_code, m.error, false)
             },
-            other => return Err(other),
+            other => return Err(Box::new(other)),
         })
     }
 
@@ -104,12 +112,20 @@ impl Answer {
         if version.has_ex_answers() {
             let final_info = self.final_info.as_ref().map(|info| info.to_client(version));
             return match &self.body {
-                AnswerBody::Head(b) => {
-                    client::QueryAnswerEx { request_id, answer: b.clone(), flags: (), final_info }.into()
+                AnswerBody::Head(b) => client::QueryAnswerEx {
+                    request_id,
+                    answer: b.clone(),
+                    flags: (),
+                    final_info,
                 }
-                AnswerBody::Part(b) => {
-                    client::QueryAnswerPartEx { request_id, answer: b.clone(), flags: (), final_info }.into()
+                .into(),
+                AnswerBody::Part(b) => client::QueryAnswerPartEx {
+                    request_id,
+                    answer: b.clone(),
+                    flags: (),
+                    final_info,
                 }
+                .into(),
                 AnswerBody::Error { code, message, .. } => client::QueryAnswerErrorEx {
                     request_id,
                     error_code: *code,
@@ -122,19 +138,42 @@ impl Answer {
         }
         let (is_completed, tokens_used) = self.old_final();
         match &self.body {
-            AnswerBody::Head(b) => {
-                client::QueryAnswer { answer: b.clone(), is_completed, request_id, tokens_used }.into()
+            AnswerBody::Head(b) => client::QueryAnswer {
+                answer: b.clone(),
+                is_completed,
+                request_id,
+                tokens_used,
             }
-            AnswerBody::Part(b) => {
-                client::QueryAnswerPart { answer: b.clone(), is_completed, request_id, tokens_used }.into()
+            .into(),
+            AnswerBody::Part(b) => client::QueryAnswerPart {
+                answer: b.clone(),
+                is_completed,
+                request_id,
+                tokens_used,
             }
-            AnswerBody::Error { code, message, after_head: false } => {
-                client::QueryAnswerError { error_code: *code, error: message.clone(), request_id, tokens_used }.into()
+            .into(),
+            AnswerBody::Error {
+                code,
+                message,
+                after_head: false,
+            } => client::QueryAnswerError {
+                error_code: *code,
+                error: message.clone(),
+                request_id,
+                tokens_used,
             }
-            AnswerBody::Error { code, message, after_head: true } => {
-                client::QueryAnswerPartError { error_code: *code, error: message.clone(), request_id, tokens_used }
-                    .into()
+            .into(),
+            AnswerBody::Error {
+                code,
+                message,
+                after_head: true,
+            } => client::QueryAnswerPartError {
+                error_code: *code,
+                error: message.clone(),
+                request_id,
+                tokens_used,
             }
+            .into(),
         }
     }
 
@@ -144,12 +183,20 @@ impl Answer {
         if version.has_ex_answers() {
             let final_info = self.final_info.as_ref().map(|info| info.to_proxy(version));
             return match &self.body {
-                AnswerBody::Head(b) => {
-                    proxy::QueryAnswerEx { request_id, answer: b.clone(), flags: (), final_info }.into()
+                AnswerBody::Head(b) => proxy::QueryAnswerEx {
+                    request_id,
+                    answer: b.clone(),
+                    flags: (),
+                    final_info,
                 }
-                AnswerBody::Part(b) => {
-                    proxy::QueryAnswerPartEx { request_id, answer: b.clone(), flags: (), final_info }.into()
+                .into(),
+                AnswerBody::Part(b) => proxy::QueryAnswerPartEx {
+                    request_id,
+                    answer: b.clone(),
+                    flags: (),
+                    final_info,
                 }
+                .into(),
                 AnswerBody::Error { code, message, .. } => proxy::QueryAnswerErrorEx {
                     request_id,
                     error_code: *code,
@@ -162,24 +209,50 @@ impl Answer {
         }
         let (is_completed, tokens_used) = self.old_final();
         match &self.body {
-            AnswerBody::Head(b) => {
-                proxy::QueryAnswer { answer: b.clone(), is_completed, request_id, tokens_used }.into()
+            AnswerBody::Head(b) => proxy::QueryAnswer {
+                answer: b.clone(),
+                is_completed,
+                request_id,
+                tokens_used,
             }
-            AnswerBody::Part(b) => {
-                proxy::QueryAnswerPart { answer: b.clone(), is_completed, request_id, tokens_used }.into()
+            .into(),
+            AnswerBody::Part(b) => proxy::QueryAnswerPart {
+                answer: b.clone(),
+                is_completed,
+                request_id,
+                tokens_used,
             }
-            AnswerBody::Error { code, message, after_head: false } => {
-                proxy::QueryAnswerError { error_code: *code, error: message.clone(), request_id, tokens_used }.into()
+            .into(),
+            AnswerBody::Error {
+                code,
+                message,
+                after_head: false,
+            } => proxy::QueryAnswerError {
+                error_code: *code,
+                error: message.clone(),
+                request_id,
+                tokens_used,
             }
-            AnswerBody::Error { code, message, after_head: true } => {
-                proxy::QueryAnswerPartError { error_code: *code, error: message.clone(), request_id, tokens_used }
-                    .into()
+            .into(),
+            AnswerBody::Error {
+                code,
+                message,
+                after_head: true,
+            } => proxy::QueryAnswerPartError {
+                error_code: *code,
+                error: message.clone(),
+                request_id,
+                tokens_used,
             }
+            .into(),
         }
     }
 
     fn old_final(&self) -> (bool, TokensUsed) {
-        (self.is_last(), self.final_info.as_ref().map(|info| info.tokens).unwrap_or_default())
+        (
+            self.is_last(),
+            self.final_info.as_ref().map(|info| info.tokens).unwrap_or_default(),
+        )
     }
 }
 
@@ -193,12 +266,22 @@ impl FinalInfo {
             proxy: self.proxy_times.unwrap_or_default(),
             worker: self.worker_times.unwrap_or_default(),
         });
-        ClientFinal { flags: (), tokens_used: self.tokens, debug, times }
+        ClientFinal {
+            flags: (),
+            tokens_used: self.tokens,
+            debug,
+            times,
+        }
     }
 
     fn to_proxy(&self, version: Version) -> WorkerFinal {
         let worker_times = version.has_times().then(|| self.worker_times.unwrap_or_default());
-        WorkerFinal { flags: (), tokens_used: self.tokens, worker_debug: self.worker_debug.clone(), worker_times }
+        WorkerFinal {
+            flags: (),
+            tokens_used: self.tokens,
+            worker_debug: self.worker_debug.clone(),
+            worker_times,
+        }
     }
 }
 
@@ -206,7 +289,13 @@ impl From<ClientFinal> for FinalInfo {
     fn from(info: ClientFinal) -> Self {
         let (worker_debug, proxy_debug) = info.debug.map(|d| (d.worker, d.proxy)).unzip();
         let (proxy_times, worker_times) = info.times.map(|t| (t.proxy, t.worker)).unzip();
-        Self { tokens: info.tokens_used, worker_debug, proxy_debug, proxy_times, worker_times }
+        Self {
+            tokens: info.tokens_used,
+            worker_debug,
+            proxy_debug,
+            proxy_times,
+            worker_times,
+        }
     }
 }
 
@@ -222,29 +311,51 @@ impl From<WorkerFinal> for FinalInfo {
 }
 
 fn completed(is_completed: bool, tokens: TokensUsed) -> Option<FinalInfo> {
-    is_completed.then(|| FinalInfo { tokens, ..FinalInfo::default() })
+    is_completed.then(|| FinalInfo {
+        tokens,
+        ..FinalInfo::default()
+    })
 }
 
 fn head(request_id: [u8; 32], bytes: Bytes, final_info: Option<FinalInfo>) -> Answer {
-    Answer { request_id, body: AnswerBody::Head(bytes), final_info }
+    Answer {
+        request_id,
+        body: AnswerBody::Head(bytes),
+        final_info,
+    }
 }
 
 fn part(request_id: [u8; 32], bytes: Bytes, final_info: Option<FinalInfo>) -> Answer {
-    Answer { request_id, body: AnswerBody::Part(bytes), final_info }
+    Answer {
+        request_id,
+        body: AnswerBody::Part(bytes),
+        final_info,
+    }
 }
 
 fn failed(request_id: [u8; 32], code: i32, message: String, after_head: bool, tokens: TokensUsed) -> Answer {
-    let final_info = Some(FinalInfo { tokens, ..FinalInfo::default() });
-    Answer { request_id, body: AnswerBody::Error { code, message, after_head }, final_info }
+    let final_info = Some(FinalInfo {
+        tokens,
+        ..FinalInfo::default()
+    });
+    Answer {
+        request_id,
+        body: AnswerBody::Error {
+            code,
+            message,
+            after_head,
+        },
+        final_info,
+    }
 }
 
 /// Shows sizes only: bodies are users' content.
-impl std::fmt::Debug for Answer {
+impl std::fmt::Debug for AnswerBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.body {
-            AnswerBody::Head(b) => write!(f, "Head({} bytes, {:?})", b.len(), self.final_info),
-            AnswerBody::Part(b) => write!(f, "Part({} bytes, {:?})", b.len(), self.final_info),
-            AnswerBody::Error { code, message, .. } => write!(f, "Error({code} {message}, {:?})", self.final_info),
+        match self {
+            Self::Head(b) => write!(f, "Head({} bytes)", b.len()),
+            Self::Part(b) => write!(f, "Part({} bytes)", b.len()),
+            Self::Error { code, message, .. } => write!(f, "Error({code} {message})"),
         }
     }
 }

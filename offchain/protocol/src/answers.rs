@@ -89,25 +89,45 @@ macro_rules! answer_messages {
 
         impl std::fmt::Debug for QueryAnswer {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, "QueryAnswer({} bytes, completed {})", self.answer.len(), self.is_completed)
+                write!(
+                    f,
+                    "QueryAnswer({} bytes, completed {})",
+                    self.answer.len(),
+                    self.is_completed
+                )
             }
         }
 
         impl std::fmt::Debug for QueryAnswerPart {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, "QueryAnswerPart({} bytes, completed {})", self.answer.len(), self.is_completed)
+                write!(
+                    f,
+                    "QueryAnswerPart({} bytes, completed {})",
+                    self.answer.len(),
+                    self.is_completed
+                )
             }
         }
 
         impl std::fmt::Debug for QueryAnswerEx {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, "QueryAnswerEx({} bytes, {:?})", self.answer.len(), self.final_info)
+                write!(
+                    f,
+                    "QueryAnswerEx({} bytes, {:?})",
+                    self.answer.len(),
+                    self.final_info
+                )
             }
         }
 
         impl std::fmt::Debug for QueryAnswerPartEx {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, "QueryAnswerPartEx({} bytes, {:?})", self.answer.len(), self.final_info)
+                write!(
+                    f,
+                    "QueryAnswerPartEx({} bytes, {:?})",
+                    self.answer.len(),
+                    self.final_info
+                )
             }
         }
     };

@@ -71,7 +71,11 @@ pub struct AuthorizeWithProxyLong;
 pub enum AuthorizationWithProxy {
     /// The connection serves now.
     #[tl(id = "client.authorizationWithProxySuccess")]
-    Success { signed_payment: SignedPayment, tokens_committed_to_db: i64, max_tokens: i64 },
+    Success {
+        signed_payment: SignedPayment,
+        tokens_committed_to_db: i64,
+        max_tokens: i64,
+    },
     /// It does not.
     #[tl(id = "client.authorizationWithProxyFailed")]
     Failed {
@@ -254,12 +258,24 @@ impl std::fmt::Debug for AuthorizeWithProxyShort {
 
 impl std::fmt::Debug for RunQuery {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "RunQuery({}, {} bytes, timeout {} s)", self.model_name, self.query.len(), self.timeout)
+        write!(
+            f,
+            "RunQuery({}, {} bytes, timeout {} s)",
+            self.model_name,
+            self.query.len(),
+            self.timeout
+        )
     }
 }
 
 impl std::fmt::Debug for RunQueryEx {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "RunQueryEx({}, {} bytes, timeout {} s)", self.model_name, self.query.len(), self.timeout)
+        write!(
+            f,
+            "RunQueryEx({}, {} bytes, timeout {} s)",
+            self.model_name,
+            self.query.len(),
+            self.timeout
+        )
     }
 }

@@ -36,7 +36,11 @@ pub fn decode<'a, T: TlRead<'a>>(data: &'a [u8]) -> Result<T, DecodeError> {
         TlError::UnknownConstructor => DecodeError::UnknownConstructor(constructor_id(data).unwrap_or_default()),
         TlError::InvalidData => DecodeError::Invalid,
     })?;
-    if rest.is_empty() { Ok(value) } else { Err(DecodeError::Trailing(rest.len())) }
+    if rest.is_empty() {
+        Ok(value)
+    } else {
+        Err(DecodeError::Trailing(rest.len()))
+    }
 }
 
 /// The constructor id at the start of a boxed object.
@@ -92,7 +96,9 @@ pub(crate) mod text {
 
     pub(crate) fn read(packet: &mut &[u8]) -> TlResult<String> {
         let bytes = blob::read_slice(packet)?;
-        std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| TlError::InvalidData)
+        std::str::from_utf8(bytes)
+            .map(str::to_owned)
+            .map_err(|_| TlError::InvalidData)
     }
 }
 

@@ -145,10 +145,16 @@ mod tests {
     fn deployed_texts_are_understood() {
         let refine = |code, text| ErrorCode::from_wire(code).refine(text);
         assert_eq!(refine(621, "unknown model nope"), ErrorCode::UnknownModel);
-        assert_eq!(refine(602, "client balance is too low: max_tokens=1"), ErrorCode::LowBalance);
+        assert_eq!(
+            refine(602, "client balance is too low: max_tokens=1"),
+            ErrorCode::LowBalance
+        );
         assert_eq!(refine(651, "balance is too low"), ErrorCode::LowBalance);
         assert_eq!(refine(651, "no ready workers for model x"), ErrorCode::NoWorker);
-        assert_eq!(refine(621, "worker: invalid http request: unsupported method"), ErrorCode::BadRequest);
+        assert_eq!(
+            refine(621, "worker: invalid http request: unsupported method"),
+            ErrorCode::BadRequest
+        );
         assert_eq!(refine(652, "unknown model nope"), ErrorCode::Timeout);
     }
 }

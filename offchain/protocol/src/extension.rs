@@ -109,4 +109,9 @@ macro_rules! debug_by_size {
     )*};
 }
 
-debug_by_size!(SignReceipt.statement, ReceiptSignature.signature, Receipt.receipt, Evidence.certificate);
+debug_by_size!(
+    SignReceipt.statement,
+    ReceiptSignature.signature,
+    Receipt.receipt,
+    Evidence.certificate
+);

@@ -58,13 +58,18 @@ impl FrameDecoder {
 
     /// The next complete object. Header errors are found as soon as the header is there, before its body is awaited.
     pub fn next_frame(&mut self) -> Result<Option<Bytes>, FrameError> {
-        let Some(header) = self.buffer.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
+        let Some(header) = self.buffer.first_chunk::<HEADER_BYTES>() else {
+            return Ok(None);
+        };
         let [l0, l1, l2, l3, s0, s1, s2, s3] = *header;
         let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
         let got = i32::from_le_bytes([s0, s1, s2, s3]);
         check_length(length)?;
         if got != self.seqno {
-            return Err(FrameError::Sequence { expected: self.seqno, got });
+            return Err(FrameError::Sequence {
+                expected: self.seqno,
+                got,
+            });
         }
         if self.buffer.len() < HEADER_BYTES + length {
             return Ok(None);
@@ -76,7 +81,11 @@ impl FrameDecoder {
 }
 
 fn check_length(length: usize) -> Result<(), FrameError> {
-    if (MIN_FRAME_BYTES..=MAX_FRAME_BYTES).contains(&length) { Ok(()) } else { Err(FrameError::Length(length)) }
+    if (MIN_FRAME_BYTES..=MAX_FRAME_BYTES).contains(&length) {
+        Ok(())
+    } else {
+        Err(FrameError::Length(length))
+    }
 }
 
 #[cfg(test)]
@@ -122,7 +131,10 @@ mod tests {
         let (mut encoder, mut out) = (FrameEncoder::default(), BytesMut::new());
         assert_eq!(encoder.encode(&[0; 3], &mut out), Err(FrameError::Length(3)));
         assert!(encoder.encode(&vec![0; 1 << 24], &mut out).is_ok());
-        assert_eq!(encoder.encode(&vec![0; (1 << 24) + 1], &mut BytesMut::new()), Err(FrameError::Length((1 << 24) + 1)));
+        assert_eq!(
+            encoder.encode(&vec![0; (1 << 24) + 1], &mut BytesMut::new()),
+            Err(FrameError::Length((1 << 24) + 1))
+        );
     }
 
     #[test]

@@ -49,10 +49,22 @@ impl Request {
     /// A POST with a JSON body, as the client runner makes it.
     pub fn post_json(url: impl Into<String>, payload: Bytes) -> Self {
         let headers = vec![
-            Header { name: "Content-Type".into(), value: "application/json".into() },
-            Header { name: "Content-Length".into(), value: payload.len().to_string() },
+            Header {
+                name: "Content-Type".into(),
+                value: "application/json".into(),
+            },
+            Header {
+                name: "Content-Length".into(),
+                value: payload.len().to_string(),
+            },
         ];
-        Self { method: "POST".into(), url: url.into(), http_version: "HTTP/1.1".into(), headers, payload }
+        Self {
+            method: "POST".into(),
+            url: url.into(),
+            http_version: "HTTP/1.1".into(),
+            headers,
+            payload,
+        }
     }
 
     /// Reads a request.
@@ -100,20 +112,40 @@ impl Response {
 }
 
 fn find<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
-    headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value.as_str())
+    headers
+        .iter()
+        .find(|h| h.name.eq_ignore_ascii_case(name))
+        .map(|h| h.value.as_str())
 }
 
 /// Shows sizes only: headers and bodies are users' content.
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { method, url, headers, payload, .. } = self;
-        write!(f, "Request({method} {url}, {} headers, {} bytes)", headers.len(), payload.len())
+        let Self {
+            method,
+            url,
+            headers,
+            payload,
+            ..
+        } = self;
+        write!(
+            f,
+            "Request({method} {url}, {} headers, {} bytes)",
+            headers.len(),
+            payload.len()
+        )
     }
 }
 
 impl std::fmt::Debug for Response {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Response({}, {} headers, {} bytes)", self.status_code, self.headers.len(), self.payload.len())
+        write!(
+            f,
+            "Response({}, {} headers, {} bytes)",
+            self.status_code,
+            self.headers.len(),
+            self.payload.len()
+        )
     }
 }
 

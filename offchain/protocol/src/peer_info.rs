@@ -70,7 +70,9 @@ impl AttestedPeerInfo {
     /// Reads the frame at the start of `data`; the second value is the number of bytes that it took. `Ok(None)` asks
     /// for more bytes.
     pub fn read_frame(data: &[u8]) -> Result<Option<(Self, usize)>, PeerInfoError> {
-        let Some((length, rest)) = data.split_first_chunk::<4>() else { return Ok(None) };
+        let Some((length, rest)) = data.split_first_chunk::<4>() else {
+            return Ok(None);
+        };
         let length = u32::from_le_bytes(*length) as usize;
         if length > MAX_PEER_INFO_BYTES {
             return Err(PeerInfoError::TooLong(length));
@@ -90,14 +92,21 @@ impl AttestedPeerInfo {
             _ => return Err(PeerInfoError::Invalid("attestation flag")),
         };
         let collateral_root_hash = *take::<48>(&mut rest)?;
-        let public_key =
-            take_bytes(&mut rest)?.try_into().map_err(|_| PeerInfoError::Invalid("public key"))?;
+        let public_key = take_bytes(&mut rest)?
+            .try_into()
+            .map_err(|_| PeerInfoError::Invalid("public key"))?;
         let source = Endpoint::parse(&mut rest)?;
         let destination = Endpoint::parse(&mut rest)?;
         if !rest.is_empty() {
             return Err(PeerInfoError::Invalid("length"));
         }
-        Ok(Self { attestation, collateral_root_hash, public_key, source, destination })
+        Ok(Self {
+            attestation,
+            collateral_root_hash,
+            public_key,
+            source,
+            destination,
+        })
     }
 
     /// The frame.
@@ -128,9 +137,15 @@ impl Attestation {
                 for register in registers.iter_mut() {
                     *register = *take(rest)?;
                 }
-                Ok(Self::Tdx { registers, report_data: Box::new(*take(rest)?) })
+                Ok(Self::Tdx {
+                    registers,
+                    report_data: Box::new(*take(rest)?),
+                })
             }
-            1 => Ok(Self::Sgx { mr_enclave: *take(rest)?, report_data: Box::new(*take(rest)?) }),
+            1 => Ok(Self::Sgx {
+                mr_enclave: *take(rest)?,
+                report_data: Box::new(*take(rest)?),
+            }),
             _ => Err(PeerInfoError::Invalid("attestation kind")),
         }
     }
@@ -142,7 +157,10 @@ impl Attestation {
                 out.extend(registers.as_flattened());
                 out.extend(report_data.as_slice());
             }
-            Self::Sgx { mr_enclave, report_data } => {
+            Self::Sgx {
+                mr_enclave,
+                report_data,
+            } => {
                 out.extend(1u32.to_le_bytes());
                 out.extend(mr_enclave);
                 out.extend(report_data.as_slice());
@@ -153,7 +171,9 @@ impl Attestation {
 
 impl Endpoint {
     fn parse(rest: &mut &[u8]) -> Result<Self, PeerInfoError> {
-        let ip = std::str::from_utf8(take_bytes(rest)?).map_err(|_| PeerInfoError::Invalid("address"))?.to_owned();
+        let ip = std::str::from_utf8(take_bytes(rest)?)
+            .map_err(|_| PeerInfoError::Invalid("address"))?
+            .to_owned();
         let port = u16::try_from(take_u32(rest)?).map_err(|_| PeerInfoError::Invalid("port"))?;
         Ok(Self { ip, port })
     }

@@ -191,7 +191,11 @@ impl Session {
 
     /// Bytes to write, all that there are.
     pub fn take_output(&mut self) -> Option<Bytes> {
-        if self.output.is_empty() { None } else { Some(self.output.split().freeze()) }
+        if self.output.is_empty() {
+            None
+        } else {
+            Some(self.output.split().freeze())
+        }
     }
 
     /// Sends a one-way message.
@@ -212,7 +216,10 @@ impl Session {
     /// Refuses a question. A long text is cut.
     pub fn send_query_error(&mut self, id: i64, code: i32, message: &str) -> Result<(), SendError> {
         let message = &message.as_bytes()[..message.floor_char_boundary(MAX_ERROR_TEXT)];
-        self.send(Message::QueryError(tcp::QueryError { id, code, message }), message.len())
+        self.send(
+            Message::QueryError(tcp::QueryError { id, code, message }),
+            message.len(),
+        )
     }
 
     /// Both sides have spoken and nothing has gone wrong.
@@ -237,9 +244,19 @@ impl Session {
         let event = match message {
             Message::Connect(_) | Message::Connected(_) => return Err(CloseReason::OutOfOrder),
             Message::Packet(m) => Event::Packet(frame.slice_ref(m.data)),
-            Message::Query(m) => Event::Query { id: m.id, data: frame.slice_ref(m.data) },
-            Message::QueryAnswer(m) => Event::Answer { id: m.id, data: frame.slice_ref(m.data) },
-            Message::QueryError(m) => Event::QueryError { id: m.id, code: m.code, message: readable(m.message) },
+            Message::Query(m) => Event::Query {
+                id: m.id,
+                data: frame.slice_ref(m.data),
+            },
+            Message::QueryAnswer(m) => Event::Answer {
+                id: m.id,
+                data: frame.slice_ref(m.data),
+            },
+            Message::QueryError(m) => Event::QueryError {
+                id: m.id,
+                code: m.code,
+                message: readable(m.message),
+            },
             Message::Ping(m) => {
                 let _ = self.put(&Message::Pong(tcp::Pong { id: m.id }));
                 return Ok(());

@@ -72,7 +72,11 @@ impl VersionRange {
 pub fn negotiate(offered: Option<VersionRange>, accepted: VersionRange) -> Option<Version> {
     let offered = offered.unwrap_or(VersionRange { min: 0, max: 0 });
     let newest = offered.max.min(accepted.max);
-    if newest < offered.min.max(accepted.min) { None } else { Version::from_wire(newest) }
+    if newest < offered.min.max(accepted.min) {
+        None
+    } else {
+        Version::from_wire(newest)
+    }
 }
 
 #[cfg(test)]
@@ -82,16 +86,34 @@ mod tests {
     #[test]
     fn newest_common_version_is_chosen() {
         let accept = VersionRange::ACCEPTED;
-        assert_eq!(negotiate(Some(VersionRange { min: 1, max: 2 }), accept), Some(Version::V2));
-        assert_eq!(negotiate(Some(VersionRange { min: 1, max: 9 }), accept), Some(Version::V3));
-        assert_eq!(negotiate(Some(VersionRange::OFFERED), VersionRange { min: 0, max: 2 }), Some(Version::V2));
+        assert_eq!(
+            negotiate(Some(VersionRange { min: 1, max: 2 }), accept),
+            Some(Version::V2)
+        );
+        assert_eq!(
+            negotiate(Some(VersionRange { min: 1, max: 9 }), accept),
+            Some(Version::V3)
+        );
+        assert_eq!(
+            negotiate(Some(VersionRange::OFFERED), VersionRange { min: 0, max: 2 }),
+            Some(Version::V2)
+        );
         assert_eq!(negotiate(None, accept), Some(Version::V0));
     }
 
     #[test]
     fn ranges_without_overlap_are_refused() {
-        assert_eq!(negotiate(Some(VersionRange { min: 4, max: 9 }), VersionRange::ACCEPTED), None);
-        assert_eq!(negotiate(Some(VersionRange { min: 2, max: 1 }), VersionRange::ACCEPTED), None);
-        assert_eq!(negotiate(Some(VersionRange { min: -5, max: -1 }), VersionRange::ACCEPTED), None);
+        assert_eq!(
+            negotiate(Some(VersionRange { min: 4, max: 9 }), VersionRange::ACCEPTED),
+            None
+        );
+        assert_eq!(
+            negotiate(Some(VersionRange { min: 2, max: 1 }), VersionRange::ACCEPTED),
+            None
+        );
+        assert_eq!(
+            negotiate(Some(VersionRange { min: -5, max: -1 }), VersionRange::ACCEPTED),
+            None
+        );
     }
 }

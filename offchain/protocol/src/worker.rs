@@ -81,7 +81,11 @@ pub struct ExtendedCompareBalanceWithProxy {
 
 /// Whether the proxy can go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, TlRead, TlWrite)]
-#[tl(boxed, id = "worker.extendedCompareBalanceWithProxyResult", scheme = "../schema/cocoon.tl")]
+#[tl(
+    boxed,
+    id = "worker.extendedCompareBalanceWithProxyResult",
+    scheme = "../schema/cocoon.tl"
+)]
 pub struct ExtendedCompareBalanceWithProxyResult {
     pub error_code: i32,
 }

@@ -71,15 +71,28 @@ impl ClientConnecting {
             is_test: Some(offer.is_test),
             versions: Some(offer.versions),
         };
-        let question = encode(&ConnectToProxy { params, min_config_version: offer.min_config_version });
+        let question = encode(&ConnectToProxy {
+            params,
+            min_config_version: offer.min_config_version,
+        });
         (Self { offer }, question)
     }
 
     /// Takes its answer.
     pub fn connected(self, answer: &[u8]) -> Result<ClientAuthorize, HandshakeError> {
-        let ConnectedToProxy { params, client_sc_address, auth, signed_payment } = decode(answer)?;
+        let ConnectedToProxy {
+            params,
+            client_sc_address,
+            auth,
+            signed_payment,
+        } = decode(answer)?;
         let proxy = ProxyIdentity::check(params, self.offer.is_test, self.offer.versions)?;
-        Ok(ClientAuthorize { proxy, client_contract_address: client_sc_address, signed_payment, auth })
+        Ok(ClientAuthorize {
+            proxy,
+            client_contract_address: client_sc_address,
+            signed_payment,
+            auth,
+        })
     }
 }
 
@@ -91,12 +104,17 @@ impl ClientAuthorize {
             ProxyConnectionAuth::Short { secret_hash, .. }
                 if <[u8; 32]>::from(Sha256::digest(secret)) == secret_hash =>
             {
-                let question = encode(&AuthorizeWithProxyShort { data: Bytes::copy_from_slice(secret) });
+                let question = encode(&AuthorizeWithProxyShort {
+                    data: Bytes::copy_from_slice(secret),
+                });
                 (ClientAuthorizing { register_nonce: None }, question)
             }
-            ProxyConnectionAuth::Short { nonce, .. } | ProxyConnectionAuth::Long { nonce } => {
-                (ClientAuthorizing { register_nonce: Some(nonce) }, encode(&AuthorizeWithProxyLong))
-            }
+            ProxyConnectionAuth::Short { nonce, .. } | ProxyConnectionAuth::Long { nonce } => (
+                ClientAuthorizing {
+                    register_nonce: Some(nonce),
+                },
+                encode(&AuthorizeWithProxyLong),
+            ),
         }
     }
 }
@@ -105,12 +123,19 @@ impl ClientAuthorizing {
     /// Takes its answer.
     pub fn finished(self, answer: &[u8]) -> Result<Authorized, HandshakeError> {
         match decode(answer)? {
-            AuthorizationWithProxy::Success { signed_payment, tokens_committed_to_db, max_tokens } => {
-                Ok(Authorized { signed_payment, tokens_committed_to_db, max_tokens })
-            }
-            AuthorizationWithProxy::Failed { error_code, error } => {
-                Err(HandshakeError::Refused { code: error_code, message: error })
-            }
+            AuthorizationWithProxy::Success {
+                signed_payment,
+                tokens_committed_to_db,
+                max_tokens,
+            } => Ok(Authorized {
+                signed_payment,
+                tokens_committed_to_db,
+                max_tokens,
+            }),
+            AuthorizationWithProxy::Failed { error_code, error } => Err(HandshakeError::Refused {
+                code: error_code,
+                message: error,
+            }),
         }
     }
 }

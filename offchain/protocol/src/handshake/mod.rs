@@ -9,7 +9,8 @@ mod worker;
 
 pub use client::{Authorized, ClientAuthorize, ClientAuthorizing, ClientConnecting, ClientOffer};
 pub use proxy::{
-    AuthorizeStep, ClientHello, ProxyClientHandshake, ProxyRules, ProxyWorkerHandshake, Refusal, WorkerHello, WorkerStep,
+    AuthorizeStep, ClientHello, ProxyClientHandshake, ProxyRules, ProxyWorkerHandshake, Refusal, WorkerHello,
+    WorkerStep,
 };
 pub use worker::{
     WorkerBalances, WorkerComparing, WorkerCompleting, WorkerConnected, WorkerConnecting, WorkerExtending,

@@ -26,11 +26,17 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with a text.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
     }
 
     fn out_of_order() -> Self {
-        Self::new(ErrorCode::ProtocolViolation, "this question is not allowed in this state of the handshake")
+        Self::new(
+            ErrorCode::ProtocolViolation,
+            "this question is not allowed in this state of the handshake",
+        )
     }
 }
 
@@ -123,10 +129,17 @@ impl ProxyClientHandshake {
         auth: ProxyConnectionAuth,
         signed_payment: SignedPayment,
     ) -> Result<Bytes, Refusal> {
-        let ClientState::Greeted(version) = self.state else { return self.fail(Refusal::out_of_order()) };
+        let ClientState::Greeted(version) = self.state else {
+            return self.fail(Refusal::out_of_order());
+        };
         self.state = ClientState::Challenged(version, auth.clone());
         identity.proto_version = version_field(version);
-        Ok(encode(&ConnectedToProxy { params: identity, client_sc_address, auth, signed_payment }))
+        Ok(encode(&ConnectedToProxy {
+            params: identity,
+            client_sc_address,
+            auth,
+            signed_payment,
+        }))
     }
 
     /// Takes the second question.
@@ -155,19 +168,29 @@ impl ProxyClientHandshake {
 
     /// The registration was seen on chain.
     pub fn registered(&mut self) -> Result<(), Refusal> {
-        let ClientState::Registering(version) = self.state else { return self.fail(Refusal::out_of_order()) };
+        let ClientState::Registering(version) = self.state else {
+            return self.fail(Refusal::out_of_order());
+        };
         self.state = ClientState::Ready(version);
         Ok(())
     }
 
     /// The answer to a proven authorisation.
     pub fn success(&self, signed_payment: SignedPayment, tokens_committed_to_db: i64, max_tokens: i64) -> Bytes {
-        encode(&AuthorizationWithProxy::Success { signed_payment, tokens_committed_to_db, max_tokens })
+        encode(&AuthorizationWithProxy::Success {
+            signed_payment,
+            tokens_committed_to_db,
+            max_tokens,
+        })
     }
 
     /// The version of a connection that serves.
     pub fn ready(&self) -> Option<Version> {
-        if let ClientState::Ready(version) = self.state { Some(version) } else { None }
+        if let ClientState::Ready(version) = self.state {
+            Some(version)
+        } else {
+            None
+        }
     }
 
     fn fail<T>(&mut self, refusal: Refusal) -> Result<T, Refusal> {
@@ -229,22 +252,27 @@ impl ProxyWorkerHandshake {
 
     /// Answers the first question.
     pub fn greet(&mut self, mut identity: Params, worker_sc_address: String) -> Result<Bytes, Refusal> {
-        let WorkerState::Greeted(version) = self.state else { return self.fail(Refusal::out_of_order()) };
+        let WorkerState::Greeted(version) = self.state else {
+            return self.fail(Refusal::out_of_order());
+        };
         self.state = WorkerState::Comparing(version);
         identity.proto_version = version_field(version);
-        Ok(encode(&WorkerConnectedToProxy { params: identity, worker_sc_address }))
+        Ok(encode(&WorkerConnectedToProxy {
+            params: identity,
+            worker_sc_address,
+        }))
     }
 
     /// Takes a later question.
     pub fn next(&mut self, query: &WorkerQuery) -> Result<WorkerStep, Refusal> {
         match (&self.state, query) {
             (WorkerState::Comparing(_), WorkerQuery::CompareBalance(m)) => Ok(WorkerStep::Compare(*m)),
-            (WorkerState::Extending(_), WorkerQuery::ExtendedCompareBalance(m)) => {
-                Ok(WorkerStep::ExtendedCompare { tokens_committed_to_db: m.tokens_committed_to_db })
-            }
-            (WorkerState::Finishing(_), WorkerQuery::HandshakeComplete(m)) => {
-                Ok(WorkerStep::Complete { is_disabled: m.is_disabled })
-            }
+            (WorkerState::Extending(_), WorkerQuery::ExtendedCompareBalance(m)) => Ok(WorkerStep::ExtendedCompare {
+                tokens_committed_to_db: m.tokens_committed_to_db,
+            }),
+            (WorkerState::Finishing(_), WorkerQuery::HandshakeComplete(m)) => Ok(WorkerStep::Complete {
+                is_disabled: m.is_disabled,
+            }),
             _ => self.fail(Refusal::out_of_order()),
         }
     }
@@ -257,29 +285,48 @@ impl ProxyWorkerHandshake {
         max_tokens: i64,
         ahead: bool,
     ) -> Result<Bytes, Refusal> {
-        let WorkerState::Comparing(version) = self.state else { return self.fail(Refusal::out_of_order()) };
-        self.state = if ahead { WorkerState::Extending(version) } else { WorkerState::Finishing(version) };
+        let WorkerState::Comparing(version) = self.state else {
+            return self.fail(Refusal::out_of_order());
+        };
+        self.state = if ahead {
+            WorkerState::Extending(version)
+        } else {
+            WorkerState::Finishing(version)
+        };
         let error_code = i32::from(ahead);
-        Ok(encode(&CompareBalanceWithProxyResult { signed_payment, tokens_committed_to_db, max_tokens, error_code }))
+        Ok(encode(&CompareBalanceWithProxyResult {
+            signed_payment,
+            tokens_committed_to_db,
+            max_tokens,
+            error_code,
+        }))
     }
 
     /// Answers the extended comparison: the proxy goes on from its own totals.
     pub fn extended(&mut self) -> Result<Bytes, Refusal> {
-        let WorkerState::Extending(version) = self.state else { return self.fail(Refusal::out_of_order()) };
+        let WorkerState::Extending(version) = self.state else {
+            return self.fail(Refusal::out_of_order());
+        };
         self.state = WorkerState::Finishing(version);
         Ok(encode(&ExtendedCompareBalanceWithProxyResult { error_code: 0 }))
     }
 
     /// Answers the last question.
     pub fn completed(&mut self) -> Result<Bytes, Refusal> {
-        let WorkerState::Finishing(version) = self.state else { return self.fail(Refusal::out_of_order()) };
+        let WorkerState::Finishing(version) = self.state else {
+            return self.fail(Refusal::out_of_order());
+        };
         self.state = WorkerState::Ready(version);
         Ok(encode(&ProxyHandshakeCompleted))
     }
 
     /// The version of a connection that serves.
     pub fn ready(&self) -> Option<Version> {
-        if let WorkerState::Ready(version) = self.state { Some(version) } else { None }
+        if let WorkerState::Ready(version) = self.state {
+            Some(version)
+        } else {
+            None
+        }
     }
 
     fn fail<T>(&mut self, refusal: Refusal) -> Result<T, Refusal> {
@@ -299,12 +346,20 @@ fn check_client(params: &ClientParams, min_config_version: i32, rules: &ProxyRul
         return Err(Refusal::new(ErrorCode::Error, "active config version is too low"));
     }
     let version = choose(params.versions, rules)?;
-    Ok(ClientHello { owner_address: params.client_owner_address.clone(), version })
+    Ok(ClientHello {
+        owner_address: params.client_owner_address.clone(),
+        version,
+    })
 }
 
 fn check_worker(params: &WorkerParams, rules: &ProxyRules) -> Result<WorkerHello, Refusal> {
     let violation = |text: &str| Refusal::new(ErrorCode::ProtocolViolation, text);
-    let Some(Capacity { is_test, proxy_cnt, max_active_requests }) = params.capacity else {
+    let Some(Capacity {
+        is_test,
+        proxy_cnt,
+        max_active_requests,
+    }) = params.capacity
+    else {
         return Err(violation("too old worker"));
     };
     if is_test != rules.is_test {
@@ -318,7 +373,9 @@ fn check_worker(params: &WorkerParams, rules: &ProxyRules) -> Result<WorkerHello
         .filter(|c| *c < 1_000_000_000)
         .ok_or_else(|| violation("the worker's coefficient is out of range"))?;
     let (Ok(proxies @ 1..), Ok(slots @ 1..)) = (u32::try_from(proxy_cnt), u32::try_from(max_active_requests)) else {
-        return Err(violation("the worker's numbers of proxies and requests must be positive"));
+        return Err(violation(
+            "the worker's numbers of proxies and requests must be positive",
+        ));
     };
     let version = choose(params.versions, rules)?;
     Ok(WorkerHello {

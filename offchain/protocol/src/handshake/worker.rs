@@ -103,9 +103,15 @@ impl WorkerConnecting {
 
     /// Takes its answer.
     pub fn connected(self, answer: &[u8]) -> Result<WorkerConnected, HandshakeError> {
-        let ConnectedToProxy { params, worker_sc_address } = decode(answer)?;
+        let ConnectedToProxy {
+            params,
+            worker_sc_address,
+        } = decode(answer)?;
         let proxy = ProxyIdentity::check(params, self.offer.is_test, self.offer.versions)?;
-        Ok(WorkerConnected { proxy, worker_contract_address: worker_sc_address })
+        Ok(WorkerConnected {
+            proxy,
+            worker_contract_address: worker_sc_address,
+        })
     }
 }
 
@@ -123,7 +129,10 @@ impl WorkerComparing {
         let result: CompareBalanceWithProxyResult = decode(answer)?;
         let known = self.known.tokens_committed_to_db;
         if result.tokens_committed_to_db < known {
-            return Err(HandshakeError::TotalsWentBack { proxy: result.tokens_committed_to_db, known });
+            return Err(HandshakeError::TotalsWentBack {
+                proxy: result.tokens_committed_to_db,
+                known,
+            });
         }
         let balances = Balances {
             signed_payment: result.signed_payment,
@@ -133,7 +142,10 @@ impl WorkerComparing {
         if result.error_code == 0 {
             return Ok(Ok(balances.into()));
         }
-        let question = encode(&ExtendedCompareBalanceWithProxy { tokens_committed_to_db: known, other: Bytes::new() });
+        let question = encode(&ExtendedCompareBalanceWithProxy {
+            tokens_committed_to_db: known,
+            other: Bytes::new(),
+        });
         Ok(Err((WorkerExtending { balances }, question)))
     }
 }
@@ -144,7 +156,10 @@ impl WorkerExtending {
         let ExtendedCompareBalanceWithProxyResult { error_code } = decode(answer)?;
         if error_code != 0 {
             let message = "the proxy knows less than this worker remembers".to_owned();
-            return Err(HandshakeError::Refused { code: error_code, message });
+            return Err(HandshakeError::Refused {
+                code: error_code,
+                message,
+            });
         }
         Ok(self.balances.into())
     }
