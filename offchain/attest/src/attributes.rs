@@ -90,7 +90,11 @@ mod tests {
             (0x1000_0002, TdAttribute::Reserved),
             (0x1000_0000 | 1 << 40, TdAttribute::Reserved),
         ] {
-            assert_eq!(check(attributes), Err(AttestError::Attributes { attribute }), "{attributes:#x}");
+            assert_eq!(
+                check(attributes),
+                Err(AttestError::Attributes { attribute }),
+                "{attributes:#x}"
+            );
         }
     }
 }

@@ -12,7 +12,11 @@ pub(crate) fn parse(text: &str) -> Option<u64> {
     }
     let number = |range: core::ops::Range<usize>| -> Option<u64> {
         let digits = text.get(range)?;
-        if digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse().ok() } else { None }
+        if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            digits.parse().ok()
+        } else {
+            None
+        }
     };
     let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
     let (hour, minute, second) = (number(11..13)?, number(14..16)?, number(17..19)?);
@@ -37,7 +41,10 @@ pub(crate) fn format(seconds: u64) -> String {
         month += 1;
     }
     let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", days + 1)
+    format!(
+        "{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z",
+        days + 1
+    )
 }
 
 fn days_before(year: u64, month: u64, day: u64) -> Option<u64> {
@@ -81,7 +88,13 @@ mod tests {
 
     #[test]
     fn other_forms_are_refused() {
-        for text in ["", "2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z", "2026-02-18 10:58:51Z", "2026-02-18T10:58:51+"] {
+        for text in [
+            "",
+            "2026-02-30T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-02-18 10:58:51Z",
+            "2026-02-18T10:58:51+",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -37,7 +37,10 @@ struct Window {
 
 impl fmt::Debug for Endorsements {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let families = self.documents.iter().map(|one| (&one.fmspc, one.not_before, one.not_after));
+        let families = self
+            .documents
+            .iter()
+            .map(|one| (&one.fmspc, one.not_before, one.not_after));
         f.debug_list().entries(families).finish()
     }
 }
@@ -51,7 +54,9 @@ impl Endorsements {
     /// Adds one document in the JSON form of Intel's collateral service (fields of `QuoteCollateralV3`).
     pub fn with_json(mut self, json: &str) -> Result<Self, AttestError> {
         if self.documents.len() >= MAX_COLLATERALS {
-            return Err(AttestError::Collateral { reason: format!("more than {MAX_COLLATERALS} documents") });
+            return Err(AttestError::Collateral {
+                reason: format!("more than {MAX_COLLATERALS} documents"),
+            });
         }
         self.documents.push(Collateral::parse(json)?);
         Ok(self)
@@ -60,7 +65,9 @@ impl Endorsements {
     /// All documents of both.
     pub fn merged(mut self, other: &Self) -> Result<Self, AttestError> {
         if self.documents.len() + other.documents.len() > MAX_COLLATERALS {
-            return Err(AttestError::Collateral { reason: format!("more than {MAX_COLLATERALS} documents") });
+            return Err(AttestError::Collateral {
+                reason: format!("more than {MAX_COLLATERALS} documents"),
+            });
         }
         self.documents.extend(other.documents.iter().cloned());
         Ok(self)
@@ -73,10 +80,15 @@ impl Endorsements {
 
     /// Documents for a family under a root that are valid now, newest first.
     pub(crate) fn valid(&self, fmspc: &str, root_der: &[u8], now: u64) -> Result<Vec<&Collateral>, AttestError> {
-        let mut matching: Vec<_> =
-            self.documents.iter().filter(|one| one.fmspc == fmspc && one.root_der == root_der).collect();
+        let mut matching: Vec<_> = self
+            .documents
+            .iter()
+            .filter(|one| one.fmspc == fmspc && one.root_der == root_der)
+            .collect();
         matching.sort_by_key(|one| core::cmp::Reverse(one.not_before));
-        let newest = *matching.first().ok_or_else(|| AttestError::NoCollateral { fmspc: fmspc.to_owned() })?;
+        let newest = *matching.first().ok_or_else(|| AttestError::NoCollateral {
+            fmspc: fmspc.to_owned(),
+        })?;
         matching.retain(|one| (one.not_before..=one.not_after).contains(&now));
         if matching.is_empty() {
             return Err(AttestError::CollateralWindow {
@@ -94,23 +106,32 @@ impl Collateral {
     fn parse(json: &str) -> Result<Self, AttestError> {
         let unusable = |reason: String| AttestError::Collateral { reason };
         if json.len() > MAX_COLLATERAL_BYTES {
-            return Err(unusable(format!("{} bytes are more than {MAX_COLLATERAL_BYTES}", json.len())));
+            return Err(unusable(format!(
+                "{} bytes are more than {MAX_COLLATERAL_BYTES}",
+                json.len()
+            )));
         }
         let mut document: QuoteCollateralV3 =
             serde_json::from_str(json).map_err(|error| unusable(error.to_string()))?;
         // Collateral is kept per family of platforms; the chain of one platform belongs to its quote.
         document.pck_certificate_chain = None;
-        let tcb_info: Window = serde_json::from_str(&document.tcb_info)
-            .map_err(|error| unusable(format!("TCB info: {error}")))?;
-        let qe_identity: Window = serde_json::from_str(&document.qe_identity)
-            .map_err(|error| unusable(format!("QE identity: {error}")))?;
+        let tcb_info: Window =
+            serde_json::from_str(&document.tcb_info).map_err(|error| unusable(format!("TCB info: {error}")))?;
+        let qe_identity: Window =
+            serde_json::from_str(&document.qe_identity).map_err(|error| unusable(format!("QE identity: {error}")))?;
         let date = |text: &str| dates::parse(text).ok_or_else(|| unusable(format!("date {text:?}")));
         let not_before = date(&tcb_info.issue_date)?.max(date(&qe_identity.issue_date)?);
         let not_after = date(&tcb_info.next_update)?.min(date(&qe_identity.next_update)?);
         let root_der = last_certificate(&document.tcb_info_issuer_chain)
             .ok_or_else(|| unusable("TCB info issuer chain has no certificate".to_owned()))?;
         let fmspc = tcb_info.fmspc.to_ascii_lowercase();
-        Ok(Self { fmspc, root_der, not_before, not_after, document })
+        Ok(Self {
+            fmspc,
+            root_der,
+            not_before,
+            not_after,
+            document,
+        })
     }
 }
 
@@ -126,13 +147,24 @@ mod tests {
     #[test]
     fn documents_that_do_not_parse_are_refused() {
         for json in ["", "{}", "[]", "{\"tcb_info\": 1}"] {
-            assert!(matches!(Endorsements::none().with_json(json), Err(AttestError::Collateral { .. })), "{json}");
+            assert!(
+                matches!(
+                    Endorsements::none().with_json(json),
+                    Err(AttestError::Collateral { .. })
+                ),
+                "{json}"
+            );
         }
     }
 
     #[test]
     fn without_documents_every_family_is_unknown() {
         let error = Endorsements::none().valid("90c06f000000", &[], 0).err();
-        assert_eq!(error, Some(AttestError::NoCollateral { fmspc: "90c06f000000".to_owned() }));
+        assert_eq!(
+            error,
+            Some(AttestError::NoCollateral {
+                fmspc: "90c06f000000".to_owned()
+            })
+        );
     }
 }

@@ -178,7 +178,9 @@ impl AttestError {
             | Self::NotTdx { .. }
             | Self::QuoteTail
             | Self::ReportData
-            | Self::Refused { .. } => "the peer's evidence is not genuine or not for this connection: do not talk to it",
+            | Self::Refused { .. } => {
+                "the peer's evidence is not genuine or not for this connection: do not talk to it"
+            }
         }
     }
 }

@@ -40,7 +40,16 @@ impl Measurements {
     /// The registers in the order in which they are hashed and lie in a quote.
     pub fn registers(&self) -> [&Register; 8] {
         let [rtmr0, rtmr1, rtmr2, rtmr3] = &self.rtmr;
-        [&self.mrtd, &self.mrconfigid, &self.mrowner, &self.mrownerconfig, rtmr0, rtmr1, rtmr2, rtmr3]
+        [
+            &self.mrtd,
+            &self.mrconfigid,
+            &self.mrowner,
+            &self.mrownerconfig,
+            rtmr0,
+            rtmr1,
+            rtmr2,
+            rtmr3,
+        ]
     }
 
     /// SHA-256 over the eight registers and a zeroed report data field: the value that the root contract lists.

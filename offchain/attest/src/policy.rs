@@ -28,13 +28,24 @@ impl Policy {
 
     pub(crate) fn check(&self, claims: &Claims) -> Result<(), AttestError> {
         if claims.tcb_status == TcbStatus::Revoked || !self.accepted_statuses.contains(&claims.tcb_status) {
-            return Err(AttestError::TcbStatus { status: claims.tcb_status });
+            return Err(AttestError::TcbStatus {
+                status: claims.tcb_status,
+            });
         }
-        if let Some(advisory) = claims.advisories.iter().find(|id| self.refused_advisories.contains(*id)) {
-            return Err(AttestError::Advisory { advisory: advisory.clone() });
+        if let Some(advisory) = claims
+            .advisories
+            .iter()
+            .find(|id| self.refused_advisories.contains(*id))
+        {
+            return Err(AttestError::Advisory {
+                advisory: advisory.clone(),
+            });
         }
         if claims.tcb_evaluation < self.min_tcb_evaluation {
-            return Err(AttestError::TcbEvaluation { found: claims.tcb_evaluation, required: self.min_tcb_evaluation });
+            return Err(AttestError::TcbEvaluation {
+                found: claims.tcb_evaluation,
+                required: self.min_tcb_evaluation,
+            });
         }
         Ok(())
     }

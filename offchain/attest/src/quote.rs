@@ -4,7 +4,9 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::{AttestError, Measurements, REPORT_DATA_BYTES, attributes, limits::MAX_QUOTE_BYTES, measurements::Register};
+use crate::{
+    AttestError, Measurements, REPORT_DATA_BYTES, attributes, limits::MAX_QUOTE_BYTES, measurements::Register,
+};
 
 pub(crate) const HEADER_BYTES: usize = 48;
 pub(crate) const TEE_TYPE_TDX: u32 = 0x81;
@@ -41,7 +43,10 @@ impl TdxQuote {
     /// Reads the layout. Zero padding after the end is cut off, any other tail is refused.
     pub fn parse(bytes: &[u8]) -> Result<Self, AttestError> {
         if bytes.len() > MAX_QUOTE_BYTES {
-            return Err(AttestError::QuoteTooLong { length: bytes.len(), limit: MAX_QUOTE_BYTES });
+            return Err(AttestError::QuoteTooLong {
+                length: bytes.len(),
+                limit: MAX_QUOTE_BYTES,
+            });
         }
         let mut reader = Reader { bytes, at: 0 };
         let version = reader.u16("version")?;
@@ -54,7 +59,12 @@ impl TdxQuote {
         let (body_type, body_bytes) = match version {
             4 => (BODY_TDX_1_0, TDX_1_0_BYTES),
             5 => (reader.u16("body type")?, reader.u32("body size")? as usize),
-            _ => return Err(AttestError::QuoteVersion { version, body_type: BODY_TDX_1_0 }),
+            _ => {
+                return Err(AttestError::QuoteVersion {
+                    version,
+                    body_type: BODY_TDX_1_0,
+                });
+            }
         };
         let expected = match body_type {
             BODY_TDX_1_0 => TDX_1_0_BYTES,
@@ -73,11 +83,16 @@ impl TdxQuote {
         if tail.iter().any(|&byte| byte != 0) {
             return Err(AttestError::QuoteTail);
         }
-        let parsed = Self { bytes: quote.to_vec(), body };
+        let parsed = Self {
+            bytes: quote.to_vec(),
+            body,
+        };
         if body_type != BODY_TDX_1_0 {
             let service_td: Register = parsed.field(SERVICE_TD_OFFSET);
             if service_td.iter().any(|&byte| byte != 0) {
-                return Err(AttestError::Attributes { attribute: attributes::TdAttribute::ServiceTd });
+                return Err(AttestError::Attributes {
+                    attribute: attributes::TdAttribute::ServiceTd,
+                });
             }
         }
         Ok(parsed)
@@ -198,7 +213,10 @@ mod tests {
         assert_eq!(TdxQuote::parse(&sgx), Err(AttestError::NotTdx { tee_type: 0 }));
         let mut version = hollow();
         version[0] = 6;
-        assert!(matches!(TdxQuote::parse(&version), Err(AttestError::QuoteVersion { version: 6, .. })));
+        assert!(matches!(
+            TdxQuote::parse(&version),
+            Err(AttestError::QuoteVersion { version: 6, .. })
+        ));
         let long = vec![0; MAX_QUOTE_BYTES + 1];
         assert!(matches!(TdxQuote::parse(&long), Err(AttestError::QuoteTooLong { .. })));
     }
@@ -207,7 +225,13 @@ mod tests {
     fn every_truncation_is_refused() {
         let bytes = hollow();
         for length in 0..bytes.len() {
-            assert!(matches!(TdxQuote::parse(&bytes[..length]), Err(AttestError::QuoteTruncated { .. })), "{length}");
+            assert!(
+                matches!(
+                    TdxQuote::parse(&bytes[..length]),
+                    Err(AttestError::QuoteTruncated { .. })
+                ),
+                "{length}"
+            );
         }
     }
 

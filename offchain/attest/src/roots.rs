@@ -46,7 +46,9 @@ pub(crate) struct Root {
 impl TrustRoots {
     /// Intel's root only.
     pub fn intel() -> Result<Self, AttestError> {
-        Ok(Self { roots: vec![Root::parse(INTEL_ROOT_DER, false)?] })
+        Ok(Self {
+            roots: vec![Root::parse(INTEL_ROOT_DER, false)?],
+        })
     }
 
     /// Adds the root of a simulated platform; what it vouches for is marked as simulated.
@@ -56,7 +58,9 @@ impl TrustRoots {
             return Ok(self);
         }
         if self.roots.len() >= MAX_ROOTS {
-            return Err(AttestError::Root { reason: format!("more than {MAX_ROOTS} roots") });
+            return Err(AttestError::Root {
+                reason: format!("more than {MAX_ROOTS} roots"),
+            });
         }
         self.roots.push(root);
         Ok(self)
@@ -81,16 +85,25 @@ impl TrustRoots {
         } else {
             self.roots.iter().find(|root| root.subject == issuer)
         };
-        found.ok_or_else(|| AttestError::UntrustedRoot { root: key_id(&certificate) })
+        found.ok_or_else(|| AttestError::UntrustedRoot {
+            root: key_id(&certificate),
+        })
     }
 }
 
 impl Root {
     fn parse(der: &[u8], simulated: bool) -> Result<Self, AttestError> {
-        let unusable = |error: x509_cert::der::Error| AttestError::Root { reason: error.to_string() };
+        let unusable = |error: x509_cert::der::Error| AttestError::Root {
+            reason: error.to_string(),
+        };
         let certificate = Certificate::from_der(der).map_err(unusable)?;
         let subject = certificate.tbs_certificate().subject().to_der().map_err(unusable)?;
-        Ok(Self { der: der.to_vec(), subject, key_id: key_id(&certificate), simulated })
+        Ok(Self {
+            der: der.to_vec(),
+            subject,
+            key_id: key_id(&certificate),
+            simulated,
+        })
     }
 }
 
@@ -123,6 +136,9 @@ mod tests {
 
     #[test]
     fn garbage_is_no_root() {
-        assert!(matches!(TrustRoots::intel().unwrap().with_simulated(b"x"), Err(AttestError::Root { .. })));
+        assert!(matches!(
+            TrustRoots::intel().unwrap().with_simulated(b"x"),
+            Err(AttestError::Root { .. })
+        ));
     }
 }

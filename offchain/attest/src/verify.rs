@@ -75,7 +75,9 @@ fn verify_tdx(
     let decoded = Quote::parse(quote.bytes()).map_err(refused)?;
     let chain = extract_cert_chain(&decoded).map_err(refused)?;
     let (Some(leaf), Some(last)) = (chain.first(), chain.last()) else {
-        return Err(AttestError::Refused { reason: "quote has no certificate chain".to_owned() });
+        return Err(AttestError::Refused {
+            reason: "quote has no certificate chain".to_owned(),
+        });
     };
     let root = roots.for_chain_end(last)?;
     let fmspc = hex::encode(parse_pck_extension_with::<AwsLc>(leaf).map_err(refused)?.fmspc);
@@ -119,5 +121,7 @@ fn claims(quote: &TdxQuote, verified: &QuoteClaims, root: &Root, fmspc: String) 
 }
 
 fn refused(error: impl core::fmt::Display) -> AttestError {
-    AttestError::Refused { reason: format!("{error:#}") }
+    AttestError::Refused {
+        reason: format!("{error:#}"),
+    }
 }

@@ -1,8 +1,9 @@
 //! The certificates of the simulated platform: root, platform authority, platform key, TCB signer.
 
 use rcgen::{
-    BasicConstraints, Certificate, CertificateParams, CertificateRevocationListParams, CustomExtension, DistinguishedName,
-    DnType, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CertificateRevocationListParams, CustomExtension,
+    DistinguishedName, DnType, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
+    date_time_ymd,
 };
 
 use super::der;
@@ -18,7 +19,9 @@ const SCALABLE_WITH_INTEGRITY: u8 = 2;
 const PCK_SERIAL: &[u8] = &[0x50, 0x43, 0x4b];
 
 pub(super) fn failed(error: impl core::fmt::Display) -> AttestError {
-    AttestError::Simulated { reason: error.to_string() }
+    AttestError::Simulated {
+        reason: error.to_string(),
+    }
 }
 
 fn params(common_name: &str, usages: &[KeyUsagePurpose]) -> CertificateParams {
@@ -79,8 +82,11 @@ pub(super) fn platform_key(key: &KeyPair, authority: &KeyPair) -> Result<Certifi
 }
 
 fn sgx_extension() -> Vec<u8> {
-    let mut tcb: Vec<_> =
-        CPU_SVN.iter().zip(1_u8..).map(|(&svn, index)| der::entry(&[2, index], der::integer(svn))).collect();
+    let mut tcb: Vec<_> = CPU_SVN
+        .iter()
+        .zip(1_u8..)
+        .map(|(&svn, index)| der::entry(&[2, index], der::integer(svn)))
+        .collect();
     tcb.push(der::entry(&[2, 17], der::integer(PCE_SVN)));
     tcb.push(der::entry(&[2, 18], der::octets(&CPU_SVN)));
     let configuration = [

@@ -49,8 +49,12 @@ impl SimulatedPlatform {
     pub fn collateral_json(&self, terms: &CollateralTerms) -> Result<String, AttestError> {
         let (root, authority) = (self.root_key()?, self.platform_authority_key()?);
         let signer = self.tcb_signing_key()?;
-        let root_crl =
-            certificates::revocations(&certificates::root_issuer(&root), terms.issued_at, terms.expires_at, false)?;
+        let root_crl = certificates::revocations(
+            &certificates::root_issuer(&root),
+            terms.issued_at,
+            terms.expires_at,
+            false,
+        )?;
         let platform_issuer = certificates::platform_issuer(&authority);
         let pck_crl = certificates::revocations(&platform_issuer, terms.issued_at, terms.expires_at, terms.revoked)?;
         let tcb_info = tcb_info(terms);

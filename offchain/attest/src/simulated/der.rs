@@ -31,7 +31,11 @@ pub(super) fn octets(bytes: &[u8]) -> Vec<u8> {
 
 /// A small non-negative integer.
 pub(super) fn integer(value: u8) -> Vec<u8> {
-    if value < 0x80 { tagged(INTEGER, &[value]) } else { tagged(INTEGER, &[0, value]) }
+    if value < 0x80 {
+        tagged(INTEGER, &[value])
+    } else {
+        tagged(INTEGER, &[0, value])
+    }
 }
 
 pub(super) fn enumerated(value: u8) -> Vec<u8> {

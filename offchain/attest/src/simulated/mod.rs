@@ -29,7 +29,12 @@ pub fn simulated_measurements(role: &str) -> Measurements {
     };
     Measurements {
         mrtd: register("mrtd"),
-        rtmr: [register("rtmr0"), register("rtmr1"), register("rtmr2"), register("rtmr3")],
+        rtmr: [
+            register("rtmr0"),
+            register("rtmr1"),
+            register("rtmr2"),
+            register("rtmr3"),
+        ],
         ..Measurements::ZERO
     }
 }

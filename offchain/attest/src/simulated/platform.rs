@@ -80,11 +80,18 @@ impl SimulatedPlatform {
     /// Reads the file form.
     pub fn from_json(json: &str) -> Result<Self, AttestError> {
         if json.len() > MAX_PLATFORM_FILE_BYTES {
-            return Err(failed(format!("{} bytes are more than {MAX_PLATFORM_FILE_BYTES}", json.len())));
+            return Err(failed(format!(
+                "{} bytes are more than {MAX_PLATFORM_FILE_BYTES}",
+                json.len()
+            )));
         }
         let file: PlatformFile = serde_json::from_str(json).map_err(failed)?;
         let platform = Self { file };
-        for key in [&platform.file.root, &platform.file.platform_authority, &platform.file.tcb_signer] {
+        for key in [
+            &platform.file.root,
+            &platform.file.platform_authority,
+            &platform.file.tcb_signer,
+        ] {
             certificate_key(key)?;
         }
         for key in [&platform.file.platform.key, &platform.file.attestation_key] {
@@ -143,7 +150,11 @@ fn signing_key(pkcs8: &[u8]) -> Result<EcdsaKeyPair, AttestError> {
 }
 
 pub(super) fn sign(key: &EcdsaKeyPair, message: &[u8]) -> Result<Vec<u8>, AttestError> {
-    Ok(key.sign(&SystemRandom::new(), message).map_err(failed)?.as_ref().to_vec())
+    Ok(key
+        .sign(&SystemRandom::new(), message)
+        .map_err(failed)?
+        .as_ref()
+        .to_vec())
 }
 
 fn pem(pairs: &[&Pair]) -> String {

@@ -13,8 +13,9 @@ pub(super) const QE_MRSIGNER: [u8; 32] = [0xc0; 32];
 pub(super) const QE_PROD_ID: u16 = 2;
 pub(super) const QE_ISV_SVN: u16 = 4;
 /// Intel's id: verifiers know no other vendor of quoting enclaves.
-const QE_VENDOR: [u8; 16] =
-    [0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07];
+const QE_VENDOR: [u8; 16] = [
+    0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07,
+];
 const QE_AUTH_DATA: [u8; 32] = [0xad; 32];
 const QE_REPORT_BYTES: usize = 384;
 const ECDSA_P256: u16 = 2;
@@ -33,7 +34,10 @@ pub struct SimulatedGuest {
 impl SimulatedGuest {
     /// A guest with acceptable attributes.
     pub fn new(measurements: Measurements) -> Self {
-        Self { measurements, attributes: attributes::bits::SEPT_VE_DISABLE }
+        Self {
+            measurements,
+            attributes: attributes::bits::SEPT_VE_DISABLE,
+        }
     }
 }
 
@@ -65,7 +69,11 @@ impl SimulatedPlatform {
         certification.extend(sign(&self.platform_key()?, &report)?);
         certification.extend((QE_AUTH_DATA.len() as u16).to_le_bytes());
         certification.extend(QE_AUTH_DATA);
-        append_sized(&mut certification, CERTIFICATION_PCK_CHAIN, self.platform_chain().as_bytes());
+        append_sized(
+            &mut certification,
+            CERTIFICATION_PCK_CHAIN,
+            self.platform_chain().as_bytes(),
+        );
 
         let mut auth = signature;
         auth.extend(public_key);

@@ -1,0 +1,172 @@
+//! Reads a peer's certificate: form, dates, extensions, key. Nothing here verifies a signature of a platform.
+
+use std::collections::BTreeSet;
+
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use rustls::pki_types::SubjectPublicKeyInfoDer;
+use x509_cert::{
+    Certificate, Version,
+    der::{Decode, Encode, Reader, SliceReader, oid::ObjectIdentifier},
+    ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage},
+    spki::AlgorithmIdentifierOwned,
+};
+
+use cocoon_bindings::units::PublicKey;
+
+use super::{CLAIMS_OID, QUOTE_OID};
+use crate::{
+    error::CertificateProblem as Problem,
+    limits::{CLOCK_SKEW_SECONDS, MAX_CERTIFICATE_BYTES, MAX_QUOTE_EXTENSION_BYTES},
+};
+
+const ED25519_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
+const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
+const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
+const SUBJECT_ALT_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+const QUOTE: ObjectIdentifier = ObjectIdentifier::new_unwrap(QUOTE_OID);
+const CLAIMS: ObjectIdentifier = ObjectIdentifier::new_unwrap(CLAIMS_OID);
+const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+
+/// A certificate of the right form: version 1 or 3, Ed25519, known extensions. Its signature is not verified yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParsedCertificate {
+    /// The key that it presents.
+    pub leaf_key: PublicKey,
+    /// Start of validity, Unix seconds.
+    pub not_before: u64,
+    /// End of validity, Unix seconds.
+    pub not_after: u64,
+    /// Content of the quote extension.
+    pub quote: Option<Vec<u8>>,
+    public_key_info: Vec<u8>,
+    signed: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+fn malformed(error: impl core::fmt::Display) -> Problem {
+    Problem::Malformed {
+        reason: error.to_string(),
+    }
+}
+
+impl ParsedCertificate {
+    /// Reads a DER certificate.
+    pub fn parse(der: &[u8]) -> Result<Self, Problem> {
+        if der.len() > MAX_CERTIFICATE_BYTES {
+            return Err(Problem::TooLong { length: der.len() });
+        }
+        let certificate = Certificate::from_der(der).map_err(malformed)?;
+        let tbs = certificate.tbs_certificate();
+        match tbs.version() {
+            // Old OpenSSL leaves the version out although there are extensions.
+            Version::V1 | Version::V3 => {}
+            Version::V2 => return Err(Problem::Version),
+        }
+        for algorithm in [tbs.signature(), certificate.signature_algorithm()] {
+            require_ed25519(algorithm, "signature")?;
+        }
+        let info = tbs.subject_public_key_info();
+        require_ed25519(&info.algorithm, "key")?;
+        let leaf_key: [u8; 32] = info
+            .subject_public_key
+            .as_bytes()
+            .and_then(|bits| bits.try_into().ok())
+            .ok_or(Problem::NotEd25519 { what: "key" })?;
+        let mut parsed = Self {
+            leaf_key: PublicKey::new(leaf_key),
+            not_before: tbs.validity().not_before.to_unix_duration().as_secs(),
+            not_after: tbs.validity().not_after.to_unix_duration().as_secs(),
+            quote: None,
+            public_key_info: info.to_der().map_err(malformed)?,
+            signed: signed_part(der).map_err(malformed)?.to_vec(),
+            signature: certificate.signature().as_bytes().unwrap_or_default().to_vec(),
+        };
+        let mut seen = BTreeSet::new();
+        for extension in tbs.extensions().map(Vec::as_slice).unwrap_or_default() {
+            let oid = extension.extn_id;
+            if !seen.insert(oid) {
+                return Err(Problem::Duplicate { oid: oid.to_string() });
+            }
+            parsed.take_extension(oid, extension.critical, extension.extn_value.as_bytes())?;
+        }
+        Ok(parsed)
+    }
+
+    fn take_extension(&mut self, oid: ObjectIdentifier, critical: bool, content: &[u8]) -> Result<(), Problem> {
+        match oid {
+            QUOTE if content.len() > MAX_QUOTE_EXTENSION_BYTES => Err(Problem::TooLong { length: content.len() }),
+            QUOTE => {
+                self.quote = Some(content.to_vec());
+                Ok(())
+            }
+            CLAIMS if content != self.leaf_key.as_bytes() => Err(Problem::ClaimsMismatch),
+            BASIC_CONSTRAINTS if BasicConstraints::from_der(content).map_err(malformed)?.ca => Err(Problem::Usage {
+                extension: "basicConstraints",
+            }),
+            KEY_USAGE if !KeyUsage::from_der(content).map_err(malformed)?.digital_signature() => {
+                Err(Problem::Usage { extension: "keyUsage" })
+            }
+            EXTENDED_KEY_USAGE => {
+                let usage = ExtendedKeyUsage::from_der(content).map_err(malformed)?;
+                let serves = usage.0.contains(&SERVER_AUTH) && usage.0.contains(&CLIENT_AUTH);
+                if serves {
+                    Ok(())
+                } else {
+                    Err(Problem::Usage {
+                        extension: "extendedKeyUsage",
+                    })
+                }
+            }
+            CLAIMS | BASIC_CONSTRAINTS | KEY_USAGE | SUBJECT_KEY_IDENTIFIER | SUBJECT_ALT_NAME => Ok(()),
+            _ if critical => Err(Problem::UnknownCritical { oid: oid.to_string() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it is valid at `now`, Unix seconds.
+    pub fn check_dates(&self, now: u64) -> Result<(), Problem> {
+        if self.not_before > now.saturating_add(CLOCK_SKEW_SECONDS) {
+            return Err(Problem::NotYetValid {
+                not_before: self.not_before,
+                now,
+            });
+        }
+        if self.not_after < now {
+            return Err(Problem::Expired {
+                not_after: self.not_after,
+                now,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether it is signed with its own key: then its sender at least made that key.
+    pub fn check_signature(&self) -> Result<(), Problem> {
+        UnparsedPublicKey::new(&ED25519, self.leaf_key.as_bytes())
+            .verify(&self.signed, &self.signature)
+            .map_err(|_| Problem::Signature)
+    }
+
+    pub(crate) fn public_key_info(&self) -> SubjectPublicKeyInfoDer<'_> {
+        SubjectPublicKeyInfoDer::from(self.public_key_info.as_slice())
+    }
+}
+
+fn require_ed25519(algorithm: &AlgorithmIdentifierOwned, what: &'static str) -> Result<(), Problem> {
+    if algorithm.oid == ED25519_OID && algorithm.parameters.is_none() {
+        Ok(())
+    } else {
+        Err(Problem::NotEd25519 { what })
+    }
+}
+
+/// The first element of the certificate, as it was sent: what the signature covers.
+fn signed_part(der: &[u8]) -> x509_cert::der::Result<&[u8]> {
+    let mut reader = SliceReader::new(der)?;
+    let header = x509_cert::der::Header::decode(&mut reader)?;
+    let content = reader.read_slice(header.length())?;
+    SliceReader::new(content)?.tlv_bytes()
+}

@@ -1,0 +1,292 @@
+//! Makes attested connections: proof of work first, then TLS, each with a time limit.
+
+use core::fmt;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use rand::RngCore;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, ToSocketAddrs},
+    time::timeout,
+};
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
+
+use crate::{
+    Identity, IdentityKeeper, Peer, PeerPolicy, RatlsError, SharedClock, TrustStore,
+    limits::{CHALLENGE_TIMEOUT, CONNECT_TIMEOUT, DEFAULT_DIFFICULTY, HANDSHAKE_TIMEOUT, MAX_DIFFICULTY, WORK_TIMEOUT},
+    pow::{self, ANSWER_BYTES, CHALLENGE_BYTES, Challenge},
+    tls::{Verifier, client_config, peer_name, server_config},
+};
+
+/// The bytes of a connection after the handshake.
+pub type Stream = TlsStream<TcpStream>;
+
+/// An established connection.
+pub struct Connection {
+    /// Where the bytes go.
+    pub stream: Stream,
+    /// Who is at the other end.
+    pub peer: Peer,
+    /// The identity that we presented; it stays that of the connection when the keeper renews.
+    pub identity: Arc<Identity>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("peer", &self.peer.leaf_key)
+            .field("image", &self.peer.image_hash)
+            .finish()
+    }
+}
+
+/// What both ends share.
+#[derive(Clone, Debug)]
+struct End {
+    identities: Arc<IdentityKeeper>,
+    trust: Arc<TrustStore>,
+    policy: PeerPolicy,
+    clock: Clocked,
+}
+
+#[derive(Clone)]
+struct Clocked(SharedClock);
+
+impl fmt::Debug for Clocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.now())
+    }
+}
+
+impl End {
+    fn verifier(&self) -> Arc<Verifier> {
+        Verifier::new(Arc::clone(&self.trust), self.policy.clone(), Arc::clone(&self.clock.0))
+    }
+
+    async fn handshake<S>(
+        &self,
+        verifier: &Verifier,
+        handshake: impl Future<Output = io::Result<S>>,
+    ) -> Result<(S, Peer), RatlsError> {
+        const DURING: &str = "shaking hands";
+        let outcome = timeout(HANDSHAKE_TIMEOUT, handshake).await;
+        // Our own verdict says more than the alert that it led to.
+        let verdict = verifier.take_verdict();
+        match (outcome, verdict) {
+            (_, Some(Err(error))) => Err(error),
+            (Err(_), _) => Err(RatlsError::Timeout { during: DURING }),
+            (Ok(Err(error)), _) => Err(tls_failure(error, DURING)),
+            (Ok(Ok(stream)), Some(Ok(peer))) => Ok((stream, peer)),
+            (Ok(Ok(_)), None) => Err(RatlsError::Tls {
+                reason: "handshake ended without a certificate".to_owned(),
+            }),
+        }
+    }
+}
+
+fn tls_failure(error: io::Error, during: &'static str) -> RatlsError {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::AlertReceived(alert)) => RatlsError::RefusedByPeer {
+            alert: format!("{alert:?}"),
+        },
+        Some(inner) => RatlsError::Tls {
+            reason: inner.to_string(),
+        },
+        None => RatlsError::io(during)(error),
+    }
+}
+
+/// Runs one step with a limit.
+async fn limited<T>(
+    limit: Duration,
+    during: &'static str,
+    step: impl Future<Output = io::Result<T>>,
+) -> Result<T, RatlsError> {
+    timeout(limit, step)
+        .await
+        .map_err(|_| RatlsError::Timeout { during })?
+        .map_err(RatlsError::io(during))
+}
+
+/// Dials peers.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    end: End,
+    max_difficulty: u32,
+}
+
+impl Connector {
+    /// Dials with the keeper's identities and asks `policy` of the peers.
+    pub fn new(
+        identities: Arc<IdentityKeeper>,
+        trust: Arc<TrustStore>,
+        policy: PeerPolicy,
+        clock: SharedClock,
+    ) -> Self {
+        let end = End {
+            identities,
+            trust,
+            policy,
+            clock: Clocked(clock),
+        };
+        Self {
+            end,
+            max_difficulty: MAX_DIFFICULTY,
+        }
+    }
+
+    /// Does less work than the usual maximum.
+    #[must_use]
+    pub fn with_max_difficulty(mut self, bits: u32) -> Self {
+        self.max_difficulty = bits;
+        self
+    }
+
+    /// Connects to `address`, does the work, shakes hands, checks the peer.
+    ///
+    /// In TLS 1.3 the dialing side is done first: when the peer then refuses *our* certificate, that shows as an error
+    /// of the first read.
+    pub async fn connect(&self, address: impl ToSocketAddrs) -> Result<Connection, RatlsError> {
+        let tcp = limited(CONNECT_TIMEOUT, "connecting", TcpStream::connect(address)).await?;
+        self.connect_over(tcp).await
+    }
+
+    /// The same over a connected socket.
+    pub async fn connect_over(&self, mut tcp: TcpStream) -> Result<Connection, RatlsError> {
+        tcp.set_nodelay(true).map_err(RatlsError::io("connecting"))?;
+        self.do_work(&mut tcp).await?;
+        let identity = self.end.identities.current()?;
+        let verifier = self.end.verifier();
+        let config = client_config(identity.tls(), Arc::clone(&verifier))?;
+        let handshake = TlsConnector::from(config).connect(peer_name(), tcp);
+        let (stream, peer) = self.end.handshake(&verifier, handshake).await?;
+        Ok(Connection {
+            stream: TlsStream::Client(stream),
+            peer,
+            identity,
+        })
+    }
+
+    async fn do_work(&self, tcp: &mut TcpStream) -> Result<(), RatlsError> {
+        const DURING: &str = "waiting for the challenge";
+        let mut bytes = [0; CHALLENGE_BYTES];
+        limited(CHALLENGE_TIMEOUT, DURING, tcp.read_exact(&mut bytes)).await?;
+        let challenge = Challenge::from_bytes(&bytes, self.max_difficulty)?;
+        let nonce = solve_in_background(challenge).await?;
+        limited(
+            CHALLENGE_TIMEOUT,
+            "answering the challenge",
+            tcp.write_all(&pow::answer_to_bytes(nonce)),
+        )
+        .await
+    }
+}
+
+/// Solves on a thread of its own; stops when the caller goes away or time runs out.
+async fn solve_in_background(challenge: Challenge) -> Result<i64, RatlsError> {
+    const DURING: &str = "working on the challenge";
+    struct StopOnDrop(Arc<AtomicBool>);
+    impl Drop for StopOnDrop {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
+    let stopped = Arc::clone(&stop.0);
+    let work = tokio::task::spawn_blocking(move || pow::solve(&challenge, || !stopped.load(Ordering::Relaxed)));
+    match timeout(WORK_TIMEOUT, work).await {
+        Ok(Ok(Some(nonce))) => Ok(nonce),
+        Ok(_) | Err(_) => Err(RatlsError::Timeout { during: DURING }),
+    }
+}
+
+/// Answers peers.
+#[derive(Clone, Debug)]
+pub struct Acceptor {
+    end: End,
+    difficulty: u32,
+    work_timeout: Duration,
+}
+
+impl Acceptor {
+    /// Answers with the keeper's identities and asks `policy` of the peers.
+    pub fn new(
+        identities: Arc<IdentityKeeper>,
+        trust: Arc<TrustStore>,
+        policy: PeerPolicy,
+        clock: SharedClock,
+    ) -> Self {
+        let end = End {
+            identities,
+            trust,
+            policy,
+            clock: Clocked(clock),
+        };
+        Self {
+            end,
+            difficulty: DEFAULT_DIFFICULTY,
+            work_timeout: WORK_TIMEOUT,
+        }
+    }
+
+    /// Asks for other than the usual work.
+    #[must_use]
+    pub fn with_difficulty(mut self, bits: u32) -> Self {
+        self.difficulty = bits;
+        self
+    }
+
+    /// Waits for the answer other than the usual time.
+    #[must_use]
+    pub fn with_work_timeout(mut self, limit: Duration) -> Self {
+        self.work_timeout = limit;
+        self
+    }
+
+    /// Asks for work, shakes hands, checks the peer. Run it on a task of its own: it waits for the peer.
+    pub async fn accept(&self, mut tcp: TcpStream) -> Result<Connection, RatlsError> {
+        tcp.set_nodelay(true).map_err(RatlsError::io("accepting"))?;
+        self.ask_for_work(&mut tcp).await?;
+        let identity = self.end.identities.current()?;
+        let verifier = self.end.verifier();
+        let config = server_config(identity.tls(), Arc::clone(&verifier))?;
+        let handshake = TlsAcceptor::from(config).accept(tcp);
+        let (stream, peer) = self.end.handshake(&verifier, handshake).await?;
+        Ok(Connection {
+            stream: TlsStream::Server(stream),
+            peer,
+            identity,
+        })
+    }
+
+    async fn ask_for_work(&self, tcp: &mut TcpStream) -> Result<(), RatlsError> {
+        let mut salt = [0; 16];
+        rand::rng().fill_bytes(&mut salt);
+        let challenge = Challenge {
+            difficulty: self.difficulty,
+            salt,
+        };
+        limited(
+            CHALLENGE_TIMEOUT,
+            "sending the challenge",
+            tcp.write_all(&challenge.to_bytes()),
+        )
+        .await?;
+        // Exactly the answer: what follows it already belongs to TLS.
+        let mut answer = [0; ANSWER_BYTES];
+        limited(self.work_timeout, "waiting for the work", tcp.read_exact(&mut answer)).await?;
+        let nonce = pow::answer_from_bytes(&answer)?;
+        if pow::verify(&challenge, nonce) {
+            Ok(())
+        } else {
+            Err(RatlsError::WorkWrong { bits: self.difficulty })
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Bounds of this crate, each with its reason.
+
+use core::time::Duration;
+
+/// Longest certificate: a quote extension of at most 32 KiB and a little around it.
+pub const MAX_CERTIFICATE_BYTES: usize = 36 * 1024;
+
+/// Longest quote extension that peers accept.
+pub const MAX_QUOTE_EXTENSION_BYTES: usize = 32 * 1024;
+
+/// Life of a certificate: a day, as deployed peers issue them.
+pub const CERTIFICATE_SECONDS: u64 = 86_400;
+
+/// Longest life of an attested certificate that is accepted; a minute more than ours for rounding.
+pub const MAX_ATTESTED_SECONDS: u64 = CERTIFICATE_SECONDS + 60;
+
+/// Difference between clocks that is forgiven when a certificate begins.
+pub const CLOCK_SKEW_SECONDS: u64 = 60;
+
+/// Verdicts kept: 10,000 peers' evidence, a few MB.
+pub const MAX_CACHED_VERDICTS: usize = 10_000;
+
+/// Longest life of a cached verdict, so that new collateral soon counts.
+pub const MAX_VERDICT_SECONDS: u64 = 3_600;
+
+/// Proof of work that deployed servers ask for: a fifth of a second.
+pub const DEFAULT_DIFFICULTY: u32 = 20;
+
+/// Proof of work that a client is willing to do: about a minute.
+pub const MAX_DIFFICULTY: u32 = 28;
+
+/// Time to reach a peer's port.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time for a server to send its challenge.
+pub const CHALLENGE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time that a client may need for the work and for sending the answer.
+pub const WORK_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Time for the TLS handshake, quote verification included.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How often a renewal that failed is tried again.
+pub const RENEWAL_RETRY: Duration = Duration::from_secs(30);

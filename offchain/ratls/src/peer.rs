@@ -1,0 +1,78 @@
+//! Who is at the other end, according to its certificate.
+
+use sha2::{Digest, Sha256};
+
+use cocoon_attest::{Claims, Evidence, report_data_for_key};
+use cocoon_bindings::units::{ImageHash, PublicKey};
+
+use crate::{
+    ParsedCertificate, PeerPolicy, RatlsError, TrustStore, error::CertificateProblem, limits::MAX_ATTESTED_SECONDS,
+};
+
+/// A peer whose certificate was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its certificate (DER).
+    pub certificate: Vec<u8>,
+    /// The key that signed the handshake.
+    pub leaf_key: PublicKey,
+    /// Its image, when it was attested.
+    pub image_hash: Option<ImageHash>,
+    /// What its evidence says, when it was attested.
+    pub claims: Option<Claims>,
+    /// Whether the evidence is of a simulated platform.
+    pub simulated: bool,
+}
+
+impl Peer {
+    /// SHA-256 of the certificate: names the evidence in receipts.
+    pub fn evidence_hash(&self) -> [u8; 32] {
+        Sha256::digest(&self.certificate).into()
+    }
+}
+
+/// Accepts or refuses a certificate at `now` (Unix seconds), cheapest checks first: form and dates, then what the quote
+/// claims, then the self-signature, and only for the holder of a matching key the signatures of the platform.
+pub fn verify_certificate(der: &[u8], trust: &TrustStore, policy: &PeerPolicy, now: u64) -> Result<Peer, RatlsError> {
+    verify_parsed(&ParsedCertificate::parse(der)?, der, trust, policy, now)
+}
+
+pub(crate) fn verify_parsed(
+    parsed: &ParsedCertificate,
+    der: &[u8],
+    trust: &TrustStore,
+    policy: &PeerPolicy,
+    now: u64,
+) -> Result<Peer, RatlsError> {
+    parsed.check_dates(now)?;
+    let evidence = match policy {
+        PeerPolicy::Any => None,
+        PeerPolicy::Attested { allowed } => {
+            let seconds = parsed.not_after.saturating_sub(parsed.not_before);
+            if seconds > MAX_ATTESTED_SECONDS {
+                return Err(CertificateProblem::LivesTooLong { seconds }.into());
+            }
+            let quote = parsed.quote.as_deref().ok_or(RatlsError::MissingQuote)?;
+            let evidence = Evidence::parse(quote)?;
+            if evidence.unverified_report_data() != report_data_for_key(parsed.leaf_key.as_bytes()) {
+                return Err(RatlsError::QuoteForOtherKey);
+            }
+            let image = evidence.unverified_measurements().image_hash();
+            if !allowed(&image) {
+                return Err(RatlsError::ImageNotAllowed { image });
+            }
+            Some(evidence)
+        }
+    };
+    parsed.check_signature()?;
+    let claims = evidence
+        .map(|evidence| trust.claims(&evidence, parsed.not_after, now))
+        .transpose()?;
+    Ok(Peer {
+        certificate: der.to_vec(),
+        leaf_key: parsed.leaf_key,
+        image_hash: claims.as_ref().map(Claims::image_hash),
+        simulated: claims.as_ref().is_some_and(|claims| claims.simulated),
+        claims,
+    })
+}

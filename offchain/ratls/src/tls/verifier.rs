@@ -1,0 +1,181 @@
+//! Judges the peer's certificate for rustls, on both sides, and keeps the verdict for the caller.
+
+use core::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls13_signature_with_raw_key},
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::danger::{ClientCertVerified, ClientCertVerifier},
+};
+
+use crate::{
+    ParsedCertificate, Peer, PeerPolicy, RatlsError, SharedClock, TrustStore, error::CertificateProblem,
+    peer::verify_parsed,
+};
+
+/// One handshake's judge.
+pub(crate) struct Verifier {
+    trust: Arc<TrustStore>,
+    policy: PeerPolicy,
+    clock: SharedClock,
+    algorithms: WebPkiSupportedAlgorithms,
+    verdict: Mutex<Option<Result<Peer, RatlsError>>>,
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("policy", &self.policy).finish()
+    }
+}
+
+impl Verifier {
+    pub(crate) fn new(trust: Arc<TrustStore>, policy: PeerPolicy, clock: SharedClock) -> Arc<Self> {
+        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
+        Arc::new(Self {
+            trust,
+            policy,
+            clock,
+            algorithms,
+            verdict: Mutex::new(None),
+        })
+    }
+
+    /// The verdict, once the handshake has reached the peer's certificate.
+    pub(crate) fn take_verdict(&self) -> Option<Result<Peer, RatlsError>> {
+        self.verdict.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn judge(&self, certificate: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> Result<(), Error> {
+        let verdict = self.verify(certificate, chain);
+        let for_tls = match &verdict {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Error::InvalidCertificate(alert_for(error))),
+        };
+        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some(verdict);
+        for_tls
+    }
+
+    fn verify(&self, certificate: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> Result<Peer, RatlsError> {
+        if !chain.is_empty() {
+            return Err(CertificateProblem::Chain { count: chain.len() }.into());
+        }
+        let parsed = ParsedCertificate::parse(certificate)?;
+        verify_parsed(&parsed, certificate, &self.trust, &self.policy, self.clock.now())
+    }
+
+    /// The usual helpers parse the certificate with webpki, which refuses our critical extensions: use the key alone.
+    fn verify_handshake(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        if signature.scheme != SignatureScheme::ED25519 {
+            return Err(Error::PeerMisbehaved(
+                rustls::PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme,
+            ));
+        }
+        let parsed = ParsedCertificate::parse(certificate)
+            .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        verify_tls13_signature_with_raw_key(message, &parsed.public_key_info(), signature, &self.algorithms)
+    }
+}
+
+/// The alert that a peer sees tells only what it can mend.
+fn alert_for(error: &RatlsError) -> CertificateError {
+    match error {
+        RatlsError::Certificate {
+            reason: CertificateProblem::Expired { .. },
+        } => CertificateError::Expired,
+        RatlsError::Certificate {
+            reason: CertificateProblem::NotYetValid { .. },
+        } => CertificateError::NotValidYet,
+        RatlsError::Certificate {
+            reason: CertificateProblem::Signature,
+        } => CertificateError::BadSignature,
+        RatlsError::Certificate {
+            reason: CertificateProblem::UnknownCritical { .. },
+        } => CertificateError::UnhandledCriticalExtension,
+        RatlsError::Certificate { .. } => CertificateError::BadEncoding,
+        _ => CertificateError::ApplicationVerificationFailure,
+    }
+}
+
+const NO_TLS12: Error = Error::General(String::new());
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.judge(end_entity, intermediates)
+            .map(|()| ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(NO_TLS12)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verify_handshake(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+}
+
+impl ClientCertVerifier for Verifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.judge(end_entity, intermediates)
+            .map(|()| ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(NO_TLS12)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verify_handshake(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+}

@@ -1,0 +1,152 @@
+//! What we trust at present: roots, collateral, policy. Replaced at run time, and then cached verdicts are forgotten.
+
+use core::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use cocoon_attest::{Claims, Endorsements, Evidence, Policy, TrustRoots, simulated::SimulatedPlatform};
+use cocoon_bindings::units::ImageHash;
+
+use crate::{RatlsError, cache::VerdictCache, limits::MAX_VERDICT_SECONDS};
+
+/// The inputs of quote verification.
+#[derive(Clone, Debug)]
+pub struct TrustSettings {
+    /// Who may vouch for platforms.
+    pub roots: TrustRoots,
+    /// What they say about them.
+    pub endorsements: Endorsements,
+    /// What is asked of them.
+    pub policy: Policy,
+}
+
+impl TrustSettings {
+    /// Real hardware only, strict policy.
+    pub fn real(endorsements: Endorsements) -> Result<Self, RatlsError> {
+        Ok(Self {
+            roots: TrustRoots::intel()?,
+            endorsements,
+            policy: Policy::strict(),
+        })
+    }
+
+    /// Trusts a simulated platform too, around `now`. Only for networks whose root contract says that they are tests.
+    pub fn with_simulated(mut self, platform: &SimulatedPlatform, now: u64) -> Result<Self, RatlsError> {
+        self.roots = self.roots.with_simulated(platform.root_der())?;
+        self.endorsements = self.endorsements.merged(&platform.endorsements(now)?)?;
+        Ok(self)
+    }
+}
+
+/// The settings in force and the verdicts reached under them. Shared by all connections of a process.
+pub struct TrustStore {
+    settings: RwLock<Arc<Generation>>,
+}
+
+struct Generation {
+    settings: TrustSettings,
+    verdicts: Mutex<VerdictCache>,
+}
+
+impl fmt::Debug for TrustStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrustStore")
+            .field("trusts_simulated", &self.trusts_simulated())
+            .finish()
+    }
+}
+
+impl Generation {
+    fn new(settings: TrustSettings) -> Arc<Self> {
+        Arc::new(Self {
+            settings,
+            verdicts: Mutex::default(),
+        })
+    }
+}
+
+impl TrustStore {
+    /// Starts with these settings.
+    pub fn new(settings: TrustSettings) -> Self {
+        Self {
+            settings: RwLock::new(Generation::new(settings)),
+        }
+    }
+
+    /// Puts other settings in force; verdicts reached under the old ones no longer count.
+    pub fn replace(&self, settings: TrustSettings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Generation::new(settings);
+    }
+
+    /// Whether a simulated root is trusted at present.
+    pub fn trusts_simulated(&self) -> bool {
+        self.generation().settings.roots.trusts_simulated()
+    }
+
+    /// Forgets cached verdicts without changing anything else.
+    pub fn forget(&self) {
+        self.generation()
+            .verdicts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    fn generation(&self) -> Arc<Generation> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Verified claims, from the cache where possible. `not_after` bounds how long the verdict is kept.
+    pub(crate) fn claims(&self, evidence: &Evidence, not_after: u64, now: u64) -> Result<Claims, RatlsError> {
+        let generation = self.generation();
+        let digest = evidence.digest();
+        let verdicts = || generation.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(claims) = verdicts().get(&digest, now) {
+            return Ok(claims);
+        }
+        let TrustSettings {
+            roots,
+            endorsements,
+            policy,
+        } = &generation.settings;
+        let claims = cocoon_attest::verify(evidence, endorsements, roots, policy, now)?;
+        let expires_at = claims
+            .expires_at
+            .min(not_after)
+            .min(now.saturating_add(MAX_VERDICT_SECONDS));
+        verdicts().put(digest, claims.clone(), expires_at, now);
+        Ok(claims)
+    }
+}
+
+/// Says whether an image is allowed; reads the root contract's list at the moment of the connection.
+pub type ImageFilter = Arc<dyn Fn(&ImageHash) -> bool + Send + Sync>;
+
+/// What is asked of a peer.
+#[derive(Clone)]
+pub enum PeerPolicy {
+    /// Any certificate of the right form: clients need no quote. A quote that is there is not looked at.
+    Any,
+    /// A verified quote of an allowed image.
+    Attested {
+        /// The images that may take the role.
+        allowed: ImageFilter,
+    },
+}
+
+impl PeerPolicy {
+    /// A verified quote of an image that `allowed` accepts.
+    pub fn attested(allowed: impl Fn(&ImageHash) -> bool + Send + Sync + 'static) -> Self {
+        Self::Attested {
+            allowed: Arc::new(allowed),
+        }
+    }
+}
+
+impl fmt::Debug for PeerPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Any => "Any",
+            Self::Attested { .. } => "Attested",
+        })
+    }
+}
