@@ -1,6 +1,13 @@
 //! Recorded traffic of the deployed implementation: every object in it decodes and encodes back to the same bytes.
 //!
 //! Needs the folder named by `COCOON_TEST_DATA`; says so loudly and passes without it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers of tests"
+)]
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,4 +1,11 @@
 //! Both sides of both handshakes against each other, and the refusals.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers of tests"
+)]
 
 use cocoon_protocol::ErrorCode;
 use cocoon_protocol::Version;

@@ -1,4 +1,11 @@
 //! Every codec is total and inverse to its encoder; sessions survive any split and any garbage.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers of tests"
+)]
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,11 @@
 //! The ids of our schema are those of the deployed network.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers of tests"
+)]
 
 /// Ids as observed on the wire; the schema computes most of them from its lines.
 const DEPLOYED: &[(&str, u32)] = &[

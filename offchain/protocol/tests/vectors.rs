@@ -1,4 +1,11 @@
 //! Small vectors retyped from recorded traffic of the deployed implementation, checked on every run.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "helpers of tests"
+)]
 
 use cocoon_protocol::answer::{Answer, AnswerBody};
 use cocoon_protocol::client::{AuthorizationWithProxy, ConnectToProxy, ConnectedToProxy, ProxyConnectionAuth};
