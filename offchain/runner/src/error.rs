@@ -112,18 +112,41 @@ pub enum RunnerError {
         /// What was given.
         filter: String,
     },
-    /// The simulated platform's file does not parse.
-    #[error("{} is not a simulated platform", path.display())]
-    SimulatedPlatform {
+    /// A file that trust comes from does not parse.
+    #[error("{} is not {}", path.display(), file.name())]
+    TrustFile {
         /// The file.
         path: PathBuf,
+        /// What it should be.
+        file: TrustFile,
         /// What is wrong with it.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: cocoon_attest::AttestError,
     },
+    /// The roots of trust or their collateral do not fit together.
+    #[error("the roots of trust cannot be set up")]
+    Trust(#[source] cocoon_ratls::RatlsError),
     /// A simulated platform is configured, but the root contract is not a test one.
     #[error("a simulated TDX platform is configured, but the root contract is not a test root")]
     SimulatedOnProduction,
+}
+
+/// Kinds of files that trust comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrustFile {
+    /// Keys of a simulated platform.
+    SimulatedPlatform,
+    /// Collateral of real platforms.
+    Collateral,
+}
+
+impl TrustFile {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::SimulatedPlatform => "a simulated platform",
+            Self::Collateral => "collateral",
+        }
+    }
 }
 
 impl RunnerError {
@@ -152,7 +175,15 @@ impl RunnerError {
             Self::Listen { .. } => "choose another port or stop the program that uses it",
             Self::Serve(_) | Self::Signals(_) => "the system is short of a resource; see the log",
             Self::LogFilter { .. } => "a filter looks like info,cocoon_proxy=debug",
-            Self::SimulatedPlatform { .. } => "create the file anew with `cocoon up --fresh`",
+            Self::TrustFile {
+                file: TrustFile::SimulatedPlatform,
+                ..
+            } => "create the file anew with `cocoon up --fresh`",
+            Self::TrustFile {
+                file: TrustFile::Collateral,
+                ..
+            } => "fetch the collateral of the platform again, as one JSON document",
+            Self::Trust(_) => "check the collateral and the simulated platform",
             Self::SimulatedOnProduction => "remove attestation.simulated_platform from the configuration",
         }
     }

@@ -31,6 +31,6 @@ pub mod limits;
 pub mod link;
 pub mod logging;
 pub mod shutdown;
-// pub mod trust;
+pub mod trust;
 
-pub use error::{Retry, RunnerError, Who};
+pub use error::{Retry, RunnerError, TrustFile, Who};

@@ -36,3 +36,9 @@ pub const READ_CHUNK_BYTES: usize = 64 << 10;
 
 /// How long open HTTP connections may take after the stop was asked for.
 pub const HTTP_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Largest file of collateral or of a simulated platform; real collateral has about 20 KiB.
+pub const MAX_COLLATERAL_FILE_BYTES: u64 = 1 << 20;
+
+/// How often the collateral of a simulated platform is made anew: well before it ends.
+pub const SIMULATED_COLLATERAL_REFRESH: Duration = Duration::from_secs(3600);

@@ -1,0 +1,116 @@
+//! Trust follows the root contract.
+
+use std::sync::Arc;
+
+use cocoon_attest::simulated::{SimulatedPlatform, simulated_measurements};
+use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_bindings::{Multipliers, Nanoton, Params, ParamsVersion, RootData};
+use cocoon_chain::RootView;
+use cocoon_ratls::{PeerPolicy, SystemClock};
+use cocoon_runner::RunnerError;
+use cocoon_runner::config::AttestationConfig;
+use cocoon_runner::trust::Trust;
+use tokio::sync::watch;
+
+fn root(is_test: bool) -> RootView {
+    let params = Params {
+        struct_version: 3,
+        params_version: ParamsVersion::new(1),
+        unique_id: 1,
+        is_test,
+        price_per_token: Nanoton::new(2),
+        worker_fee_per_token: Nanoton::new(1),
+        multipliers: Multipliers::default(),
+        proxy_delay_before_close: 0,
+        client_delay_before_close: 0,
+        min_proxy_stake: Nanoton::ZERO,
+        min_client_stake: Nanoton::ZERO,
+        proxy_code: None,
+        worker_code: None,
+        client_code: None,
+    };
+    let address = Address::new(0, HashBytes([1; 32]));
+    RootView {
+        owner: address.clone(),
+        address,
+        version: 1,
+        params,
+        data: RootData::default(),
+        time: 0,
+    }
+}
+
+fn platform_config(folder: &tempfile::TempDir) -> AttestationConfig {
+    let path = folder.path().join("platform.json");
+    std::fs::write(&path, SimulatedPlatform::generate().unwrap().to_json().unwrap()).unwrap();
+    AttestationConfig {
+        simulated_platform: Some(path),
+        collateral: None,
+    }
+}
+
+#[tokio::test]
+async fn a_simulated_platform_is_refused_on_a_production_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_sender, receiver) = watch::channel(Arc::new(root(false)));
+    let refused = Trust::load(&platform_config(&folder), receiver, SystemClock::shared());
+    assert!(matches!(refused, Err(RunnerError::SimulatedOnProduction)));
+}
+
+#[tokio::test]
+async fn trust_in_a_simulated_platform_ends_with_the_test_flag() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sender, receiver) = watch::channel(Arc::new(root(true)));
+    let trust = Trust::load(&platform_config(&folder), receiver, SystemClock::shared()).unwrap();
+    assert!(trust.is_simulated());
+    let follower = tokio::spawn(trust.clone().keep_current());
+    sender.send(Arc::new(root(false))).unwrap();
+    while trust.is_simulated() {
+        tokio::task::yield_now().await;
+    }
+    drop(sender);
+    follower.await.unwrap();
+}
+
+#[tokio::test]
+async fn without_a_platform_even_a_test_root_trusts_real_hardware_only() {
+    let (_sender, receiver) = watch::channel(Arc::new(root(true)));
+    let trust = Trust::load(&AttestationConfig::default(), receiver, SystemClock::shared()).unwrap();
+    assert!(!trust.is_simulated());
+}
+
+#[tokio::test]
+async fn an_image_is_allowed_while_the_root_contract_lists_it() {
+    let (sender, receiver) = watch::channel(Arc::new(root(true)));
+    let trust = Trust::load(&AttestationConfig::default(), receiver, SystemClock::shared()).unwrap();
+    let image = simulated_measurements("worker").image_hash();
+    let PeerPolicy::Attested { allowed } = trust.workers() else {
+        panic!("workers must be attested")
+    };
+    assert!(!allowed(&image));
+    let mut listed = root(true);
+    listed.data.worker_hashes.insert(image);
+    sender.send(Arc::new(listed)).unwrap();
+    assert!(allowed(&image));
+    let PeerPolicy::Attested { allowed: proxies } = trust.proxies() else {
+        panic!("proxies must be attested")
+    };
+    assert!(!proxies(&image), "a worker's image is no proxy");
+}
+
+#[test]
+fn a_broken_platform_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("platform.json");
+    std::fs::write(&path, "{}").unwrap();
+    let (_sender, receiver) = watch::channel(Arc::new(root(true)));
+    let config = AttestationConfig {
+        simulated_platform: Some(path),
+        collateral: None,
+    };
+    let error = Trust::load(&config, receiver, SystemClock::shared()).unwrap_err();
+    assert!(
+        error.to_string().ends_with("platform.json is not a simulated platform"),
+        "{error}"
+    );
+}
