@@ -27,7 +27,10 @@ pub struct TransactionId {
 
 impl From<&Transaction> for TransactionId {
     fn from(transaction: &Transaction) -> Self {
-        Self { lt: transaction.lt, hash: transaction.hash }
+        Self {
+            lt: transaction.lt,
+            hash: transaction.hash,
+        }
     }
 }
 
@@ -102,12 +105,18 @@ pub async fn transactions_after(
         let fresh = page.into_iter().skip(usize::from(from.is_some()));
         let before = found.len();
         for transaction in fresh {
-            let linked = found.last().is_none_or(|newer| {
-                (newer.previous_lt, newer.previous_hash) == (transaction.lt, transaction.hash)
-            });
+            let linked = found
+                .last()
+                .is_none_or(|newer| (newer.previous_lt, newer.previous_hash) == (transaction.lt, transaction.hash));
             if !linked {
-                let reason = format!("transaction {} of {address} does not follow from the one before", transaction.lt);
-                return Err(ChainError::Response { method: "getTransactions", reason });
+                let reason = format!(
+                    "transaction {} of {address} does not follow from the one before",
+                    transaction.lt
+                );
+                return Err(ChainError::Response {
+                    method: "getTransactions",
+                    reason,
+                });
             }
             if transaction.lt <= after {
                 found.reverse();
@@ -124,10 +133,16 @@ pub async fn transactions_after(
         }
         if found.len() == before {
             let reason = format!("history of {address} ends at {} but goes on before it", oldest.lt);
-            return Err(ChainError::Response { method: "getTransactions", reason });
+            return Err(ChainError::Response {
+                method: "getTransactions",
+                reason,
+            });
         }
         if found.len() > MAX_CATCH_UP {
-            return Err(ChainError::HistoryTooLong { address: address.clone(), limit: MAX_CATCH_UP });
+            return Err(ChainError::HistoryTooLong {
+                address: address.clone(),
+                limit: MAX_CATCH_UP,
+            });
         }
         from = Some(TransactionId::from(oldest));
     }

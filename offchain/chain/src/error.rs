@@ -161,6 +161,18 @@ pub enum ChainError {
         /// How long we waited.
         waited: Duration,
     },
+    /// The wallet executed our message but did not send all that it was asked to. Its seqno is used up.
+    #[error("wallet {wallet} sent {sent} of {asked} messages{}", action_text(*action_code))]
+    NotSent {
+        /// The wallet.
+        wallet: Address,
+        /// Messages sent.
+        sent: usize,
+        /// Messages that should have been sent.
+        asked: usize,
+        /// Result code of the wallet's actions.
+        action_code: Option<i32>,
+    },
     /// The chain's history was longer than we read.
     #[error("history of {address} is longer than {limit} transactions")]
     HistoryTooLong {
@@ -197,6 +209,7 @@ impl ChainError {
             | Self::WalletBalance { .. }
             | Self::SeqnoTaken { .. }
             | Self::NotIncluded { .. }
+            | Self::NotSent { .. }
             | Self::HistoryTooLong { .. } => Who::Chain,
             Self::Url { .. }
             | Self::Build(_)
@@ -221,6 +234,7 @@ impl ChainError {
             | Self::MessageRefused { .. }
             | Self::Data { .. }
             | Self::GetMethod { .. }
+            | Self::NotSent { .. }
             | Self::HistoryTooLong { .. }
             | Self::Url { .. }
             | Self::Build(_)
@@ -244,11 +258,19 @@ impl ChainError {
             Self::GetMethod { .. } => "check that the address is of the right kind of contract",
             Self::Build(_) | Self::TooManyMessages { .. } | Self::Emulator(_) => "this is a defect of this program",
             Self::WalletBalance { .. } => "send coins to the wallet",
+            Self::NotSent { .. } => "send coins to the wallet: it could not pay for all messages",
             Self::ForeignWallet { .. } => "check the key file and the owner's address",
             Self::SeqnoTaken { .. } => "make sure that only one process uses the wallet's key",
             Self::NotIncluded { .. } => "check this machine's clock and the wallet's balance",
             Self::HistoryTooLong { .. } => "catch up more often",
             Self::StateFile { .. } => "check the path of the local chain's state",
         }
+    }
+}
+
+fn action_text(code: Option<i32>) -> String {
+    match code {
+        Some(code) if code != 0 => format!(" (action code {code})"),
+        _ => String::new(),
     }
 }

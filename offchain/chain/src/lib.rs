@@ -4,12 +4,18 @@
 //! only when the chain says what became of the last.
 //!
 //! The main type is the trait [`ChainClient`]; backends are [`EmulatedChain`] (a chain in this process, also from a
-//! saved one) and [`HttpApi`] (a server with the public HTTP API).
+//! saved one).
 
 mod client;
+mod emulated;
 mod error;
 pub mod limits;
+mod view;
+mod wallet;
 
 pub use client::{AccountState, ChainClient, SharedChain, Transaction, TransactionId, transactions_after};
 pub use cocoon_emulator::{AccountStatus, GetterResult, Message, MessageKind};
+pub use emulated::EmulatedChain;
 pub use error::{ChainError, Retry, Who};
+pub use view::{ClientAccount, ContractState, ProxyAccount, RootView, WorkerAccount, watch_root};
+pub use wallet::NodeWallet;

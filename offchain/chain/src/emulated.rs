@@ -1,0 +1,129 @@
+//! A chain in this process.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use cocoon_bindings::ton::{Address, Cell, StackValue};
+use cocoon_bindings::units::Nanoton;
+use cocoon_emulator::{AccountStatus, Emulator, EmulatorError, GetterResult, Snapshot};
+
+use crate::ChainError;
+use crate::client::{AccountState, ChainClient, Transaction, TransactionId};
+
+/// The emulated chain as a backend. Clones share the chain.
+#[derive(Debug, Clone)]
+pub struct EmulatedChain {
+    chain: Arc<Mutex<Emulator>>,
+}
+
+impl EmulatedChain {
+    /// Shares a chain.
+    pub fn new(chain: Emulator) -> Self {
+        Self {
+            chain: Arc::new(Mutex::new(chain)),
+        }
+    }
+
+    /// The chain as a local network saved it. Changes are not written back.
+    pub fn from_state_file(path: &Path) -> Result<Self, ChainError> {
+        let bytes = std::fs::read(path).map_err(|source| ChainError::StateFile {
+            path: path.to_owned(),
+            source,
+        })?;
+        let snapshot = Snapshot::from_bytes(&bytes).map_err(ChainError::Emulator)?;
+        Ok(Self::new(
+            Emulator::from_snapshot(&snapshot).map_err(ChainError::Emulator)?,
+        ))
+    }
+
+    /// Does something with the chain itself: coins from the faucet, time, snapshots.
+    pub fn with<T>(&self, action: impl FnOnce(&mut Emulator) -> T) -> T {
+        // A panic of another holder leaves the chain between two transactions, never inside one.
+        action(&mut self.chain.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl ChainClient for EmulatedChain {
+    async fn account(&self, address: &Address) -> Result<AccountState, ChainError> {
+        let (account, time) = self.with(|chain| (chain.account(address), chain.now()));
+        let address = address.clone();
+        Ok(match account.map_err(ChainError::Emulator)? {
+            Some(account) => AccountState {
+                address,
+                balance: account.balance,
+                status: account.status,
+                code: account.code,
+                data: account.data,
+                last: Some(TransactionId {
+                    lt: account.last_lt,
+                    hash: account.last_hash,
+                }),
+                time,
+            },
+            None => AccountState {
+                address,
+                balance: Nanoton::ZERO,
+                status: AccountStatus::NotExists,
+                code: None,
+                data: None,
+                last: None,
+                time,
+            },
+        })
+    }
+
+    async fn run_get_method(
+        &self,
+        address: &Address,
+        method: &str,
+        arguments: Vec<StackValue>,
+    ) -> Result<GetterResult, ChainError> {
+        self.with(|chain| chain.get(address, method, arguments))
+            .map_err(|error| match error {
+                EmulatorError::NotActive(address) => ChainError::NotDeployed {
+                    what: "contract",
+                    address,
+                },
+                error => ChainError::Emulator(error),
+            })
+    }
+
+    async fn transactions(
+        &self,
+        address: &Address,
+        limit: usize,
+        from: Option<TransactionId>,
+    ) -> Result<Vec<Transaction>, ChainError> {
+        let from = from.map(|id| (id.lt, id.hash));
+        let found = self.with(|chain| chain.transactions_from(address, from, limit));
+        Ok(found
+            .into_iter()
+            .map(|transaction| transaction.as_ref().clone())
+            .collect())
+    }
+
+    async fn send_boc(&self, message: &Cell) -> Result<(), ChainError> {
+        self.with(|chain| {
+            chain.send_external(message.clone())?;
+            chain.run()
+        })
+        .map(drop)
+        .map_err(|error| match error {
+            EmulatorError::ExternalRefused { exit_code, .. } => ChainError::MessageRefused {
+                exit_code,
+                reason: error.to_string(),
+            },
+            EmulatorError::Message { .. } | EmulatorError::MessageTooLarge { .. } => ChainError::MessageRefused {
+                exit_code: None,
+                reason: error.to_string(),
+            },
+            error => ChainError::Emulator(error),
+        })
+    }
+
+    async fn now(&self) -> Result<u32, ChainError> {
+        Ok(self.with(|chain| chain.now()))
+    }
+}
