@@ -4,11 +4,12 @@
 //! only when the chain says what became of the last.
 //!
 //! The main type is the trait [`ChainClient`]; backends are [`EmulatedChain`] (a chain in this process, also from a
-//! saved one).
+//! saved one) and [`HttpApi`] (a server with the public HTTP API).
 
 mod client;
 mod emulated;
 mod error;
+mod http;
 pub mod limits;
 mod view;
 mod wallet;
@@ -17,5 +18,6 @@ pub use client::{AccountState, ChainClient, SharedChain, Transaction, Transactio
 pub use cocoon_emulator::{AccountStatus, GetterResult, Message, MessageKind};
 pub use emulated::EmulatedChain;
 pub use error::{ChainError, Retry, Who};
+pub use http::HttpApi;
 pub use view::{ClientAccount, ContractState, ProxyAccount, RootView, WorkerAccount, watch_root};
 pub use wallet::NodeWallet;
