@@ -1,1 +1,30 @@
-//! See the module documentation.
+//! Support of the contract tests: a small network on the emulated chain, and what a message to it led to.
+//!
+//! **Invariant:** after every message that a [`World`] delivers the chain's books are balanced: a test cannot pass
+//! while coins appear or vanish.
+//!
+//! Main types: [`World`], [`Outcome`].
+//!
+//! ```
+//! use cocoon_contract_tests::{World, ton};
+//! use cocoon_bindings::{root::LastProxySeqno};
+//! let world = World::new();
+//! assert_eq!(world.get(&world.root, &LastProxySeqno), 0);
+//! assert!(world.balance(&world.root) < ton("1"));
+//! ```
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what fails in this crate is a test"
+)]
+
+mod messages;
+mod outcome;
+mod people;
+mod world;
+
+pub use messages::{body, corrupted, query, tokens};
+pub use outcome::Outcome;
+pub use people::{ANYONE, CLIENT_OWNER, EXCESSES, OWNER, WORKER_OWNER};
+pub use world::{FEE, PRICE, START, World, ton};
