@@ -1,1 +1,408 @@
 //! The invariants of the crate under random histories, crashes included.
+
+use std::collections::BTreeMap;
+
+use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_bindings::units::{Nanoton, TokenCount};
+use proptest::prelude::*;
+
+use crate::{
+    Changes, ClientChannel, ClientOnChain, CommitNote, Commits, Comparison, ContractState, Ledger, LedgerError,
+    ReservationId, Settlement, Thresholds, WorkerChannel, WorkerOnChain,
+};
+
+const CLIENTS: u8 = 3;
+const WORKERS: u8 = 2;
+
+fn client(index: u8) -> Address {
+    Address::new(0, HashBytes([index + 1; 32]))
+}
+
+fn worker(index: u8) -> Address {
+    Address::new(0, HashBytes([index + 101; 32]))
+}
+
+fn funded(tokens: u64) -> ClientOnChain {
+    ClientOnChain {
+        state: ContractState::Normal,
+        balance: Nanoton::new(u128::from(tokens)),
+        stake: Nanoton::new(u128::from(tokens)),
+        tokens_used: TokenCount::ZERO,
+        price: Nanoton::new(1),
+        secret_hash: HashBytes::ZERO,
+    }
+}
+
+/// What the store holds: rows as they were last made durable.
+#[derive(Default)]
+struct Disk {
+    clients: BTreeMap<Address, ClientChannel>,
+    workers: BTreeMap<Address, WorkerChannel>,
+    commits: Commits,
+}
+
+impl Disk {
+    fn write(&mut self, changes: &Changes) {
+        self.clients.extend(changes.clients.iter().cloned());
+        self.workers.extend(changes.workers.iter().cloned());
+        self.commits = changes.commits.clone().unwrap_or_else(|| self.commits.clone());
+    }
+
+    fn read(&self) -> Ledger {
+        Ledger::restore(self.clients.clone(), self.workers.clone(), self.commits.clone())
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Reserve {
+        client: u8,
+        amount: u64,
+    },
+    Release {
+        at: prop::sample::Index,
+    },
+    Charge {
+        at: prop::sample::Index,
+        worker: u8,
+        used: u64,
+    },
+    ChargeAgain,
+    BeginCommit,
+    LandCommit,
+    Crash,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..CLIENTS, 0u64..400).prop_map(|(client, amount)| Step::Reserve { client, amount }),
+        1 => any::<prop::sample::Index>().prop_map(|at| Step::Release { at }),
+        4 => (any::<prop::sample::Index>(), 0..WORKERS, 0u64..500)
+            .prop_map(|(at, worker, used)| Step::Charge { at, worker, used }),
+        1 => Just(Step::ChargeAgain),
+        1 => Just(Step::BeginCommit),
+        1 => Just(Step::LandCommit),
+        1 => Just(Step::Crash),
+    ]
+}
+
+/// A ledger with its disk and an independent count of what was charged.
+struct Run {
+    ledger: Ledger,
+    disk: Disk,
+    open: Vec<(ReservationId, u64)>,
+    receipts: u64,
+    charged: BTreeMap<Address, u64>,
+    last: Option<crate::Charge>,
+    in_flight: Vec<CommitNote>,
+}
+
+impl Run {
+    fn new() -> Self {
+        let mut ledger = Ledger::default();
+        let mut disk = Disk::default();
+        for index in 0..CLIENTS {
+            ledger.open_client(&client(index), &client(index));
+            disk.write(&ledger.see_client(&client(index), funded(5000)).unwrap());
+        }
+        for index in 0..WORKERS {
+            disk.write(&ledger.open_worker(&worker(index), &worker(index)));
+        }
+        let (open, charged, in_flight) = (Vec::new(), BTreeMap::new(), Vec::new());
+        Self {
+            ledger,
+            disk,
+            open,
+            receipts: 0,
+            charged,
+            last: None,
+            in_flight,
+        }
+    }
+
+    fn take(&mut self, step: Step) -> Result<(), TestCaseError> {
+        match step {
+            Step::Reserve { client: index, amount } => {
+                let before = self.ledger.client(&client(index)).unwrap().available().get();
+                match self.ledger.reserve(&client(index), 0, TokenCount::new(amount)) {
+                    Ok(id) => self.open.push((id, amount)),
+                    Err(error) => {
+                        let is_too_low = matches!(error, LedgerError::BalanceTooLow { .. });
+                        prop_assert!(is_too_low);
+                        prop_assert!(amount > before);
+                    }
+                }
+            }
+            Step::Release { at } if !self.open.is_empty() => {
+                let (id, _) = self.open.remove(at.index(self.open.len()));
+                prop_assert_eq!(self.ledger.release(id), Ok(()));
+                prop_assert_eq!(self.ledger.release(id), Err(LedgerError::ReservationGone));
+            }
+            Step::Charge {
+                at,
+                worker: index,
+                used,
+            } if !self.open.is_empty() => {
+                let (id, amount) = self.open.remove(at.index(self.open.len()));
+                let charge = self.ledger.prepare(id, &worker(index), TokenCount::new(used)).unwrap();
+                prop_assert_eq!(charge.tokens.get(), used.min(amount));
+                prop_assert_eq!(charge.tokens.get() + charge.excess.get(), used);
+                self.receipts += 1;
+                let hash = HashBytes([self.receipts as u8; 32]);
+                let changes = self.ledger.apply(&charge, hash, hash).unwrap();
+                self.disk.write(&changes);
+                self.ledger.persisted(&changes);
+                for contract in [&charge.client, &charge.worker] {
+                    *self.charged.entry(contract.clone()).or_default() += charge.tokens.get();
+                }
+                self.last = Some(charge);
+            }
+            Step::ChargeAgain => {
+                if let Some(charge) = &self.last {
+                    let again = self.ledger.apply(charge, HashBytes([9; 32]), HashBytes([9; 32]));
+                    prop_assert_eq!(again, Err(LedgerError::ReservationGone));
+                }
+            }
+            Step::BeginCommit => {
+                if let Ok((note, changes)) = self.ledger.begin_commit(HashBytes([7; 32])) {
+                    self.disk.write(&changes);
+                    self.in_flight.push(note);
+                }
+            }
+            Step::LandCommit if !self.in_flight.is_empty() => {
+                let note = self.in_flight.remove(0);
+                let changes = self.ledger.commit_landed(note).unwrap();
+                self.disk.write(&changes);
+                prop_assert_eq!(self.ledger.commit_landed(note).unwrap(), Changes::default());
+            }
+            Step::Crash => {
+                let before: Vec<_> = self.totals();
+                self.ledger = self.disk.read();
+                self.open.clear();
+                self.last = None;
+                prop_assert_eq!(before, self.totals());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn totals(&self) -> Vec<(Address, TokenCount, TokenCount)> {
+        let clients = self
+            .ledger
+            .clients()
+            .map(|(contract, channel)| (contract, &channel.account));
+        let workers = self
+            .ledger
+            .workers()
+            .map(|(contract, channel)| (contract, &channel.account));
+        clients
+            .chain(workers)
+            .map(|(contract, a)| (contract.clone(), a.max(), a.chain()))
+            .collect()
+    }
+
+    fn check(&self) -> Result<(), TestCaseError> {
+        let (mut from_clients, mut to_workers) = (0, 0);
+        for (contract, channel) in self.ledger.clients() {
+            let account = &channel.account;
+            prop_assert_eq!(account.max().get(), self.charged.get(contract).copied().unwrap_or(0));
+            prop_assert!(account.max() >= account.db() && account.db() >= account.chain());
+            let committed = account.max().get() + channel.reserved().get();
+            prop_assert!(committed <= 5000, "{committed} of 5000 tokens promised");
+            from_clients += account.max().get();
+        }
+        for (contract, channel) in self.ledger.workers() {
+            let account = &channel.account;
+            prop_assert_eq!(account.max().get(), self.charged.get(contract).copied().unwrap_or(0));
+            prop_assert!(account.max() >= account.db() && account.db() >= account.chain());
+            to_workers += account.max().get();
+        }
+        prop_assert_eq!(from_clients, to_workers);
+        for settlement in self.ledger.settlements(0, &eager()) {
+            let contract = settlement.contract();
+            let client = self.ledger.client(contract).map(|channel| channel.account.chain());
+            let worker = self.ledger.worker(contract).map(|channel| channel.account.chain());
+            prop_assert_eq!(Some(settlement.tokens()), client.or(worker));
+        }
+        Ok(())
+    }
+}
+
+fn eager() -> Thresholds {
+    Thresholds {
+        client_charge: Nanoton::ZERO,
+        worker_payout: Nanoton::ZERO,
+        resubmit_after: 10,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn receipts_sum_to_charges_and_no_crash_loses_one(steps in prop::collection::vec(step(), 1..80)) {
+        let mut run = Run::new();
+        for step in steps {
+            run.take(step)?;
+            run.check()?;
+        }
+    }
+}
+
+fn charged(ledger: &mut Ledger, used: u64) {
+    let id = ledger.reserve(&client(0), 0, TokenCount::new(used)).unwrap();
+    let charge = ledger.prepare(id, &worker(0), TokenCount::new(used)).unwrap();
+    let hash = HashBytes([used as u8; 32]);
+    let changes = ledger.apply(&charge, hash, hash).unwrap();
+    ledger.persisted(&changes);
+}
+
+fn ledger() -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.open_client(&client(0), &client(0));
+    ledger.open_worker(&worker(0), &worker(0));
+    ledger.see_client(&client(0), funded(1000)).unwrap();
+    let seen = WorkerOnChain {
+        state: ContractState::Normal,
+        tokens: TokenCount::ZERO,
+        worker_fee: Nanoton::new(1),
+    };
+    ledger.see_worker(&worker(0), seen).unwrap();
+    ledger
+}
+
+#[test]
+fn a_charge_prepared_before_another_is_stale() {
+    let mut ledger = ledger();
+    let first = ledger.reserve(&client(0), 0, TokenCount::new(10)).unwrap();
+    let second = ledger.reserve(&client(0), 0, TokenCount::new(10)).unwrap();
+    let early = ledger.prepare(first, &worker(0), TokenCount::new(5)).unwrap();
+    let late = ledger.prepare(second, &worker(0), TokenCount::new(5)).unwrap();
+    ledger.apply(&late, HashBytes([1; 32]), HashBytes([1; 32])).unwrap();
+    assert_eq!(
+        ledger.apply(&early, HashBytes([2; 32]), HashBytes([2; 32])),
+        Err(LedgerError::StaleCharge)
+    );
+    let again = ledger.prepare(first, &worker(0), TokenCount::new(5)).unwrap();
+    assert!(ledger.apply(&again, HashBytes([2; 32]), HashBytes([2; 32])).is_ok());
+}
+
+#[test]
+fn only_what_a_commit_on_chain_covers_is_settled() {
+    let mut ledger = ledger();
+    charged(&mut ledger, 40);
+    assert!(ledger.settlements(0, &eager()).is_empty());
+    let (note, _) = ledger.begin_commit(HashBytes([7; 32])).unwrap();
+    charged(&mut ledger, 2);
+    ledger.commit_landed(note).unwrap();
+    let due = ledger.settlements(0, &eager());
+    let (tokens, client, worker) = (TokenCount::new(40), client(0), worker(0));
+    assert_eq!(
+        due,
+        [
+            Settlement::ClientCharge { client, tokens },
+            Settlement::WorkerPayout { worker, tokens }
+        ]
+    );
+    ledger.submitted(&due[0], 0).unwrap();
+    assert_eq!(ledger.settlements(9, &eager()).len(), 1);
+    assert_eq!(ledger.settlements(10, &eager()).len(), 2);
+}
+
+#[test]
+fn small_debts_wait_for_their_threshold() {
+    let mut ledger = ledger();
+    charged(&mut ledger, 40);
+    let (note, _) = ledger.begin_commit(HashBytes([7; 32])).unwrap();
+    ledger.commit_landed(note).unwrap();
+    let of = |amount| Thresholds {
+        client_charge: Nanoton::new(amount),
+        worker_payout: Nanoton::new(amount),
+        ..eager()
+    };
+    assert_eq!(ledger.settlements(0, &of(41)).len(), 0);
+    assert_eq!(ledger.settlements(0, &of(40)).len(), 2);
+}
+
+#[test]
+fn a_contract_that_knows_more_than_the_ledger_is_a_rollback() {
+    let mut ledger = ledger();
+    let ahead = ClientOnChain {
+        tokens_used: TokenCount::new(1),
+        ..funded(1000)
+    };
+    assert!(ledger.see_client(&client(0), ahead).unwrap_err().is_rollback());
+}
+
+#[test]
+fn a_commit_that_was_never_sent_is_a_rollback() {
+    let mut ledger = ledger();
+    let session = HashBytes([7; 32]);
+    assert!(
+        ledger
+            .commit_landed(CommitNote { seqno: 1, session })
+            .unwrap_err()
+            .is_rollback()
+    );
+    let (note, _) = ledger.begin_commit(session).unwrap();
+    let other = CommitNote {
+        session: HashBytes([8; 32]),
+        ..note
+    };
+    assert!(ledger.commit_landed(other).unwrap_err().is_rollback());
+    assert!(ledger.commit_landed(note).is_ok());
+}
+
+#[test]
+fn commits_of_a_crashed_session_land_in_any_order() {
+    let mut ledger = ledger();
+    charged(&mut ledger, 10);
+    let (first, _) = ledger.begin_commit(HashBytes([7; 32])).unwrap();
+    charged(&mut ledger, 5);
+    let (second, _) = ledger.begin_commit(HashBytes([8; 32])).unwrap();
+    ledger.commit_landed(second).unwrap();
+    assert_eq!(ledger.client(&client(0)).unwrap().account.chain().get(), 15);
+    assert_eq!(ledger.commit_landed(first), Ok(Changes::default()));
+    assert_eq!(ledger.client(&client(0)).unwrap().account.chain().get(), 15);
+}
+
+#[test]
+fn a_workers_claim_is_compared_and_never_fatal() {
+    let mut ledger = ledger();
+    charged(&mut ledger, 10);
+    let compare = |chain, db, max| {
+        ledger.compare(
+            &worker(0),
+            TokenCount::new(chain),
+            TokenCount::new(db),
+            TokenCount::new(max),
+        )
+    };
+    assert_eq!(compare(0, 10, 10), Comparison::Agrees);
+    assert_eq!(compare(0, 10, 11), Comparison::WorkerAhead);
+    assert_eq!(compare(0, 11, 11), Comparison::LedgerBehind);
+    assert_eq!(compare(1_000_000_000_000, 0, 0), Comparison::LedgerBehind);
+}
+
+#[test]
+fn a_closing_client_is_refunded_once_nothing_runs_and_everything_is_committed() {
+    let mut ledger = ledger();
+    charged(&mut ledger, 10);
+    let running = ledger.reserve(&client(0), 0, TokenCount::new(10)).unwrap();
+    let closing = ClientOnChain {
+        state: ContractState::Closing,
+        ..funded(1000)
+    };
+    ledger.see_client(&client(0), closing).unwrap();
+    assert_eq!(
+        ledger.reserve(&client(0), 0, TokenCount::new(1)),
+        Err(LedgerError::ClientClosing)
+    );
+    let (note, _) = ledger.begin_commit(HashBytes([7; 32])).unwrap();
+    ledger.commit_landed(note).unwrap();
+    let is_refund = |s: &Settlement| matches!(s, Settlement::ClientRefund { .. });
+    assert!(!ledger.settlements(0, &eager()).iter().any(is_refund));
+    ledger.release(running).unwrap();
+    assert!(ledger.settlements(0, &eager()).iter().any(is_refund));
+}
