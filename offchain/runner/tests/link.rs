@@ -1,5 +1,7 @@
 //! What a link promises, over pipes in memory and a clock that stands still.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use std::time::Duration;
 
 use bytes::Bytes;

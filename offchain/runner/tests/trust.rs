@@ -1,5 +1,7 @@
 //! Trust follows the root contract.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use std::sync::Arc;
 
 use cocoon_attest::simulated::{SimulatedPlatform, simulated_measurements};
