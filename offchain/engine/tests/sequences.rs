@@ -54,9 +54,14 @@ fn a_request_gets_the_same_tokens_alone_and_in_company() {
 #[test]
 fn another_seed_gives_other_tokens() {
     let mut engine = engine();
-    let one = answer(engine.as_mut(), sampled("Hi", 1));
-    assert_eq!(one, answer(engine.as_mut(), sampled("Hi", 1)));
-    assert_ne!(one.tokens, answer(engine.as_mut(), sampled("Hi", 2)).tokens);
+    let uncertain = |seed| {
+        let mut request = sampled("", seed);
+        request.prompt = Prompt::Text("zebra, zebra".to_owned());
+        request
+    };
+    let one = answer(engine.as_mut(), uncertain(1));
+    assert_eq!(one, answer(engine.as_mut(), uncertain(1)));
+    assert_ne!(one.tokens, answer(engine.as_mut(), uncertain(2)).tokens);
 }
 
 #[test]
