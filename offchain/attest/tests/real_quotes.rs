@@ -1,6 +1,13 @@
 //! Recorded quotes of real hardware with Intel's collateral, at fixed times. The recordings are read from the folder
 //! named by `COCOON_TEST_DATA`; without it these tests say so and pass.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that fails, fails loudly"
+)]
+
 use std::path::PathBuf;
 
 use cocoon_attest::{

@@ -1,5 +1,12 @@
 //! The simulated platform passes the unmodified verifier, and everything that is wrong with a quote is refused.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that fails, fails loudly"
+)]
+
 use cocoon_attest::{
     AttestError, Endorsements, Evidence, Policy, TcbStatus, TdAttribute, TrustRoots, report_data_for_key,
     simulated::{CollateralTerms, SimulatedGuest, SimulatedPlatform, simulated_measurements},

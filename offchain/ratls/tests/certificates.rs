@@ -1,5 +1,12 @@
 //! The certificate format: what ours look like, which forms are accepted, which refused.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that fails, fails loudly"
+)]
+
 mod common;
 
 use std::sync::Arc;

@@ -1,5 +1,12 @@
 //! Both ends over loopback: whom they accept, and with which error they refuse.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that fails, fails loudly"
+)]
+
 mod common;
 
 use std::sync::Arc;

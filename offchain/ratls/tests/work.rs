@@ -1,5 +1,12 @@
 //! The proof of work over a socket: both ends give up on a peer that does not play along.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test that fails, fails loudly"
+)]
+
 mod common;
 
 use std::{sync::Arc, time::Duration};
