@@ -7,6 +7,7 @@ use cocoon_bindings::ton::{Address, Boc, Cell, CellFamily, StackValue};
 use cocoon_bindings::units::Nanoton;
 use tycho_executor::{Executor, ExecutorInspector, ExecutorParams, ParsedConfig, TxError};
 use tycho_types::cell::HashBytes;
+use tycho_types::models::ShardAccount;
 
 use crate::account::AccountView;
 use crate::getter::{self, GetterResult, Method};
@@ -103,23 +104,7 @@ impl Emulator {
     /// Delivers an external message (a cell) and reports the transaction. Messages that it sends wait for
     /// [`run`](Self::run).
     pub fn send_external(&mut self, message: Cell) -> Result<Arc<TransactionReport>, EmulatorError> {
-        let parsed = Message::from_cell(message.clone()).map_err(|error| EmulatorError::Message {
-            expected: "an external message",
-            reason: error.to_string(),
-        })?;
-        let address = match (parsed.kind, parsed.destination) {
-            (MessageKind::ExternalIn, Some(address)) => address,
-            _ => {
-                return Err(EmulatorError::Message {
-                    expected: "an external message",
-                    reason: "it is an internal one or has no standard destination".to_owned(),
-                });
-            }
-        };
-        let (bytes, depth) = (Boc::encode(&message).len(), message.repr_depth());
-        if bytes > MAX_EXTERNAL_MESSAGE_BYTES || depth > MAX_EXTERNAL_MESSAGE_DEPTH {
-            return Err(EmulatorError::MessageTooLarge { bytes, depth });
-        }
+        let address = external(&message)?;
         let lt = self.state.lt;
         self.state.start_block();
         let result = self.execute(&address, message, true, Nanoton::ZERO);
@@ -234,6 +219,24 @@ impl Emulator {
         Ok(())
     }
 
+    /// What an external message would do, without doing it; also with any signature taken for valid.
+    pub fn preview_external(&self, message: Cell, ignore_signature: bool) -> Result<TransactionReport, EmulatorError> {
+        let address = external(&message)?;
+        let mut params = self.params(self.state.lt);
+        params.vm_modifiers.chksig_always_succeed = ignore_signature;
+        Ok(self.compute(&address, message, true, &params)?.report)
+    }
+
+    fn params(&self, lt: u64) -> ExecutorParams {
+        ExecutorParams {
+            block_unixtime: self.state.now,
+            block_lt: lt - lt % BLOCK_LT,
+            charge_action_fees_on_fail: true,
+            strict_extra_currency: true,
+            ..ExecutorParams::default()
+        }
+    }
+
     /// Executes one message on one account and keeps the result; on an error nothing changes.
     fn execute(
         &mut self,
@@ -242,16 +245,37 @@ impl Emulator {
         external: bool,
         imported_fee: Nanoton,
     ) -> Result<Arc<TransactionReport>, EmulatorError> {
+        let done = self.compute(address, message, external, &self.params(self.state.lt))?;
+        let collected = [done.report.fees.total.get(), imported_fee.get(), done.burned]
+            .into_iter()
+            .try_fold(self.state.collected, u128::checked_add)
+            .ok_or(EmulatorError::AmountRange)?;
+
+        let report = Arc::new(done.report);
+        let state = &mut self.state;
+        state.lt = done.next_lt;
+        state.collected = collected;
+        state.accounts.insert(address.clone(), done.account);
+        let internal = report
+            .out_msgs
+            .iter()
+            .filter(|message| message.kind == MessageKind::Internal);
+        state.queue.extend(internal.map(|message| message.cell.clone()));
+        state.record(report.clone());
+        Ok(report)
+    }
+
+    /// Runs one message on one account.
+    fn compute(
+        &self,
+        address: &Address,
+        message: Cell,
+        external: bool,
+        params: &ExecutorParams,
+    ) -> Result<Computed, EmulatorError> {
         let before = self.state.account(address)?;
-        let params = ExecutorParams {
-            block_unixtime: self.state.now,
-            block_lt: self.state.lt - self.state.lt % BLOCK_LT,
-            charge_action_fees_on_fail: true,
-            strict_extra_currency: true,
-            ..ExecutorParams::default()
-        };
         let mut inspector = ExecutorInspector::default();
-        let executor = Executor::new(&params, &self.config).with_min_lt(self.state.lt);
+        let executor = Executor::new(params, &self.config).with_min_lt(self.state.lt);
         let failed = |reason: String| EmulatorError::Executor {
             address: address.clone(),
             reason,
@@ -274,24 +298,21 @@ impl Emulator {
             .map_err(EmulatorError::cell("transaction"))?;
         let report = TransactionReport::from_cell(address.workchain, rewritten.transaction)
             .map_err(EmulatorError::cell("transaction"))?;
-        let collected = [report.fees.total.get(), imported_fee.get(), burned]
-            .into_iter()
-            .try_fold(self.state.collected, u128::checked_add)
-            .ok_or(EmulatorError::AmountRange)?;
-
-        let report = Arc::new(report);
-        let state = &mut self.state;
-        state.lt = next_lt;
-        state.collected = collected;
-        state.accounts.insert(address.clone(), rewritten.account);
-        let internal = report
-            .out_msgs
-            .iter()
-            .filter(|message| message.kind == MessageKind::Internal);
-        state.queue.extend(internal.map(|message| message.cell.clone()));
-        state.record(report.clone());
-        Ok(report)
+        Ok(Computed {
+            report,
+            account: rewritten.account,
+            next_lt,
+            burned,
+        })
     }
+}
+
+/// A transaction before it is kept.
+struct Computed {
+    report: TransactionReport,
+    account: ShardAccount,
+    next_lt: u64,
+    burned: u128,
 }
 
 impl std::fmt::Debug for Emulator {
@@ -316,6 +337,25 @@ fn internal(message: &Cell) -> Result<(Address, Message), EmulatorError> {
         (MessageKind::Internal, Some(address)) => Ok((address, parsed)),
         _ => Err(refused(
             "it is an external one or has no standard destination".to_owned(),
+        )),
+    }
+}
+
+/// Checks an external message and tells where it goes.
+fn external(message: &Cell) -> Result<Address, EmulatorError> {
+    let refused = |reason: String| EmulatorError::Message {
+        expected: "an external message",
+        reason,
+    };
+    let (bytes, depth) = (Boc::encode(message).len(), message.repr_depth());
+    if bytes > MAX_EXTERNAL_MESSAGE_BYTES || depth > MAX_EXTERNAL_MESSAGE_DEPTH {
+        return Err(EmulatorError::MessageTooLarge { bytes, depth });
+    }
+    let parsed = Message::from_cell(message.clone()).map_err(|error| refused(error.to_string()))?;
+    match (parsed.kind, parsed.destination) {
+        (MessageKind::ExternalIn, Some(address)) => Ok(address),
+        _ => Err(refused(
+            "it is an internal one or has no standard destination".to_owned(),
         )),
     }
 }
