@@ -1,0 +1,85 @@
+"""Plain and streamed chat through the unmodified `openai` package; the first difference ends it with an error."""
+
+import sys
+
+import openai
+
+PROMPT = "What is Cocoon?"
+MAX_TOKENS = 16
+
+
+def plain(client: openai.OpenAI, model: str) -> None:
+    raw = client.chat.completions.with_raw_response.create(
+        model=model,
+        messages=[{"role": "user", "content": PROMPT}],
+        max_tokens=MAX_TOKENS,
+        temperature=0,
+    )
+    answer = raw.parse()
+    assert answer.object == "chat.completion", answer.object
+    assert len(answer.choices) == 1, answer.choices
+    choice = answer.choices[0]
+    assert choice.message.role == "assistant", choice.message
+    assert choice.message.content, "the answer is empty"
+    assert choice.finish_reason in ("stop", "length"), choice.finish_reason
+    usage = answer.usage
+    assert usage is not None, "the answer has no usage"
+    assert usage.prompt_tokens > 0, usage
+    assert 0 < usage.completion_tokens, usage
+    assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens, usage
+    assert raw.headers.get("x-cocoon-request-id"), "the answer names no request"
+    assert raw.headers.get("x-cocoon-receipt-id"), "the answer names no receipt"
+    print(f"plain: {usage.completion_tokens} tokens, finish reason {choice.finish_reason}")
+
+
+def streamed(client: openai.OpenAI, model: str) -> None:
+    stream = client.chat.completions.create(
+        model=model,
+        messages=[{"role": "user", "content": PROMPT}],
+        max_tokens=MAX_TOKENS,
+        temperature=0,
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    text, chunks, finish, usage = "", 0, None, None
+    for chunk in stream:
+        assert chunk.object == "chat.completion.chunk", chunk.object
+        chunks += 1
+        if chunk.usage is not None:
+            usage = chunk.usage
+        for choice in chunk.choices:
+            text += choice.delta.content or ""
+            finish = choice.finish_reason or finish
+    assert text, "the stream has no text"
+    assert chunks >= 3, f"{chunks} chunks are no stream"
+    assert finish in ("stop", "length"), finish
+    assert usage is not None and usage.completion_tokens > 0, usage
+    print(f"streamed: {chunks} chunks, {usage.completion_tokens} tokens, finish reason {finish}")
+
+
+def refused(client: openai.OpenAI) -> None:
+    try:
+        client.chat.completions.create(
+            model="no-such-model", messages=[{"role": "user", "content": PROMPT}], max_tokens=1
+        )
+    except openai.APIStatusError as error:
+        assert 400 <= error.status_code < 500 or error.status_code == 503, error.status_code
+        assert isinstance(error.body, dict) and error.body.get("message"), error.body
+        print(f"unknown model: {type(error).__name__}, status {error.status_code}")
+    else:
+        raise AssertionError("an unknown model was answered")
+
+
+def main() -> None:
+    url = sys.argv[1]
+    client = openai.OpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0, timeout=60)
+    models = [model.id for model in client.models.list()]
+    assert models, "no model is listed"
+    print(f"models: {', '.join(models)}")
+    plain(client, models[0])
+    streamed(client, models[0])
+    refused(client)
+    print(f"openai {openai.__version__}: passed")
+
+
+main()
