@@ -1,1 +1,33 @@
-//! See the module documentation.
+//! The emulated chain behind the public TON HTTP API, with a faucet, control of time, snapshots, and a state on disk.
+//!
+//! **Invariant:** an answer that reports a change leaves only when the change is on disk (when there is a state file),
+//! and the file is always a whole chain. Wallets and programs made for the public API work unchanged; what the API does
+//! not have is under `/control` and needs POST.
+//!
+//! The main type is [`LocalNet`].
+//!
+//! ```no_run
+//! use cocoon_localnet::{LocalNet, LocalNetConfig};
+//!
+//! # async fn run() -> Result<(), cocoon_localnet::LocalNetError> {
+//! let chain = LocalNet::start(LocalNetConfig::ephemeral()).await?;
+//! tracing::info!(url = chain.url(), "ready");
+//! chain.shutdown().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod api;
+mod clock;
+mod control;
+mod error;
+pub mod limits;
+mod localnet;
+mod node;
+mod persist;
+mod server;
+
+pub use clock::Clock;
+pub use cocoon_emulator::NetworkConfig;
+pub use error::LocalNetError;
+pub use localnet::{LocalNet, LocalNetConfig, RunningLocalNet};

@@ -1,0 +1,35 @@
+//! Bounds of the local chain's server, each with its reason.
+
+use std::time::Duration;
+
+use cocoon_bindings::units::Nanoton;
+
+/// Bytes of a request. An external message has at most 64 KiB, 87 KiB in base64; the rest is room for its wrapping.
+pub const MAX_REQUEST_BYTES: usize = 512 * 1024;
+
+/// Transactions of one page, as on public servers.
+pub const MAX_PAGE: usize = 100;
+
+/// Transactions of one page, if the request does not say.
+pub const DEFAULT_PAGE: usize = 10;
+
+/// Arguments of a get method.
+pub const MAX_ARGUMENTS: usize = 64;
+
+/// Nesting of tuples in arguments and results.
+pub const MAX_STACK_DEPTH: usize = 64;
+
+/// Coins that the faucet gives at once: enough for every stake of a test network, far from the range's end.
+pub const MAX_FAUCET: Nanoton = Nanoton::from_ton(10_000_000);
+
+/// Seconds that time may be advanced at once: ten years.
+pub const MAX_ADVANCE: u32 = 315_360_000;
+
+/// Snapshots kept in memory.
+pub const MAX_SNAPSHOTS: usize = 16;
+
+/// How long changes are gathered before they are written, so that a burst of messages costs one write.
+pub const WRITE_DELAY: Duration = Duration::from_millis(10);
+
+/// How long a stopping server waits for requests that are under way.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);

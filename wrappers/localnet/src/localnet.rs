@@ -1,0 +1,149 @@
+//! Starting and stopping the local chain.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use cocoon_emulator::{Emulator, EmulatorError, NetworkConfig};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::limits::SHUTDOWN_GRACE;
+use crate::node::Node;
+use crate::server::{Shared, router};
+use crate::{LocalNetError, persist};
+
+/// How a local chain runs.
+#[derive(Debug, Clone)]
+pub struct LocalNetConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where the chain is saved; `None` keeps it in memory.
+    pub state_file: Option<PathBuf>,
+    /// Fees and rules of a new chain. A saved one keeps its own.
+    pub network: NetworkConfig,
+    /// Where its time comes from.
+    pub clock: Clock,
+}
+
+impl LocalNetConfig {
+    /// A chain on a free local port, in memory, with today's fees and the system's time.
+    pub fn ephemeral() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            state_file: None,
+            network: NetworkConfig::default(),
+            clock: Clock::System,
+        }
+    }
+}
+
+/// The local chain: [`LocalNet::start`] gives a running one.
+#[derive(Debug)]
+pub struct LocalNet;
+
+impl LocalNet {
+    /// Starts a chain, going on with the saved one if there is one.
+    pub async fn start(config: LocalNetConfig) -> Result<RunningLocalNet, LocalNetError> {
+        let saved = match &config.state_file {
+            Some(path) => persist::read(path)?,
+            None => None,
+        };
+        let chain = match &saved {
+            Some(snapshot) => Emulator::from_snapshot(snapshot)?,
+            None => Emulator::new(&config.network, config.clock.start())?,
+        };
+        let failed = |source| LocalNetError::Listen {
+            address: config.listen,
+            source,
+        };
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+
+        let node = Node::new(chain, config.clock);
+        let stop = CancellationToken::new();
+        let (keeper, written, stop_keeper) = match config.state_file {
+            Some(path) => {
+                let (sender, receiver) = watch::channel(0);
+                let stop_keeper = CancellationToken::new();
+                let keeper = tokio::spawn(persist::keep(node.clone(), path, sender, stop_keeper.clone()));
+                (Some(keeper), Some(receiver), stop_keeper)
+            }
+            None => (None, None, CancellationToken::new()),
+        };
+        let router = router(Shared {
+            node: node.clone(),
+            written,
+        });
+        let stopped = stop.clone().cancelled_owned();
+        let server = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopped).await });
+        tracing::info!(%address, transactions = saved.map_or(0, |saved| saved.transaction_count()), "local chain runs");
+        Ok(RunningLocalNet {
+            address,
+            node,
+            stop,
+            stop_keeper,
+            server,
+            keeper,
+        })
+    }
+}
+
+/// A running local chain. Dropping it stops it without a last save; [`shutdown`](Self::shutdown) saves.
+#[derive(Debug)]
+pub struct RunningLocalNet {
+    address: SocketAddr,
+    node: Node,
+    stop: CancellationToken,
+    stop_keeper: CancellationToken,
+    server: JoinHandle<std::io::Result<()>>,
+    keeper: Option<JoinHandle<Result<(), LocalNetError>>>,
+}
+
+impl RunningLocalNet {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL of its JSON-RPC, for clients of the public API.
+    pub fn url(&self) -> String {
+        format!("http://{}/api/v2/jsonRPC", self.address)
+    }
+
+    /// The URL that its controls are under.
+    pub fn control_url(&self) -> String {
+        format!("http://{}/control", self.address)
+    }
+
+    /// Does something with the chain itself, without HTTP.
+    pub fn with<T>(&self, action: impl FnOnce(&mut Emulator) -> Result<T, EmulatorError>) -> Result<T, EmulatorError> {
+        self.node
+            .change(|inner| action(&mut inner.chain))
+            .map(|(result, _)| result)
+    }
+
+    /// Stops the server, saves the chain and returns when both are done.
+    pub async fn shutdown(mut self) -> Result<(), LocalNetError> {
+        self.stop.cancel();
+        // Idle connections of clients must not hold it up; requests under way get their time.
+        if tokio::time::timeout(SHUTDOWN_GRACE, &mut self.server).await.is_err() {
+            self.server.abort();
+        }
+        self.stop_keeper.cancel();
+        match self.keeper.take() {
+            Some(keeper) => keeper.await.map_err(|error| LocalNetError::Server(error.to_string()))?,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for RunningLocalNet {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        self.stop_keeper.cancel();
+        self.server.abort();
+    }
+}
