@@ -1,3 +1,7 @@
-//! The `cocoon` command.
+//! The `cocoon` command; everything is in the library of this crate.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cocoon_cli::main(std::env::args_os())
+}

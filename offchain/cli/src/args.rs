@@ -1,0 +1,194 @@
+//! What can be typed: commands, options, help texts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Private inference with receipts that can be audited.
+#[derive(Debug, Parser)]
+#[command(name = "cocoon", version, about, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  cocoon up                                  a whole network on this machine
+  cocoon up --prompt \"Why is the sky blue?\"  the same, one question, paid and settled
+  cocoon chat \"Hello\"                        ask the network that is running
+  cocoon audit                               check every receipt against the chain";
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub struct Global {
+    /// Print the result as JSON on stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Folder of the local network
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = ".cocoon",
+        env = "COCOON_DATA_DIR"
+    )]
+    pub data_dir: PathBuf,
+    /// Show the causes of an error, and more of the log
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Filter of the log on stderr, such as info,cocoon_proxy=debug
+    #[arg(long, global = true, value_name = "FILTER", env = "COCOON_LOG")]
+    pub log: Option<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a whole network on this machine: chain, contracts, proxy, worker, client
+    Up(UpArgs),
+    /// Ask the network, with the answer streamed
+    Chat(ChatArgs),
+    /// Check every receipt against the log and the chain
+    Audit(AuditArgs),
+    /// Show what runs and what the contracts hold
+    Status,
+    /// The contract that rules a network
+    Root {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: RootCommand,
+    },
+    /// The local chain
+    Localnet {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: RunCommand,
+    },
+    /// The proxy: takes requests of clients to workers and keeps the accounts
+    Proxy {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: RunCommand,
+    },
+    /// The worker: runs the model
+    Worker {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: RunCommand,
+    },
+    /// The client: the OpenAI API on this machine
+    Client {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: RunCommand,
+    },
+}
+
+/// Commands of a runner.
+#[derive(Debug, Subcommand)]
+pub enum RunCommand {
+    /// Run until Ctrl-C or SIGTERM, then drain
+    Run {
+        /// Its TOML configuration; `cocoon up` writes one for each
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+/// Commands on the root contract.
+#[derive(Debug, Subcommand)]
+pub enum RootCommand {
+    /// Print its parameters, hashes and proxies
+    #[command(after_help = "Examples:\n  cocoon root show\n  cocoon root show --chain-url URL --root ADDRESS --json")]
+    Show(RootShowArgs),
+}
+
+/// Options of `root show`.
+#[derive(Debug, Args)]
+pub struct RootShowArgs {
+    /// TON HTTP API to ask, instead of the local network's
+    #[arg(long, value_name = "URL", requires = "root")]
+    pub chain_url: Option<String>,
+    /// Address of the root contract, instead of the local network's
+    #[arg(long, value_name = "ADDRESS", requires = "chain_url")]
+    pub root: Option<String>,
+}
+
+/// Options of `up`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+The network is SIMULATED: its chain runs in this process and its TDX quotes come from a test
+platform that only this network's root contract accepts.
+
+Examples:
+  cocoon up
+  cocoon up --prompt \"Why is the sky blue?\" --max-tokens 64
+  cocoon up --only chain      chain and contracts here; then, in other terminals:
+  cocoon proxy run --config .cocoon/proxy.toml")]
+pub struct UpArgs {
+    /// Ask this once, wait until it is paid for, print the accounts and end
+    #[arg(long, value_name = "TEXT", conflicts_with = "only")]
+    pub prompt: Option<String>,
+    /// Folder of the model; without it a tiny built-in one is used
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Longest answer to --prompt, in tokens
+    #[arg(long, value_name = "N", default_value_t = 48, requires = "prompt")]
+    pub max_tokens: u32,
+    /// Adds 10 x N to the default ports
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=500))]
+    pub instance: u16,
+    /// Forget the network in the data folder and start over
+    #[arg(long)]
+    pub fresh: bool,
+    /// Start only this part; the rest is started by hand with its configuration file
+    #[arg(long, value_enum, value_name = "PART")]
+    pub only: Option<Only>,
+}
+
+/// Parts that `up` can start alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Only {
+    /// The local chain with all contracts deployed
+    Chain,
+}
+
+/// Options of `chat`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cocoon chat \"Hello\"
+  echo \"Hello\" | cocoon chat
+  cocoon chat                 a conversation, line by line
+  cocoon chat --url http://127.0.0.1:10000 --max-tokens 32 \"Hello\"")]
+pub struct ChatArgs {
+    /// What to ask; without it, lines are read from the terminal
+    pub prompt: Option<String>,
+    /// The client's URL, instead of the local network's
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Name of the model; the first one that the client lists when absent
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Longest answer, in tokens
+    #[arg(long, value_name = "N")]
+    pub max_tokens: Option<u32>,
+    /// Temperature of sampling; 0 takes the likeliest token
+    #[arg(long, value_name = "T")]
+    pub temperature: Option<f64>,
+}
+
+/// Options of `audit`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit code 0 only when every number is equal to the last token, 1 when one differs.
+
+Examples:
+  cocoon audit
+  cocoon audit --data-dir /srv/net --json")]
+pub struct AuditArgs {}

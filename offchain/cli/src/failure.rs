@@ -1,0 +1,119 @@
+//! How a command fails: one sentence, the causes on `-v`, a hint, and an exit code.
+
+use std::fmt::Write as _;
+
+/// Exit codes of every command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, or verified.
+    Done = 0,
+    /// The verdict is negative.
+    Negative = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// Configuration or local files are wrong.
+    Configuration = 3,
+    /// The chain cannot be reached or refused.
+    Chain = 4,
+    /// A peer or its evidence was refused, or a peer refused us.
+    Peer = 5,
+    /// A defect of this program.
+    Defect = 70,
+}
+
+/// An error with its exit code and its hint.
+#[derive(Debug)]
+pub struct Failure {
+    exit: Exit,
+    error: anyhow::Error,
+    hint: String,
+}
+
+impl Failure {
+    /// A failure with `hint` as what to do about it.
+    pub fn new(exit: Exit, error: impl Into<anyhow::Error>, hint: impl Into<String>) -> Self {
+        Self {
+            exit,
+            error: error.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// Its exit code.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// The text for a person.
+    pub fn render(&self, verbose: bool) -> String {
+        let mut text = format!("error: {}", self.error);
+        let causes = self.error.chain().skip(1);
+        for cause in causes.take(if verbose { usize::MAX } else { 1 }) {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\n  caused by: {cause}");
+        }
+        let _ = write!(text, "\nhint: {}", self.hint);
+        text
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::new(Exit::Defect, error, "run it again with -v and report what it prints")
+    }
+}
+
+/// A failure of what all runners share.
+pub fn from_runner(error: cocoon_runner::RunnerError) -> Failure {
+    let exit = match error.who() {
+        cocoon_runner::Who::Local | cocoon_runner::Who::Host => Exit::Configuration,
+        cocoon_runner::Who::Chain => Exit::Chain,
+        cocoon_runner::Who::Peer => Exit::Peer,
+    };
+    let hint = error.hint();
+    Failure::new(exit, error, hint)
+}
+
+/// A failure on the way to the chain.
+pub fn from_chain(error: cocoon_chain::ChainError) -> Failure {
+    let exit = match error.who() {
+        cocoon_chain::Who::Local => Exit::Configuration,
+        cocoon_chain::Who::Server | cocoon_chain::Who::Chain => Exit::Chain,
+    };
+    let hint = error.hint();
+    Failure::new(exit, error, hint)
+}
+
+/// Gives an error of a library its exit code and hint.
+pub trait OrFail<T> {
+    /// Fails with `exit` and `hint`, and says what was being done.
+    fn or_fail(self, exit: Exit, doing: &str, hint: &str) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<anyhow::Error>> OrFail<T> for Result<T, E> {
+    fn or_fail(self, exit: Exit, doing: &str, hint: &str) -> Result<T, Failure> {
+        self.map_err(|error| Failure::new(exit, error.into().context(doing.to_owned()), hint))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failure_ends_with_its_hint() {
+        let failed: Result<(), Failure> = Err::<(), _>(std::io::Error::other("refused")).or_fail(
+            Exit::Chain,
+            "cannot reach the chain",
+            "is `cocoon up` running?",
+        );
+        let failure = failed.unwrap_err();
+        assert_eq!(failure.exit(), Exit::Chain);
+        insta::assert_snapshot!(failure.render(false), @r"
+        error: cannot reach the chain
+          caused by: refused
+        hint: is `cocoon up` running?
+        ");
+    }
+}

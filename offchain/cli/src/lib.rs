@@ -1,0 +1,105 @@
+//! The `cocoon` command: a local network in one process, each runner alone, and questions to them.
+//!
+//! **Invariant:** stdout holds the result and nothing else; every failure ends with a hint and one
+//! of the exit codes of [`failure::Exit`]; nothing typed here can turn attestation off, and a
+//! network made here says SIMULATED wherever it shows itself.
+//!
+//! The main type is [`local::LocalNetwork`]: chain, contracts, proxy, worker and client on this
+//! machine.
+//!
+//! ```no_run
+//! use cocoon_cli::local::{LocalNetwork, LocalOptions};
+//! # async fn run() -> Result<(), cocoon_cli::failure::Failure> {
+//! let options = LocalOptions::new(".cocoon");
+//! let network = LocalNetwork::start(options, |step| drop(step)).await?;
+//! assert!(network.file().client_url.starts_with("http://127.0.0.1:"));
+//! network.shutdown().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod args;
+pub mod ask;
+mod command;
+pub mod failure;
+pub mod local;
+mod output;
+mod progress;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, Command, RootCommand, RunCommand};
+use crate::failure::{Exit, Failure, OrFail as _};
+use crate::output::Output;
+
+/// Runs the command line `args`, the first of which is the program's name.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to stdout, a wrong command line to stderr; clap knows which.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() {
+                Exit::Usage as u8
+            } else {
+                Exit::Done as u8
+            });
+        }
+    };
+    let output = Output { json: cli.global.json };
+    let verbose = cli.global.verbose;
+    let exit = run(cli, output).unwrap_or_else(|failure| {
+        output.note(failure.render(verbose));
+        failure.exit()
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
+    start_logging(&cli)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .or_fail(
+            Exit::Defect,
+            "cannot start the runtime",
+            "the system is short of threads or memory",
+        )?;
+    let exit = runtime.block_on(dispatch(cli, output));
+    // Tasks that were asked to end have ended; a thread that reads the terminal never does.
+    runtime.shutdown_background();
+    exit
+}
+
+fn start_logging(cli: &Cli) -> Result<(), Failure> {
+    let usual = match (&cli.command, cli.global.verbose) {
+        (_, true) => "info",
+        (Command::Localnet { .. } | Command::Proxy { .. } | Command::Worker { .. } | Command::Client { .. }, false) => {
+            "info"
+        }
+        _ => "warn",
+    };
+    let filter = cli.global.log.as_deref().unwrap_or(usual);
+    cocoon_runner::logging::init(Some(filter)).map_err(failure::from_runner)
+}
+
+async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
+    let global = cli.global;
+    match cli.command {
+        //Command::Up(args) => command::up::run(&global, args, output).await,
+        Command::Chat(args) => command::chat::run(&global, args, output).await,
+        //Command::Audit(_) => command::audit::run(&global, output).await,
+        //Command::Status => command::status::run(&global, output).await,
+        Command::Root {
+            command: RootCommand::Show(args),
+        } => command::root::show(&global, args, output).await,
+        //Command::Localnet { command: RunCommand::Run { config } } => command::run::localnet(&config, output).await,
+        //Command::Proxy { command: RunCommand::Run { config } } => command::run::proxy(&config, output).await,
+        //Command::Worker { command: RunCommand::Run { config } } => command::run::worker(&config, output).await,
+        //Command::Client { command: RunCommand::Run { config } } => command::run::client(&config, output).await,
+        _ => Ok(Exit::Defect),
+    }
+}

@@ -1,0 +1,72 @@
+//! Steps of a long command on stderr: a spinner on a terminal, plain lines elsewhere.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::output::Output;
+
+/// Shows which step a command is at.
+pub(crate) struct Progress {
+    output: Output,
+    spinner: Option<ProgressBar>,
+    current: Option<String>,
+}
+
+impl Progress {
+    /// Shows steps on stderr.
+    pub(crate) fn new(output: Output) -> Self {
+        let spinner = std::io::stderr().is_terminal().then(|| {
+            let spinner = ProgressBar::new_spinner();
+            spinner.enable_steady_tick(Duration::from_millis(120));
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+                spinner.set_style(style);
+            }
+            spinner
+        });
+        Self {
+            output,
+            spinner,
+            current: None,
+        }
+    }
+
+    /// The step before is done; this one begins.
+    pub(crate) fn step(&mut self, text: impl Into<String>) {
+        self.finish_current();
+        let text = text.into();
+        match &self.spinner {
+            Some(spinner) => spinner.set_message(text.clone()),
+            None => self.output.note(format!("{text} ...")),
+        }
+        self.current = Some(text);
+    }
+
+    /// A line that stays.
+    pub(crate) fn line(&self, text: impl AsRef<str>) {
+        match &self.spinner {
+            Some(spinner) => spinner.suspend(|| self.output.note(text.as_ref())),
+            None => self.output.note(text.as_ref()),
+        }
+    }
+
+    /// All steps are done.
+    pub(crate) fn finish(mut self) {
+        self.finish_current();
+    }
+
+    fn finish_current(&mut self) {
+        if let (Some(spinner), Some(text)) = (&self.spinner, self.current.take()) {
+            spinner.suspend(|| self.output.note(format!("  {text}: done")));
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(spinner) = &self.spinner {
+            spinner.finish_and_clear();
+        }
+    }
+}
