@@ -1,0 +1,244 @@
+//! A network of real processes, each of which can be killed and started again.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU16, Ordering},
+    time::{Duration, Instant},
+};
+
+use cocoon_cli::local::{layout::DataDir, network::NetworkFile};
+use cocoon_worker::{BackendConfig, WorkerConfig};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{Failure, api::Api, binary, failed};
+
+/// Longest time for a process to be ready: a busy machine may need most of it.
+const READY: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(50);
+
+/// A runner of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Takes requests of clients to workers.
+    Proxy,
+    /// Answers them.
+    Worker,
+    /// Serves the OpenAI interface.
+    Client,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Proxy => "proxy",
+            Self::Worker => "worker",
+            Self::Client => "client",
+        }
+    }
+}
+
+/// The processes, their folder and their logs. Everything ends when this is dropped.
+pub struct Processes {
+    dir: TempDir,
+    data: DataDir,
+    network: NetworkFile,
+    running: Vec<(&'static str, Child)>,
+}
+
+impl Processes {
+    /// Starts the chain with all contracts deployed, and no runner yet.
+    pub async fn deploy() -> Result<Self, Failure> {
+        let dir = TempDir::new().map_err(failed("making a folder"))?;
+        let data = DataDir::new(dir.path().join("network"));
+        fs::create_dir(dir.path().join("logs")).map_err(failed("making a folder"))?;
+        let instance = next_instance().to_string();
+        let arguments = ["up", "--only", "chain", "--instance", &instance];
+        let chain = spawn(dir.path(), &data, "chain", arguments)?;
+        let mut running = vec![("chain", chain)];
+        let network = ready("the chain", || {
+            alive(&mut running[0].1)?;
+            Ok(NetworkFile::load(&data).ok())
+        })
+        .await
+        .map_err(|failure| with_log(failure, dir.path(), "chain"))?;
+        Ok(Self { dir, data, network, running })
+    }
+
+    /// Lets the worker ask a server instead of running the model itself.
+    pub fn use_upstream(&self, url: &str) -> Result<(), Failure> {
+        let path = self.data.config_file("worker");
+        let mut config: WorkerConfig = cocoon_runner::config::load(&path).map_err(failed("reading worker.toml"))?;
+        config.backend = BackendConfig::Upstream { url: url.to_owned() };
+        let text = toml::to_string(&config).map_err(failed("writing worker.toml"))?;
+        fs::write(path, text).map_err(failed("writing worker.toml"))
+    }
+
+    /// Starts a runner.
+    pub fn start(&mut self, role: Role) -> Result<(), Failure> {
+        let config = self.data.config_file(role.name());
+        let arguments = [OsStr::new(role.name()), "run".as_ref(), "--config".as_ref(), config.as_os_str()];
+        let child = spawn(self.dir.path(), &self.data, role.name(), arguments)?;
+        self.running.push((role.name(), child));
+        Ok(())
+    }
+
+    /// Starts all runners and waits until a question can be asked.
+    pub async fn start_all(&mut self) -> Result<Api, Failure> {
+        for role in [Role::Proxy, Role::Worker, Role::Client] {
+            self.start(role)?;
+        }
+        self.ready().await
+    }
+
+    /// Waits until the client lists the model.
+    pub async fn ready(&mut self) -> Result<Api, Failure> {
+        let api = Api::new(&self.network.client_url).map_err(failed("making an HTTP client"))?;
+        let deadline = Instant::now() + READY;
+        loop {
+            for (name, child) in &mut self.running {
+                alive(child).map_err(|failure| with_log(failure, self.dir.path(), name))?;
+            }
+            if let Ok(reply) = api.get("/v1/models").await {
+                let listed = reply.body["data"].as_array().is_some_and(|models| {
+                    models.iter().any(|model| model["id"] == self.network.model.as_str())
+                });
+                if reply.status == 200 && listed {
+                    return Ok(api);
+                }
+            }
+            if Instant::now() > deadline {
+                let failure = Failure::new("the network is not ready in time");
+                return Err(with_log(failure, self.dir.path(), "proxy"));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Kills a runner as `kill -9` does.
+    pub fn kill(&mut self, role: Role) -> Result<(), Failure> {
+        let at = self.running.iter().position(|(name, _)| *name == role.name());
+        let at = at.ok_or_else(|| Failure::new("that runner does not run"))?;
+        let (_, mut child) = self.running.remove(at);
+        child.kill().map_err(failed("killing"))?;
+        child.wait().map_err(failed("waiting for the killed"))?;
+        Ok(())
+    }
+
+    /// What the network is made of.
+    pub fn network(&self) -> &NetworkFile {
+        &self.network
+    }
+
+    /// Runs `cocoon audit` and gives its exit code and its result.
+    pub async fn audit(&self) -> Result<(Option<i32>, Value), Failure> {
+        let mut command = command(&self.data)?;
+        command.args(["audit", "--json"]);
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .map_err(failed("running the audit"))?
+            .map_err(failed("running the audit"))?;
+        let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
+            Value::String(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+        });
+        Ok((output.status.code(), report))
+    }
+
+    /// Every file of the network and every log that contains `marker`.
+    pub fn files_with(&self, marker: &str) -> Result<Vec<PathBuf>, Failure> {
+        let mut found = Vec::new();
+        search(self.dir.path(), marker.as_bytes(), &mut found)?;
+        Ok(found)
+    }
+
+    /// The log of a process.
+    pub fn log(&self, name: &str) -> String {
+        fs::read_to_string(log_file(self.dir.path(), name)).unwrap_or_default()
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        for (_, child) in self.running.iter_mut().rev() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Networks of one machine take different ports; those of another process are found taken.
+fn next_instance() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let process = u16::try_from(std::process::id() % 300).unwrap_or(0);
+    100 + process + NEXT.fetch_add(1, Ordering::Relaxed) % 100
+}
+
+fn log_file(dir: &Path, name: &str) -> PathBuf {
+    dir.join("logs").join(format!("{name}.log"))
+}
+
+fn command(data: &DataDir) -> Result<Command, Failure> {
+    let mut command = Command::new(binary::cocoon().map_err(Failure::new)?);
+    command.env("COCOON_DATA_DIR", data.path()).stdin(Stdio::null());
+    Ok(command)
+}
+
+fn spawn(
+    dir: &Path,
+    data: &DataDir,
+    name: &str,
+    arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+) -> Result<Child, Failure> {
+    let open = || File::options().create(true).append(true).open(log_file(dir, name));
+    let log = open().map_err(failed("opening a log"))?;
+    let errors = log.try_clone().map_err(failed("opening a log"))?;
+    let mut command = command(data)?;
+    // The loudest log that there is: what it does not say, no log says.
+    command.args(arguments).env("COCOON_LOG", "trace").stdout(log).stderr(errors);
+    command.spawn().map_err(failed("starting a process"))
+}
+
+fn alive(child: &mut Child) -> Result<(), Failure> {
+    match child.try_wait().map_err(failed("looking at a process"))? {
+        None => Ok(()),
+        Some(status) => Err(Failure::new(format!("a process ended: {status}"))),
+    }
+}
+
+async fn ready<T>(what: &str, mut look: impl FnMut() -> Result<Option<T>, Failure>) -> Result<T, Failure> {
+    let deadline = Instant::now() + READY;
+    loop {
+        if let Some(found) = look()? {
+            return Ok(found);
+        }
+        if Instant::now() > deadline {
+            return Err(Failure::new(format!("{what} is not ready in time")));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+fn with_log(failure: Failure, dir: &Path, name: &str) -> Failure {
+    let log = fs::read_to_string(log_file(dir, name)).unwrap_or_default();
+    let tail: Vec<_> = log.lines().rev().take(30).collect();
+    let tail: Vec<_> = tail.into_iter().rev().collect();
+    Failure::new(format!("{failure}; log of {name}:\n{}", tail.join("\n")))
+}
+
+fn search(dir: &Path, marker: &[u8], found: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    for entry in fs::read_dir(dir).map_err(failed("reading a folder"))? {
+        let path = entry.map_err(failed("reading a folder"))?.path();
+        if path.is_dir() {
+            search(&path, marker, found)?;
+        } else {
+            let bytes = fs::read(&path).map_err(failed("reading a file"))?;
+            if bytes.windows(marker.len()).any(|window| window == marker) {
+                found.push(path);
+            }
+        }
+    }
+    Ok(())
+}
