@@ -1,0 +1,100 @@
+//! The configuration of a client runner.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use cocoon_bindings::units::Nanoton;
+use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
+use serde::{Deserialize, Serialize};
+
+use crate::limits::{DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_REQUESTS};
+
+/// Everything that a client runner is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClientConfig {
+    /// Where the OpenAI interface listens.
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// Receipts, channel heads and certificates.
+    pub data_dir: PathBuf,
+    /// File with the secret that identifies this client to its proxies; made when missing. Default: `secret` in the data
+    /// directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_file: Option<PathBuf>,
+    /// Largest body of a request, bytes.
+    #[serde(default = "default_max_body_bytes")]
+    pub max_body_bytes: usize,
+    /// Most requests at once; more get 429.
+    #[serde(default = "default_max_requests")]
+    pub max_requests: usize,
+    /// The chain and the root contract.
+    pub chain: ChainConfig,
+    /// The runner's wallet, which owns the client contracts.
+    pub wallet: WalletConfig,
+    /// How proxies are believed.
+    #[serde(default)]
+    pub attestation: AttestationConfig,
+    /// Whether and how the client contract is paid into by this runner. Without it nothing is ever sent for money.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub funding: Option<FundingConfig>,
+}
+
+/// How the client contract is kept funded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FundingConfig {
+    /// What a new contract gets, and what is added each time, nanoton as text.
+    pub amount: Nanoton,
+    /// Add when what is left, after everything used, is below this, nanoton as text.
+    pub refill_below: Nanoton,
+}
+
+impl ClientConfig {
+    /// The file with the secret.
+    pub fn secret_path(&self) -> PathBuf {
+        self.secret_file.clone().unwrap_or_else(|| self.data_dir.join("secret"))
+    }
+}
+
+fn default_listen() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 10_000).into()
+}
+
+fn default_max_body_bytes() -> usize {
+    DEFAULT_MAX_BODY_BYTES
+}
+
+fn default_max_requests() -> usize {
+    DEFAULT_MAX_REQUESTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    const MINIMAL: &str = r#"
+        data_dir = "client"
+        [chain]
+        url = "http://127.0.0.1:8045"
+        root = "0:00"
+        [wallet]
+        key_file = "wallet.key"
+        owner = "0:00"
+    "#;
+
+    #[test]
+    fn a_minimal_configuration_listens_locally_and_never_pays() {
+        let config: ClientConfig = cocoon_runner::config::parse(Path::new("client.toml"), MINIMAL).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:10000");
+        assert_eq!(config.funding, None);
+        assert_eq!(config.secret_path(), Path::new("client/secret"));
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        let text = format!("attestaton = 1\n{MINIMAL}");
+        assert!(cocoon_runner::config::parse::<ClientConfig>(Path::new("client.toml"), &text).is_err());
+    }
+}

@@ -1,0 +1,35 @@
+//! Bounds of the client runner, each with its reason.
+
+use std::time::Duration;
+
+/// Largest body of a request unless configured: long conversations with images in base64 fit, and the largest frame of
+/// the wire bounds what could be sent at all.
+pub const DEFAULT_MAX_BODY_BYTES: usize = 8 << 20;
+/// Requests at once unless configured: each may hold a whole answer in memory.
+pub const DEFAULT_MAX_REQUESTS: usize = 256;
+/// Largest answer: it is kept whole until its receipt is verified.
+pub const MAX_ANSWER_BYTES: usize = 64 << 20;
+/// Pieces of an answer that wait for a slow reader before the driver waits too.
+pub const PIECE_QUEUE: usize = 32;
+/// How long a finished plain answer, or the end of a stream, waits for its receipt.
+pub const RECEIPT_WAIT: Duration = Duration::from_secs(3);
+/// How long a receipt that is late is still taken, after the caller has gone or was told that there is none.
+pub const LATE_RECEIPT_WAIT: Duration = Duration::from_secs(30);
+/// Part of the caller's time that is given to the proxy, as deployed: the rest is for the way back.
+pub const PROXY_TIME_SHARE: f64 = 0.95;
+/// First and longest pause before a lost proxy is dialed again.
+pub const REDIAL_FIRST: Duration = Duration::from_millis(250);
+/// See [`REDIAL_FIRST`].
+pub const REDIAL_CEILING: Duration = Duration::from_secs(10);
+/// How often the root contract is read.
+pub const ROOT_REFRESH: Duration = Duration::from_secs(30);
+/// Earliest and latest next question for the payment status, as deployed.
+pub const PAYMENT_STATUS_EVERY: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));
+/// How often the client contract's balance is looked at.
+pub const FUNDING_EVERY: Duration = Duration::from_secs(15);
+/// How long a message to the client contract may take to show in its state.
+pub const CONTRACT_EFFECT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Pause between looks at the contract's state.
+pub const CONTRACT_POLL: Duration = Duration::from_millis(500);
+/// Largest file with a secret.
+pub const MAX_SECRET_BYTES: u64 = 4096;
