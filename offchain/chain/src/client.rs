@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use cocoon_bindings::GetMethod;
 use cocoon_bindings::ton::{Address, Cell, HashBytes, StackValue};
 use cocoon_bindings::units::Nanoton;
 use cocoon_emulator::{AccountStatus, GetterResult, TransactionReport};
@@ -87,6 +88,29 @@ pub trait ChainClient: Send + Sync + std::fmt::Debug {
 
     /// The chain's time, seconds since 1970.
     async fn now(&self) -> Result<u32, ChainError>;
+}
+
+/// Calls a get method that the contracts declare, and reads what it returns.
+pub async fn call_get_method<G: GetMethod>(
+    chain: &dyn ChainClient,
+    address: &Address,
+    method: &G,
+) -> Result<G::Output, ChainError> {
+    let result = chain.run_get_method(address, G::NAME, method.arguments()).await?;
+    if !result.success() {
+        let (method, address) = (G::NAME.to_owned(), address.clone());
+        return Err(ChainError::GetMethod {
+            method,
+            address,
+            exit_code: result.exit_code,
+        });
+    }
+    let unreadable = |source| ChainError::Data {
+        what: "result of a get method",
+        address: address.clone(),
+        source,
+    };
+    G::parse(&result.stack).map_err(unreadable)
 }
 
 /// Transactions of an account after logical time `after`, oldest first: all of them, however many pages it takes.

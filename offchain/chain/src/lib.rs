@@ -11,13 +11,17 @@ mod emulated;
 mod error;
 mod http;
 pub mod limits;
+#[cfg(test)]
+mod tests;
 mod view;
 mod wallet;
 
-pub use client::{AccountState, ChainClient, SharedChain, Transaction, TransactionId, transactions_after};
+pub use client::{
+    AccountState, ChainClient, SharedChain, Transaction, TransactionId, call_get_method, transactions_after,
+};
 pub use cocoon_emulator::{AccountStatus, GetterResult, Message, MessageKind};
 pub use emulated::EmulatedChain;
 pub use error::{ChainError, Retry, Who};
 pub use http::HttpApi;
-pub use view::{ClientAccount, ContractState, ProxyAccount, RootView, WorkerAccount, watch_root};
+pub use view::{ClientAccount, ProxyAccount, RootView, WorkerAccount, watch_root};
 pub use wallet::NodeWallet;

@@ -7,6 +7,7 @@ use cocoon_bindings::message::{
 };
 use cocoon_bindings::ton::{Address, Cell, CellBuilder};
 use cocoon_bindings::units::{Nanoton, PublicKey};
+use cocoon_bindings::wallet::WalletStorage;
 use cocoon_bindings::{BindingsError, StateInit, wallet_state_init};
 use ed25519_dalek::SigningKey;
 use tokio::sync::Mutex;
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::client::{SharedChain, Transaction, transactions_after};
 use crate::limits::{INCLUSION_POLL, MESSAGE_LIFETIME, RESEND_INTERVAL, WALLET_RESERVE};
+use crate::view::fetch;
 use crate::{ChainError, Retry};
 
 /// Subwallet id of every runner's wallet.
@@ -214,16 +216,11 @@ impl NodeWallet {
 
     /// The wallet's seqno; 0 before it is deployed.
     async fn seqno(&self) -> Result<u32, ChainError> {
-        let account = self.chain.account(&self.address).await?;
-        let Some(data) = account.data.filter(|_| account.status == crate::AccountStatus::Active) else {
-            return Ok(0);
-        };
-        let read = || data.as_ref().as_slice()?.load_u32();
-        read().map_err(|source| ChainError::Data {
-            what: "wallet",
-            address: self.address.clone(),
-            source: BindingsError::layout("wallet")(source),
-        })
+        match fetch::<WalletStorage>(self.chain.as_ref(), &self.address, "wallet").await {
+            Ok((_, wallet)) => Ok(wallet.seqno),
+            Err(ChainError::NotDeployed { .. }) => Ok(0),
+            Err(error) => Err(error),
+        }
     }
 
     fn not_included(&self, seqno: u32, started: Instant) -> ChainError {

@@ -1,10 +1,10 @@
 //! The root contract: what the whole network agrees on.
 
-use cocoon_bindings::ton::{Address, load_address};
-use cocoon_bindings::ton::{Cell, CellError, CellSlice, from_cell};
+use cocoon_bindings::root::RootStorage;
+use cocoon_bindings::ton::Address;
 use cocoon_bindings::{ImageHash, ModelHash, Params, ParamsVersion, RootData};
 
-use super::{fetch_data, read_data};
+use super::fetch;
 use crate::ChainError;
 use crate::client::ChainClient;
 
@@ -28,8 +28,13 @@ pub struct RootView {
 impl RootView {
     /// Reads the root contract.
     pub async fn fetch(chain: &dyn ChainClient, address: &Address) -> Result<Self, ChainError> {
-        let (account, data) = fetch_data(chain, address, "root contract").await?;
-        let (owner, version, data, params) = read_data(address, "root contract", &data, read)?;
+        let (account, storage) = fetch::<RootStorage>(chain, address, "root contract").await?;
+        let RootStorage {
+            owner,
+            version,
+            data,
+            params,
+        } = storage;
         Ok(Self {
             address: address.clone(),
             owner,
@@ -72,12 +77,4 @@ impl RootView {
             ..self.clone()
         } == *other
     }
-}
-
-fn read(slice: &mut CellSlice<'_>) -> Result<(Address, u32, RootData, Params), CellError> {
-    let owner = load_address(slice)?;
-    let version = slice.load_u32()?;
-    let data: Cell = slice.load_reference_cloned()?;
-    let params: Cell = slice.load_reference_cloned()?;
-    Ok((owner, version, from_cell(&data)?, from_cell(&params)?))
 }
