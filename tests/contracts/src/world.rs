@@ -2,9 +2,15 @@
 
 use std::sync::Arc;
 
+use cocoon_bindings::client::{
+    AskToTopUp, ClientSummary, GetCocoonClientData, RequestRefundFromOwner, WithdrawFromOwner,
+};
 use cocoon_bindings::message::InternalMessage;
+use cocoon_bindings::proxy::{AskToIncreaseProxyStake, GetCocoonProxyData, ProxySummary};
 use cocoon_bindings::ton::{Address, Cell, CellFamily, Store};
+use cocoon_bindings::types::ExitCode;
 use cocoon_bindings::voucher::{CloseOp, SignedClose, SignedVoucher, VoucherOp};
+use cocoon_bindings::worker::{GetCocoonWorkerData, WorkerSummary};
 use cocoon_bindings::{
     ContractKind, GetMethod, Multipliers, Nanoton, Params, ParamsVersion, PublicKey, QueryId, RootData, STRUCT_VERSION,
     StateInit, TokenCount, client_state_init, proxy_state_init, root_state_init, worker_state_init,
@@ -151,6 +157,17 @@ impl World {
         Outcome { reports }
     }
 
+    /// Sends a message that must be refused: with this error, with nothing changed, and with the value back at its
+    /// sender, less what the way cost.
+    pub fn refused(&mut self, from: &Address, to: &Address, value: &str, message: Cell, error: ExitCode) {
+        let (data, held) = (self.data(to), self.balance(to));
+        let outcome = self.send_cell(from, to, ton(value), message);
+        outcome.assert_refused(to, error);
+        assert_eq!(self.data(to), data, "a refused message changes nothing");
+        assert_eq!(self.balance(to), held, "a refused message leaves nothing");
+        assert_eq!(outcome.received(from), ton(value).checked_sub(outcome.cost()).unwrap());
+    }
+
     /// Deploys the client contract without any other effect.
     pub fn deploy_client(&mut self) {
         let (client, init) = (self.client.clone(), self.client_init.clone());
@@ -196,6 +213,62 @@ impl World {
             VoucherOp::WorkerPayout | VoucherOp::WorkerLastPayout => self.worker.clone(),
         };
         self.send_cell(&EXCESSES, &target, ton("0.7"), message)
+    }
+
+    /// Pays into the client contract, which is deployed if it is not there yet.
+    pub fn top_up(&mut self, amount: &str) -> Outcome {
+        let message = AskToTopUp {
+            query_id: self.next_query(),
+            top_up_amount: ton(amount),
+            send_excesses_to: EXCESSES,
+        };
+        let value = ton(amount).checked_add(ton("0.5")).unwrap();
+        let (client, init) = (self.client.clone(), self.client_init.clone());
+        self.deploy(&CLIENT_OWNER, &client, value, body(&message), init)
+    }
+
+    /// Adds to the proxy's stake.
+    pub fn stake(&mut self, amount: &str) -> Outcome {
+        let message = AskToIncreaseProxyStake {
+            query_id: self.next_query(),
+            stake_amount: ton(amount),
+            send_excesses_to: EXCESSES,
+        };
+        let value = ton(amount).checked_add(ton("0.5")).unwrap();
+        self.send(&OWNER, &self.proxy.clone(), value, &message)
+    }
+
+    /// The owner's request to close the client contract.
+    pub fn request_refund(&mut self) -> Outcome {
+        let message = RequestRefundFromOwner {
+            query_id: self.next_query(),
+            send_excesses_to: EXCESSES,
+        };
+        self.send(&CLIENT_OWNER, &self.client.clone(), ton("0.7"), &message)
+    }
+
+    /// The owner's request for what exceeds the stake.
+    pub fn withdraw(&mut self) -> Outcome {
+        let message = WithdrawFromOwner {
+            query_id: self.next_query(),
+            send_excesses_to: EXCESSES,
+        };
+        self.send(&CLIENT_OWNER, &self.client.clone(), ton("0.7"), &message)
+    }
+
+    /// What the client contract says of itself.
+    pub fn client_data(&self) -> ClientSummary {
+        self.get(&self.client, &GetCocoonClientData)
+    }
+
+    /// What the proxy contract says of itself.
+    pub fn proxy_data(&self) -> ProxySummary {
+        self.get(&self.proxy, &GetCocoonProxyData)
+    }
+
+    /// What the worker contract says of itself.
+    pub fn worker_data(&self) -> WorkerSummary {
+        self.get(&self.worker, &GetCocoonWorkerData)
     }
 
     /// Calls a get method.

@@ -6,4 +6,10 @@
     reason = "what fails here is a test"
 )]
 
+mod bounces;
+mod client;
 mod life;
+mod proxy;
+mod root;
+mod signed;
+mod worker;
