@@ -60,3 +60,51 @@ fn to_json(abi: &ContractAbi) -> Result<String, GenError> {
     let text = serde_json::to_string_pretty(abi).map_err(|source| GenError::Json { source })?;
     Ok(text + "\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCES: [(&str, &str); 3] = [
+        (
+            "Client.tolk",
+            "import \"messages/client\"\nimport \"storage/client\"\n/// How much is left.\n\
+             get fun get_left(): coins { return 0; }\n\
+             fun onInternalMessage(_: InMessage) { throw Errors.Closed; }",
+        ),
+        (
+            "messages/client.tolk",
+            "/// Pay in.\nstruct (0x01020304) AskToTopUp {\n/// Chosen by the sender.\nqueryId: uint64\n\
+             /// What is paid.\npayment: Cell<Payment>?\n}\n/// A payment.\nstruct Payment { amount: coins, to: address }\n\
+             /// Everything.\ntype ClientMessage = | AskToTopUp",
+        ),
+        (
+            "storage/client.tolk",
+            "struct ClientStorage { tokensUsed: uint64, rest: RemainingBitsAndRefs }\n\
+             enum Errors { /// Too late.\nClosed = 7 }",
+        ),
+    ];
+
+    fn sample() -> ContractAbi {
+        let source = |path: &str| {
+            let found = SOURCES
+                .iter()
+                .find(|(name, _)| *name == path)
+                .map(|(_, text)| (*text).to_owned());
+            found.ok_or_else(|| GenError::declaration(path, "no such file"))
+        };
+        resolve::contract("Client", &source).unwrap()
+    }
+
+    #[test]
+    fn the_abi_of_a_small_contract_is_as_reviewed() {
+        insta::assert_snapshot!(to_json(&sample()).unwrap());
+    }
+
+    #[test]
+    fn the_rust_of_a_small_contract_is_as_reviewed() {
+        let files = rust::bindings(&[sample()]).unwrap();
+        let text: Vec<String> = files.iter().map(|(path, text)| format!("// {path}\n{text}")).collect();
+        insta::assert_snapshot!(text.join("\n"));
+    }
+}

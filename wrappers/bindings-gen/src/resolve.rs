@@ -48,7 +48,7 @@ pub(crate) fn contract(name: &str, source: &dyn Fn(&str) -> Result<String, GenEr
     }
     // Messages that the contract sends, notes within messages, and the exit codes: nothing above refers to them.
     for (declared, declaration) in &names.declarations {
-        let beside = declaration.source().starts_with("messages/") && declared != &format!("{name}Message");
+        let beside = declaration.source().starts_with("messages/");
         if beside || declared == ERRORS {
             names.collect_name(declared, &mut needed)?;
         }

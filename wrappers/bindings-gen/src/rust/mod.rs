@@ -14,6 +14,7 @@ use crate::error::GenError;
 use files::{Item, Module};
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use files::format;
 pub(crate) use names::snake;
 
 /// The generated files, by path below `src/generated/`.

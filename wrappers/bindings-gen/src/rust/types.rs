@@ -39,22 +39,13 @@ pub(crate) fn of_field(field: &Field) -> Result<RustType, GenError> {
     }
     match &field.ty {
         Ty::UintN { n: 256 } | Ty::BitsN { n: 256 } => by_traits("HashBytes"),
-        Ty::UintN { n } => {
-            let name = unsigned(*n).ok_or_else(|| unsupported(field))?;
-            if matches!(n, 8 | 16 | 32 | 64) {
-                whole(
-                    name,
-                    &format!("builder.store_u{n}(self.{{}})?;"),
-                    &format!("slice.load_u{n}()?"),
-                )
-            } else {
-                whole(
-                    name,
-                    &format!("put_uint(self.{{}}, {n}, builder)?;"),
-                    &format!("take_uint({n}, slice)?"),
-                )
-            }
-        }
+        Ty::UintN {
+            n: n @ (8 | 16 | 32 | 64),
+        } => whole(
+            &format!("u{n}"),
+            &format!("builder.store_u{n}(self.{{}})?;"),
+            &format!("slice.load_u{n}()?"),
+        ),
         Ty::IntN {
             n: n @ (8 | 16 | 32 | 64),
         } => whole(
@@ -150,10 +141,10 @@ fn meaning(field: &Field) -> Option<&'static str> {
 
 fn unsigned(bits: u32) -> Option<&'static str> {
     match bits {
-        1..=8 => Some("u8"),
-        9..=16 => Some("u16"),
-        17..=32 => Some("u32"),
-        33..=64 => Some("u64"),
+        8 => Some("u8"),
+        16 => Some("u16"),
+        32 => Some("u32"),
+        64 => Some("u64"),
         _ => None,
     }
 }

@@ -3,10 +3,11 @@
 
 use crate::codec::{put, put_ref, take, take_bits, take_opcode, take_ref};
 use crate::generated::client::{
-    AskToTopUp, ChangeSecretHashFromOwner, ChargePayload, ChargeSigned, GrantRefundPayload, GrantRefundSigned,
-    IncreaseStakeFromOwner, RegisterFromOwner, ReopenFromOwner, RequestRefundFromOwner, TopUpWithSecretFromOwner,
-    WithdrawFromOwner,
+    AskToTopUp, ChangeSecretHashFromOwner, ChargePayload, ChargeSigned, ClientMessage, GrantRefundPayload,
+    GrantRefundSigned, IncreaseStakeFromOwner, RegisterFromOwner, ReopenFromOwner, RequestRefundFromOwner,
+    TopUpWithSecretFromOwner, WithdrawFromOwner,
 };
+use crate::generated::types::DoNotProcess;
 use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Load, Store, load_address, store_address};
 
 impl AskToTopUp {
@@ -112,6 +113,43 @@ impl<'a> Load<'a> for ChargeSigned {
             signature: take_bits(slice)?,
             payload: take_ref(slice)?,
         })
+    }
+}
+
+impl Store for ClientMessage {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        match self {
+            Self::AskToTopUp(message) => put(message, builder),
+            Self::TopUpWithSecretFromOwner(message) => put(message, builder),
+            Self::ReopenFromOwner(message) => put(message, builder),
+            Self::RegisterFromOwner(message) => put(message, builder),
+            Self::ChangeSecretHashFromOwner(message) => put(message, builder),
+            Self::IncreaseStakeFromOwner(message) => put(message, builder),
+            Self::WithdrawFromOwner(message) => put(message, builder),
+            Self::RequestRefundFromOwner(message) => put(message, builder),
+            Self::ChargeSigned(message) => put(message, builder),
+            Self::GrantRefundSigned(message) => put(message, builder),
+            Self::DoNotProcess(message) => put(message, builder),
+        }
+    }
+}
+
+impl<'a> Load<'a> for ClientMessage {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        match slice.get_u32(0)? {
+            AskToTopUp::OPCODE => take(slice).map(Self::AskToTopUp),
+            TopUpWithSecretFromOwner::OPCODE => take(slice).map(Self::TopUpWithSecretFromOwner),
+            ReopenFromOwner::OPCODE => take(slice).map(Self::ReopenFromOwner),
+            RegisterFromOwner::OPCODE => take(slice).map(Self::RegisterFromOwner),
+            ChangeSecretHashFromOwner::OPCODE => take(slice).map(Self::ChangeSecretHashFromOwner),
+            IncreaseStakeFromOwner::OPCODE => take(slice).map(Self::IncreaseStakeFromOwner),
+            WithdrawFromOwner::OPCODE => take(slice).map(Self::WithdrawFromOwner),
+            RequestRefundFromOwner::OPCODE => take(slice).map(Self::RequestRefundFromOwner),
+            ChargeSigned::OPCODE => take(slice).map(Self::ChargeSigned),
+            GrantRefundSigned::OPCODE => take(slice).map(Self::GrantRefundSigned),
+            DoNotProcess::OPCODE => take(slice).map(Self::DoNotProcess),
+            _ => Err(CellError::InvalidTag),
+        }
     }
 }
 

@@ -4,8 +4,9 @@
 use crate::codec::{put, put_ref, take, take_bits, take_opcode, take_ref};
 use crate::generated::proxy::{
     AskToIncreaseProxyStake, AskToWithdrawEarnings, CloseProxyFromOwner, CloseProxyPayload, CloseProxySigned,
-    CompleteClosePayload, CompleteCloseSigned,
+    CompleteClosePayload, CompleteCloseSigned, ProxyMessage,
 };
+use crate::generated::types::{ClientStep, DoNotProcess, TextCommand, WorkerStep};
 use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Load, Store, load_address, store_address};
 
 impl AskToIncreaseProxyStake {
@@ -183,5 +184,38 @@ impl<'a> Load<'a> for CompleteCloseSigned {
             signature: take_bits(slice)?,
             payload: take_ref(slice)?,
         })
+    }
+}
+
+impl Store for ProxyMessage {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        match self {
+            Self::AskToIncreaseProxyStake(message) => put(message, builder),
+            Self::AskToWithdrawEarnings(message) => put(message, builder),
+            Self::CloseProxyFromOwner(message) => put(message, builder),
+            Self::CloseProxySigned(message) => put(message, builder),
+            Self::CompleteCloseSigned(message) => put(message, builder),
+            Self::ClientStep(message) => put(message, builder),
+            Self::WorkerStep(message) => put(message, builder),
+            Self::TextCommand(message) => put(message, builder),
+            Self::DoNotProcess(message) => put(message, builder),
+        }
+    }
+}
+
+impl<'a> Load<'a> for ProxyMessage {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        match slice.get_u32(0)? {
+            AskToIncreaseProxyStake::OPCODE => take(slice).map(Self::AskToIncreaseProxyStake),
+            AskToWithdrawEarnings::OPCODE => take(slice).map(Self::AskToWithdrawEarnings),
+            CloseProxyFromOwner::OPCODE => take(slice).map(Self::CloseProxyFromOwner),
+            CloseProxySigned::OPCODE => take(slice).map(Self::CloseProxySigned),
+            CompleteCloseSigned::OPCODE => take(slice).map(Self::CompleteCloseSigned),
+            ClientStep::OPCODE => take(slice).map(Self::ClientStep),
+            WorkerStep::OPCODE => take(slice).map(Self::WorkerStep),
+            TextCommand::OPCODE => take(slice).map(Self::TextCommand),
+            DoNotProcess::OPCODE => take(slice).map(Self::DoNotProcess),
+            _ => Err(CellError::InvalidTag),
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! Messages and what they carry.
 
 use crate::ProxyEndpoints;
+use crate::generated::types::DoNotProcess;
 use crate::ton::{Address, Cell, HashBytes};
 use crate::units::{Nanoton, QueryId};
 
@@ -152,6 +153,47 @@ pub struct RegisterProxyFromOwner {
 pub struct ResetFromOwner {
     /// Chosen by the sender.
     pub query_id: QueryId,
+}
+
+/// Everything that the root contract understands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RootMessage {
+    /// See [`AddWorkerHashFromOwner`].
+    AddWorkerHashFromOwner(AddWorkerHashFromOwner),
+    /// See [`DeleteWorkerHashFromOwner`].
+    DeleteWorkerHashFromOwner(DeleteWorkerHashFromOwner),
+    /// See [`AddProxyHashFromOwner`].
+    AddProxyHashFromOwner(AddProxyHashFromOwner),
+    /// See [`DeleteProxyHashFromOwner`].
+    DeleteProxyHashFromOwner(DeleteProxyHashFromOwner),
+    /// See [`AddModelHashFromOwner`].
+    AddModelHashFromOwner(AddModelHashFromOwner),
+    /// See [`DeleteModelHashFromOwner`].
+    DeleteModelHashFromOwner(DeleteModelHashFromOwner),
+    /// See [`RegisterProxyFromOwner`].
+    RegisterProxyFromOwner(RegisterProxyFromOwner),
+    /// See [`UnregisterProxyFromOwner`].
+    UnregisterProxyFromOwner(UnregisterProxyFromOwner),
+    /// See [`UpdateProxyFromOwner`].
+    UpdateProxyFromOwner(UpdateProxyFromOwner),
+    /// See [`ChangePricesFromOwner`].
+    ChangePricesFromOwner(ChangePricesFromOwner),
+    /// See [`ChangeParamsFromOwner`].
+    ChangeParamsFromOwner(ChangeParamsFromOwner),
+    /// See [`ChangeAllParamsFromOwner`].
+    ChangeAllParamsFromOwner(ChangeAllParamsFromOwner),
+    /// See [`ChangeCodesFromOwner`].
+    ChangeCodesFromOwner(ChangeCodesFromOwner),
+    /// See [`UpgradeCodeFromOwner`].
+    UpgradeCodeFromOwner(UpgradeCodeFromOwner),
+    /// See [`UpgradeFullFromOwner`].
+    UpgradeFullFromOwner(UpgradeFullFromOwner),
+    /// See [`ResetFromOwner`].
+    ResetFromOwner(ResetFromOwner),
+    /// See [`ChangeOwnerFromOwner`].
+    ChangeOwnerFromOwner(ChangeOwnerFromOwner),
+    /// See [`DoNotProcess`].
+    DoNotProcess(DoNotProcess),
 }
 
 /// Remove a proxy.

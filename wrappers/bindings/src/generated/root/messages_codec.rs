@@ -5,9 +5,10 @@ use crate::codec::{put, take, take_opcode};
 use crate::generated::root::{
     AddModelHashFromOwner, AddProxyHashFromOwner, AddWorkerHashFromOwner, ChangeAllParamsFromOwner,
     ChangeCodesFromOwner, ChangeOwnerFromOwner, ChangeParamsFromOwner, ChangePricesFromOwner, DeleteModelHashFromOwner,
-    DeleteProxyHashFromOwner, DeleteWorkerHashFromOwner, RegisterProxyFromOwner, ResetFromOwner,
+    DeleteProxyHashFromOwner, DeleteWorkerHashFromOwner, RegisterProxyFromOwner, ResetFromOwner, RootMessage,
     UnregisterProxyFromOwner, UpdateProxyFromOwner, UpgradeCodeFromOwner, UpgradeFullFromOwner,
 };
+use crate::generated::types::DoNotProcess;
 use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Load, Store, load_address, store_address};
 
 impl AddModelHashFromOwner {
@@ -352,6 +353,57 @@ impl<'a> Load<'a> for ResetFromOwner {
     }
 }
 
+impl Store for RootMessage {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        match self {
+            Self::AddWorkerHashFromOwner(message) => put(message, builder),
+            Self::DeleteWorkerHashFromOwner(message) => put(message, builder),
+            Self::AddProxyHashFromOwner(message) => put(message, builder),
+            Self::DeleteProxyHashFromOwner(message) => put(message, builder),
+            Self::AddModelHashFromOwner(message) => put(message, builder),
+            Self::DeleteModelHashFromOwner(message) => put(message, builder),
+            Self::RegisterProxyFromOwner(message) => put(message, builder),
+            Self::UnregisterProxyFromOwner(message) => put(message, builder),
+            Self::UpdateProxyFromOwner(message) => put(message, builder),
+            Self::ChangePricesFromOwner(message) => put(message, builder),
+            Self::ChangeParamsFromOwner(message) => put(message, builder),
+            Self::ChangeAllParamsFromOwner(message) => put(message, builder),
+            Self::ChangeCodesFromOwner(message) => put(message, builder),
+            Self::UpgradeCodeFromOwner(message) => put(message, builder),
+            Self::UpgradeFullFromOwner(message) => put(message, builder),
+            Self::ResetFromOwner(message) => put(message, builder),
+            Self::ChangeOwnerFromOwner(message) => put(message, builder),
+            Self::DoNotProcess(message) => put(message, builder),
+        }
+    }
+}
+
+impl<'a> Load<'a> for RootMessage {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        match slice.get_u32(0)? {
+            AddWorkerHashFromOwner::OPCODE => take(slice).map(Self::AddWorkerHashFromOwner),
+            DeleteWorkerHashFromOwner::OPCODE => take(slice).map(Self::DeleteWorkerHashFromOwner),
+            AddProxyHashFromOwner::OPCODE => take(slice).map(Self::AddProxyHashFromOwner),
+            DeleteProxyHashFromOwner::OPCODE => take(slice).map(Self::DeleteProxyHashFromOwner),
+            AddModelHashFromOwner::OPCODE => take(slice).map(Self::AddModelHashFromOwner),
+            DeleteModelHashFromOwner::OPCODE => take(slice).map(Self::DeleteModelHashFromOwner),
+            RegisterProxyFromOwner::OPCODE => take(slice).map(Self::RegisterProxyFromOwner),
+            UnregisterProxyFromOwner::OPCODE => take(slice).map(Self::UnregisterProxyFromOwner),
+            UpdateProxyFromOwner::OPCODE => take(slice).map(Self::UpdateProxyFromOwner),
+            ChangePricesFromOwner::OPCODE => take(slice).map(Self::ChangePricesFromOwner),
+            ChangeParamsFromOwner::OPCODE => take(slice).map(Self::ChangeParamsFromOwner),
+            ChangeAllParamsFromOwner::OPCODE => take(slice).map(Self::ChangeAllParamsFromOwner),
+            ChangeCodesFromOwner::OPCODE => take(slice).map(Self::ChangeCodesFromOwner),
+            UpgradeCodeFromOwner::OPCODE => take(slice).map(Self::UpgradeCodeFromOwner),
+            UpgradeFullFromOwner::OPCODE => take(slice).map(Self::UpgradeFullFromOwner),
+            ResetFromOwner::OPCODE => take(slice).map(Self::ResetFromOwner),
+            ChangeOwnerFromOwner::OPCODE => take(slice).map(Self::ChangeOwnerFromOwner),
+            DoNotProcess::OPCODE => take(slice).map(Self::DoNotProcess),
+            _ => Err(CellError::InvalidTag),
+        }
+    }
+}
+
 impl UnregisterProxyFromOwner {
     /// The bits that the message begins with.
     pub const OPCODE: u32 = 0x6d49_eaf2;
@@ -421,32 +473,6 @@ impl<'a> Load<'a> for UpgradeCodeFromOwner {
         take_opcode(Self::OPCODE, slice)?;
         Ok(Self {
             query_id: take(slice)?,
-            code: slice.load_reference_cloned()?,
-        })
-    }
-}
-
-impl UpgradeFullFromOwner {
-    /// The bits that the message begins with.
-    pub const OPCODE: u32 = 0x4f7c_5789;
-}
-
-impl Store for UpgradeFullFromOwner {
-    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
-        builder.store_u32(Self::OPCODE)?;
-        put(&self.query_id, builder)?;
-        builder.store_reference(self.data.clone())?;
-        builder.store_reference(self.code.clone())?;
-        Ok(())
-    }
-}
-
-impl<'a> Load<'a> for UpgradeFullFromOwner {
-    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
-        take_opcode(Self::OPCODE, slice)?;
-        Ok(Self {
-            query_id: take(slice)?,
-            data: slice.load_reference_cloned()?,
             code: slice.load_reference_cloned()?,
         })
     }

@@ -4,6 +4,7 @@
 mod getters;
 mod messages;
 mod messages_codec;
+mod messages_codec_2;
 mod storage;
 mod storage_codec;
 

@@ -2,7 +2,8 @@
 //! How messages are written and read.
 
 use crate::codec::{put, put_rest, take, take_bits, take_opcode};
-use crate::generated::wallet::{SendMessageFromOwner, WalletExternal, WalletRequest};
+use crate::generated::types::{DoNotProcess, PayoutNotificationForOwner, ReturnExcessesBack, TextCommand};
+use crate::generated::wallet::{SendMessageFromOwner, WalletExternal, WalletMessage, WalletRequest};
 use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Load, Store, load_rest};
 
 impl SendMessageFromOwner {
@@ -45,6 +46,31 @@ impl<'a> Load<'a> for WalletExternal {
             signature: take_bits(slice)?,
             request: take(slice)?,
         })
+    }
+}
+
+impl Store for WalletMessage {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        match self {
+            Self::SendMessageFromOwner(message) => put(message, builder),
+            Self::TextCommand(message) => put(message, builder),
+            Self::ReturnExcessesBack(message) => put(message, builder),
+            Self::PayoutNotificationForOwner(message) => put(message, builder),
+            Self::DoNotProcess(message) => put(message, builder),
+        }
+    }
+}
+
+impl<'a> Load<'a> for WalletMessage {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        match slice.get_u32(0)? {
+            SendMessageFromOwner::OPCODE => take(slice).map(Self::SendMessageFromOwner),
+            TextCommand::OPCODE => take(slice).map(Self::TextCommand),
+            ReturnExcessesBack::OPCODE => take(slice).map(Self::ReturnExcessesBack),
+            PayoutNotificationForOwner::OPCODE => take(slice).map(Self::PayoutNotificationForOwner),
+            DoNotProcess::OPCODE => take(slice).map(Self::DoNotProcess),
+            _ => Err(CellError::InvalidTag),
+        }
     }
 }
 

@@ -2,8 +2,9 @@
 //! How messages are written and read.
 
 use crate::codec::{put, put_ref, take, take_bits, take_opcode, take_ref};
+use crate::generated::types::DoNotProcess;
 use crate::generated::worker::{
-    LastPayoutPayload, LastPayoutSigned, PayoutPayload, PayoutSigned, RegisterWorkerFromOwner,
+    LastPayoutPayload, LastPayoutSigned, PayoutPayload, PayoutSigned, RegisterWorkerFromOwner, WorkerMessage,
 };
 use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Load, Store, load_address, store_address};
 
@@ -136,5 +137,28 @@ impl<'a> Load<'a> for RegisterWorkerFromOwner {
             query_id: take(slice)?,
             send_excesses_to: load_address(slice)?,
         })
+    }
+}
+
+impl Store for WorkerMessage {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        match self {
+            Self::PayoutSigned(message) => put(message, builder),
+            Self::LastPayoutSigned(message) => put(message, builder),
+            Self::RegisterWorkerFromOwner(message) => put(message, builder),
+            Self::DoNotProcess(message) => put(message, builder),
+        }
+    }
+}
+
+impl<'a> Load<'a> for WorkerMessage {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        match slice.get_u32(0)? {
+            PayoutSigned::OPCODE => take(slice).map(Self::PayoutSigned),
+            LastPayoutSigned::OPCODE => take(slice).map(Self::LastPayoutSigned),
+            RegisterWorkerFromOwner::OPCODE => take(slice).map(Self::RegisterWorkerFromOwner),
+            DoNotProcess::OPCODE => take(slice).map(Self::DoNotProcess),
+            _ => Err(CellError::InvalidTag),
+        }
     }
 }
