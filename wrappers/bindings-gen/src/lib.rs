@@ -76,7 +76,7 @@ mod tests {
             "messages/client.tolk",
             "/// Pay in.\nstruct (0x01020304) AskToTopUp {\n/// Chosen by the sender.\nqueryId: uint64\n\
              /// What is paid.\npayment: Cell<Payment>?\n}\n/// A payment.\nstruct Payment { amount: coins, to: address }\n\
-             /// Everything.\ntype ClientMessage = | AskToTopUp",
+             /// Everything.\ntype ClientMessage = | AskToTopUp | Note\n/// A note.\nstruct (0x0000000a) Note { }",
         ),
         (
             "storage/client.tolk",
