@@ -22,6 +22,7 @@ use core::fmt;
 pub mod api;
 pub mod binary;
 pub mod process;
+pub mod stranger;
 pub mod upstream;
 
 /// Why a story could not be played: a sentence for the person who reads the test's output.

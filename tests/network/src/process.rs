@@ -10,11 +10,12 @@ use std::{
 };
 
 use cocoon_cli::local::{layout::DataDir, network::NetworkFile};
+use cocoon_proxy::ProxyConfig;
 use cocoon_worker::{BackendConfig, WorkerConfig};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Failure, api::Api, binary, failed};
+use crate::{Failure, api::Api, binary, failed, stranger::Stranger};
 
 /// Longest time for a process to be ready: a busy machine may need most of it.
 const READY: Duration = Duration::from_secs(60);
@@ -77,6 +78,22 @@ impl Processes {
         fs::write(path, text).map_err(failed("writing worker.toml"))
     }
 
+    /// Makes connections to the proxy cheap: the work is a defence that stories need not wait for.
+    pub fn use_cheap_work(&self) -> Result<(), Failure> {
+        let path = self.data.config_file("proxy");
+        let mut config: ProxyConfig = cocoon_runner::config::load(&path).map_err(failed("reading proxy.toml"))?;
+        config.pow_difficulty = 8;
+        let text = toml::to_string(&config).map_err(failed("writing proxy.toml"))?;
+        fs::write(path, text).map_err(failed("writing proxy.toml"))
+    }
+
+    /// Somebody who knows this network.
+    pub fn stranger(&self) -> Result<Stranger, Failure> {
+        let platform = fs::read_to_string(self.data.platform_file()).map_err(failed("reading the platform"))?;
+        let proxy = ProxyConfig::load(&self.data.config_file("proxy")).map_err(failed("reading proxy.toml"))?;
+        Stranger::new(&platform, &proxy)
+    }
+
     /// Starts a runner.
     pub fn start(&mut self, role: Role) -> Result<(), Failure> {
         let config = self.data.config_file(role.name());
@@ -99,9 +116,7 @@ impl Processes {
         let api = Api::new(&self.network.client_url).map_err(failed("making an HTTP client"))?;
         let deadline = Instant::now() + READY;
         loop {
-            for (name, child) in &mut self.running {
-                alive(child).map_err(|failure| with_log(failure, self.dir.path(), name))?;
-            }
+            self.all_alive()?;
             if let Ok(reply) = api.get("/v1/models").await {
                 let listed = reply.body["data"].as_array().is_some_and(|models| {
                     models.iter().any(|model| model["id"] == self.network.model.as_str())
@@ -152,6 +167,14 @@ impl Processes {
         let mut found = Vec::new();
         search(self.dir.path(), marker.as_bytes(), &mut found)?;
         Ok(found)
+    }
+
+    /// Whether all processes that were started and not killed still run.
+    pub fn all_alive(&mut self) -> Result<(), Failure> {
+        for (name, child) in &mut self.running {
+            alive(child).map_err(|failure| with_log(failure, self.dir.path(), name))?;
+        }
+        Ok(())
     }
 
     /// The log of a process.

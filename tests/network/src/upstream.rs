@@ -22,6 +22,9 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
+/// What every word of its answers begins with: no log and no file may contain it.
+pub const WORD: &str = "heliotrope";
+
 /// Tokens that it says a prompt has.
 pub const PROMPT_TOKENS: u64 = 7;
 
@@ -138,7 +141,7 @@ async fn speak(shared: &Shared, tokens: usize, events: &tokio::sync::mpsc::Sende
 }
 
 fn word(number: usize) -> String {
-    format!("w{number} ")
+    format!("{WORD}{number} ")
 }
 
 fn usage(tokens: usize) -> Value {
