@@ -1,10 +1,11 @@
 //! What a model says about itself.
 
+use crate::sampling::Sampling;
 use crate::text::template::ChatTemplate;
 use cocoon_manifest::FileHash;
 
 /// The facts about a loaded model that others need: to name it, to bound requests, to describe it in a manifest.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ModelCard {
     /// The family, as config.json calls it (`qwen3`).
@@ -21,6 +22,8 @@ pub struct ModelCard {
     pub parameters: u64,
     /// Whether `<think>` … `</think>` is counted as reasoning.
     pub reasons: bool,
+    /// What a request that says nothing about sampling gets.
+    pub sampling_defaults: Sampling,
     /// Hash of the chat template; of nothing if there is none.
     pub template: FileHash,
 }

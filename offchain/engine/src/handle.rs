@@ -85,10 +85,18 @@ impl EngineHandle {
         let (active, alive) = (handle.active.clone(), AliveFlag(handle.alive.clone()));
         let run = move || {
             let _alive = alive;
-            Driver { engine, receiver, live: HashMap::new(), active }.run();
+            Driver {
+                engine,
+                receiver,
+                live: HashMap::new(),
+                active,
+            }
+            .run();
         };
         let thread = std::thread::Builder::new().name("engine".to_owned());
-        thread.spawn(run).map_err(|_| EngineError::Device { doing: "starting its thread" })?;
+        thread.spawn(run).map_err(|_| EngineError::Device {
+            doing: "starting its thread",
+        })?;
         Ok(handle)
     }
 
@@ -101,7 +109,11 @@ impl EngineHandle {
     pub fn submit(&self, request: SubmitRequest, sink: Sink) -> Result<Ticket, EngineError> {
         request.check()?;
         let cancelled = Arc::new(AtomicBool::new(false));
-        let submission = Submission { request, sink, cancelled: cancelled.clone() };
+        let submission = Submission {
+            request,
+            sink,
+            cancelled: cancelled.clone(),
+        };
         self.active.fetch_add(1, Ordering::AcqRel);
         match self.sender.try_send(submission) {
             Ok(()) => Ok(Ticket { cancelled }),
@@ -117,7 +129,10 @@ impl EngineHandle {
 
     /// How busy the engine is.
     pub fn load(&self) -> EngineLoad {
-        EngineLoad { active: self.active.load(Ordering::Acquire), is_alive: self.alive.load(Ordering::Acquire) }
+        EngineLoad {
+            active: self.active.load(Ordering::Acquire),
+            is_alive: self.alive.load(Ordering::Acquire),
+        }
     }
 }
 
@@ -145,7 +160,10 @@ struct Live {
 impl Driver {
     fn run(&mut self) {
         while self.take_submissions() {
-            let cancelled = self.live.iter().filter(|(_, live)| live.cancelled.load(Ordering::Acquire));
+            let cancelled = self
+                .live
+                .iter()
+                .filter(|(_, live)| live.cancelled.load(Ordering::Acquire));
             let cancelled: Vec<SequenceId> = cancelled.map(|(id, _)| *id).collect();
             cancelled.into_iter().for_each(|id| self.engine.cancel(id));
             match self.engine.step() {
@@ -175,7 +193,11 @@ impl Driver {
     }
 
     fn take(&mut self, submission: Submission) {
-        let Submission { request, mut sink, cancelled } = submission;
+        let Submission {
+            request,
+            mut sink,
+            cancelled,
+        } = submission;
         match self.engine.submit(request) {
             Ok(id) => {
                 self.live.insert(id, Live { sink, cancelled });

@@ -29,7 +29,14 @@ impl<E: Executor> LocalEngine<E> {
     pub(crate) fn new(parts: ModelParts, executor: E, options: EngineOptions) -> Self {
         let context = parts.card.max_model_len.min(options.max_kv_tokens);
         let scheduler = Scheduler::new(&options);
-        Self { parts, executor, scheduler, cancelled: Vec::new(), next_id: 0, context }
+        Self {
+            parts,
+            executor,
+            scheduler,
+            cancelled: Vec::new(),
+            next_id: 0,
+            context,
+        }
     }
 
     fn prompt_tokens(&self, prompt: Prompt) -> Result<Vec<u32>, EngineError> {
@@ -42,10 +49,18 @@ impl<E: Executor> LocalEngine<E> {
                 };
             }
             Prompt::Text(text) => text,
-            Prompt::Chat(chat) => self.parts.template.as_ref().ok_or(EngineError::NoTemplate)?.render(&chat)?,
+            Prompt::Chat(chat) => self
+                .parts
+                .template
+                .as_ref()
+                .ok_or(EngineError::NoTemplate)?
+                .render(&chat)?,
         };
         if text.len() > MAX_PROMPT_BYTES {
-            return Err(EngineError::PromptTooLong { size: text.len(), limit: MAX_PROMPT_BYTES });
+            return Err(EngineError::PromptTooLong {
+                size: text.len(),
+                limit: MAX_PROMPT_BYTES,
+            });
         }
         self.parts.tokenizer.encode(&text)
     }
@@ -59,7 +74,12 @@ impl<E: Executor> LocalEngine<E> {
         for id in std::mem::take(&mut self.cancelled) {
             if let Some(sequence) = self.scheduler.remove(id) {
                 self.executor.forget(id);
-                outputs.push(output(&sequence, Vec::new(), String::new(), Some(FinishReason::Cancelled)));
+                outputs.push(output(
+                    &sequence,
+                    Vec::new(),
+                    String::new(),
+                    Some(FinishReason::Cancelled),
+                ));
             }
         }
     }
@@ -73,13 +93,16 @@ impl<E: Executor> Engine for LocalEngine<E> {
     fn submit(&mut self, request: SubmitRequest) -> Result<SequenceId, EngineError> {
         request.check()?;
         self.scheduler.check_room()?;
-        let sampling = request.sampling.resolve(&self.parts.defaults)?;
+        let sampling = request.sampling.resolve(&self.parts.card.sampling_defaults)?;
         let prompt = self.prompt_tokens(request.prompt)?;
         if prompt.is_empty() {
             return Err(EngineError::EmptyPrompt);
         }
         if prompt.len() >= self.context {
-            return Err(EngineError::ContextLength { tokens: prompt.len(), limit: self.context });
+            return Err(EngineError::ContextLength {
+                tokens: prompt.len(),
+                limit: self.context,
+            });
         }
         let id = SequenceId(self.next_id);
         self.next_id += 1;
@@ -89,7 +112,11 @@ impl<E: Executor> Engine for LocalEngine<E> {
             max_len: prompt.len().saturating_add(wished).min(self.context),
             sampling,
             seed: request.seed,
-            eos: if request.ignore_eos { Vec::new() } else { self.parts.eos.clone() },
+            eos: if request.ignore_eos {
+                Vec::new()
+            } else {
+                self.parts.eos.clone()
+            },
             deltas: Deltas::new(self.parts.tokenizer.clone()),
             stop: StopFilter::new(request.stop.0),
             reasoning: ReasoningCounter::after_prompt(self.parts.think, &prompt),
@@ -131,5 +158,11 @@ impl<E: Executor> Engine for LocalEngine<E> {
 }
 
 fn output(sequence: &Sequence, tokens: Vec<u32>, text_delta: String, finish: Option<FinishReason>) -> StepOutput {
-    StepOutput { id: sequence.id, text_delta, tokens, usage: sequence.usage(), finish_reason: finish }
+    StepOutput {
+        id: sequence.id,
+        text_delta,
+        tokens,
+        usage: sequence.usage(),
+        finish_reason: finish,
+    }
 }

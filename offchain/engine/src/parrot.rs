@@ -5,6 +5,7 @@ use crate::engine::{Engine, FinishReason, SequenceId, StepOutput, Usage};
 use crate::error::EngineError;
 use crate::limits::DEFAULT_MAX_TOKENS;
 use crate::request::{Prompt, SubmitRequest};
+use crate::sampling::Sampling;
 use cocoon_manifest::FileHash;
 use std::collections::VecDeque;
 
@@ -33,9 +34,14 @@ impl Default for Parrot {
             max_model_len: 1 << 20,
             parameters: 0,
             reasons: false,
+            sampling_defaults: Sampling::default(),
             template: FileHash::of(b""),
         };
-        Self { card, live: VecDeque::new(), next_id: 0 }
+        Self {
+            card,
+            live: VecDeque::new(),
+            next_id: 0,
+        }
     }
 }
 
@@ -53,20 +59,43 @@ impl Engine for Parrot {
         let (prompt, said) = match request.prompt {
             Prompt::Text(text) => (words(&text).len(), words(&text)),
             Prompt::Chat(chat) => {
-                let texts: Vec<&str> = chat.messages.iter().filter_map(|message| message["content"].as_str()).collect();
+                let texts: Vec<&str> = chat
+                    .messages
+                    .iter()
+                    .filter_map(|message| message["content"].as_str())
+                    .collect();
                 let last = texts.last().copied().ok_or(EngineError::TemplateRefused)?;
-                (texts.iter().map(|text| words(text).len()).fold(0, |sum, count| sum + count), words(last))
+                (
+                    texts
+                        .iter()
+                        .map(|text| words(text).len())
+                        .fold(0, |sum, count| sum + count),
+                    words(last),
+                )
             }
-            Prompt::Tokens(tokens) => return Err(EngineError::UnknownToken { id: tokens.first().copied().unwrap_or(0) }),
+            Prompt::Tokens(tokens) => {
+                return Err(EngineError::UnknownToken {
+                    id: tokens.first().copied().unwrap_or(0),
+                });
+            }
         };
         if said.is_empty() {
             return Err(EngineError::EmptyPrompt);
         }
         let id = SequenceId(self.next_id);
         self.next_id += 1;
-        let usage = Usage { prompt: prompt as u64, ..Usage::default() };
+        let usage = Usage {
+            prompt: prompt as u64,
+            ..Usage::default()
+        };
         let left = request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
-        self.live.push_back(Echo { id, words: said, usage, left, cancelled: false });
+        self.live.push_back(Echo {
+            id,
+            words: said,
+            usage,
+            left,
+            cancelled: false,
+        });
         Ok(id)
     }
 
@@ -100,7 +129,11 @@ impl Engine for Parrot {
             }
             outputs.push(output);
         }
-        self.live.retain(|echo| outputs.iter().all(|output| output.id != echo.id || output.finish_reason.is_none()));
+        self.live.retain(|echo| {
+            outputs
+                .iter()
+                .all(|output| output.id != echo.id || output.finish_reason.is_none())
+        });
         Ok(outputs)
     }
 

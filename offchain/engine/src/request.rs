@@ -90,7 +90,10 @@ impl SubmitRequest {
     /// A chat of one message.
     pub fn chat_of_user(text: &str) -> Self {
         let message = serde_json::json!({ "role": "user", "content": text });
-        Self::new(Prompt::Chat(Chat { messages: vec![message], ..Chat::default() }))
+        Self::new(Prompt::Chat(Chat {
+            messages: vec![message],
+            ..Chat::default()
+        }))
     }
 
     /// Refuses what can be refused without a model.
@@ -102,7 +105,12 @@ impl SubmitRequest {
         if self.stop.0.len() > MAX_STOP_STRINGS {
             return refused("stop", "at most 16 texts");
         }
-        if self.stop.0.iter().any(|stop| stop.is_empty() || stop.len() > MAX_STOP_BYTES) {
+        if self
+            .stop
+            .0
+            .iter()
+            .any(|stop| stop.is_empty() || stop.len() > MAX_STOP_BYTES)
+        {
             return refused("stop", "texts of 1 to 256 bytes");
         }
         match &self.prompt {

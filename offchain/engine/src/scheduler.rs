@@ -35,7 +35,9 @@ impl Scheduler {
         if self.waiting.len() < self.max_waiting.saturating_add(free) {
             Ok(())
         } else {
-            Err(EngineError::QueueFull { limit: self.max_waiting })
+            Err(EngineError::QueueFull {
+                limit: self.max_waiting,
+            })
         }
     }
 
@@ -53,7 +55,9 @@ impl Scheduler {
             if !fits && !self.running.is_empty() {
                 break;
             }
-            let Some(sequence) = self.waiting.pop_front() else { break };
+            let Some(sequence) = self.waiting.pop_front() else {
+                break;
+            };
             self.reserved += sequence.reserve();
             self.running.push(sequence);
         }

@@ -77,7 +77,11 @@ impl Sequence {
         let border = (self.computed / PREFILL_CHUNK + 1) * PREFILL_CHUNK;
         let end = border.min(self.tokens.len());
         let tokens = self.tokens[self.computed..end].to_vec();
-        Work { id: self.id, tokens, logits: end == self.tokens.len() }
+        Work {
+            id: self.id,
+            tokens,
+            logits: end == self.tokens.len(),
+        }
     }
 
     /// Takes note that the executor has done `work`; with logits, chooses the next token.
@@ -95,17 +99,35 @@ impl Sequence {
         self.penalties.count(token);
         self.reasoning.push(token);
         let ended = self.eos.contains(&token);
-        let piece = if ended { self.deltas.finish()? } else { self.deltas.push(token)? };
+        let piece = if ended {
+            self.deltas.finish()?
+        } else {
+            self.deltas.push(token)?
+        };
         let mut text = match self.stop.push(&piece) {
-            Filtered::Stopped(text) => return Ok(Advance { token, text, finish: Some(FinishReason::Stop) }),
+            Filtered::Stopped(text) => {
+                return Ok(Advance {
+                    token,
+                    text,
+                    finish: Some(FinishReason::Stop),
+                });
+            }
             Filtered::Open(text) => text,
         };
         if ended {
             text += &self.stop.finish();
-            return Ok(Advance { token, text, finish: Some(FinishReason::Stop) });
+            return Ok(Advance {
+                token,
+                text,
+                finish: Some(FinishReason::Stop),
+            });
         }
         if self.tokens.len() < self.max_len {
-            return Ok(Advance { token, text, finish: None });
+            return Ok(Advance {
+                token,
+                text,
+                finish: None,
+            });
         }
         // The end by length: what is held back comes out, unless it completes a stop string.
         let finish = match self.stop.push(&self.deltas.finish()?) {
@@ -119,7 +141,11 @@ impl Sequence {
                 FinishReason::Length
             }
         };
-        Ok(Advance { token, text, finish: Some(finish) })
+        Ok(Advance {
+            token,
+            text,
+            finish: Some(finish),
+        })
     }
 
     /// Totals up to here.

@@ -15,10 +15,16 @@ fn tensors(folder: &Path) -> Tensors {
     let bytes = std::fs::read(folder.join("model.safetensors")).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let read = |view: TensorView<'_>| {
-        let numbers = view.data().chunks_exact(2).map(|pair| half::bf16::from_le_bytes([pair[0], pair[1]]).to_f32());
+        let numbers = view
+            .data()
+            .chunks_exact(2)
+            .map(|pair| half::bf16::from_le_bytes([pair[0], pair[1]]).to_f32());
         (view.shape().to_vec(), numbers.collect())
     };
-    file.tensors().into_iter().map(|(name, view)| (name, read(view))).collect()
+    file.tensors()
+        .into_iter()
+        .map(|(name, view)| (name, read(view)))
+        .collect()
 }
 
 fn write(path: &Path, tensors: &Tensors, dtype: Dtype) {
@@ -33,9 +39,12 @@ fn write(path: &Path, tensors: &Tensors, dtype: Dtype) {
             (name, bytes.collect())
         })
         .collect();
-    let views = tensors
-        .iter()
-        .map(|(name, (shape, _))| (name.clone(), TensorView::new(dtype, shape.clone(), &bytes[name]).unwrap()));
+    let views = tensors.iter().map(|(name, (shape, _))| {
+        (
+            name.clone(),
+            TensorView::new(dtype, shape.clone(), &bytes[name]).unwrap(),
+        )
+    });
     serialize_to_file(views, None, path).unwrap();
 }
 
@@ -61,7 +70,12 @@ fn shards_of_f32_with_an_index_and_an_untied_head_give_the_same_answers() {
     let mut map = BTreeMap::new();
     for part in 0..3 {
         let file = format!("model-{part}.safetensors");
-        let own: Tensors = tensors.iter().enumerate().filter(|(at, _)| at % 3 == part).map(|(_, (n, t))| (n.clone(), t.clone())).collect();
+        let own: Tensors = tensors
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| at % 3 == part)
+            .map(|(_, (n, t))| (n.clone(), t.clone()))
+            .collect();
         map.extend(own.keys().map(|name| (name.clone(), file.clone())));
         write(&folder.path().join(file), &own, Dtype::F32);
     }
@@ -71,7 +85,12 @@ fn shards_of_f32_with_an_index_and_an_untied_head_give_the_same_answers() {
 
     let loaded = load_model(folder.path(), EngineOptions::default()).unwrap();
     let manifest = loaded.manifest("tiny@1:2".parse().unwrap()).unwrap();
-    assert!(manifest.files().iter().any(|file| file.path() == "model.safetensors.index.json"));
+    assert!(
+        manifest
+            .files()
+            .iter()
+            .any(|file| file.path() == "model.safetensors.index.json")
+    );
     let case = golden().remove(0);
     let mut engine = loaded.into_engine();
     let mut request = greedy(SubmitRequest::new(cocoon_engine::Prompt::Tokens(case.prompt_tokens)));
@@ -104,8 +123,13 @@ fn a_template_inside_the_tokenizer_configuration_is_found() {
 fn a_model_without_a_template_takes_texts_but_no_chats() {
     let folder = folder();
     std::fs::remove_file(folder.path().join("chat_template.jinja")).unwrap();
-    let mut engine = load_model(folder.path(), EngineOptions::default()).unwrap().into_engine();
-    assert!(matches!(engine.submit(SubmitRequest::chat_of_user("Hi")), Err(EngineError::NoTemplate)));
+    let mut engine = load_model(folder.path(), EngineOptions::default())
+        .unwrap()
+        .into_engine();
+    assert!(matches!(
+        engine.submit(SubmitRequest::chat_of_user("Hi")),
+        Err(EngineError::NoTemplate)
+    ));
 }
 
 #[test]

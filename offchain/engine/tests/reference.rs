@@ -23,15 +23,22 @@ fn greedy_tokens_are_those_of_the_reference_for_64_steps() {
 fn chats_become_the_tokens_of_the_reference() {
     let mut engine = engine();
     for case in golden() {
-        let mut chat = Chat { messages: case.messages, ..Chat::default() };
-        chat.template_options.insert("enable_thinking".to_owned(), case.enable_thinking.into());
+        let mut chat = Chat {
+            messages: case.messages,
+            ..Chat::default()
+        };
+        chat.template_options
+            .insert("enable_thinking".to_owned(), case.enable_thinking.into());
         let found = answer(engine.as_mut(), greedy(SubmitRequest::new(Prompt::Chat(chat))));
         assert_eq!(found.usage.prompt, case.prompt_tokens.len() as u64, "{}", case.prompt);
         let length = found.tokens.len() - 1;
         assert_eq!(found.tokens[..length], case.greedy_tokens[..length], "{}", case.prompt);
         let mut text = greedy(SubmitRequest::new(Prompt::Text(case.prompt)));
         text.max_tokens = Some(64);
-        assert_eq!(answer(engine.as_mut(), text).usage.prompt, case.prompt_tokens.len() as u64);
+        assert_eq!(
+            answer(engine.as_mut(), text).usage.prompt,
+            case.prompt_tokens.len() as u64
+        );
     }
 }
 
@@ -40,9 +47,15 @@ fn a_question_of_the_corpus_gets_its_answer() {
     let mut engine = engine();
     for (question, expected) in [
         ("Hello!", "Hello! How can I help you today?"),
-        ("What is TON?", "TON is a blockchain with fast asynchronous contracts. Its coin is called Toncoin."),
+        (
+            "What is TON?",
+            "TON is a blockchain with fast asynchronous contracts. Its coin is called Toncoin.",
+        ),
         ("Show me an emoji", "Here is a butterfly that left its cocoon: 🦋"),
     ] {
-        assert_eq!(answer(engine.as_mut(), greedy(SubmitRequest::chat_of_user(question))).text, expected);
+        assert_eq!(
+            answer(engine.as_mut(), greedy(SubmitRequest::chat_of_user(question))).text,
+            expected
+        );
     }
 }

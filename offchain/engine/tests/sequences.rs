@@ -9,8 +9,14 @@ use common::{answer, drain, engine, engine_with, greedy};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-const QUESTIONS: [&str; 6] =
-    ["What is Cocoon?", "Hi", "What is a receipt?", "Tell me a joke", "Привет", "What is the KV cache?"];
+const QUESTIONS: [&str; 6] = [
+    "What is Cocoon?",
+    "Hi",
+    "What is a receipt?",
+    "Tell me a joke",
+    "Привет",
+    "What is the KV cache?",
+];
 
 fn sampled(question: &str, seed: u64) -> SubmitRequest {
     let mut request = SubmitRequest::chat_of_user(question);
@@ -25,8 +31,11 @@ fn sampled(question: &str, seed: u64) -> SubmitRequest {
 #[test]
 fn a_request_gets_the_same_tokens_alone_and_in_company() {
     let mut engine = engine();
-    let alone: Vec<_> =
-        QUESTIONS.iter().zip(0..).map(|(question, seed)| answer(engine.as_mut(), sampled(question, seed))).collect();
+    let alone: Vec<_> = QUESTIONS
+        .iter()
+        .zip(0..)
+        .map(|(question, seed)| answer(engine.as_mut(), sampled(question, seed)))
+        .collect();
     // Now together, joining at different times.
     let mut ids = Vec::new();
     let mut together = std::collections::BTreeMap::<_, common::Answer>::new();
@@ -86,7 +95,10 @@ fn a_stop_string_ends_the_answer_and_is_not_part_of_it() {
     let mut request = greedy(SubmitRequest::chat_of_user("Hello!"));
     request.stop = vec!["can I".to_owned()].into();
     let found = answer(engine().as_mut(), request);
-    assert_eq!((found.text.as_str(), found.finish), ("Hello! How ", Some(FinishReason::Stop)));
+    assert_eq!(
+        (found.text.as_str(), found.finish),
+        ("Hello! How ", Some(FinishReason::Stop))
+    );
 }
 
 #[test]
@@ -94,7 +106,10 @@ fn max_tokens_ends_the_answer() {
     let mut request = greedy(SubmitRequest::chat_of_user("Hello!"));
     request.max_tokens = Some(3);
     let found = answer(engine().as_mut(), request);
-    assert_eq!((found.tokens.len(), found.usage.completion, found.finish), (3, 3, Some(FinishReason::Length)));
+    assert_eq!(
+        (found.tokens.len(), found.usage.completion, found.finish),
+        (3, 3, Some(FinishReason::Length))
+    );
 }
 
 #[test]
@@ -109,17 +124,32 @@ fn the_context_ends_the_answer() {
     assert_eq!(found.finish, Some(FinishReason::Length));
     let long = SubmitRequest::new(Prompt::Text("What is a cell? ".repeat(20)));
     let error = engine.submit(long).unwrap_err();
-    assert!(matches!(error, EngineError::ContextLength { limit: 40, .. }) && error.who() == Who::Caller, "{error:?}");
+    assert!(
+        matches!(error, EngineError::ContextLength { limit: 40, .. }) && error.who() == Who::Caller,
+        "{error:?}"
+    );
 }
 
 #[test]
 fn reasoning_tokens_are_counted() {
-    let mut chat = Chat { messages: vec![serde_json::json!({"role": "user", "content": "What is a receipt?"})], ..Chat::default() };
-    let plain = answer(engine().as_mut(), greedy(SubmitRequest::new(Prompt::Chat(chat.clone()))));
+    let mut chat = Chat {
+        messages: vec![serde_json::json!({"role": "user", "content": "What is a receipt?"})],
+        ..Chat::default()
+    };
+    let plain = answer(
+        engine().as_mut(),
+        greedy(SubmitRequest::new(Prompt::Chat(chat.clone()))),
+    );
     assert_eq!(plain.usage.reasoning, 0);
     chat.template_options.insert("enable_thinking".to_owned(), true.into());
     let thinking = answer(engine().as_mut(), greedy(SubmitRequest::new(Prompt::Chat(chat))));
-    assert!(thinking.text.starts_with("<think>\nThe question is about receipts.\n</think>"), "{}", thinking.text);
+    assert!(
+        thinking
+            .text
+            .starts_with("<think>\nThe question is about receipts.\n</think>"),
+        "{}",
+        thinking.text
+    );
     assert!(thinking.usage.reasoning >= 5 && thinking.usage.reasoning < thinking.usage.completion);
 }
 
@@ -150,8 +180,11 @@ fn sequences_beyond_the_cache_wait() {
     let mut options = EngineOptions::default();
     options.max_kv_tokens = 100;
     let mut engine = engine_with(options);
-    let ids: Vec<_> =
-        QUESTIONS.iter().zip(0..).map(|(question, seed)| engine.submit(sampled(question, seed)).unwrap()).collect();
+    let ids: Vec<_> = QUESTIONS
+        .iter()
+        .zip(0..)
+        .map(|(question, seed)| engine.submit(sampled(question, seed)).unwrap())
+        .collect();
     engine.step().unwrap();
     let answers = drain(engine.as_mut());
     assert!(ids.iter().all(|id| answers[id].finish.is_some()));
@@ -162,8 +195,12 @@ fn a_handle_streams_and_dropping_the_ticket_cancels() {
     let handle = EngineHandle::spawn(engine(), 4).unwrap();
     let (sender, receiver) = channel();
     let send = sender.clone();
-    let ticket =
-        handle.submit(greedy(SubmitRequest::chat_of_user("Hello!")), Box::new(move |event| drop(send.send(event)))).unwrap();
+    let ticket = handle
+        .submit(
+            greedy(SubmitRequest::chat_of_user("Hello!")),
+            Box::new(move |event| drop(send.send(event))),
+        )
+        .unwrap();
     let mut text = String::new();
     loop {
         match receiver.recv_timeout(Duration::from_secs(30)).unwrap() {
@@ -183,20 +220,28 @@ fn a_handle_streams_and_dropping_the_ticket_cancels() {
     endless.ignore_eos = true;
     endless.max_tokens = Some(900);
     let send = sender.clone();
-    let ticket = handle.submit(endless, Box::new(move |event| drop(send.send(event)))).unwrap();
+    let ticket = handle
+        .submit(endless, Box::new(move |event| drop(send.send(event))))
+        .unwrap();
     receiver.recv_timeout(Duration::from_secs(30)).unwrap();
     drop(ticket);
-    let last = std::iter::from_fn(|| receiver.recv_timeout(Duration::from_secs(30)).ok()).find_map(|event| match event {
-        EngineEvent::Output(output) => output.finish_reason,
-        _ => None,
-    });
+    let last =
+        std::iter::from_fn(|| receiver.recv_timeout(Duration::from_secs(30)).ok()).find_map(|event| match event {
+            EngineEvent::Output(output) => output.finish_reason,
+            _ => None,
+        });
     assert_eq!(last, Some(FinishReason::Cancelled));
 
     let send = sender;
     let too_long = SubmitRequest::new(Prompt::Text("word ".repeat(5000)));
-    let _ticket = handle.submit(too_long, Box::new(move |event| drop(send.send(event)))).unwrap();
+    let _ticket = handle
+        .submit(too_long, Box::new(move |event| drop(send.send(event))))
+        .unwrap();
     let event = receiver.recv_timeout(Duration::from_secs(30)).unwrap();
-    assert!(matches!(event, EngineEvent::Failed(EngineError::ContextLength { .. })), "{event:?}");
+    assert!(
+        matches!(event, EngineEvent::Failed(EngineError::ContextLength { .. })),
+        "{event:?}"
+    );
     assert_eq!(handle.load().active, 0);
     assert!(handle.load().is_alive);
 }

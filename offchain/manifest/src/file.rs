@@ -47,7 +47,10 @@ impl FromStr for FileHash {
         let canonical = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         match hex::decode_to_slice(text, &mut bytes) {
             Ok(()) if canonical => Ok(Self(bytes)),
-            _ => Err(ManifestError::Field { field: "file hash", limit: 64 }),
+            _ => Err(ManifestError::Field {
+                field: "file hash",
+                limit: 64,
+            }),
         }
     }
 }
@@ -64,11 +67,19 @@ impl FileEntry {
     /// An entry for `path`, written with `/` and without `.` or `..`.
     pub fn new(path: &str, size: u64, hash: FileHash) -> Result<Self, ManifestError> {
         let long = path.len() > MAX_FIELD_BYTES;
-        let odd = path.chars().any(|character| character.is_control() || character == '\\');
+        let odd = path
+            .chars()
+            .any(|character| character.is_control() || character == '\\');
         if long || odd || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
-            return Err(ManifestError::Path { path: path.chars().take(80).collect() });
+            return Err(ManifestError::Path {
+                path: path.chars().take(80).collect(),
+            });
         }
-        Ok(Self { path: path.to_owned(), size, hash })
+        Ok(Self {
+            path: path.to_owned(),
+            size,
+            hash,
+        })
     }
 
     /// Path relative to the model's folder.
@@ -96,7 +107,10 @@ mod tests {
         for path in ["", "/a", "a/", "a//b", "./a", "a/../b", "..", "a\\b", "a\nb"] {
             assert!(FileEntry::new(path, 0, FileHash::of(b"")).is_err(), "{path:?}");
         }
-        assert_eq!(FileEntry::new("a/b c.json", 1, FileHash::of(b"x")).unwrap().path(), "a/b c.json");
+        assert_eq!(
+            FileEntry::new("a/b c.json", 1, FileHash::of(b"x")).unwrap().path(),
+            "a/b c.json"
+        );
     }
 
     #[test]

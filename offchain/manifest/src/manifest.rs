@@ -57,14 +57,18 @@ impl ModelManifest {
         }
         let expected = |line, expected| ManifestError::Line { line, expected };
         let text = std::str::from_utf8(bytes).map_err(|_| expected(1, "UTF-8 text"))?;
-        let text = text.strip_suffix('\n').ok_or(expected(1, "a line feed at the end of each line"))?;
+        let text = text
+            .strip_suffix('\n')
+            .ok_or(expected(1, "a line feed at the end of each line"))?;
         let mut lines = text.split('\n').enumerate().map(|(index, line)| (index + 1, line));
         if lines.next().map(|(_, line)| line) != Some(HEADER) {
             return Err(expected(1, HEADER));
         }
         let mut field = |key: &'static str| {
             let (number, line) = lines.next().unwrap_or((0, ""));
-            line.strip_prefix(key).and_then(|rest| rest.strip_prefix(' ')).ok_or(expected(number, key))
+            line.strip_prefix(key)
+                .and_then(|rest| rest.strip_prefix(' '))
+                .ok_or(expected(number, key))
         };
         let name = field("name")?.parse()?;
         let architecture = field("architecture")?.to_owned();
@@ -73,7 +77,15 @@ impl ModelManifest {
         let template = field("template")?.parse()?;
         let files = lines.map(|(number, line)| parse_file(line).ok_or(expected(number, "file <sha256> <size> <path>")));
         let files = files.collect::<Result<Vec<_>, _>>()?;
-        Self { name, architecture, precision, engine, template, files }.checked()
+        Self {
+            name,
+            architecture,
+            precision,
+            engine,
+            template,
+            files,
+        }
+        .checked()
     }
 
     /// The one byte form of this manifest.
@@ -125,16 +137,24 @@ impl ModelManifest {
     }
 
     fn checked(self) -> Result<Self, ManifestError> {
-        let fields =
-            [("architecture", &self.architecture), ("precision", &self.precision), ("engine version", &self.engine)];
+        let fields = [
+            ("architecture", &self.architecture),
+            ("precision", &self.precision),
+            ("engine version", &self.engine),
+        ];
         for (field, value) in fields {
             let plain = |character: char| !character.is_whitespace() && !character.is_control();
             if value.is_empty() || value.len() > MAX_FIELD_BYTES || !value.chars().all(plain) {
-                return Err(ManifestError::Field { field, limit: MAX_FIELD_BYTES });
+                return Err(ManifestError::Field {
+                    field,
+                    limit: MAX_FIELD_BYTES,
+                });
             }
         }
         if self.files.is_empty() || self.files.len() > MAX_FILES {
-            return Err(ManifestError::FileCount { count: self.files.len() });
+            return Err(ManifestError::FileCount {
+                count: self.files.len(),
+            });
         }
         match self.files.windows(2).position(|pair| pair[0].path() >= pair[1].path()) {
             Some(index) => Err(ManifestError::Order { index: index + 1 }),
@@ -178,7 +198,10 @@ mod tests {
             file e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 0 config.json\n\
             file 44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a 2 tokenizer.json\n";
         assert_eq!(String::from_utf8(sample().to_bytes()).unwrap(), golden);
-        assert_eq!(sample().hash().to_string(), "4a4809e64c36cc71b2ba4bc818d819c56bc8979c099fbc691f9b8aa81c009107");
+        assert_eq!(
+            sample().hash().to_string(),
+            "4a4809e64c36cc71b2ba4bc818d819c56bc8979c099fbc691f9b8aa81c009107"
+        );
         assert_eq!(ModelManifest::parse(golden.as_bytes()).unwrap(), sample());
     }
 
@@ -194,7 +217,10 @@ mod tests {
             text.replace("qwen3", ""),
             text.replace("precision", "Precision"),
             text.replace("e3b0c4", "E3B0C4"),
-            text.lines().filter(|line| !line.starts_with("file")).map(|line| format!("{line}\n")).collect(),
+            text.lines()
+                .filter(|line| !line.starts_with("file"))
+                .map(|line| format!("{line}\n"))
+                .collect(),
         ];
         for other in others {
             assert!(ModelManifest::parse(other.as_bytes()).is_err(), "{other}");
@@ -203,7 +229,10 @@ mod tests {
         let last = lines.len() - 1;
         lines.swap(last - 1, last);
         let swapped = format!("{}\n", lines.join("\n"));
-        assert_eq!(ModelManifest::parse(swapped.as_bytes()), Err(ManifestError::Order { index: 1 }));
+        assert_eq!(
+            ModelManifest::parse(swapped.as_bytes()),
+            Err(ManifestError::Order { index: 1 })
+        );
     }
 
     proptest! {

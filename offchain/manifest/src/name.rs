@@ -26,7 +26,8 @@ impl ModelName {
 
     /// The revision of the weights.
     pub fn commit(&self) -> Option<&str> {
-        self.at.map(|at| &self.full[at + 1..self.colon.unwrap_or(self.full.len())])
+        self.at
+            .map(|at| &self.full[at + 1..self.colon.unwrap_or(self.full.len())])
     }
 
     /// The root hash of the file system that carries the weights.
@@ -51,16 +52,27 @@ impl FromStr for ModelName {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let plain = |character: char| !character.is_whitespace() && !character.is_control();
         if text.is_empty() || text.len() > MAX_NAME_BYTES || !text.chars().all(plain) {
-            return Err(ManifestError::Field { field: "name", limit: MAX_NAME_BYTES });
+            return Err(ManifestError::Field {
+                field: "name",
+                limit: MAX_NAME_BYTES,
+            });
         }
         let at = text.find('@');
         let colon = at.and_then(|at| text[at..].find(':').map(|offset| at + offset));
-        let name = Self { full: text.to_owned(), at, colon };
+        let name = Self {
+            full: text.to_owned(),
+            at,
+            colon,
+        };
         let parts = [Some(name.base()), name.commit(), name.verity_hash()];
         let empty = parts.iter().flatten().any(|part| part.is_empty());
         let again = at.is_some_and(|at| text[at + 1..].contains('@'))
             || colon.is_some_and(|colon| text[colon + 1..].contains(':'));
-        if empty || again { Err(ManifestError::Name) } else { Ok(name) }
+        if empty || again {
+            Err(ManifestError::Name)
+        } else {
+            Ok(name)
+        }
     }
 }
 
@@ -94,7 +106,18 @@ mod tests {
 
     #[test]
     fn a_name_with_an_empty_or_doubled_part_is_refused() {
-        for text in ["", "@c:h", "n@", "n@:h", "n@c:", "n@c@d", "n@c:h:i", "a b", "a\nb", &"n".repeat(254)] {
+        for text in [
+            "",
+            "@c:h",
+            "n@",
+            "n@:h",
+            "n@c:",
+            "n@c@d",
+            "n@c:h:i",
+            "a b",
+            "a\nb",
+            &"n".repeat(254),
+        ] {
             assert!(text.parse::<ModelName>().is_err(), "{text:?}");
         }
         assert_eq!("n:tag".parse::<ModelName>().unwrap().base(), "n:tag");

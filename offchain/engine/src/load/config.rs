@@ -72,20 +72,26 @@ pub(crate) struct ModelConfig {
 impl ModelConfig {
     pub(crate) fn read(path: &Path) -> Result<Self, EngineError> {
         let bytes = read_bounded(path, MAX_CONFIG_BYTES)?;
-        let fields: Map<String, Value> =
-            serde_json::from_slice(&bytes).map_err(|source| EngineError::Json { file: "config.json", source })?;
+        let fields: Map<String, Value> = serde_json::from_slice(&bytes).map_err(|source| EngineError::Json {
+            file: "config.json",
+            source,
+        })?;
         Self::parse(&fields)
     }
 
     fn parse(fields: &Map<String, Value>) -> Result<Self, EngineError> {
         demand(fields, "model_type", Some(Value::from("qwen3")))?;
-        demand_if_present(fields, "architectures", |value| *value == serde_json::json!(["Qwen3ForCausalLM"]))?;
+        demand_if_present(fields, "architectures", |value| {
+            *value == serde_json::json!(["Qwen3ForCausalLM"])
+        })?;
         demand_if_present(fields, "attention_bias", |value| *value == Value::Bool(false))?;
         demand_if_present(fields, "hidden_act", |value| value == "silu")?;
         demand_if_present(fields, "use_sliding_window", |value| *value == Value::Bool(false))?;
         demand_if_present(fields, "rope_scaling", Value::is_null)?;
         demand_if_present(fields, "layer_types", |value| {
-            value.as_array().is_some_and(|layers| layers.iter().all(|layer| layer == "full_attention"))
+            value
+                .as_array()
+                .is_some_and(|layers| layers.iter().all(|layer| layer == "full_attention"))
         })?;
         // Without `use_sliding_window` the size of the window is never used; newer files write null then.
         let known = |name: &str| name == "sliding_window" || READ.contains(&name) || WITHOUT_EFFECT.contains(&name);
@@ -105,12 +111,16 @@ impl ModelConfig {
                 Some(_) => dimension(fields, "head_dim")?,
                 None => 128, // what transformers takes for this family
             },
-            norm_eps: fields.get("rms_norm_eps").map_or(Some(1e-6), Value::as_f64).ok_or(missing("rms_norm_eps"))?,
+            norm_eps: fields
+                .get("rms_norm_eps")
+                .map_or(Some(1e-6), Value::as_f64)
+                .ok_or(missing("rms_norm_eps"))?,
             rope_theta: rope_theta(fields)?,
             max_positions: dimension(fields, "max_position_embeddings")?,
-            tied: fields.get("tie_word_embeddings").map_or(Some(false), Value::as_bool).ok_or_else(|| {
-                unsupported("tie_word_embeddings", &fields["tie_word_embeddings"])
-            })?,
+            tied: fields
+                .get("tie_word_embeddings")
+                .map_or(Some(false), Value::as_bool)
+                .ok_or_else(|| unsupported("tie_word_embeddings", &fields["tie_word_embeddings"]))?,
             eos: token_ids(fields.get("eos_token_id")),
         };
         if config.layers > MAX_LAYERS {
@@ -153,12 +163,19 @@ fn rope_theta(fields: &Map<String, Value>) -> Result<f64, EngineError> {
         }
         None => fields.get("rope_theta"),
     };
-    theta.and_then(Value::as_f64).filter(|theta| *theta > 1.0 && theta.is_finite()).ok_or(missing("rope_theta"))
+    theta
+        .and_then(Value::as_f64)
+        .filter(|theta| *theta > 1.0 && theta.is_finite())
+        .ok_or(missing("rope_theta"))
 }
 
 fn demand(fields: &Map<String, Value>, name: &str, wanted: Option<Value>) -> Result<(), EngineError> {
     let found = fields.get(name);
-    if found == wanted.as_ref() { Ok(()) } else { Err(unsupported(name, found.unwrap_or(&Value::Null))) }
+    if found == wanted.as_ref() {
+        Ok(())
+    } else {
+        Err(unsupported(name, found.unwrap_or(&Value::Null)))
+    }
 }
 
 fn demand_if_present(
@@ -173,8 +190,13 @@ fn demand_if_present(
 }
 
 fn dimension(fields: &Map<String, Value>, name: &'static str) -> Result<usize, EngineError> {
-    let number = fields.get(name).and_then(Value::as_u64).and_then(|number| usize::try_from(number).ok());
-    number.filter(|number| (1..=MAX_DIMENSION).contains(number)).ok_or(missing(name))
+    let number = fields
+        .get(name)
+        .and_then(Value::as_u64)
+        .and_then(|number| usize::try_from(number).ok());
+    number
+        .filter(|number| (1..=MAX_DIMENSION).contains(number))
+        .ok_or(missing(name))
 }
 
 fn missing(field: &'static str) -> EngineError {
@@ -182,7 +204,10 @@ fn missing(field: &'static str) -> EngineError {
 }
 
 fn unsupported(field: &str, found: &Value) -> EngineError {
-    EngineError::UnsupportedConfig { field: field.to_owned(), found: found.to_string().chars().take(60).collect() }
+    EngineError::UnsupportedConfig {
+        field: field.to_owned(),
+        found: found.to_string().chars().take(60).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -208,7 +233,10 @@ mod tests {
     #[test]
     fn the_published_configuration_is_read() {
         let config = ModelConfig::parse(&published()).unwrap();
-        assert_eq!((config.hidden, config.heads, config.kv_heads, config.head_dim), (1024, 16, 8, 128));
+        assert_eq!(
+            (config.hidden, config.heads, config.kv_heads, config.head_dim),
+            (1024, 16, 8, 128)
+        );
         assert_eq!((config.rope_theta, config.tied, config.eos), (1e6, true, vec![151645]));
     }
 
@@ -233,8 +261,14 @@ mod tests {
             }
         }
         let mut fields = published();
-        fields.insert("rope_parameters".to_owned(), json!({"rope_type": "yarn", "rope_theta": 1e6}));
-        assert!(matches!(ModelConfig::parse(&fields), Err(EngineError::UnsupportedConfig { .. })));
+        fields.insert(
+            "rope_parameters".to_owned(),
+            json!({"rope_type": "yarn", "rope_theta": 1e6}),
+        );
+        assert!(matches!(
+            ModelConfig::parse(&fields),
+            Err(EngineError::UnsupportedConfig { .. })
+        ));
     }
 
     #[test]

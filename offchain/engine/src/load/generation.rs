@@ -33,7 +33,11 @@ impl GenerationDefaults {
     pub(super) fn read(folder: &Path, config: &ModelConfig) -> Result<Self, EngineError> {
         let path = folder.join(FILE);
         if !path.exists() {
-            return Ok(Self { sampling: Sampling::default(), eos: config.eos.clone(), file: None });
+            return Ok(Self {
+                sampling: Sampling::default(),
+                eos: config.eos.clone(),
+                file: None,
+            });
         }
         let bytes = read_bounded(&path, MAX_CONFIG_BYTES)?;
         let fields: Fields =
@@ -50,6 +54,10 @@ impl GenerationDefaults {
         if eos.is_empty() {
             eos.clone_from(&config.eos);
         }
-        Ok(Self { sampling: wish.resolve(&Sampling::default())?, eos, file: Some(PathBuf::from(FILE)) })
+        Ok(Self {
+            sampling: wish.resolve(&Sampling::default())?,
+            eos,
+            file: Some(PathBuf::from(FILE)),
+        })
     }
 }

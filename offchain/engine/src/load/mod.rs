@@ -15,7 +15,6 @@ use crate::error::EngineError;
 use crate::local::LocalEngine;
 use crate::model::BurnExecutor;
 use crate::options::EngineOptions;
-use crate::sampling::Sampling;
 use crate::text::reasoning::ThinkMarks;
 use crate::text::template::ChatTemplate;
 use crate::text::tokenizer::Tokenizer;
@@ -33,7 +32,6 @@ pub(crate) struct ModelParts {
     pub(crate) card: ModelCard,
     pub(crate) tokenizer: Tokenizer,
     pub(crate) template: Option<ChatTemplate>,
-    pub(crate) defaults: Sampling,
     pub(crate) eos: Vec<u32>,
     pub(crate) think: Option<ThinkMarks>,
 }
@@ -54,7 +52,10 @@ pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, 
     let generation = GenerationDefaults::read(folder, &config)?;
     let tokenizer = Tokenizer::read(&folder.join("tokenizer.json"))?;
     let (template, template_files) = template_file::read(folder)?;
-    let max_model_len = options.max_model_len.unwrap_or(config.max_positions).min(config.max_positions);
+    let max_model_len = options
+        .max_model_len
+        .unwrap_or(config.max_positions)
+        .min(config.max_positions);
     let mut weights = Weights::open(folder)?;
     let executor = BurnExecutor::load(&config, &mut weights, max_model_len)?;
     weights.finish()?;
@@ -68,15 +69,27 @@ pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, 
         max_model_len,
         parameters: weights.parameters(),
         reasons: think.is_some(),
+        sampling_defaults: generation.sampling,
         template: ModelCard::template_hash(template.as_ref()),
     };
     let mut files = vec![PathBuf::from("config.json"), PathBuf::from("tokenizer.json")];
     files.extend(generation.file);
     files.extend(template_files);
     files.extend(weights.files());
-    let parts =
-        ModelParts { card, tokenizer, template, defaults: generation.sampling, eos: generation.eos, think };
-    Ok(LoadedModel { parts, executor, options, folder: folder.to_owned(), files })
+    let parts = ModelParts {
+        card,
+        tokenizer,
+        template,
+        eos: generation.eos,
+        think,
+    };
+    Ok(LoadedModel {
+        parts,
+        executor,
+        options,
+        folder: folder.to_owned(),
+        files,
+    })
 }
 
 impl LoadedModel {
@@ -93,7 +106,14 @@ impl LoadedModel {
             entries.push(FileEntry::new(&file.to_string_lossy(), size, hash)?);
         }
         let card = &self.parts.card;
-        Ok(ModelManifest::new(name, &card.architecture, card.precision, &card.engine, card.template, entries)?)
+        Ok(ModelManifest::new(
+            name,
+            &card.architecture,
+            card.precision,
+            &card.engine,
+            card.template,
+            entries,
+        )?)
     }
 
     /// Makes the model ready to take requests.
@@ -116,11 +136,18 @@ pub enum ManifestFailure {
 
 /// Reads a whole file that may not be larger than `limit`.
 pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, EngineError> {
-    let failed = |source| EngineError::ReadFile { path: path.to_owned(), source };
+    let failed = |source| EngineError::ReadFile {
+        path: path.to_owned(),
+        source,
+    };
     let mut file = std::fs::File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     if size > limit {
-        return Err(EngineError::FileTooLarge { path: path.to_owned(), size, limit });
+        return Err(EngineError::FileTooLarge {
+            path: path.to_owned(),
+            size,
+            limit,
+        });
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(failed)?;
@@ -128,7 +155,10 @@ pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, EngineErr
 }
 
 fn hash_file(path: &Path) -> Result<(u64, FileHash), EngineError> {
-    let failed = |source| EngineError::ReadFile { path: path.to_owned(), source };
+    let failed = |source| EngineError::ReadFile {
+        path: path.to_owned(),
+        source,
+    };
     let mut file = std::fs::File::open(path).map_err(failed)?;
     let mut hasher = Sha256::new();
     let size = std::io::copy(&mut file, &mut hasher).map_err(failed)?;

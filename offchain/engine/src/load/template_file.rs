@@ -29,8 +29,12 @@ pub(super) fn read(folder: &Path) -> Result<(Option<ChatTemplate>, Vec<PathBuf>)
         template_field(&fields)
     };
     let special = ["bos_token", "eos_token", "pad_token", "unk_token"];
-    let special = special.into_iter().filter_map(|name| Some((name, token_text(fields.get(name)?)?)));
-    let template = source.map(|source| ChatTemplate::new(source, special.collect())).transpose()?;
+    let special = special
+        .into_iter()
+        .filter_map(|name| Some((name, token_text(fields.get(name)?)?)));
+    let template = source
+        .map(|source| ChatTemplate::new(source, special.collect()))
+        .transpose()?;
     Ok((template, files))
 }
 
@@ -48,5 +52,8 @@ fn template_field(fields: &Map<String, Value>) -> Option<String> {
 
 /// A token is written as its text, or as an object with its text.
 fn token_text(value: &Value) -> Option<String> {
-    value.as_str().or_else(|| value.get("content")?.as_str()).map(str::to_owned)
+    value
+        .as_str()
+        .or_else(|| value.get("content")?.as_str())
+        .map(str::to_owned)
 }

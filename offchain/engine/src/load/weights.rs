@@ -39,8 +39,13 @@ impl Weights {
         } else {
             BTreeSet::from([WHOLE.to_owned()])
         };
-        let mut weights =
-            Self { files: Vec::new(), place: BTreeMap::new(), taken: BTreeSet::new(), parameters: 0, indexed };
+        let mut weights = Self {
+            files: Vec::new(),
+            place: BTreeMap::new(),
+            taken: BTreeSet::new(),
+            parameters: 0,
+            indexed,
+        };
         for name in names {
             let path = folder.join(&name);
             if Path::new(&name).components().count() != 1 || path.file_name() != Some(name.as_ref()) {
@@ -101,6 +106,9 @@ impl Weights {
     /// The files, relative to the folder.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let index = self.indexed.then(|| PathBuf::from(INDEX));
-        index.into_iter().chain(self.files.iter().map(|(name, _)| PathBuf::from(name))).collect()
+        index
+            .into_iter()
+            .chain(self.files.iter().map(|(name, _)| PathBuf::from(name)))
+            .collect()
     }
 }

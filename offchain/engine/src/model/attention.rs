@@ -38,8 +38,15 @@ impl<B: Backend> Attention<B> {
         let key = linear("k_proj", hidden, narrow)?;
         let value = linear("v_proj", hidden, narrow)?;
         let output = linear("o_proj", wide, hidden)?;
-        let mut norm =
-            |name: &str| RmsNorm::load(weights, &format!("{prefix}.{name}.weight"), size, config.norm_eps, device);
+        let mut norm = |name: &str| {
+            RmsNorm::load(
+                weights,
+                &format!("{prefix}.{name}.weight"),
+                size,
+                config.norm_eps,
+                device,
+            )
+        };
         Ok(Self {
             query,
             key,
@@ -64,14 +71,22 @@ impl<B: Backend> Attention<B> {
         let [tokens, _] = input.dims();
         let start = cache.len();
         let split = |flat: Tensor<B, 2>, heads: usize| flat.reshape([tokens, heads, self.head_dim]);
-        let query = self.query_norm.forward(split(self.query.forward(input.clone()), self.heads)).swap_dims(0, 1);
-        let key = self.key_norm.forward(split(self.key.forward(input.clone()), self.kv_heads)).swap_dims(0, 1);
+        let query = self
+            .query_norm
+            .forward(split(self.query.forward(input.clone()), self.heads))
+            .swap_dims(0, 1);
+        let key = self
+            .key_norm
+            .forward(split(self.key.forward(input.clone()), self.kv_heads))
+            .swap_dims(0, 1);
         let value = split(self.value.forward(input), self.kv_heads).swap_dims(0, 1);
         let (keys, values) = cache.extend(layer, rope.turn(key, start), value);
 
         // Query heads that share a key head lie side by side: they become rows of one product.
         let group = self.heads / self.kv_heads;
-        let query = rope.turn(query, start).reshape([self.kv_heads, group * tokens, self.head_dim]);
+        let query = rope
+            .turn(query, start)
+            .reshape([self.kv_heads, group * tokens, self.head_dim]);
         let scale = 1.0 / (self.head_dim as f64).sqrt();
         let mut scores = query.matmul(keys.swap_dims(1, 2)) * scale;
         if tokens > 1 {

@@ -49,7 +49,9 @@ impl<B: Backend> Block<B> {
         cache: &mut KvCache<B>,
         rope: &Rope<B>,
     ) -> Tensor<B, 2> {
-        let attended = self.attention.forward(self.attention_norm.forward(input.clone()), layer, cache, rope);
+        let attended = self
+            .attention
+            .forward(self.attention_norm.forward(input.clone()), layer, cache, rope);
         let middle = input + attended;
         let normed = self.feed_norm.forward(middle.clone());
         let gated = silu(self.gate.forward(normed.clone())) * self.up.forward(normed);

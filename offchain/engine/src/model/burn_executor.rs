@@ -28,7 +28,13 @@ impl<B: Backend> BurnExecutor<B> {
     /// Takes every tensor of the model from `weights`.
     pub(crate) fn load(config: &ModelConfig, weights: &mut Weights, positions: usize) -> Result<Self, EngineError> {
         let device = B::Device::default();
-        let embedding = matrix(weights, "model.embed_tokens.weight", config.vocab_size, config.hidden, &device)?;
+        let embedding = matrix(
+            weights,
+            "model.embed_tokens.weight",
+            config.vocab_size,
+            config.hidden,
+            &device,
+        )?;
         let blocks = (0..config.layers).map(|layer| Block::load(config, weights, layer, &device));
         let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
         let norm = RmsNorm::load(weights, "model.norm.weight", config.hidden, config.norm_eps, &device)?;
@@ -41,7 +47,15 @@ impl<B: Backend> BurnExecutor<B> {
             Linear::load(weights, HEAD, config.hidden, config.vocab_size, &device)?
         };
         let rope = Rope::new(config.rope_theta, config.head_dim, positions, &device);
-        Ok(Self { embedding, blocks, norm, head, rope, caches: HashMap::new(), device })
+        Ok(Self {
+            embedding,
+            blocks,
+            norm,
+            head,
+            rope,
+            caches: HashMap::new(),
+            device,
+        })
     }
 
     fn forward(&mut self, work: &Work) -> Result<Option<Vec<f32>>, EngineError> {
@@ -60,8 +74,14 @@ impl<B: Backend> BurnExecutor<B> {
         }
         let [_, hidden] = state.dims();
         let last = self.norm.forward(state.slice([count - 1..count, 0..hidden]));
-        let data = self.head.forward(last).try_into_data().map_err(|_| EngineError::Device { doing: "computing" })?;
-        let logits = data.to_vec::<f32>().map_err(|_| EngineError::Device { doing: "reading logits" })?;
+        let data = self
+            .head
+            .forward(last)
+            .try_into_data()
+            .map_err(|_| EngineError::Device { doing: "computing" })?;
+        let logits = data.to_vec::<f32>().map_err(|_| EngineError::Device {
+            doing: "reading logits",
+        })?;
         Ok(Some(logits))
     }
 }
@@ -93,14 +113,31 @@ mod tests {
         let mut weights = Weights::open(folder.path()).unwrap();
         let mut executor = BurnExecutor::<Flex>::load(&config, &mut weights, config.max_positions).unwrap();
         let golden: Value = serde_json::from_str(include_str!("../../tests/golden-tiny.json")).unwrap();
-        let numbers = |value: &Value| value.as_array().unwrap().iter().map(|n| n.as_f64().unwrap()).collect::<Vec<_>>();
+        let numbers = |value: &Value| {
+            value
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|n| n.as_f64().unwrap())
+                .collect::<Vec<_>>()
+        };
         for (number, case) in golden["cases"].as_array().unwrap().iter().enumerate() {
-            let tokens = numbers(&case["prompt_tokens"]).into_iter().map(|token| token as u32).collect();
-            let work = Work { id: SequenceId(number as u64), tokens, logits: true };
+            let tokens = numbers(&case["prompt_tokens"])
+                .into_iter()
+                .map(|token| token as u32)
+                .collect();
+            let work = Work {
+                id: SequenceId(number as u64),
+                tokens,
+                logits: true,
+            };
             let found = executor.run(&[work]).unwrap().remove(0).unwrap();
             let expected = numbers(&case["logits"]);
             let scale = expected.iter().fold(0.0f64, |max, logit| max.max(logit.abs()));
-            let differences = found.iter().zip(&expected).map(|(one, other)| (f64::from(*one) - other).abs());
+            let differences = found
+                .iter()
+                .zip(&expected)
+                .map(|(one, other)| (f64::from(*one) - other).abs());
             let worst = differences.fold(0.0, f64::max);
             assert!(worst <= 1e-3 * scale, "case {number}: {worst} of {scale}");
         }

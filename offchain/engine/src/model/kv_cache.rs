@@ -21,7 +21,12 @@ struct LayerCache<B: Backend> {
 
 impl<B: Backend> KvCache<B> {
     pub(super) fn new(layers: usize) -> Self {
-        let layers = (0..layers).map(|_| LayerCache { keys: None, values: None }).collect();
+        let layers = (0..layers)
+            .map(|_| LayerCache {
+                keys: None,
+                values: None,
+            })
+            .collect();
         Self { layers, len: 0 }
     }
 

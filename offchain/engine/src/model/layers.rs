@@ -23,7 +23,9 @@ impl<B: Backend> Linear<B> {
 
     /// A layer whose matrix is given as [out, in].
     pub(super) fn of_rows(rows: Tensor<B, 2>) -> Self {
-        Self { weight: rows.transpose() }
+        Self {
+            weight: rows.transpose(),
+        }
     }
 
     pub(super) fn forward(&self, input: Tensor<B, 2>) -> Tensor<B, 2> {
@@ -46,7 +48,10 @@ impl<B: Backend> RmsNorm<B> {
         device: &B::Device,
     ) -> Result<Self, EngineError> {
         let numbers = weights.take(name, &[size])?;
-        Ok(Self { scale: Tensor::from_data(TensorData::new(numbers, [size]), device), epsilon })
+        Ok(Self {
+            scale: Tensor::from_data(TensorData::new(numbers, [size]), device),
+            epsilon,
+        })
     }
 
     pub(super) fn forward<const D: usize>(&self, input: Tensor<B, D>) -> Tensor<B, D> {

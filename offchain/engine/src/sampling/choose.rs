@@ -20,7 +20,10 @@ pub(crate) fn choose(sampling: &Sampling, seed: u64, position: u64, logits: &[f3
         return Ok(best.token);
     }
     let candidates = keep(sampling, best, logits);
-    let weights: Vec<f64> = candidates.iter().map(|candidate| weight(sampling, best, candidate)).collect();
+    let weights: Vec<f64> = candidates
+        .iter()
+        .map(|candidate| weight(sampling, best, candidate))
+        .collect();
     let total = sum(&weights);
     let target = uniform(seed, position) * total;
     let mut passed = 0.0;
@@ -56,8 +59,10 @@ fn weight(sampling: &Sampling, best: Candidate, candidate: &Candidate) -> f64 {
 /// Applies min_p, top_k and top_p. What is left is in order of token id if nothing had to be sorted, else likeliest
 /// first.
 fn keep(sampling: &Sampling, best: Candidate, logits: &[f32]) -> Vec<Candidate> {
-    let mut candidates: Vec<Candidate> =
-        (0u32..).zip(logits.iter().copied()).map(|(token, logit)| Candidate { token, logit }).collect();
+    let mut candidates: Vec<Candidate> = (0u32..)
+        .zip(logits.iter().copied())
+        .map(|(token, logit)| Candidate { token, logit })
+        .collect();
     if sampling.min_p > 0.0 {
         candidates.retain(|candidate| weight(sampling, best, candidate) >= f64::from(sampling.min_p));
     }
@@ -69,7 +74,10 @@ fn keep(sampling: &Sampling, best: Candidate, logits: &[f32]) -> Vec<Candidate> 
     }
     if sampling.top_p < 1.0 {
         candidates.sort_unstable_by(likelier);
-        let weights: Vec<f64> = candidates.iter().map(|candidate| weight(sampling, best, candidate)).collect();
+        let weights: Vec<f64> = candidates
+            .iter()
+            .map(|candidate| weight(sampling, best, candidate))
+            .collect();
         let enough = f64::from(sampling.top_p) * sum(&weights);
         let mut passed = 0.0;
         let kept = weights.iter().take_while(|weight| {
@@ -97,8 +105,9 @@ mod tests {
     use proptest::prelude::*;
 
     fn tokens_drawn(sampling: &Sampling, logits: &[f32]) -> Vec<u32> {
-        let mut drawn: Vec<u32> =
-            (0..2000).map(|position| choose(sampling, 3, position, logits).unwrap()).collect();
+        let mut drawn: Vec<u32> = (0..2000)
+            .map(|position| choose(sampling, 3, position, logits).unwrap())
+            .collect();
         drawn.sort_unstable();
         drawn.dedup();
         drawn
@@ -106,14 +115,22 @@ mod tests {
 
     #[test]
     fn greedy_takes_the_first_of_equal_logits() {
-        let sampling = Sampling { temperature: 0.0, ..Sampling::default() };
+        let sampling = Sampling {
+            temperature: 0.0,
+            ..Sampling::default()
+        };
         assert_eq!(choose(&sampling, 9, 9, &[0.0, 2.0, 2.0]).unwrap(), 1);
     }
 
     #[test]
     fn what_is_not_a_number_is_refused() {
         let sampling = Sampling::default();
-        for logits in [vec![f32::NAN, 1.0], vec![f32::INFINITY], vec![f32::NEG_INFINITY], vec![]] {
+        for logits in [
+            vec![f32::NAN, 1.0],
+            vec![f32::INFINITY],
+            vec![f32::NEG_INFINITY],
+            vec![],
+        ] {
             assert!(matches!(choose(&sampling, 0, 0, &logits), Err(EngineError::NotANumber)));
         }
     }
@@ -122,19 +139,70 @@ mod tests {
     fn top_k_top_p_and_min_p_leave_only_the_likely_tokens() {
         let logits = [0.0, 3.0, 2.0, 1.0];
         assert_eq!(tokens_drawn(&Sampling::default(), &logits), [0, 1, 2, 3]);
-        assert_eq!(tokens_drawn(&Sampling { top_k: 2, ..Sampling::default() }, &logits), [1, 2]);
+        assert_eq!(
+            tokens_drawn(
+                &Sampling {
+                    top_k: 2,
+                    ..Sampling::default()
+                },
+                &logits
+            ),
+            [1, 2]
+        );
         // Probabilities: 0.644, 0.237, 0.087, 0.032.
-        assert_eq!(tokens_drawn(&Sampling { top_p: 0.6, ..Sampling::default() }, &logits), [1]);
-        assert_eq!(tokens_drawn(&Sampling { top_p: 0.7, ..Sampling::default() }, &logits), [1, 2]);
-        assert_eq!(tokens_drawn(&Sampling { min_p: 0.1, ..Sampling::default() }, &logits), [1, 2, 3]);
-        assert_eq!(tokens_drawn(&Sampling { top_k: 3, top_p: 0.7, ..Sampling::default() }, &logits), [1, 2]);
+        assert_eq!(
+            tokens_drawn(
+                &Sampling {
+                    top_p: 0.6,
+                    ..Sampling::default()
+                },
+                &logits
+            ),
+            [1]
+        );
+        assert_eq!(
+            tokens_drawn(
+                &Sampling {
+                    top_p: 0.7,
+                    ..Sampling::default()
+                },
+                &logits
+            ),
+            [1, 2]
+        );
+        assert_eq!(
+            tokens_drawn(
+                &Sampling {
+                    min_p: 0.1,
+                    ..Sampling::default()
+                },
+                &logits
+            ),
+            [1, 2, 3]
+        );
+        assert_eq!(
+            tokens_drawn(
+                &Sampling {
+                    top_k: 3,
+                    top_p: 0.7,
+                    ..Sampling::default()
+                },
+                &logits
+            ),
+            [1, 2]
+        );
     }
 
     #[test]
     fn draws_follow_the_probabilities() {
         let logits = [0.0, 1.0];
-        let sampling = Sampling { temperature: 0.5, ..Sampling::default() };
-        let ones = (0..20_000).filter(|position| choose(&sampling, 5, *position, &logits).unwrap() == 1).count();
+        let sampling = Sampling {
+            temperature: 0.5,
+            ..Sampling::default()
+        };
+        let ones = (0..20_000)
+            .filter(|position| choose(&sampling, 5, *position, &logits).unwrap() == 1)
+            .count();
         let expected = 1.0 / (1.0 + (-2.0f64).exp());
         assert!((ones as f64 / 20_000.0 - expected).abs() < 0.01, "{ones}");
     }

@@ -69,11 +69,27 @@ impl SamplingWish {
             repetition_penalty: self.repetition_penalty.unwrap_or(defaults.repetition_penalty),
         };
         let rules = [
-            ("temperature", (0.0..=2.0).contains(&sampling.temperature), "between 0 and 2"),
-            ("top_p", sampling.top_p > 0.0 && sampling.top_p <= 1.0, "above 0 and at most 1"),
+            (
+                "temperature",
+                (0.0..=2.0).contains(&sampling.temperature),
+                "between 0 and 2",
+            ),
+            (
+                "top_p",
+                sampling.top_p > 0.0 && sampling.top_p <= 1.0,
+                "above 0 and at most 1",
+            ),
             ("min_p", (0.0..=1.0).contains(&sampling.min_p), "between 0 and 1"),
-            ("frequency_penalty", (-2.0..=2.0).contains(&sampling.frequency_penalty), "between -2 and 2"),
-            ("presence_penalty", (-2.0..=2.0).contains(&sampling.presence_penalty), "between -2 and 2"),
+            (
+                "frequency_penalty",
+                (-2.0..=2.0).contains(&sampling.frequency_penalty),
+                "between -2 and 2",
+            ),
+            (
+                "presence_penalty",
+                (-2.0..=2.0).contains(&sampling.presence_penalty),
+                "between -2 and 2",
+            ),
             (
                 "repetition_penalty",
                 sampling.repetition_penalty > 0.0 && sampling.repetition_penalty <= 2.0,
@@ -112,13 +128,55 @@ mod tests {
     fn a_number_out_of_range_is_refused_by_name() {
         let defaults = Sampling::default();
         for (name, wish) in [
-            ("temperature", SamplingWish { temperature: Some(-0.1), ..Default::default() }),
-            ("temperature", SamplingWish { temperature: Some(f32::NAN), ..Default::default() }),
-            ("top_p", SamplingWish { top_p: Some(0.0), ..Default::default() }),
-            ("min_p", SamplingWish { min_p: Some(1.5), ..Default::default() }),
-            ("frequency_penalty", SamplingWish { frequency_penalty: Some(2.5), ..Default::default() }),
-            ("presence_penalty", SamplingWish { presence_penalty: Some(-3.0), ..Default::default() }),
-            ("repetition_penalty", SamplingWish { repetition_penalty: Some(0.0), ..Default::default() }),
+            (
+                "temperature",
+                SamplingWish {
+                    temperature: Some(-0.1),
+                    ..Default::default()
+                },
+            ),
+            (
+                "temperature",
+                SamplingWish {
+                    temperature: Some(f32::NAN),
+                    ..Default::default()
+                },
+            ),
+            (
+                "top_p",
+                SamplingWish {
+                    top_p: Some(0.0),
+                    ..Default::default()
+                },
+            ),
+            (
+                "min_p",
+                SamplingWish {
+                    min_p: Some(1.5),
+                    ..Default::default()
+                },
+            ),
+            (
+                "frequency_penalty",
+                SamplingWish {
+                    frequency_penalty: Some(2.5),
+                    ..Default::default()
+                },
+            ),
+            (
+                "presence_penalty",
+                SamplingWish {
+                    presence_penalty: Some(-3.0),
+                    ..Default::default()
+                },
+            ),
+            (
+                "repetition_penalty",
+                SamplingWish {
+                    repetition_penalty: Some(0.0),
+                    ..Default::default()
+                },
+            ),
         ] {
             match wish.resolve(&defaults) {
                 Err(EngineError::Parameter { name: found, .. }) => assert_eq!(found, name),
@@ -132,13 +190,25 @@ mod tests {
     fn every_parameter_is_in_the_hash() {
         let base = Sampling::default();
         let others = [
-            Sampling { temperature: 0.5, ..base },
+            Sampling {
+                temperature: 0.5,
+                ..base
+            },
             Sampling { top_p: 0.5, ..base },
             Sampling { top_k: 5, ..base },
             Sampling { min_p: 0.5, ..base },
-            Sampling { frequency_penalty: 0.5, ..base },
-            Sampling { presence_penalty: 0.5, ..base },
-            Sampling { repetition_penalty: 0.5, ..base },
+            Sampling {
+                frequency_penalty: 0.5,
+                ..base
+            },
+            Sampling {
+                presence_penalty: 0.5,
+                ..base
+            },
+            Sampling {
+                repetition_penalty: 0.5,
+                ..base
+            },
         ];
         for (index, other) in others.iter().enumerate() {
             assert_ne!(other.hash(), base.hash(), "field {index}");

@@ -12,7 +12,10 @@ pub(crate) struct Penalties {
 
 impl Penalties {
     pub(crate) fn of_prompt(tokens: &[u32]) -> Self {
-        Self { in_answer: BTreeMap::new(), in_prompt: tokens.iter().map(|token| (*token, ())).collect() }
+        Self {
+            in_answer: BTreeMap::new(),
+            in_prompt: tokens.iter().map(|token| (*token, ())).collect(),
+        }
     }
 
     /// Counts a token of the answer.
@@ -23,11 +26,18 @@ impl Penalties {
     /// Changes the logits.
     pub(crate) fn apply(&self, sampling: &Sampling, logits: &mut [f32]) {
         if sampling.repetition_penalty != 1.0 {
-            let only_prompt = self.in_prompt.keys().filter(|token| !self.in_answer.contains_key(token));
+            let only_prompt = self
+                .in_prompt
+                .keys()
+                .filter(|token| !self.in_answer.contains_key(token));
             for token in only_prompt.chain(self.in_answer.keys()) {
                 if let Some(logit) = logits.get_mut(*token as usize) {
                     let penalty = sampling.repetition_penalty;
-                    *logit = if *logit > 0.0 { *logit / penalty } else { *logit * penalty };
+                    *logit = if *logit > 0.0 {
+                        *logit / penalty
+                    } else {
+                        *logit * penalty
+                    };
                 }
             }
         }
@@ -50,7 +60,11 @@ mod tests {
         let mut penalties = Penalties::of_prompt(&[0]);
         penalties.count(1);
         penalties.count(1);
-        let sampling = Sampling { frequency_penalty: 0.5, presence_penalty: 0.25, ..Sampling::default() };
+        let sampling = Sampling {
+            frequency_penalty: 0.5,
+            presence_penalty: 0.25,
+            ..Sampling::default()
+        };
         let mut logits = vec![1.0, 1.0, 1.0];
         penalties.apply(&sampling, &mut logits);
         assert_eq!(logits, [1.0, -0.25, 1.0]);
@@ -60,7 +74,10 @@ mod tests {
     fn repetition_lowers_positive_and_negative_logits_once() {
         let mut penalties = Penalties::of_prompt(&[0, 1, 1]);
         penalties.count(0);
-        let sampling = Sampling { repetition_penalty: 2.0, ..Sampling::default() };
+        let sampling = Sampling {
+            repetition_penalty: 2.0,
+            ..Sampling::default()
+        };
         let mut logits = vec![1.0, -1.0, 1.0];
         penalties.apply(&sampling, &mut logits);
         assert_eq!(logits, [0.5, -2.0, 1.0]);

@@ -29,7 +29,10 @@ mod tests {
     #[test]
     fn the_numbers_are_spread_evenly() {
         let count = 10_000;
-        let mean = (0..count).map(|position| uniform(1, position)).fold(0.0, |sum, x| sum + x) / count as f64;
+        let mean = (0..count)
+            .map(|position| uniform(1, position))
+            .fold(0.0, |sum, x| sum + x)
+            / count as f64;
         assert!((mean - 0.5).abs() < 0.02, "{mean}");
         assert!((0..count).all(|position| (0.0..1.0).contains(&uniform(1, position))));
     }

@@ -18,7 +18,11 @@ pub(crate) struct Deltas {
 
 impl Deltas {
     pub(crate) fn new(tokenizer: Tokenizer) -> Self {
-        Self { tokenizer, tokens: Vec::new(), shown: 0 }
+        Self {
+            tokenizer,
+            tokens: Vec::new(),
+            shown: 0,
+        }
     }
 
     /// Takes one token; gives the text that is complete.
@@ -66,7 +70,10 @@ mod tests {
         let tokenizer = tokenizer();
         let text = "a 世界 🦋🦋 é";
         let tokens = tokenizer.encode(text).unwrap();
-        assert!(tokens.len() > text.chars().count(), "the case needs characters of several tokens");
+        assert!(
+            tokens.len() > text.chars().count(),
+            "the case needs characters of several tokens"
+        );
         let mut deltas = Deltas::new(tokenizer);
         let mut whole = String::new();
         for token in tokens {

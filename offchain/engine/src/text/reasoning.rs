@@ -11,7 +11,10 @@ pub(crate) struct ThinkMarks {
 
 impl ThinkMarks {
     pub(crate) fn of(tokenizer: &Tokenizer) -> Option<Self> {
-        Some(Self { open: tokenizer.id_of("<think>")?, close: tokenizer.id_of("</think>")? })
+        Some(Self {
+            open: tokenizer.id_of("<think>")?,
+            close: tokenizer.id_of("</think>")?,
+        })
     }
 }
 
@@ -26,10 +29,17 @@ pub(crate) struct ReasoningCounter {
 impl ReasoningCounter {
     pub(crate) fn after_prompt(marks: Option<ThinkMarks>, prompt: &[u32]) -> Self {
         let inside = marks.is_some_and(|marks| {
-            let last = prompt.iter().rev().find(|token| **token == marks.open || **token == marks.close);
+            let last = prompt
+                .iter()
+                .rev()
+                .find(|token| **token == marks.open || **token == marks.close);
             last == Some(&marks.open)
         });
-        Self { marks, inside, count: 0 }
+        Self {
+            marks,
+            inside,
+            count: 0,
+        }
     }
 
     pub(crate) fn push(&mut self, token: u32) {

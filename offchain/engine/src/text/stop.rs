@@ -17,7 +17,10 @@ pub(crate) enum Filtered {
 
 impl StopFilter {
     pub(crate) fn new(stops: Vec<String>) -> Self {
-        Self { stops, held: String::new() }
+        Self {
+            stops,
+            held: String::new(),
+        }
     }
 
     /// Takes the next piece.

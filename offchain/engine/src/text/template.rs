@@ -25,8 +25,14 @@ impl ChatTemplate {
         environment.add_function("raise_exception", raise);
         environment.add_filter("tojson", to_json);
         let add = environment.add_template_owned(NAME, source.clone());
-        add.map_err(|error| EngineError::Template { line: error.line().unwrap_or(0) })?;
-        Ok(Self { environment, source, special })
+        add.map_err(|error| EngineError::Template {
+            line: error.line().unwrap_or(0),
+        })?;
+        Ok(Self {
+            environment,
+            source,
+            special,
+        })
     }
 
     /// The text of the template.
@@ -36,13 +42,20 @@ impl ChatTemplate {
 
     /// The chat as text that ends where the assistant begins to speak.
     pub(crate) fn render(&self, chat: &Chat) -> Result<String, EngineError> {
-        let template = self.environment.get_template(NAME).map_err(|_| EngineError::NoTemplate)?;
+        let template = self
+            .environment
+            .get_template(NAME)
+            .map_err(|_| EngineError::NoTemplate)?;
         let base = context! {
             messages => Value::from_serialize(flat_messages(chat)?),
             tools => chat.tools.as_ref().map(Value::from_serialize),
             add_generation_prompt => true,
         };
-        let special = Value::from_iter(self.special.iter().map(|(name, text)| (*name, Value::from(text.as_str()))));
+        let special = Value::from_iter(
+            self.special
+                .iter()
+                .map(|(name, text)| (*name, Value::from(text.as_str()))),
+        );
         let options = Value::from_serialize(&chat.template_options);
         let names = context! { ..base, ..context! { ..options, ..special } };
         // Errors of the template may quote messages: only their kind goes on.
@@ -53,7 +66,11 @@ impl ChatTemplate {
 /// Messages whose content is one text: OpenAI's list form (`[{"type": "text", "text": …}]`) is joined, other kinds of
 /// parts are refused.
 fn flat_messages(chat: &Chat) -> Result<Vec<serde_json::Value>, EngineError> {
-    chat.messages.iter().map(flat_message).collect::<Option<_>>().ok_or(EngineError::TemplateRefused)
+    chat.messages
+        .iter()
+        .map(flat_message)
+        .collect::<Option<_>>()
+        .ok_or(EngineError::TemplateRefused)
 }
 
 fn flat_message(message: &serde_json::Value) -> Option<serde_json::Value> {
@@ -119,7 +136,10 @@ mod tests {
     fn render(source: &str, messages: serde_json::Value) -> Result<String, EngineError> {
         let template = ChatTemplate::new(source.to_owned(), vec![("bos_token", "<s>".to_owned())])?;
         let messages = messages.as_array().unwrap().clone();
-        template.render(&Chat { messages, ..Chat::default() })
+        template.render(&Chat {
+            messages,
+            ..Chat::default()
+        })
     }
 
     #[test]
@@ -134,7 +154,8 @@ mod tests {
     #[test]
     fn parts_of_text_are_joined_and_other_parts_refused() {
         let source = "{{ messages[0].content }}";
-        let parts = json!([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]);
+        let parts =
+            json!([{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}]);
         assert_eq!(render(source, parts).unwrap(), "ab");
         for bad in [
             json!([{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]),

@@ -27,13 +27,18 @@ impl Tokenizer {
 
     /// Tokens of `text`. Marks such as `<|im_start|>` become their tokens; nothing is added.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
-        let encoding = self.0.encode_fast(text, false).map_err(|_| EngineError::Tokenizer { doing: "encoding" })?;
+        let encoding = self
+            .0
+            .encode_fast(text, false)
+            .map_err(|_| EngineError::Tokenizer { doing: "encoding" })?;
         Ok(encoding.get_ids().to_vec())
     }
 
     /// Text of `tokens`, without the marks. Incomplete characters become U+FFFD.
     pub(crate) fn decode(&self, tokens: &[u32]) -> Result<String, EngineError> {
-        self.0.decode(tokens, true).map_err(|_| EngineError::Tokenizer { doing: "decoding" })
+        self.0
+            .decode(tokens, true)
+            .map_err(|_| EngineError::Tokenizer { doing: "decoding" })
     }
 
     /// The token of exactly this text.

@@ -22,7 +22,9 @@ pub fn golden() -> Vec<GoldenCase> {
     struct File {
         cases: Vec<GoldenCase>,
     }
-    serde_json::from_str::<File>(include_str!("../golden-tiny.json")).unwrap().cases
+    serde_json::from_str::<File>(include_str!("../golden-tiny.json"))
+        .unwrap()
+        .cases
 }
 
 pub fn folder() -> tempfile::TempDir {

@@ -1,0 +1,248 @@
+//! What one proxy owes this worker: totals that never go down, the best voucher, the channel of signed statements.
+
+use crate::error::WorkerError;
+use cocoon_bindings::ton::{Address, parse_boc};
+use cocoon_bindings::units::PublicKey;
+use cocoon_bindings::voucher::{SignedVoucher, VoucherOp};
+use cocoon_protocol::handshake::WorkerBalances;
+use cocoon_protocol::proxy::SignedPayment;
+use cocoon_receipt::{Signature, WorkStatement};
+use cocoon_store::{ProxyMemory, WorkerStore};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The contracts between which the money of one proxy moves, and the key that signs for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Channel {
+    pub(crate) proxy: Address,
+    pub(crate) worker: Address,
+    pub(crate) proxy_key: PublicKey,
+}
+
+/// The memory of one proxy. All connections to that proxy share it. Calls block on the disk.
+#[derive(Clone)]
+pub(crate) struct Balance {
+    channel: Channel,
+    store: Arc<WorkerStore>,
+    memory: Arc<Mutex<ProxyMemory>>,
+}
+
+impl Balance {
+    pub(crate) fn open(channel: Channel, store: Arc<WorkerStore>) -> Result<Self, WorkerError> {
+        let memory = store.proxy(&channel.proxy, &channel.worker)?;
+        Ok(Self {
+            channel,
+            store,
+            memory: Arc::new(Mutex::new(memory)),
+        })
+    }
+
+    pub(crate) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    pub(crate) fn memory(&self) -> ProxyMemory {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The best voucher, if there is one.
+    pub(crate) fn voucher(&self) -> Option<SignedVoucher> {
+        SignedVoucher::from_cell(&parse_boc(&self.memory().voucher?).ok()?).ok()
+    }
+
+    /// What the handshake tells the proxy.
+    pub(crate) fn known(&self) -> WorkerBalances {
+        let memory = self.memory();
+        WorkerBalances {
+            tokens_committed_to_blockchain: memory.tokens_chain.cast_signed(),
+            tokens_committed_to_db: memory.tokens_db.cast_signed(),
+            max_tokens: memory.tokens_max.cast_signed(),
+        }
+    }
+
+    /// Takes the numbers that a handshake ended with. Here the proxy may know less than we do of what was neither
+    /// stored nor signed: it lost that in a crash, and counting goes on from its number.
+    pub(crate) fn begin(&self, payment: &SignedPayment, db: i64, max: i64) -> Result<(), WorkerError> {
+        self.take(payment, db, max, true)
+    }
+
+    /// Takes numbers of a serving connection; none may be lower than before.
+    pub(crate) fn update(&self, payment: &SignedPayment, db: i64, max: i64) -> Result<(), WorkerError> {
+        self.take(payment, db, max, false)
+    }
+
+    /// Takes a voucher that comes alone.
+    pub(crate) fn take_voucher(&self, payment: &SignedPayment) -> Result<(), WorkerError> {
+        let memory = self.memory();
+        self.update(payment, memory.tokens_db.cast_signed(), memory.tokens_max.cast_signed())
+    }
+
+    fn take(&self, payment: &SignedPayment, db: i64, max: i64, beginning: bool) -> Result<(), WorkerError> {
+        let (db, max) = (total(db)?, total(max)?);
+        let voucher = payment.boc().map(|boc| self.checked_voucher(boc)).transpose()?;
+        let signed = voucher.as_ref().map_or(0, |voucher| voucher.tokens().get());
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        down("signed", memory.tokens_chain, signed)?;
+        down("stored", memory.tokens_db, db)?;
+        if !beginning {
+            down("all", memory.tokens_max, max)?;
+        }
+        let mut next = memory.clone();
+        if signed > next.tokens_chain {
+            next.voucher = payment.boc().map(|boc| boc.to_vec());
+        }
+        next.tokens_chain = signed;
+        next.tokens_db = db;
+        next.tokens_max = max;
+        if next != *memory {
+            self.store.put_proxy(&self.channel.proxy, &self.channel.worker, &next)?;
+            *memory = next;
+        }
+        Ok(())
+    }
+
+    fn checked_voucher(&self, boc: &[u8]) -> Result<SignedVoucher, WorkerError> {
+        let voucher = parse_boc(boc)
+            .and_then(|cell| SignedVoucher::from_cell(&cell))
+            .map_err(WorkerError::Voucher)?;
+        voucher
+            .verify(&self.channel.proxy_key, &self.channel.worker)
+            .map_err(WorkerError::Voucher)?;
+        match voucher.op() {
+            VoucherOp::WorkerPayout | VoucherOp::WorkerLastPayout => Ok(voucher),
+            _ => Err(WorkerError::ForeignContract { which: "worker" }),
+        }
+    }
+
+    /// Puts a statement into the channel if it continues it, and keeps it with its signature; durable when it returns.
+    /// Statements between, which this worker never saw, are allowed: their connection was lost.
+    pub(crate) fn sign(
+        &self,
+        statement: &WorkStatement,
+        sign: impl FnOnce(&[u8]) -> [u8; 64],
+    ) -> Result<Signature, SignFault> {
+        let hash = statement.hash();
+        if let Some((_, signature)) = self.store.statement(&hash).map_err(SignFault::Store)? {
+            return Ok(signature);
+        }
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let (head, _) = memory
+            .head
+            .follow(&statement.channel, hash)
+            .map_err(|_| SignFault::Channel)?;
+        let next = ProxyMemory { head, ..memory.clone() };
+        let signature = Signature(sign(hash.as_slice()));
+        self.store
+            .put_statement(statement, &signature, &next)
+            .map_err(SignFault::Store)?;
+        *memory = next;
+        Ok(signature)
+    }
+}
+
+/// Why a statement did not get into the channel.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SignFault {
+    #[error("the statement does not continue the channel")]
+    Channel,
+    #[error(transparent)]
+    Store(cocoon_store::StoreError),
+}
+
+fn total(number: i64) -> Result<u64, WorkerError> {
+    u64::try_from(number).map_err(|_| WorkerError::Negative)
+}
+
+fn down(which: &'static str, known: u64, found: u64) -> Result<(), WorkerError> {
+    if found < known {
+        Err(WorkerError::WentDown { which, known, found })
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use cocoon_bindings::ton::{HashBytes, boc_bytes};
+    use cocoon_bindings::units::{QueryId, TokenCount};
+    use ed25519_dalek::SigningKey;
+
+    pub(crate) fn key() -> SigningKey {
+        SigningKey::from_bytes(&[9; 32])
+    }
+
+    pub(crate) fn channel() -> Channel {
+        let address = |byte| Address::new(0, HashBytes([byte; 32]));
+        Channel {
+            proxy: address(1),
+            worker: address(2),
+            proxy_key: PublicKey::from(&key()),
+        }
+    }
+
+    fn payment(op: VoucherOp, tokens: u64, key: &SigningKey) -> SignedPayment {
+        let Channel { proxy, worker, .. } = channel();
+        let voucher = SignedVoucher::sign(op, QueryId::new(1), TokenCount::new(tokens), &worker, &proxy, key).unwrap();
+        SignedPayment::Voucher {
+            data: Bytes::from(boc_bytes(&voucher.to_cell().unwrap())),
+        }
+    }
+
+    #[test]
+    fn numbers_never_go_down_and_survive_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = || Arc::new(WorkerStore::open(folder.path()).unwrap());
+        let balance = Balance::open(channel(), store()).unwrap();
+        balance.begin(&SignedPayment::Empty, 0, 0).unwrap();
+        balance
+            .update(&payment(VoucherOp::WorkerPayout, 10, &key()), 20, 30)
+            .unwrap();
+        for (signed, db, max, which) in [(9, 20, 30, "signed"), (10, 19, 30, "stored"), (10, 20, 29, "all")] {
+            let error = balance
+                .update(&payment(VoucherOp::WorkerPayout, signed, &key()), db, max)
+                .unwrap_err();
+            assert!(
+                matches!(error, WorkerError::WentDown { which: found, .. } if found == which),
+                "{error}"
+            );
+        }
+        assert!(matches!(
+            balance.update(&SignedPayment::Empty, 20, -1),
+            Err(WorkerError::Negative)
+        ));
+        drop(balance);
+        let again = Balance::open(channel(), store()).unwrap();
+        assert_eq!(
+            again.known(),
+            WorkerBalances {
+                tokens_committed_to_blockchain: 10,
+                tokens_committed_to_db: 20,
+                max_tokens: 30
+            }
+        );
+        assert_eq!(again.voucher().unwrap().tokens(), TokenCount::new(10));
+        again
+            .begin(&payment(VoucherOp::WorkerPayout, 10, &key()), 20, 25)
+            .unwrap();
+        assert_eq!(again.known().max_tokens, 25);
+    }
+
+    #[test]
+    fn a_voucher_of_another_key_or_kind_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let balance = Balance::open(channel(), Arc::new(WorkerStore::open(folder.path()).unwrap())).unwrap();
+        let other = SigningKey::from_bytes(&[8; 32]);
+        assert!(
+            balance
+                .update(&payment(VoucherOp::WorkerPayout, 10, &other), 20, 30)
+                .is_err()
+        );
+        assert!(
+            balance
+                .update(&payment(VoucherOp::ClientCharge, 10, &key()), 20, 30)
+                .is_err()
+        );
+        assert_eq!(balance.known(), WorkerBalances::default());
+    }
+}

@@ -1,0 +1,205 @@
+//! The worker's configuration.
+
+use crate::error::WorkerError;
+use crate::limits;
+use cocoon_bindings::ton::{Address, parse_address};
+use cocoon_bindings::units::{Coefficient, Nanoton};
+use cocoon_manifest::ModelName;
+use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Everything that an operator sets. Secrets are named by file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerConfig {
+    /// What this worker serves: `name@commit:verityhash`, as the root contract lists it.
+    pub model: String,
+    /// Address that is paid.
+    pub owner: String,
+    /// Price in thousandths of the network's.
+    #[serde(default = "default_coefficient")]
+    pub coefficient: u32,
+    /// Requests at once, over all proxies.
+    #[serde(default = "default_max_active_requests")]
+    pub max_active_requests: u32,
+    /// Distinct proxies to connect to.
+    #[serde(default = "default_proxy_connections")]
+    pub proxy_connections: u32,
+    /// Folder of the durable state.
+    pub data_dir: PathBuf,
+    /// Where statistics and control are served.
+    #[serde(default = "default_http")]
+    pub http: SocketAddr,
+    /// The chain.
+    pub chain: ChainConfig,
+    /// Own evidence and trust.
+    #[serde(default)]
+    pub attestation: AttestationConfig,
+    /// What answers.
+    pub backend: BackendConfig,
+    /// Submits vouchers from here; without it the proxy or the owner does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payout: Option<PayoutConfig>,
+    /// Seconds that running requests get to end when the worker stops.
+    #[serde(default = "default_drain_seconds")]
+    pub drain_seconds: u64,
+    /// Seconds between looks at the root contract.
+    #[serde(default = "default_root_refresh_seconds")]
+    pub root_refresh_seconds: u64,
+}
+
+/// What answers the requests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum BackendConfig {
+    /// The engine of this program.
+    Engine {
+        /// Hugging Face folder of the model.
+        folder: PathBuf,
+        /// Sequences that run side by side; the engine's default if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_num_seqs: Option<usize>,
+        /// Positions of one sequence; the model's own bound if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_model_len: Option<usize>,
+        /// Positions of all running sequences; the engine's default if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max_kv_tokens: Option<usize>,
+    },
+    /// A server with OpenAI's interface inside the same guest.
+    Upstream {
+        /// `http://host:port`, without a path.
+        url: String,
+    },
+}
+
+/// Submits payout vouchers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PayoutConfig {
+    /// Signs the messages and pays for them.
+    pub wallet: WalletConfig,
+    /// Unpaid earnings from which a voucher is worth its gas, in nanoton.
+    #[serde(default = "default_minimum_nanoton")]
+    pub minimum_nanoton: u64,
+}
+
+impl PayoutConfig {
+    /// The threshold as an amount.
+    pub(crate) fn minimum(&self) -> Nanoton {
+        Nanoton::new(u128::from(self.minimum_nanoton))
+    }
+}
+
+/// The parts of a configuration after parsing.
+#[derive(Debug, Clone)]
+pub(crate) struct Parsed {
+    pub(crate) model: ModelName,
+    pub(crate) owner: Address,
+    pub(crate) root: Address,
+    pub(crate) coefficient: Coefficient,
+}
+
+impl WorkerConfig {
+    /// Refuses what cannot work, by name.
+    pub(crate) fn parse(&self) -> Result<Parsed, WorkerError> {
+        let bad = |key, problem| WorkerError::Config { key, problem };
+        if self.coefficient > limits::MAX_COEFFICIENT {
+            return Err(bad("coefficient", "must be below 1000000000"));
+        }
+        if self.max_active_requests == 0 || self.max_active_requests > limits::MAX_ACTIVE_REQUESTS {
+            return Err(bad("max_active_requests", "must be from 1 to 4096"));
+        }
+        if self.proxy_connections == 0 || self.proxy_connections > limits::MAX_PROXY_CONNECTIONS {
+            return Err(bad("proxy_connections", "must be from 1 to 64"));
+        }
+        Ok(Parsed {
+            model: self.model.parse()?,
+            owner: parse_address(&self.owner).map_err(|_| bad("owner", "must be a TON address"))?,
+            root: parse_address(&self.chain.root).map_err(|_| bad("chain.root", "must be a TON address"))?,
+            coefficient: Coefficient::new(self.coefficient),
+        })
+    }
+}
+
+fn default_coefficient() -> u32 {
+    1000
+}
+
+fn default_max_active_requests() -> u32 {
+    16
+}
+
+fn default_proxy_connections() -> u32 {
+    1
+}
+
+fn default_http() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 12_000))
+}
+
+fn default_drain_seconds() -> u64 {
+    30
+}
+
+fn default_root_refresh_seconds() -> u64 {
+    30
+}
+
+/// 10 TON, as deployed.
+fn default_minimum_nanoton() -> u64 {
+    10_000_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"
+        model = "cocoon/tiny@1:2"
+        owner = "0:0000000000000000000000000000000000000000000000000000000000000001"
+        data_dir = "worker"
+        chain = { url = "http://127.0.0.1:8045/api/v2/jsonRPC", root = "0:0000000000000000000000000000000000000000000000000000000000000002" }
+        backend = { kind = "engine", folder = "model" }
+    "#;
+
+    fn parse(text: &str) -> Result<WorkerConfig, cocoon_runner::RunnerError> {
+        cocoon_runner::config::parse("worker.toml".as_ref(), text)
+    }
+
+    #[test]
+    fn a_short_configuration_has_defaults() {
+        let config = parse(TEXT).unwrap();
+        assert_eq!(
+            (config.coefficient, config.proxy_connections, config.http.port()),
+            (1000, 1, 12_000)
+        );
+        assert_eq!(config.parse().unwrap().model.base(), "cocoon/tiny");
+        let again = toml::to_string(&config).unwrap();
+        assert_eq!(parse(&again).unwrap(), config);
+    }
+
+    #[test]
+    fn unknown_keys_and_bad_values_are_refused_by_name() {
+        assert!(
+            parse(&format!("coeficient = 5\n{TEXT}"))
+                .unwrap_err()
+                .to_string()
+                .contains("coeficient")
+        );
+        for (key, line) in [
+            ("coefficient", "coefficient = 1000000000"),
+            ("max_active_requests", "max_active_requests = 0"),
+            ("proxy_connections", "proxy_connections = 0"),
+        ] {
+            let error = parse(&format!("{line}\n{TEXT}")).unwrap().parse().unwrap_err();
+            assert!(
+                matches!(error, WorkerError::Config { key: found, .. } if found == key),
+                "{key}: {error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! From the root contract's list to a serving connection, again and again.
+
+use crate::balance::{Balance, Channel};
+use crate::error::WorkerError;
+use crate::limits::{DIAL_TIMEOUT, PROXY_PATIENCE, RECONNECT};
+use crate::session::Session;
+use crate::signing::{Parties, SignDesk};
+use crate::worker::Worker;
+use bytes::Bytes;
+use cocoon_bindings::ton::{Address, friendly, parse_address};
+use cocoon_bindings::units::PublicKey;
+use cocoon_bindings::{proxy_state_init, worker_state_init};
+use cocoon_chain::RootView;
+use cocoon_protocol::handshake::{ProxyIdentity, WorkerConnected, WorkerConnecting, WorkerFinishing, WorkerOffer};
+use cocoon_protocol::limits::HANDSHAKE_TIMEOUT;
+use cocoon_protocol::version::VersionRange;
+use cocoon_ratls::{Connection, Connector};
+use cocoon_runner::backoff::Backoff;
+use cocoon_runner::link::{Link, LinkConfig, LinkHandle};
+use rand::seq::IteratorRandom;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// Proxies that connections of this worker hold, by the number of their entry in the root contract.
+pub(crate) type Taken = Arc<Mutex<BTreeSet<u32>>>;
+
+/// Keeps one connection to some proxy, for ever.
+pub(crate) async fn keep_connected(worker: Arc<Worker>, connector: Connector, taken: Taken) {
+    let mut backoff = Backoff::new(RECONNECT.0, RECONNECT.1);
+    loop {
+        let place = match Place::choose(&worker, &taken) {
+            Some(place) => place,
+            None => {
+                backoff.wait().await;
+                continue;
+            }
+        };
+        // The same proxy as long as it was reached not too long ago.
+        let mut reached = Instant::now();
+        while reached.elapsed() < PROXY_PATIENCE {
+            let Some(address) = place.address(&worker) else { break };
+            let outcome = connect(&worker, &connector, &address, || {
+                reached = Instant::now();
+                backoff.reset();
+            })
+            .await;
+            match outcome {
+                Ok(reason) => tracing::info!(%address, %reason, "connection to the proxy has ended"),
+                Err(error) => {
+                    tracing::warn!(%address, %error, hint = error.hint(), "no connection to the proxy");
+                }
+            }
+            backoff.wait().await;
+        }
+    }
+}
+
+/// One entry of the root contract's list, held until dropped.
+struct Place {
+    seqno: u32,
+    taken: Taken,
+}
+
+impl Place {
+    fn choose(worker: &Worker, taken: &Taken) -> Option<Self> {
+        let root = worker.root.borrow();
+        let mut held = taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let seqno = root
+            .data
+            .proxies
+            .keys()
+            .copied()
+            .filter(|seqno| !held.contains(seqno))
+            .choose(&mut rand::rng())?;
+        held.insert(seqno);
+        Some(Self {
+            seqno,
+            taken: taken.clone(),
+        })
+    }
+
+    /// The address, while the root contract lists it.
+    fn address(&self, worker: &Worker) -> Option<String> {
+        worker
+            .root
+            .borrow()
+            .data
+            .proxies
+            .get(&self.seqno)
+            .map(|endpoints| endpoints.workers.clone())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.seqno);
+    }
+}
+
+/// Connects, shakes hands and serves until the connection ends.
+async fn connect(
+    worker: &Arc<Worker>,
+    connector: &Connector,
+    address: &str,
+    on_ready: impl FnOnce(),
+) -> Result<String, WorkerError> {
+    let dial = tokio::time::timeout(DIAL_TIMEOUT, connector.connect(address));
+    let Connection { stream, peer, identity } = dial.await.map_err(|_| WorkerError::Timeout { what: "dialing" })??;
+    let (link, events) = Link::dial(stream, LinkConfig::default()).await?;
+    tracing::debug!(address, image = ?peer.image_hash, "connected");
+    let root = worker.root.borrow().clone();
+    let told_disabled = worker.switch.state().is_disabled();
+    let (proxy, balance) = shake_hands(worker, &root, &link, told_disabled).await?;
+    tracing::info!(address, proxy = %proxy.contract_address, version = ?proxy.version, "serving");
+    on_ready();
+    let parties = Parties {
+        root: root.address.clone(),
+        params_version: root.params.params_version,
+        model: worker.model.model_hash(),
+    };
+    let desk = SignDesk::new(parties, balance.clone(), identity);
+    let session = Session {
+        worker: worker.clone(),
+        link,
+        version: proxy.version,
+        multipliers: root.params.multipliers,
+        balance,
+        desk: Arc::new(Mutex::new(desk)),
+        told_disabled,
+    };
+    Ok(session.serve(events).await?.to_string())
+}
+
+/// The questions of the handshake.
+pub(crate) async fn shake_hands(
+    worker: &Arc<Worker>,
+    root: &RootView,
+    link: &LinkHandle,
+    is_disabled: bool,
+) -> Result<(ProxyIdentity, Balance), WorkerError> {
+    let ask = |question: Bytes| link.query(question, HANDSHAKE_TIMEOUT);
+    let (connecting, question) = WorkerConnecting::start(offer(worker, root));
+    let connected = connecting.connected(&ask(question).await?)?;
+    let proxy = connected.proxy.clone();
+    let channel = channel(worker, root, &connected)?;
+    let opening = worker.clone();
+    let open = tokio::task::spawn_blocking(move || opening.balance(channel));
+    let balance = open.await.map_err(|_| WorkerError::Task)??;
+
+    let (comparing, question) = connected.compare(balance.known());
+    let finishing = match comparing.compared(&ask(question).await?)? {
+        Ok(finishing) => finishing,
+        Err((extending, question)) => extending.extended(&ask(question).await?)?,
+    };
+    let WorkerFinishing {
+        signed_payment,
+        tokens_committed_to_db,
+        max_tokens,
+    } = &finishing;
+    let (payment, db, max) = (signed_payment.clone(), *tokens_committed_to_db, *max_tokens);
+    let beginning = balance.clone();
+    let begin = tokio::task::spawn_blocking(move || beginning.begin(&payment, db, max));
+    begin.await.map_err(|_| WorkerError::Task)??;
+
+    let (completing, question) = finishing.complete(is_disabled);
+    completing.completed(&ask(question).await?)?;
+    Ok((proxy, balance))
+}
+
+fn offer(worker: &Worker, root: &RootView) -> WorkerOffer {
+    WorkerOffer {
+        owner_address: friendly(&worker.owner, false, root.is_test()),
+        model: worker.model.to_string(),
+        coefficient: i32::try_from(worker.coefficient().borrow().get()).unwrap_or(i32::MAX),
+        is_test: root.is_test(),
+        proxy_cnt: i32::try_from(worker.proxy_connections).unwrap_or(1),
+        max_active_requests: i32::try_from(worker.max_active_requests).unwrap_or(i32::MAX),
+        versions: VersionRange::OFFERED,
+    }
+}
+
+/// Computes both contracts from the root contract's parameters; the proxy must name the same.
+fn channel(worker: &Worker, root: &RootView, connected: &WorkerConnected) -> Result<Channel, WorkerError> {
+    let ProxyIdentity {
+        public_key,
+        owner_address,
+        contract_address,
+        ..
+    } = &connected.proxy;
+    let proxy_key = PublicKey::new(*public_key);
+    let address = |text: &str, which| parse_address(text).map_err(|_| WorkerError::ForeignContract { which });
+    let owner = address(owner_address, "proxy")?;
+    let proxy = proxy_state_init(&owner, &proxy_key, &root.address, &root.params)?.address()?;
+    same(&proxy, &address(contract_address, "proxy")?, "proxy")?;
+    let own = worker_state_init(&worker.owner, &proxy, &proxy_key, &root.params)?.address()?;
+    same(&own, &address(&connected.worker_contract_address, "worker")?, "worker")?;
+    Ok(Channel {
+        proxy,
+        worker: own,
+        proxy_key,
+    })
+}
+
+fn same(computed: &Address, named: &Address, which: &'static str) -> Result<(), WorkerError> {
+    if computed == named {
+        Ok(())
+    } else {
+        Err(WorkerError::ForeignContract { which })
+    }
+}

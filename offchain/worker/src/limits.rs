@@ -1,0 +1,51 @@
+//! Bounds of the worker, each with its reason.
+
+use std::time::Duration;
+
+/// Largest price coefficient, in thousandths: the deployed proxy refuses more.
+pub const MAX_COEFFICIENT: u32 = 999_999_999;
+
+/// Requests at once: beyond this the queue of the engine decides anyway.
+pub const MAX_ACTIVE_REQUESTS: u32 = 4096;
+
+/// Proxies at once: each costs a connection and a place in every statistic.
+pub const MAX_PROXY_CONNECTIONS: u32 = 64;
+
+/// Finished requests of one connection whose statements may still be asked for.
+pub const MAX_UNSIGNED: usize = 4096;
+
+/// Requests that the engine's thread has not looked at yet.
+pub const ENGINE_QUEUE: usize = 256;
+
+/// Bytes of a whole answer of an upstream server: a frame holds no more.
+pub const MAX_UPSTREAM_BODY: usize = cocoon_protocol::limits::MAX_REQUEST_BYTES;
+
+/// Bytes of an HTTP request to the control port: there are no bodies.
+pub const MAX_CONTROL_BYTES: usize = 4096;
+
+/// First and longest pause between attempts to reach a proxy.
+pub const RECONNECT: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+
+/// A proxy that was not reached for this long is exchanged for another one.
+pub const PROXY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// TCP, proof of work and TLS together.
+pub const DIAL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Pause between questions for the latest voucher: from, to.
+pub const PAYMENT_STATUS_PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));
+
+/// Pause between looks at the upstream server: from, to.
+pub const HEALTH_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(2));
+
+/// Time for one look at the upstream server.
+pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Least time between two reports of progress of one request: what a lost worker may lose.
+pub const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
+
+/// Shortest and longest time that a request is given, whatever the proxy says.
+pub const REQUEST_TIME: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
+
+/// Pause between looks at what could be paid out: from, to.
+pub const PAYOUT_PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));

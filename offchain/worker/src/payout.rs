@@ -1,0 +1,112 @@
+//! Submits payout vouchers to the worker's contracts, when that is configured and worth its gas.
+
+use crate::config::PayoutConfig;
+use crate::error::WorkerError;
+use crate::limits::PAYOUT_PAUSE;
+use crate::worker::Worker;
+use cocoon_bindings::message::InternalMessage;
+use cocoon_bindings::ton::{Address, parse_address};
+use cocoon_bindings::units::{Nanoton, TokenCount};
+use cocoon_bindings::worker_state_init;
+use cocoon_chain::{NodeWallet, SharedChain, WorkerAccount};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Attached to a voucher for the contracts' work; what is left comes back. As deployed.
+const VALUE: Nanoton = Nanoton::new(500_000_000);
+
+/// The worker's wallet and the threshold.
+pub(crate) struct Payouts {
+    chain: SharedChain,
+    wallet: NodeWallet,
+    minimum: Nanoton,
+    balance: Mutex<Option<Nanoton>>,
+    busy: tokio::sync::Mutex<()>,
+}
+
+impl Payouts {
+    pub(crate) fn new(chain: SharedChain, config: &PayoutConfig) -> Result<Self, WorkerError> {
+        let key = cocoon_runner::keys::load_key(&config.wallet.key_file)?;
+        let owner = parse_address(&config.wallet.owner).map_err(|_| WorkerError::Config {
+            key: "payout.wallet.owner",
+            problem: "must be a TON address",
+        })?;
+        let wallet = NodeWallet::new(chain.clone(), key, owner)?;
+        Ok(Self {
+            chain,
+            wallet,
+            minimum: config.minimum(),
+            balance: Mutex::default(),
+            busy: Default::default(),
+        })
+    }
+
+    pub(crate) fn address(&self) -> &Address {
+        self.wallet.address()
+    }
+
+    /// The wallet's balance at the last look.
+    pub(crate) fn last_balance(&self) -> Option<Nanoton> {
+        *self.balance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks from time to time, for ever.
+    pub(crate) async fn keep_looking(self: Arc<Self>, worker: Arc<Worker>) {
+        loop {
+            let (least, most) = PAYOUT_PAUSE;
+            tokio::time::sleep(least + (most - least).mul_f64(rand::random())).await;
+            match self.look(&worker, false).await {
+                Ok(0) => {}
+                Ok(sent) => tracing::info!(sent, "payout vouchers submitted"),
+                Err(error) => tracing::warn!(%error, "payout vouchers could not be submitted"),
+            }
+        }
+    }
+
+    /// Submits what is worth it, or everything unpaid when `all`. Says how many vouchers went out.
+    pub(crate) async fn look(&self, worker: &Worker, all: bool) -> Result<usize, WorkerError> {
+        let _one_at_a_time = self.busy.lock().await;
+        let balance = self.wallet.balance().await?;
+        *self.balance.lock().unwrap_or_else(PoisonError::into_inner) = Some(balance);
+        let root = worker.root.borrow().clone();
+        let mut sent = 0;
+        for balance in worker.balances() {
+            let Some(voucher) = balance.voucher() else { continue };
+            let channel = balance.channel();
+            let account = self.chain.account(&channel.worker).await?;
+            let paid = match account.is_active() {
+                true => WorkerAccount::fetch(self.chain.as_ref(), &channel.worker).await?.tokens,
+                false => TokenCount::ZERO,
+            };
+            let unpaid = voucher.tokens().saturating_sub(paid);
+            let earned = root
+                .params
+                .worker_fee_per_token
+                .checked_mul_tokens(unpaid)
+                .unwrap_or(Nanoton::MAX);
+            if unpaid == TokenCount::ZERO || (!all && earned < self.minimum) {
+                continue;
+            }
+            // A contract that nobody has deployed yet comes into being with its first voucher.
+            let state_init = match account.is_active() {
+                true => None,
+                false => Some(worker_state_init(
+                    &worker.owner,
+                    &channel.proxy,
+                    &channel.proxy_key,
+                    &root.params,
+                )?),
+            };
+            let message = InternalMessage {
+                to: channel.worker.clone(),
+                value: VALUE,
+                bounce: true,
+                body: voucher.with_excesses(self.wallet.address()).to_cell()?,
+                state_init,
+            };
+            self.wallet.ensure_deployed().await?;
+            self.wallet.send(vec![message]).await?;
+            sent += 1;
+        }
+        Ok(sent)
+    }
+}

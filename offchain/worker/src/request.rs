@@ -1,0 +1,163 @@
+//! One request from its bytes to its last message.
+
+use crate::answering::{Answering, Done, End};
+use crate::backend::{Asked, Trouble};
+use crate::counters::Finished;
+use crate::limits::REQUEST_TIME;
+use crate::worker::Worker;
+use bytes::Bytes;
+use cocoon_openai::request::{Endpoint, Request};
+use cocoon_openai::{ApiError, fields};
+use cocoon_protocol::error_code::ErrorCode;
+use cocoon_protocol::http::{self, Header, Response};
+use cocoon_protocol::proxy::RunQueryEx;
+use cocoon_receipt::FinishReason;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// A request that has a place.
+pub(crate) struct Job {
+    pub(crate) query: RunQueryEx,
+    pub(crate) answering: Answering,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Answers a request. `remember` gets the books before the last message leaves.
+pub(crate) async fn run(worker: &Worker, job: Job, remember: impl FnOnce(&Done)) {
+    let Job {
+        query,
+        mut answering,
+        stop,
+    } = job;
+    let bytes_received = query.query.len() as u64;
+    let limit = time_limit(query.timeout);
+    let outcome = {
+        let work = answer(worker, &query.query, &mut answering);
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Err(Trouble::Cancelled),
+            outcome = tokio::time::timeout(limit, work) => outcome.unwrap_or(Err(Trouble::Timeout)),
+        }
+    };
+    let (end, finish) = match outcome {
+        Ok((last, finish)) => (End::Complete(last), finish),
+        Err(Trouble::Refused(error)) if !answering.head_sent() => {
+            let response = error_head(&error);
+            if answering.head(&response).await.is_err() {
+                return;
+            }
+            (End::Complete(Bytes::from(error.to_json())), FinishReason::Failed)
+        }
+        Err(Trouble::Refused(error)) => (End::Error(ErrorCode::Failure, error.message), FinishReason::Failed),
+        Err(Trouble::Failed(message)) => (End::Error(ErrorCode::Failure, message), FinishReason::Failed),
+        Err(Trouble::Timeout) => (
+            End::Error(ErrorCode::Timeout, "the worker's time is over".to_owned()),
+            FinishReason::Timeout,
+        ),
+        // What was delivered until then is a whole, if short, answer.
+        Err(Trouble::Cancelled) if answering.head_sent() => (End::Complete(Bytes::new()), FinishReason::Cancelled),
+        Err(Trouble::Cancelled) => (
+            End::Error(ErrorCode::Cancelled, "cancelled".to_owned()),
+            FinishReason::Cancelled,
+        ),
+        Err(Trouble::Link(_)) => return,
+    };
+    let success = !matches!(finish, FinishReason::Failed | FinishReason::Timeout);
+    if let Ok(done) = answering.finish(end, finish, remember).await {
+        let Done {
+            bytes_sent,
+            seconds,
+            used: tokens,
+            ..
+        } = done;
+        worker.counters.finish(&Finished {
+            success,
+            bytes_received,
+            bytes_sent,
+            seconds,
+            tokens,
+        });
+        tracing::debug!(tokens = tokens.total, %finish, seconds, "request finished");
+    }
+}
+
+async fn answer(worker: &Worker, query: &[u8], answering: &mut Answering) -> Result<(Bytes, FinishReason), Trouble> {
+    let asked = parse(worker, query)?;
+    worker.backend.answer(asked, answering).await
+}
+
+/// Reads the request and refuses what no backend could answer.
+fn parse(worker: &Worker, query: &[u8]) -> Result<Asked, Trouble> {
+    let http =
+        http::Request::decode(query).map_err(|_| Trouble::Refused(ApiError::bad_request("invalid http request")))?;
+    let endpoint = Endpoint::from_path(&http.url).ok_or_else(|| ApiError::not_found("this path"))?;
+    if http.method != "POST" {
+        return Err(ApiError::method_not_allowed().into());
+    }
+    let request = Request::parse(endpoint, &http.payload)?;
+    if let Some(field) = fields::unsupported(endpoint, request.fields()) {
+        // A name is content too: only one that could be a field's is repeated.
+        let plain = field.len() <= 64 && field.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        return Err(ApiError::unsupported_field(if plain { field } else { "?" }).into());
+    }
+    if request.model() != worker.model.base() {
+        return Err(ApiError::unknown_model(format!("This worker serves {} only.", worker.model.base())).into());
+    }
+    Ok(Asked {
+        request,
+        headers: http.headers,
+    })
+}
+
+fn time_limit(seconds: f64) -> Duration {
+    let (least, most) = REQUEST_TIME;
+    let wished = Duration::try_from_secs_f64(seconds).unwrap_or(if seconds > 0.0 { most } else { least });
+    wished.clamp(least, most)
+}
+
+fn error_head(error: &ApiError) -> Response {
+    let header = |name: &str, value: String| Header {
+        name: name.to_owned(),
+        value,
+    };
+    let mut headers = vec![header("Content-Type", "application/json".to_owned())];
+    headers.extend(
+        error
+            .retry_after
+            .map(|seconds| header("Retry-After", seconds.to_string())),
+    );
+    headers.push(header("Transfer-Encoding", "chunked".to_owned()));
+    Response::new(error.status, reason(error.status), headers)
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        413 => "Content Too Large",
+        429 => "Too Many Requests",
+        503 => "Service Unavailable",
+        _ => "Error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_timeout_of_a_proxy_becomes_a_sane_one() {
+        for (seconds, expected) in [
+            (10.0, 10),
+            (0.0, 1),
+            (-5.0, 1),
+            (f64::NAN, 1),
+            (f64::INFINITY, 3600),
+            (1e300, 3600),
+            (0.001, 1),
+        ] {
+            assert_eq!(time_limit(seconds), Duration::from_secs(expected), "{seconds}");
+        }
+    }
+}
