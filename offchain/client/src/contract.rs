@@ -3,11 +3,13 @@
 use cocoon_bindings::client::{AskToTopUp, ChangeSecretHashFromOwner, RegisterFromOwner, TopUpWithSecretFromOwner};
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::ton::{Address, Cell, Store, to_cell};
+use cocoon_bindings::types::Lifecycle;
 use cocoon_bindings::units::{Nanoton, PublicKey, QueryId};
 use cocoon_bindings::{BindingsError, StateInit, client_state_init, proxy_state_init};
-use cocoon_chain::{ChainError, ClientAccount, ContractState, NodeWallet, RootView, SharedChain};
+use cocoon_chain::{ChainError, ClientAccount, NodeWallet, RootView, SharedChain};
 use tokio::time::Instant;
 
+use crate::config::FundingConfig;
 use crate::error::ClientError;
 use crate::limits::{CONTRACT_EFFECT_TIMEOUT, CONTRACT_POLL};
 
@@ -36,27 +38,33 @@ impl ProxyIdentity {
     }
 }
 
-/// Makes sure that the wallet's client contract at `proxy` exists, holds the hash of the secret, and has at least
-/// `balance` paid in and not charged. Sends nothing when all of this holds already.
+/// Makes sure that the wallet's client contract at `proxy` exists, holds the hash of the secret, and is funded: when less
+/// than `refill_below` is paid in and not charged, `amount` is added. Sends nothing when all of this holds already.
 pub async fn ensure_client_contract(
     chain: &SharedChain,
     wallet: &NodeWallet,
     root: &RootView,
     proxy: &ProxyIdentity,
-    balance: Nanoton,
+    funding: &FundingConfig,
     secret_hash: [u8; 32],
 ) -> Result<ClientAccount, ClientError> {
     let state_init = proxy.client_contract(root, wallet.address())?;
     let address = state_init.address()?;
     let current = match ClientAccount::fetch(chain.as_ref(), &address).await {
-        Ok(account) if account.state != ContractState::Normal => return Err(ClientError::ContractClosed(address)),
+        Ok(account) if account.state != Lifecycle::Normal => return Err(ClientError::ContractClosed(address)),
         Ok(account) => Some(account),
         Err(ChainError::NotDeployed { .. }) => None,
         Err(error) => return Err(error.into()),
     };
     let held = current.as_ref().map_or(Nanoton::ZERO, |account| account.balance);
-    let missing = balance.saturating_sub(held);
-    let knows_secret = current.as_ref().is_some_and(|account| account.secret_hash == secret_hash);
+    let missing = if current.is_none() || held < funding.refill_below {
+        funding.amount
+    } else {
+        Nanoton::ZERO
+    };
+    let knows_secret = current
+        .as_ref()
+        .is_some_and(|account| account.secret_hash == secret_hash);
     let excesses = wallet.address().clone();
     let body = match (&current, missing == Nanoton::ZERO, knows_secret) {
         (Some(account), true, true) => return Ok(account.clone()),
@@ -65,9 +73,11 @@ pub async fn ensure_client_contract(
             new_secret_hash: secret_hash.into(),
             send_excesses_to: excesses,
         }),
-        (Some(_), false, true) => {
-            message(&AskToTopUp { query_id: query_id(), top_up_amount: missing, send_excesses_to: excesses })
-        }
+        (Some(_), false, true) => message(&AskToTopUp {
+            query_id: query_id(),
+            top_up_amount: missing,
+            send_excesses_to: excesses,
+        }),
         _ => message(&TopUpWithSecretFromOwner {
             query_id: query_id(),
             top_up_amount: missing,
@@ -77,21 +87,30 @@ pub async fn ensure_client_contract(
     }?;
     let state_init = current.is_none().then_some(state_init);
     send(wallet, &address, missing, body, state_init).await?;
-    let is_done = |account: &ClientAccount| account.balance >= balance && account.secret_hash == secret_hash;
+    let is_paid = |account: &ClientAccount| missing == Nanoton::ZERO || account.balance > held;
+    let is_done = |account: &ClientAccount| account.secret_hash == secret_hash && is_paid(account);
     wait_for(chain, &address, is_done).await
 }
 
 /// Pays `amount` into an existing contract.
 pub async fn top_up(wallet: &NodeWallet, contract: &Address, amount: Nanoton) -> Result<(), ClientError> {
     let excesses = wallet.address().clone();
-    let body = message(&AskToTopUp { query_id: query_id(), top_up_amount: amount, send_excesses_to: excesses })?;
+    let body = message(&AskToTopUp {
+        query_id: query_id(),
+        top_up_amount: amount,
+        send_excesses_to: excesses,
+    })?;
     send(wallet, contract, amount, body, None).await
 }
 
 /// Answers a proxy's challenge through the chain.
 pub async fn register(wallet: &NodeWallet, contract: &Address, nonce: u64) -> Result<(), ClientError> {
     let excesses = wallet.address().clone();
-    let body = message(&RegisterFromOwner { query_id: query_id(), nonce, send_excesses_to: excesses })?;
+    let body = message(&RegisterFromOwner {
+        query_id: query_id(),
+        nonce,
+        send_excesses_to: excesses,
+    })?;
     send(wallet, contract, Nanoton::ZERO, body, None).await
 }
 
@@ -105,7 +124,15 @@ async fn send(
     let value = amount.checked_add(MESSAGE_VALUE).unwrap_or(Nanoton::MAX);
     // A contract that does not exist yet must not bounce its own deployment.
     let bounce = state_init.is_none();
-    wallet.send(vec![InternalMessage { to: contract.clone(), value, bounce, body, state_init }]).await?;
+    wallet
+        .send(vec![InternalMessage {
+            to: contract.clone(),
+            value,
+            bounce,
+            body,
+            state_init,
+        }])
+        .await?;
     Ok(())
 }
 

@@ -93,7 +93,9 @@ impl ClientError {
             Self::Runner(e) => e.retry(),
             Self::Link(e) => e.retry(),
             Self::Chain(_) | Self::NoProxy | Self::NoEffect(_) => Retry::SamePeer,
-            Self::Attested(_) | Self::Handshake(_) | Self::ForeignContract { .. } | Self::Voucher(_) => Retry::OtherPeer,
+            Self::Attested(_) | Self::Handshake(_) | Self::ForeignContract { .. } | Self::Voucher(_) => {
+                Retry::OtherPeer
+            }
             Self::ContractClosed(_) | Self::ProxyAddress(_) => Retry::OtherPeer,
             Self::Contract(_) | Self::Store(_) | Self::Secret { .. } => Retry::Never,
         }

@@ -25,7 +25,10 @@ impl Secret {
             let drawn = Zeroizing::new(hex::encode(rand::random::<[u8; 32]>()));
             write_secret(path, drawn.as_bytes())?;
         }
-        let unreadable = |source| ClientError::Secret { path: path.to_path_buf(), source };
+        let unreadable = |source| ClientError::Secret {
+            path: path.to_path_buf(),
+            source,
+        };
         let length = std::fs::metadata(path).map_err(unreadable)?.len();
         if length > MAX_SECRET_BYTES {
             return Err(unreadable(std::io::Error::other("it is too long for a secret")));

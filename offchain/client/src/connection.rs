@@ -1,0 +1,340 @@
+//! One connection to a proxy: the handshake, then the loop that takes its messages.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cocoon_bindings::ton::{Address, parse_address};
+use cocoon_bindings::units::PublicKey;
+use cocoon_protocol::ErrorCode;
+use cocoon_protocol::Version;
+use cocoon_protocol::answer::Answer;
+use cocoon_protocol::client::{GetWorkerTypes, GetWorkerTypesV2, PaymentStatus, UpdatePaymentStatus};
+use cocoon_protocol::client::{WorkerTypes, WorkerTypesV2};
+use cocoon_protocol::codec::{DecodeError, decode, encode};
+use cocoon_protocol::handshake::{ClientAuthorize, ClientConnecting};
+use cocoon_protocol::limits::{AUTHORIZE_TIMEOUT, HANDSHAKE_TIMEOUT, PAYMENT_STATUS_TIMEOUT, WORKER_TYPES_TIMEOUT};
+use cocoon_protocol::message::{ClientPacket, ProxyToClient};
+use cocoon_protocol::proxy::SignedPayment;
+use cocoon_ratls::Peer;
+use cocoon_runner::link::{LinkError, LinkEvent, LinkHandle};
+use tokio::sync::mpsc;
+
+use crate::calls::{Call, Calls, RequestId};
+use crate::context::Context;
+use crate::contract::{self, ProxyIdentity};
+use crate::error::ClientError;
+use crate::limits::PAYMENT_STATUS_EVERY;
+use crate::payments::{Payments, VoucherRules};
+use crate::receipts::{ReceiptJob, ReceiptKeeper};
+
+/// A proxy that serves us.
+pub struct ProxyConnection {
+    /// Where it is, as the root contract lists it.
+    pub address: String,
+    /// Who it is by its certificate.
+    pub peer: Peer,
+    /// Who it is on chain.
+    pub proxy: ProxyIdentity,
+    /// Our contract at it.
+    pub client_contract: Address,
+    /// What the connection speaks.
+    pub version: Version,
+    link: LinkHandle,
+    calls: Arc<Calls>,
+    payments: Mutex<Payments>,
+    rules: VoucherRules,
+}
+
+impl ProxyConnection {
+    /// Shakes hands over an open link and starts to serve.
+    pub async fn open(
+        link: LinkHandle,
+        events: mpsc::Receiver<LinkEvent>,
+        peer: Peer,
+        address: String,
+        context: &Context,
+    ) -> Result<Arc<Self>, ClientError> {
+        let shaken = shake_hands(&link, context).await;
+        let (identity, client_contract, version, payments) = match shaken {
+            Ok(done) => done,
+            Err(error) => {
+                link.close().await;
+                return Err(error);
+            }
+        };
+        let rules = VoucherRules {
+            proxy_key: identity.public_key,
+            contract: client_contract.clone(),
+        };
+        let (receipts, jobs) = mpsc::unbounded_channel();
+        let keeper = ReceiptKeeper {
+            link: link.clone(),
+            store: Arc::clone(&context.store),
+            root: context.root.clone(),
+            rules: context.certificate_rules(),
+            proxy: identity.contract.clone(),
+            proxy_key: identity.public_key,
+            proxy_evidence: peer.evidence_hash(),
+            client: client_contract.clone(),
+        };
+        let connection = Arc::new(Self {
+            address,
+            peer,
+            proxy: identity,
+            client_contract,
+            version,
+            link,
+            calls: Arc::new(Calls::default()),
+            payments: Mutex::new(payments),
+            rules,
+        });
+        tokio::spawn(keeper.run(jobs));
+        tokio::spawn(Arc::clone(&connection).take_events(events, receipts));
+        tokio::spawn(Arc::clone(&connection).ask_for_payments());
+        Ok(connection)
+    }
+
+    /// Opens a place for a request and sends it.
+    pub(crate) async fn run(
+        &self,
+        id: RequestId,
+        request: bytes::Bytes,
+        query: cocoon_protocol::client::RunQueryEx,
+    ) -> Result<Call, LinkError> {
+        let max_coefficient = u32::try_from(query.max_coefficient).unwrap_or(0);
+        let call = self
+            .calls
+            .open(id, request, max_coefficient)
+            .map_err(|_| self.closed_error())?;
+        let packet = if self.version.has_ex_answers() {
+            ClientPacket::RunQueryEx(query)
+        } else {
+            ClientPacket::RunQuery(cocoon_protocol::client::RunQuery {
+                model_name: query.model_name,
+                query: query.query,
+                max_coefficient: query.max_coefficient,
+                max_tokens: query.max_tokens,
+                timeout: query.timeout,
+                request_id: query.request_id,
+                min_config_version: query.min_config_version,
+            })
+        };
+        self.link.send_packet(packet.encode()).await?;
+        Ok(call)
+    }
+
+    /// Asks the proxy to stop a request, if it knows how.
+    pub(crate) async fn cancel(&self, id: RequestId) {
+        if self.version.has_extensions() {
+            let packet = ClientPacket::Cancel(cocoon_protocol::extension::Cancel { request_id: id });
+            // A dead link needs no cancel.
+            let _ = self.link.send_packet(packet.encode()).await;
+        }
+    }
+
+    /// The models of this proxy.
+    pub async fn worker_types(&self) -> Result<WorkerTypesV2, LinkError> {
+        if self.version.has_ex_answers() {
+            let answer = self.link.query(encode(&GetWorkerTypesV2), WORKER_TYPES_TIMEOUT).await?;
+            return decode(&answer).map_err(malformed);
+        }
+        let answer = self.link.query(encode(&GetWorkerTypes), WORKER_TYPES_TIMEOUT).await?;
+        let old: WorkerTypes = decode(&answer).map_err(malformed)?;
+        let types = old.types.into_iter().map(|t| cocoon_protocol::client::WorkerTypeV2 {
+            name: t.name,
+            workers: vec![],
+        });
+        Ok(WorkerTypesV2 { types: types.collect() })
+    }
+
+    /// Totals and the latest voucher.
+    pub fn payments(&self) -> Payments {
+        self.payments.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Requests in flight.
+    pub fn running_requests(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Waits for the end; says why.
+    pub async fn closed(&self) -> String {
+        self.link.closed().await.to_string()
+    }
+
+    /// Whether it has ended.
+    pub fn is_closed(&self) -> bool {
+        self.link.is_closed()
+    }
+
+    /// Ends it.
+    pub async fn close(&self) {
+        self.link.close().await;
+    }
+
+    async fn take_events(
+        self: Arc<Self>,
+        mut events: mpsc::Receiver<LinkEvent>,
+        receipts: mpsc::UnboundedSender<ReceiptJob>,
+    ) {
+        let mut reason = "the connection to the proxy ended".to_owned();
+        while let Some(event) = events.recv().await {
+            match event {
+                LinkEvent::Packet(data) => {
+                    if let Err(fault) = self.take_packet(&data, &receipts) {
+                        tracing::error!(proxy = %self.proxy.contract, fault, "the proxy broke the protocol");
+                        reason = format!("the proxy broke the protocol: {fault}");
+                        break;
+                    }
+                }
+                LinkEvent::Query { id, .. } => {
+                    let code = ErrorCode::ProtocolViolation.to_wire();
+                    let _ = self.link.answer_error(id, code, "a client answers no questions").await;
+                }
+                LinkEvent::Closed(why) => {
+                    reason = format!("the connection to the proxy ended: {why}");
+                    break;
+                }
+            }
+        }
+        self.calls.fail_all(&reason);
+        self.link.close().await;
+    }
+
+    fn take_packet(&self, data: &[u8], receipts: &mpsc::UnboundedSender<ReceiptJob>) -> Result<(), String> {
+        let packet = match ProxyToClient::decode(data) {
+            Ok(packet) => packet,
+            Err(DecodeError::UnknownConstructor(id)) => {
+                tracing::warn!(
+                    id = format!("{id:#010x}"),
+                    "the proxy sent a message of a newer version"
+                );
+                return Ok(());
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        match Answer::from_proxy(packet).map_err(|packet| *packet) {
+            Ok(answer) => self.calls.answer(answer),
+            Err(ProxyToClient::RequestPayment(m)) => {
+                self.take_payment(&m.signed_payment, Some((m.db_tokens, m.max_tokens)))?;
+            }
+            Err(ProxyToClient::SignedPayment(m)) => self.take_payment(&m, None)?,
+            Err(ProxyToClient::Receipt(message)) => {
+                let (exchange, reply) = self.calls.exchange(&message.request_id).unzip();
+                // The keeper lives as long as this loop.
+                let _ = receipts.send(ReceiptJob {
+                    message,
+                    exchange,
+                    reply,
+                });
+            }
+            Err(other) => tracing::warn!(?other, "a message of the proxy was not used"),
+        }
+        Ok(())
+    }
+
+    fn take_payment(&self, payment: &SignedPayment, totals: Option<(i64, i64)>) -> Result<(), String> {
+        let mut payments = self.payments.lock().unwrap_or_else(PoisonError::into_inner);
+        payments.update(&self.rules, payment, totals).map_err(|e| e.to_string())
+    }
+
+    async fn ask_for_payments(self: Arc<Self>) {
+        loop {
+            let (least, most) = PAYMENT_STATUS_EVERY;
+            let pause = least + (most - least).mul_f64(rand::random::<f64>());
+            tokio::select! {
+                _ = self.link.closed() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            let answer = self
+                .link
+                .query(encode(&UpdatePaymentStatus), PAYMENT_STATUS_TIMEOUT)
+                .await;
+            let taken = answer.map_err(|e| e.to_string()).and_then(|answer| {
+                let status: PaymentStatus = decode(&answer).map_err(|e| e.to_string())?;
+                self.take_payment(&status.signed_payment, Some((status.db_tokens, status.max_tokens)))
+            });
+            if let Err(fault) = taken {
+                tracing::warn!(fault, "payment status is not known");
+            }
+        }
+    }
+
+    fn closed_error(&self) -> LinkError {
+        LinkError::Closed(cocoon_runner::link::CloseReason::Remote)
+    }
+}
+
+impl std::fmt::Debug for ProxyConnection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ProxyConnection({} at {})", self.proxy.contract, self.address)
+    }
+}
+
+type Shaken = (ProxyIdentity, Address, Version, Payments);
+
+async fn shake_hands(link: &LinkHandle, context: &Context) -> Result<Shaken, ClientError> {
+    let (connecting, question) = ClientConnecting::start(context.offer());
+    let answer = link.query(question, HANDSHAKE_TIMEOUT).await?;
+    let connected = connecting.connected(&answer)?;
+    let (identity, contract) = check_addresses(&connected, context)?;
+    if let Some(funding) = &context.funding {
+        let hash = context.secret.hash();
+        let root = context.root();
+        contract::ensure_client_contract(&context.chain, &context.wallet, &root, &identity, funding, hash).await?;
+    }
+    let version = connected.proxy.version;
+    let (authorizing, question) = connected.authorize(context.secret.bytes());
+    let answered = link.query(question, AUTHORIZE_TIMEOUT);
+    let answer = match authorizing.register_nonce {
+        None => answered.await?,
+        Some(nonce) => {
+            tracing::info!(contract = %contract, "proving the ownership of the client contract through the chain");
+            let registered = contract::register(&context.wallet, &contract, nonce.cast_unsigned());
+            let (answer, ()) = tokio::try_join!(async { answered.await.map_err(ClientError::from) }, registered)?;
+            answer
+        }
+    };
+    let done = authorizing.finished(&answer)?;
+    let rules = VoucherRules {
+        proxy_key: identity.public_key,
+        contract: contract.clone(),
+    };
+    let mut payments = Payments::default();
+    payments.update(
+        &rules,
+        &done.signed_payment,
+        Some((done.tokens_committed_to_db, done.max_tokens)),
+    )?;
+    Ok((identity, contract, version, payments))
+}
+
+/// Both contracts must follow from the proxy's key and owner and from our wallet.
+fn check_addresses(connected: &ClientAuthorize, context: &Context) -> Result<(ProxyIdentity, Address), ClientError> {
+    let root = context.root();
+    let owner = parse_address(&connected.proxy.owner_address)?;
+    let identity = ProxyIdentity::derive(&root, &owner, PublicKey::new(connected.proxy.public_key))?;
+    let check = |what, text: &str, derived: &Address| match parse_address(text) {
+        Ok(named) if named == *derived => Ok(()),
+        Ok(named) => Err(ClientError::ForeignContract {
+            what,
+            named,
+            derived: derived.clone(),
+        }),
+        Err(error) => Err(error.into()),
+    };
+    check(
+        "its own contract",
+        &connected.proxy.contract_address,
+        &identity.contract,
+    )?;
+    let contract = identity.client_contract(&root, context.wallet.address())?.address()?;
+    check("our contract", &connected.client_contract_address, &contract)?;
+    Ok((identity, contract))
+}
+
+fn malformed(error: DecodeError) -> LinkError {
+    LinkError::Refused {
+        code: ErrorCode::Parse.to_wire(),
+        message: error.to_string(),
+    }
+}

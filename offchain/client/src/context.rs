@@ -1,0 +1,62 @@
+//! What all parts of a running client share.
+
+use std::sync::{Arc, Mutex};
+
+use cocoon_bindings::ton::friendly;
+use cocoon_chain::{NodeWallet, RootView, SharedChain};
+use cocoon_protocol::handshake::ClientOffer;
+use cocoon_protocol::version::VersionRange;
+use cocoon_ratls::SharedClock;
+use cocoon_runner::trust::Trust;
+use cocoon_store::ClientStore;
+use tokio::sync::watch;
+
+use crate::config::FundingConfig;
+use crate::receipts::CertificateRules;
+use crate::secret::Secret;
+
+/// Chain, keys, trust, store and clock of one client runner.
+pub struct Context {
+    /// The chain.
+    pub chain: SharedChain,
+    /// The wallet that owns the client contracts.
+    pub wallet: Arc<NodeWallet>,
+    /// The root contract, kept up to date.
+    pub root: watch::Receiver<Arc<RootView>>,
+    /// Who is believed.
+    pub trust: Trust,
+    /// The secret of the short authorisation.
+    pub secret: Secret,
+    /// Receipts and channel heads.
+    pub store: Arc<Mutex<ClientStore>>,
+    /// The time.
+    pub clock: SharedClock,
+    /// Whether and how to pay in.
+    pub funding: Option<FundingConfig>,
+}
+
+impl Context {
+    pub(crate) fn root(&self) -> Arc<RootView> {
+        self.root.borrow().clone()
+    }
+
+    pub(crate) fn offer(&self) -> ClientOffer {
+        let root = self.root();
+        ClientOffer {
+            // The deployed form: not bounceable, and never with the test flag.
+            owner_address: friendly(self.wallet.address(), false, false),
+            is_test: root.is_test(),
+            min_config_version: i32::try_from(root.version).unwrap_or(i32::MAX),
+            versions: VersionRange::OFFERED,
+        }
+    }
+
+    pub(crate) fn certificate_rules(&self) -> CertificateRules {
+        CertificateRules {
+            trust: self.trust.store(),
+            workers: self.trust.workers(),
+            proxies: self.trust.proxies(),
+            clock: self.clock.clone(),
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Drives one request from the proxy's first word to its receipt, whether or not the caller stays.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cocoon_openai::ApiError;
+use cocoon_protocol::ErrorCode;
+use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
+use cocoon_protocol::client::RunQueryEx;
+use cocoon_protocol::http::{Request, Response};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::calls::{Call, CallEvent, RequestId};
+use crate::connection::ProxyConnection;
+use crate::limits::{LATE_RECEIPT_WAIT, PIECE_QUEUE, PROXY_TIME_SHARE, RECEIPT_WAIT};
+use crate::receipts::ReceiptNote;
+
+/// What a request needs to run.
+#[derive(Clone)]
+pub(crate) struct Job {
+    pub(crate) path: &'static str,
+    pub(crate) model: String,
+    pub(crate) body: Bytes,
+    pub(crate) max_coefficient: u32,
+    pub(crate) max_tokens: u32,
+    pub(crate) timeout: Duration,
+    pub(crate) enable_debug: bool,
+    pub(crate) config_version: u32,
+}
+
+/// What the HTTP side gets, in order: a head, body pieces, the end, the receipt; or a failure instead of the rest.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    Head(Response),
+    Body(Bytes),
+    End(Box<FinalInfo>),
+    /// Always follows an end; `None` when no receipt came in time, or the proxy knows none.
+    Receipt(Option<ReceiptNote>),
+    Failed(ApiError),
+}
+
+/// How a request ended, for the counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) success: bool,
+    pub(crate) bytes: usize,
+}
+
+/// Sends a request. Its pieces come from the receiver; when that is dropped, the request is cancelled.
+pub(crate) async fn start(
+    connection: Arc<ProxyConnection>,
+    job: Job,
+    ended: impl FnOnce(Outcome) + Send + 'static,
+) -> Result<(RequestId, mpsc::Receiver<Piece>), ApiError> {
+    let id: RequestId = rand::random();
+    let request = Request::post_json(job.path, job.body.clone()).encode();
+    let deadline = Instant::now() + job.timeout;
+    let query = RunQueryEx {
+        model_name: job.model,
+        query: request.clone(),
+        max_coefficient: i32::try_from(job.max_coefficient).unwrap_or(i32::MAX),
+        max_tokens: i32::try_from(job.max_tokens).unwrap_or(i32::MAX),
+        timeout: job.timeout.as_secs_f64() * PROXY_TIME_SHARE,
+        request_id: id,
+        min_config_version: i32::try_from(job.config_version).unwrap_or(i32::MAX),
+        flags: (),
+        enable_debug: Some(job.enable_debug),
+    };
+    let call = connection.run(id, request, query).await.map_err(|error| match error {
+        cocoon_runner::link::LinkError::TooLarge { .. } => ApiError::too_large("The request does not fit one message."),
+        error => ApiError::connection_lost(format!("The request could not be sent: {error}.")),
+    })?;
+    let (pieces, receiver) = mpsc::channel(PIECE_QUEUE);
+    tokio::spawn(async move {
+        let mut driver = Driver {
+            connection,
+            call,
+            pieces,
+            deadline,
+            bytes: 0,
+            has_head: false,
+            is_settled: false,
+        };
+        let success = driver.run().await;
+        ended(Outcome {
+            success,
+            bytes: driver.bytes,
+        });
+        driver.await_late_receipt().await;
+    });
+    Ok((id, receiver))
+}
+
+struct Driver {
+    connection: Arc<ProxyConnection>,
+    call: Call,
+    pieces: mpsc::Sender<Piece>,
+    deadline: Instant,
+    bytes: usize,
+    has_head: bool,
+    /// No receipt is to come any more.
+    is_settled: bool,
+}
+
+/// What happened next.
+enum Step {
+    Event(Option<CallEvent>),
+    Late,
+    CallerGone,
+}
+
+impl Driver {
+    /// Until the caller has everything, or gets nothing more. Says whether it was an answer to the end.
+    async fn run(&mut self) -> bool {
+        loop {
+            let step = tokio::select! {
+                event = self.call.events.recv() => Step::Event(event),
+                () = tokio::time::sleep_until(self.deadline) => Step::Late,
+                () = self.pieces.closed() => Step::CallerGone,
+            };
+            let failure = match step {
+                Step::Event(Some(CallEvent::Answer(answer))) => match self.pass_on(answer).await {
+                    Ok(Passed::More) => continue,
+                    Ok(Passed::Last) => return true,
+                    Ok(Passed::CallerGone) => return self.cancel().await,
+                    Ok(Passed::Late) => timed_out(),
+                    Err(error) => {
+                        self.fail(error).await;
+                        return false;
+                    }
+                },
+                // A receipt never overtakes the answer on the wire; one that does is kept without being shown.
+                Step::Event(Some(CallEvent::Receipt(_))) => {
+                    self.is_settled = true;
+                    continue;
+                }
+                Step::Event(Some(CallEvent::Lost(reason))) => {
+                    self.fail(ApiError::connection_lost(sentence(&reason))).await;
+                    return false;
+                }
+                Step::Event(Some(CallEvent::TooLarge)) => {
+                    ApiError::bad_gateway("The answer is larger than is allowed.")
+                }
+                Step::Event(None) => ApiError::internal("The request lost its place."),
+                Step::Late => timed_out(),
+                Step::CallerGone => return self.cancel().await,
+            };
+            self.connection.cancel(self.call.id).await;
+            self.fail(failure).await;
+            return false;
+        }
+    }
+
+    async fn pass_on(&mut self, answer: Answer) -> Result<Passed, ApiError> {
+        let is_last = answer.is_last();
+        match answer.body {
+            AnswerBody::Head(bytes) => {
+                let mut head = Response::decode(&bytes)
+                    .map_err(|_| ApiError::bad_gateway("The worker's answer has no readable head."))?;
+                if std::mem::replace(&mut self.has_head, true) {
+                    return Err(ApiError::bad_gateway("The answer began twice."));
+                }
+                let payload = std::mem::take(&mut head.payload);
+                if let Some(end) = self.give(Piece::Head(head)).await {
+                    return Ok(end);
+                }
+                if let Some(end) = self.give_body(payload).await {
+                    return Ok(end);
+                }
+            }
+            AnswerBody::Part(bytes) => {
+                if !self.has_head {
+                    return Err(ApiError::bad_gateway("The answer has no head."));
+                }
+                if let Some(end) = self.give_body(bytes).await {
+                    return Ok(end);
+                }
+            }
+            AnswerBody::Error { code, message, .. } => {
+                // What was refused before it began has no receipt.
+                self.is_settled |= !self.has_head;
+                let code = ErrorCode::from_wire(code).refine(&message).to_wire();
+                return Err(ApiError::from_node(code, &message));
+            }
+        }
+        if !is_last {
+            return Ok(Passed::More);
+        }
+        let info = answer.final_info.unwrap_or_default();
+        if let Some(end) = self.give(Piece::End(Box::new(info))).await {
+            return Ok(end);
+        }
+        let note = if self.connection.version.has_extensions() {
+            self.receipt(RECEIPT_WAIT).await
+        } else {
+            None
+        };
+        // The caller has the answer already.
+        let _ = self.pieces.send(Piece::Receipt(note)).await;
+        Ok(Passed::Last)
+    }
+
+    async fn give_body(&mut self, bytes: Bytes) -> Option<Passed> {
+        if bytes.is_empty() {
+            return None;
+        }
+        self.bytes += bytes.len();
+        self.give(Piece::Body(bytes)).await
+    }
+
+    /// Waits for a slow caller, but not beyond the deadline.
+    async fn give(&mut self, piece: Piece) -> Option<Passed> {
+        tokio::select! {
+            sent = self.pieces.send(piece) => sent.is_err().then_some(Passed::CallerGone),
+            () = tokio::time::sleep_until(self.deadline) => Some(Passed::Late),
+        }
+    }
+
+    async fn fail(&mut self, error: ApiError) {
+        // A caller that is gone needs no error; one that does not read gets a moment.
+        let _ = tokio::time::timeout(RECEIPT_WAIT, self.pieces.send(Piece::Failed(error))).await;
+    }
+
+    async fn cancel(&mut self) -> bool {
+        tracing::debug!(
+            request = hex::encode(self.call.id),
+            "the caller left, the request is cancelled"
+        );
+        self.connection.cancel(self.call.id).await;
+        false
+    }
+
+    /// Waits for the receipt.
+    async fn receipt(&mut self, limit: Duration) -> Option<ReceiptNote> {
+        let wait = async {
+            loop {
+                match self.call.events.recv().await? {
+                    CallEvent::Receipt(note) => return Some(note),
+                    CallEvent::Lost(_) => return None,
+                    CallEvent::Answer(_) | CallEvent::TooLarge => {}
+                }
+            }
+        };
+        let note = tokio::time::timeout(limit, wait).await.ok().flatten();
+        self.is_settled |= note.is_some();
+        note
+    }
+
+    /// Keeps the place of the request until its receipt has come, so that it can be checked against the bytes.
+    async fn await_late_receipt(mut self) {
+        drop(std::mem::replace(&mut self.pieces, mpsc::channel(1).0));
+        if !self.is_settled && self.connection.version.has_extensions() && !self.connection.is_closed() {
+            self.receipt(LATE_RECEIPT_WAIT).await;
+        }
+    }
+}
+
+/// What became of a message of the answer.
+enum Passed {
+    More,
+    Last,
+    CallerGone,
+    Late,
+}
+
+fn timed_out() -> ApiError {
+    ApiError::timeout("The answer did not come in time.")
+}
+
+fn sentence(reason: &str) -> String {
+    let mut chars = reason.chars();
+    let first = chars
+        .next()
+        .map(|c| c.to_uppercase().collect::<String>())
+        .unwrap_or_default();
+    format!("{first}{}.", chars.as_str())
+}

@@ -1,0 +1,232 @@
+//! `POST /v1/chat/completions` and `POST /v1/completions`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use bytes::{Bytes, BytesMut};
+use cocoon_openai::options::RunOptions;
+use cocoon_openai::{ApiError, Endpoint, Request};
+use cocoon_protocol::answer::FinalInfo;
+use cocoon_protocol::http::Response as Head;
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use super::reply::{RECEIPT_ID, REQUEST_ID, reply, reply_with_id, set};
+use super::{App, stream, unix_seconds};
+use crate::calls::RequestId;
+use crate::driver::{self, Job, Piece};
+
+/// How long a caller may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Runs a request.
+pub(super) async fn run(State(app): State<Arc<App>>, endpoint: Endpoint, request: axum::extract::Request) -> Response {
+    match begin(&app, endpoint, request).await {
+        Ok(running) => running.respond().await,
+        Err(error) => reply(&error),
+    }
+}
+
+/// A request that was sent to the proxy.
+pub(super) struct Running {
+    pub(super) id: RequestId,
+    pub(super) pieces: mpsc::Receiver<Piece>,
+    pub(super) wants_debug: bool,
+    wants_stream: bool,
+    /// The place among the requests at once; kept until the caller has everything.
+    _slot: OwnedSemaphorePermit,
+}
+
+async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Request) -> Result<Running, ApiError> {
+    if app.stop.is_cancelled() {
+        return Err(ApiError::draining());
+    }
+    let slot = Arc::clone(&app.slots)
+        .try_acquire_owned()
+        .map_err(|_| ApiError::rate_limited("This client runs as many requests as it may."))?;
+    let body = read_body(request.into_body(), app.max_body_bytes).await?;
+    let mut request = Request::parse(endpoint, &body)?;
+    let options = RunOptions::take_from(&mut request)?;
+    let connection = app.connection()?;
+    let job = Job {
+        path: endpoint.path(),
+        model: request.model().to_owned(),
+        body: request.to_json().into(),
+        max_coefficient: options.max_coefficient,
+        max_tokens: options.max_tokens,
+        timeout: Duration::try_from_secs_f64(options.timeout_seconds).unwrap_or(Duration::from_secs(120)),
+        enable_debug: options.enable_debug,
+        config_version: app.context.root().version,
+    };
+    let begun = unix_seconds();
+    app.stats.begun(job.body.len(), begun);
+    let counted = Arc::clone(app);
+    let ended = move |outcome: driver::Outcome| {
+        let now = unix_seconds();
+        counted.stats.ended(outcome.success, outcome.bytes, now - begun, now);
+    };
+    let (id, pieces) = driver::start(connection, job, ended).await?;
+    Ok(Running {
+        id,
+        pieces,
+        wants_debug: options.enable_debug,
+        wants_stream: request.stream(),
+        _slot: slot,
+    })
+}
+
+async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+    let read = async {
+        let mut stream = body.into_data_stream();
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|_| ApiError::invalid_json("it was not sent to the end"))?;
+            if bytes.len() + chunk.len() > limit {
+                return Err(ApiError::too_large(format!("The body is larger than {limit} bytes.")));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes.freeze())
+    };
+    let slow = || Err(ApiError::invalid_json("it was not sent in time"));
+    tokio::time::timeout(BODY_TIMEOUT, read)
+        .await
+        .unwrap_or_else(|_| slow())
+}
+
+impl Running {
+    async fn respond(mut self) -> Response {
+        let head = match self.pieces.recv().await {
+            Some(Piece::Head(head)) => head,
+            Some(Piece::Failed(error)) => return reply_with_id(&error, &self.id),
+            _ => return reply_with_id(&ApiError::internal("The answer did not begin."), &self.id),
+        };
+        let is_event_stream = head
+            .header("content-type")
+            .is_some_and(|t| t.trim_start().starts_with("text/event-stream"));
+        if self.wants_stream && is_event_stream && (200..300).contains(&head.status_code) {
+            return stream::respond(head, self);
+        }
+        match self.collect().await {
+            Ok(whole) => self.whole_response(&head, whole),
+            Err(error) => reply_with_id(&error, &self.id),
+        }
+    }
+
+    async fn collect(&mut self) -> Result<Whole, ApiError> {
+        let mut body = BytesMut::new();
+        let mut info = FinalInfo::default();
+        loop {
+            match self.pieces.recv().await {
+                Some(Piece::Body(bytes)) => body.extend_from_slice(&bytes),
+                Some(Piece::End(end)) => info = *end,
+                Some(Piece::Receipt(note)) => {
+                    return Ok(Whole {
+                        body: body.freeze(),
+                        info,
+                        receipt: note.map(|n| n.id.to_string()),
+                    });
+                }
+                Some(Piece::Failed(error)) => return Err(error),
+                Some(Piece::Head(_)) | None => return Err(ApiError::internal("The answer did not end.")),
+            }
+        }
+    }
+
+    fn whole_response(&self, head: &Head, whole: Whole) -> Response {
+        let status = u16::try_from(head.status_code)
+            .ok()
+            .and_then(|code| StatusCode::from_u16(code).ok());
+        let Some(status) = status.filter(|status| status.as_u16() >= 200) else {
+            return reply_with_id(
+                &ApiError::bad_gateway("The worker's answer has no valid status."),
+                &self.id,
+            );
+        };
+        let is_error = status.is_client_error() || status.is_server_error();
+        let mut body = whole.body;
+        if is_error && !has_openai_error(&body) {
+            let mut error = ApiError::bad_gateway(format!("The worker answered with status {status}."));
+            error.status = status.as_u16();
+            let mut response = reply_with_id(&error, &self.id);
+            set_receipt(&mut response, whole.receipt.as_deref());
+            return response;
+        }
+        if self.wants_debug {
+            body = with_debug(body, &whole.info);
+        }
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        copy_headers(head, &mut response);
+        set(&mut response, REQUEST_ID, &hex::encode(self.id));
+        set_receipt(&mut response, whole.receipt.as_deref());
+        response
+    }
+}
+
+/// A plain answer with all that belongs to it.
+struct Whole {
+    body: Bytes,
+    info: FinalInfo,
+    receipt: Option<String>,
+}
+
+fn set_receipt(response: &mut Response, receipt: Option<&str>) {
+    if let Some(id) = receipt {
+        set(response, RECEIPT_ID, id);
+    }
+}
+
+fn has_openai_error(body: &[u8]) -> bool {
+    let value: Option<Value> = serde_json::from_slice(body).ok();
+    value.is_some_and(|v| {
+        v.get("error")
+            .is_some_and(|e| e.get("message").is_some_and(Value::is_string))
+    })
+}
+
+/// Content type and the headers that nodes add; everything else of the worker's HTTP is between it and its backend.
+pub(super) fn copy_headers(head: &Head, response: &mut Response) {
+    for line in &head.headers {
+        let name = line.name.to_ascii_lowercase();
+        if name != header::CONTENT_TYPE.as_str() && !name.starts_with("x-cocoon-") {
+            continue;
+        }
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(&line.value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+        .headers_mut()
+        .entry(header::CONTENT_TYPE)
+        .or_insert(HeaderValue::from_static("application/json"));
+}
+
+/// Debug records of all nodes, as the deployed runner names them.
+pub(super) fn debug_records(info: &FinalInfo) -> Value {
+    let record = |text: &Option<String>| {
+        text.as_deref()
+            .and_then(|t| serde_json::from_str::<Value>(t).ok())
+            .unwrap_or(Value::Null)
+    };
+    json!({
+        "client": { "tokens_used": info.tokens.total, "ended_at": unix_seconds() },
+        "proxy": record(&info.proxy_debug),
+        "worker": record(&info.worker_debug),
+    })
+}
+
+fn with_debug(body: Bytes, info: &FinalInfo) -> Bytes {
+    match serde_json::from_slice::<Value>(&body) {
+        Ok(Value::Object(mut fields)) => {
+            fields.insert("debug".into(), debug_records(info));
+            serde_json::to_vec(&fields).map_or(body, Bytes::from)
+        }
+        _ => body,
+    }
+}

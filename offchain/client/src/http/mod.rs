@@ -1,0 +1,97 @@
+//! The HTTP interface: OpenAI's paths, ours under `/v1/cocoon`, and the statistics of the deployed runner.
+//!
+//! Nothing that changes state is reachable by GET, and no header allows pages of other origins to call it.
+
+mod attestation;
+mod inference;
+mod models;
+mod receipt;
+mod reply;
+mod report;
+mod stream;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use cocoon_openai::{ApiError, Endpoint};
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::account::Accounts;
+use crate::connection::ProxyConnection;
+use crate::context::Context;
+use crate::dialer::Upstream;
+use crate::stats::Stats;
+use reply::reply;
+
+/// What the handlers share.
+pub(crate) struct App {
+    pub(crate) context: Arc<Context>,
+    pub(crate) upstream: watch::Receiver<Upstream>,
+    pub(crate) accounts: watch::Receiver<Accounts>,
+    pub(crate) stats: Stats,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) max_body_bytes: usize,
+    pub(crate) owner: String,
+    pub(crate) stop: CancellationToken,
+}
+
+impl App {
+    /// The connection, or the error that says why there is none.
+    fn connection(&self) -> Result<Arc<ProxyConnection>, ApiError> {
+        let upstream = self.upstream.borrow();
+        upstream
+            .connection
+            .clone()
+            .filter(|connection| !connection.is_closed())
+            .ok_or_else(|| {
+                let why = upstream.problem.as_deref().unwrap_or("it is being dialed");
+                ApiError::not_connected(format!("There is no connection to a proxy: {why}."))
+            })
+    }
+}
+
+/// Seconds since 1970, with fractions.
+pub(crate) fn unix_seconds() -> f64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// All routes.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route(
+            "/v1/chat/completions",
+            post(|app, request| inference::run(app, Endpoint::Chat, request)),
+        )
+        .route(
+            "/v1/completions",
+            post(|app, request| inference::run(app, Endpoint::Completion, request)),
+        )
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{*name}", get(models::one))
+        .route("/v1/cocoon/receipts/{id}", get(receipt::show))
+        .route("/v1/cocoon/attestation", get(attestation::show))
+        .route("/jsonstats", get(report::show))
+        .route("/health", get(health))
+        .fallback(|uri: Uri| async move { reply(&ApiError::not_found(uri.path())) })
+        .method_not_allowed_fallback(|| async { reply(&ApiError::method_not_allowed()) })
+        .with_state(app)
+}
+
+async fn health(State(app): State<Arc<App>>) -> Response {
+    let (status, word) = match app.connection() {
+        _ if app.stop.is_cancelled() => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        Ok(_) => (StatusCode::OK, "ready"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
+    };
+    let simulated = app.context.trust.is_simulated();
+    let problem = app.upstream.borrow().problem.clone();
+    let body = serde_json::json!({ "status": word, "problem": problem, "simulated_attestation": simulated });
+    (status, axum::Json(body)).into_response()
+}

@@ -1,0 +1,239 @@
+//! Judges and keeps receipts, one after the other in the order in which the proxy sent them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_bindings::units::{Coefficient, PublicKey};
+use cocoon_chain::RootView;
+use cocoon_ledger::pricing;
+use cocoon_protocol::codec::encode;
+use cocoon_protocol::extension::{Evidence, GetEvidence, Receipt as ReceiptMessage};
+use cocoon_protocol::limits::EVIDENCE_TIMEOUT;
+use cocoon_ratls::{PeerPolicy, SharedClock, TrustStore, verify_certificate};
+use cocoon_receipt::{ChannelHead, ClientView, ReceiptId, SignedReceipt, verify_for_client};
+use cocoon_runner::link::LinkHandle;
+use cocoon_store::{ClientStore, StoredReceipt};
+use sha2::{Digest, Sha256};
+use tokio::sync::{mpsc, watch};
+
+use crate::calls::{CallEvent, Exchange};
+
+/// The verdict on one receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptNote {
+    /// Its name.
+    pub id: ReceiptId,
+    /// What does not verify; `None` when everything does.
+    pub fault: Option<String>,
+}
+
+/// A receipt as it came, with what it is checked against.
+pub(crate) struct ReceiptJob {
+    pub(crate) message: ReceiptMessage,
+    /// Absent when the request is no longer in flight.
+    pub(crate) exchange: Option<Exchange>,
+    pub(crate) reply: Option<mpsc::UnboundedSender<CallEvent>>,
+}
+
+/// How certificates of nodes are judged.
+#[derive(Clone)]
+pub(crate) struct CertificateRules {
+    pub(crate) trust: Arc<TrustStore>,
+    pub(crate) workers: PeerPolicy,
+    pub(crate) proxies: PeerPolicy,
+    pub(crate) clock: SharedClock,
+}
+
+/// Everything that receipts of one connection are checked against.
+pub(crate) struct ReceiptKeeper {
+    pub(crate) link: LinkHandle,
+    pub(crate) store: Arc<Mutex<ClientStore>>,
+    pub(crate) root: watch::Receiver<Arc<RootView>>,
+    pub(crate) rules: CertificateRules,
+    pub(crate) proxy: Address,
+    pub(crate) proxy_key: PublicKey,
+    pub(crate) proxy_evidence: [u8; 32],
+    pub(crate) client: Address,
+}
+
+impl ReceiptKeeper {
+    /// Works until the connection's event loop is gone.
+    pub(crate) async fn run(self, mut jobs: mpsc::UnboundedReceiver<ReceiptJob>) {
+        while let Some(job) = jobs.recv().await {
+            let reply = job.reply.clone();
+            match self.judge(job).await {
+                Ok(note) => {
+                    match &note.fault {
+                        None => tracing::debug!(receipt = %note.id, "receipt verified"),
+                        Some(fault) => tracing::error!(receipt = %note.id, fault, "receipt does not verify"),
+                    }
+                    if let Some(reply) = reply {
+                        // The caller may have gone; the receipt is kept all the same.
+                        let _ = reply.send(CallEvent::Receipt(note));
+                    }
+                }
+                Err(error) => tracing::error!(%error, "a receipt could not be read or kept"),
+            }
+        }
+    }
+
+    async fn judge(&self, job: ReceiptJob) -> Result<ReceiptNote, crate::ClientError> {
+        let signed = SignedReceipt::from_boc(&job.message.receipt)
+            .map_err(|_| crate::ClientError::Voucher("it comes with a receipt that does not parse"))?;
+        let held = self.store().head(&self.proxy, &self.client)?;
+        let (mut fault, mut head) = (None, None);
+        match self.check_content(&signed, &job, held) {
+            Ok((next, missing)) => {
+                head = Some(next);
+                if missing > 0 {
+                    // Their answers were never delivered here; the totals still add up.
+                    tracing::warn!(missing, "receipts of this channel were lost with an earlier connection");
+                }
+            }
+            Err(problem) => fault = Some(problem),
+        }
+        if fault.is_none() {
+            fault = self.check_price(&signed, &job).err();
+        }
+        if fault.is_none() {
+            fault = self.check_evidence(&signed).await.err();
+        }
+        let note = ReceiptNote {
+            id: signed.id(),
+            fault: fault.clone(),
+        };
+        let stored = StoredReceipt {
+            receipt: signed,
+            request_salt: job.message.request_salt,
+            response_salt: job.message.response_salt,
+            verified_at: self.rules.clock.now(),
+            fault,
+        };
+        let store = Arc::clone(&self.store);
+        let kept = tokio::task::spawn_blocking(move || {
+            store
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .put_receipt(&stored, head)
+        });
+        kept.await.unwrap_or_else(|_| Err(lost_task()))?;
+        Ok(note)
+    }
+
+    /// Signature, parties, place in the channel, bytes.
+    fn check_content(
+        &self,
+        signed: &SignedReceipt,
+        job: &ReceiptJob,
+        head: ChannelHead,
+    ) -> Result<(ChannelHead, u64), String> {
+        let root = self.root.borrow().address.clone();
+        let Some(exchange) = &job.exchange else {
+            signed.verify_proxy(&self.proxy_key).map_err(|e| e.to_string())?;
+            return Err("the request and its answer are no longer at hand".to_owned());
+        };
+        let response = exchange.body.concat();
+        let view = ClientView {
+            proxy_key: &self.proxy_key,
+            root: &root,
+            proxy: &self.proxy,
+            client: &self.client,
+            request_id: HashBytes(job.message.request_id),
+            head,
+            request_salt: &job.message.request_salt,
+            response_salt: &job.message.response_salt,
+            request: &exchange.request,
+            response: &response,
+        };
+        verify_for_client(signed, &view).map_err(|e| e.to_string())
+    }
+
+    /// The adjusted tokens follow from the counts, and the price is one that was accepted.
+    fn check_price(&self, signed: &SignedReceipt, job: &ReceiptJob) -> Result<(), String> {
+        let statement = &signed.receipt.statement;
+        let root = self.root.borrow().clone();
+        if let Some(exchange) = &job.exchange
+            && statement.coefficient > Coefficient::new(exchange.max_coefficient)
+        {
+            return Err(format!(
+                "the coefficient {} is higher than was accepted",
+                statement.coefficient
+            ));
+        }
+        // Older parameters are not at hand; the auditor, who has the chain's history, checks those.
+        if statement.params_version == root.params_version()
+            && let Some(counts) = &statement.counts
+            && pricing::adjust(counts, statement.coefficient, &root.params.multipliers) != statement.used
+        {
+            return Err("the adjusted tokens do not follow from the counts".to_owned());
+        }
+        Ok(())
+    }
+
+    /// The worker's signature under its certificate, and the proxy's certificate.
+    async fn check_evidence(&self, signed: &SignedReceipt) -> Result<(), String> {
+        let receipt = &signed.receipt;
+        if receipt.proxy_evidence.0 != self.proxy_evidence {
+            let der = self.certificate(receipt.proxy_evidence).await?;
+            let CertificateRules {
+                trust, proxies, clock, ..
+            } = &self.rules;
+            verify_certificate(&der, trust, proxies, clock.now()).map_err(|e| format!("the proxy's evidence: {e}"))?;
+        }
+        if signed.worker_signature.is_none() {
+            // Allowed: an older worker, or one that was lost. It shows in the receipt.
+            return Ok(());
+        }
+        let root = self.root.borrow().clone();
+        if !root.data.model_hashes.is_empty() && !root.allows_model(&receipt.statement.model) {
+            return Err("the model is not one that the root contract lists".to_owned());
+        }
+        let der = self.certificate(receipt.statement.worker_evidence).await?;
+        let CertificateRules {
+            trust, workers, clock, ..
+        } = &self.rules;
+        let worker =
+            verify_certificate(&der, trust, workers, clock.now()).map_err(|e| format!("the worker's evidence: {e}"))?;
+        signed
+            .verify_worker(&worker.leaf_key)
+            .map(drop)
+            .map_err(|e| e.to_string())
+    }
+
+    /// A certificate by its hash: kept, or asked of the proxy.
+    async fn certificate(&self, hash: HashBytes) -> Result<Vec<u8>, String> {
+        let folder = self.store().evidence().clone();
+        if let Ok(Some(der)) = folder.get(&hash) {
+            return Ok(der);
+        }
+        let question = encode(&GetEvidence { hash: hash.0 });
+        let answer = self
+            .link
+            .query(question, EVIDENCE_TIMEOUT)
+            .await
+            .map_err(|e| format!("no evidence: {e}"))?;
+        let evidence: Evidence = cocoon_protocol::codec::decode(&answer).map_err(|e| format!("no evidence: {e}"))?;
+        if <[u8; 32]>::from(Sha256::digest(&evidence.certificate)) != hash.0 {
+            return Err("the proxy sent another certificate than was asked for".to_owned());
+        }
+        let der = evidence.certificate.to_vec();
+        let kept = der.clone();
+        let put = tokio::task::spawn_blocking(move || folder.put(&kept)).await;
+        if !matches!(put, Ok(Ok(_))) {
+            tracing::warn!("a certificate could not be kept");
+        }
+        Ok(der)
+    }
+
+    fn store(&self) -> std::sync::MutexGuard<'_, ClientStore> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn lost_task() -> cocoon_store::StoreError {
+    cocoon_store::StoreError::Io {
+        action: "write",
+        path: "receipts".into(),
+        source: std::io::Error::other("the writing task was stopped"),
+    }
+}

@@ -1,0 +1,165 @@
+//! Starts a client runner and waits for its end.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cocoon_bindings::ton::{friendly, parse_address};
+use cocoon_chain::{HttpApi, NodeWallet, SharedChain, watch_root};
+use cocoon_ratls::{IdentityKeeper, NoEvidence, SharedClock, SystemClock};
+use cocoon_runner::http::serve_on;
+use cocoon_runner::shutdown::Shutdown;
+use cocoon_runner::trust::Trust;
+use cocoon_runner::{RunnerError, keys};
+use cocoon_store::ClientStore;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::account::{self, Accounts};
+use crate::config::ClientConfig;
+use crate::context::Context;
+use crate::dialer::{self, Upstream};
+use crate::error::ClientError;
+use crate::http::{self, App};
+use crate::limits::ROOT_REFRESH;
+use crate::secret::Secret;
+use crate::stats::Stats;
+
+/// How long tasks may take to end after the last request.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+
+/// A client runner at work.
+#[derive(Debug)]
+pub struct RunningClient {
+    address: SocketAddr,
+    upstream: watch::Receiver<Upstream>,
+    task: Option<JoinHandle<Result<(), ClientError>>>,
+}
+
+impl RunningClient {
+    /// Where the HTTP interface listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How the connection to a proxy stands, now and later.
+    pub fn upstream(&self) -> watch::Receiver<Upstream> {
+        self.upstream.clone()
+    }
+
+    /// Waits until it has ended. Asked again after that, it says that all is well.
+    pub async fn join(&mut self) -> Result<(), ClientError> {
+        let Some(task) = self.task.as_mut() else { return Ok(()) };
+        let result = task.await;
+        self.task = None;
+        result.unwrap_or_else(|error| Err(RunnerError::Serve(std::io::Error::other(error)).into()))
+    }
+}
+
+/// Starts with the chain that the configuration names. Ends after `stop`: requests in flight get some seconds.
+pub async fn start(config: ClientConfig, stop: CancellationToken) -> Result<RunningClient, ClientError> {
+    let api_key = match &config.chain.api_key_file {
+        Some(path) => Some(read_api_key(path)?),
+        None => None,
+    };
+    let chain = Arc::new(HttpApi::new(&config.chain.url, api_key.as_deref())?);
+    start_on(config, chain, SystemClock::shared(), stop).await
+}
+
+/// Starts on a given chain and clock.
+pub async fn start_on(
+    config: ClientConfig,
+    chain: SharedChain,
+    clock: SharedClock,
+    stop: CancellationToken,
+) -> Result<RunningClient, ClientError> {
+    // The port first: a taken one is the most common mistake, and costs nothing to find.
+    let listener = cocoon_runner::http::listen(config.listen).await?;
+    let context = Arc::new(context(&config, chain, clock).await?);
+    let identities = Arc::new(IdentityKeeper::new(Arc::new(NoEvidence), context.clock.clone())?);
+    let (upstream_sender, upstream) = watch::channel(Upstream::default());
+    let (accounts_sender, accounts) = watch::channel(Accounts::default());
+    // Connections outlive the HTTP side, so that requests in flight can end.
+    let shutdown = Shutdown::new(CancellationToken::new());
+    shutdown.spawn_until_stop(context.trust.clone().keep_current());
+    shutdown.spawn_until_stop(Arc::clone(&identities).keep_fresh());
+    shutdown.spawn_until_stop(account::watch(Arc::clone(&context), upstream.clone(), accounts_sender));
+    let token = shutdown.token().clone();
+    shutdown.spawn(dialer::keep_connected(
+        Arc::clone(&context),
+        identities,
+        upstream_sender,
+        token,
+    ));
+
+    let app = App {
+        upstream: upstream.clone(),
+        accounts,
+        stats: Stats::default(),
+        slots: Arc::new(Semaphore::new(config.max_requests.min(Semaphore::MAX_PERMITS))),
+        max_body_bytes: config.max_body_bytes,
+        owner: friendly(&owner(&config)?, false, false),
+        stop: stop.clone(),
+        context,
+    };
+    let server = serve_on(listener, http::router(Arc::new(app)), stop)?;
+    let address = server.address();
+    tracing::info!(%address, "the client listens");
+    let task = tokio::spawn(async move {
+        let served = server.join().await;
+        shutdown.stop();
+        shutdown.drain(DRAIN_LIMIT).await;
+        served.map_err(ClientError::from)
+    });
+    Ok(RunningClient {
+        address,
+        upstream,
+        task: Some(task),
+    })
+}
+
+async fn context(config: &ClientConfig, chain: SharedChain, clock: SharedClock) -> Result<Context, ClientError> {
+    let root = parse_address(&config.chain.root).map_err(|e| wrong_value("chain.root", &e))?;
+    let owner = owner(config)?;
+    std::fs::create_dir_all(&config.data_dir).map_err(|source| RunnerError::Unwritable {
+        path: config.data_dir.clone(),
+        source,
+    })?;
+    let secret = Secret::load_or_create(&config.secret_path())?;
+    let key = keys::load_key(&config.wallet.key_file)?;
+    let store = ClientStore::open(&config.data_dir)?;
+    let wallet = NodeWallet::new(Arc::clone(&chain), key, owner)?;
+    let root = watch_root(Arc::clone(&chain), root, ROOT_REFRESH).await?;
+    let trust = Trust::load(&config.attestation, root.clone(), clock.clone())?;
+    Ok(Context {
+        chain,
+        wallet: Arc::new(wallet),
+        root,
+        trust,
+        secret,
+        store: Arc::new(Mutex::new(store)),
+        clock,
+        funding: config.funding,
+    })
+}
+
+fn owner(config: &ClientConfig) -> Result<cocoon_bindings::ton::Address, ClientError> {
+    parse_address(&config.wallet.owner).map_err(|e| wrong_value("wallet.owner", &e))
+}
+
+fn wrong_value(key: &str, problem: &dyn std::fmt::Display) -> ClientError {
+    RunnerError::ConfigValue {
+        key: key.to_owned(),
+        problem: problem.to_string(),
+    }
+    .into()
+}
+
+fn read_api_key(path: &std::path::Path) -> Result<String, ClientError> {
+    let text = std::fs::read_to_string(path).map_err(|source| RunnerError::Unreadable {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    Ok(text.trim().to_owned())
+}
