@@ -1,0 +1,274 @@
+//! One client's connection: handshake, questions, requests.
+
+mod handshake;
+mod models;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_bindings::units::Coefficient;
+use cocoon_protocol::answer::Answer;
+use cocoon_protocol::client::{PaymentStatus, Refund, RunQueryEx};
+use cocoon_protocol::codec::encode;
+use cocoon_protocol::extension::Evidence;
+use cocoon_protocol::message::{ClientPacket, ClientQuery};
+use cocoon_protocol::{ErrorCode, Version};
+use cocoon_runner::link::{LinkEvent, LinkHandle};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::limits::{MAX_REQUEST_TIMEOUT, MAX_REQUESTS_PER_CONNECTION};
+use crate::request::{self, Failure, Request};
+use crate::state::{Proxy, unix_ms};
+
+/// A client whose connection serves.
+pub(crate) struct ClientPeer {
+    pub(crate) id: u64,
+    pub(crate) contract: Address,
+    pub(crate) version: Version,
+    /// SHA-256 of the certificate that this proxy showed it.
+    pub(crate) evidence: HashBytes,
+    pub(crate) link: LinkHandle,
+    requests: Mutex<HashMap<[u8; 32], CancellationToken>>,
+}
+
+impl ClientPeer {
+    /// Sends a message of an answer in the family of the client's version; false when the client is gone.
+    pub(crate) async fn send(&self, answer: &Answer) -> bool {
+        self.link
+            .send_packet(answer.to_client(self.version).encode())
+            .await
+            .is_ok()
+    }
+
+    pub(crate) fn running(&self) -> usize {
+        self.requests().len()
+    }
+
+    fn requests(&self) -> MutexGuard<'_, HashMap<[u8; 32], CancellationToken>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All clients whose connections serve.
+#[derive(Default)]
+pub(crate) struct Clients {
+    peers: Mutex<HashMap<u64, Arc<ClientPeer>>>,
+    next_id: AtomicU64,
+}
+
+impl Clients {
+    pub(crate) fn all(&self) -> Vec<Arc<ClientPeer>> {
+        self.peers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
+    }
+
+    fn add(&self, peer: ClientPeer) -> Arc<ClientPeer> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let peer = Arc::new(ClientPeer { id, ..peer });
+        self.peers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id, Arc::clone(&peer));
+        peer
+    }
+
+    fn remove(&self, id: u64) {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+}
+
+/// Serves a client's connection to its end. `evidence` is the hash of the certificate that it was shown.
+pub(crate) async fn serve(
+    proxy: Arc<Proxy>,
+    link: LinkHandle,
+    mut events: mpsc::Receiver<LinkEvent>,
+    evidence: HashBytes,
+) {
+    let Some(greeted) = handshake::run(&proxy, &link, &mut events).await else {
+        link.close().await;
+        return;
+    };
+    let client = proxy.clients.add(ClientPeer {
+        id: 0,
+        contract: greeted.contract,
+        version: greeted.version,
+        evidence,
+        link,
+        requests: Mutex::default(),
+    });
+    tracing::info!(client = client.id, version = client.version.to_wire(), "client serves");
+    while let Some(event) = events.recv().await {
+        let is_good = match event {
+            LinkEvent::Packet(data) => packet(&proxy, &client, &data).await,
+            LinkEvent::Query { id, data } => query(&proxy, &client, id, &data).await,
+            LinkEvent::Closed(reason) => {
+                tracing::info!(client = client.id, %reason, "client gone");
+                false
+            }
+        };
+        if !is_good {
+            break;
+        }
+    }
+    client.requests().values().for_each(CancellationToken::cancel);
+    proxy.clients.remove(client.id);
+    client.link.close().await;
+}
+
+/// Takes a one-way message; false ends the connection.
+async fn packet(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, data: &[u8]) -> bool {
+    let (query, is_debug) = match ClientPacket::decode(data) {
+        Ok(ClientPacket::RunQueryEx(query)) => {
+            let is_debug = query.enable_debug.unwrap_or(false);
+            (query, is_debug)
+        }
+        Ok(ClientPacket::RunQuery(old)) => (from_old(old), false),
+        Ok(ClientPacket::Cancel(cancel)) => {
+            if let Some(token) = client.requests().get(&cancel.request_id) {
+                token.cancel();
+            }
+            return true;
+        }
+        Ok(_) => return true,
+        Err(error) => {
+            tracing::warn!(client = client.id, %error, "the client sent a malformed message");
+            return false;
+        }
+    };
+    let id = query.request_id;
+    let cancel = CancellationToken::new();
+    let request =
+        match request_of(query, is_debug, cancel.clone()).and_then(|request| admit(client, id, cancel, request)) {
+            Ok(request) => request,
+            Err(failure) => {
+                let code = failure.code.for_version(client.version);
+                return client.send(&Answer::error(id, code, failure.message, false)).await;
+            }
+        };
+    let (proxy, client) = (Arc::clone(proxy), Arc::clone(client));
+    proxy.shutdown.clone().spawn(async move {
+        request::serve(proxy, Arc::clone(&client), request).await;
+        client.requests().remove(&id);
+    });
+    true
+}
+
+fn from_old(old: cocoon_protocol::client::RunQuery) -> RunQueryEx {
+    RunQueryEx {
+        model_name: old.model_name,
+        query: old.query,
+        max_coefficient: old.max_coefficient,
+        max_tokens: old.max_tokens,
+        timeout: old.timeout,
+        request_id: old.request_id,
+        min_config_version: old.min_config_version,
+        flags: (),
+        enable_debug: None,
+    }
+}
+
+/// A request whose numbers make sense.
+fn request_of(query: RunQueryEx, is_debug: bool, cancel: CancellationToken) -> Result<Request, Failure> {
+    let bad = |what| Failure::new(ErrorCode::BadRequest, what);
+    let max_tokens = u64::try_from(query.max_tokens).map_err(|_| bad("max_tokens is negative"))?;
+    let max_coefficient = u32::try_from(query.max_coefficient).map_err(|_| bad("max_coefficient is negative"))?;
+    if !(query.timeout > 0.0 && query.timeout.is_finite()) {
+        return Err(bad("timeout is not a positive number of seconds"));
+    }
+    let timeout = Duration::from_secs_f64(query.timeout.min(MAX_REQUEST_TIMEOUT.as_secs_f64()));
+    let model = query.model_name.split('@').next().unwrap_or_default().to_owned();
+    Ok(Request {
+        id: query.request_id,
+        model,
+        query: query.query,
+        max_coefficient: Coefficient::new(max_coefficient),
+        max_tokens,
+        timeout,
+        min_config_version: query.min_config_version,
+        is_debug,
+        received: Instant::now(),
+        received_ms: unix_ms(),
+        cancel,
+    })
+}
+
+/// Enters a request into the connection's list, unless the list is full or has the id.
+fn admit(client: &ClientPeer, id: [u8; 32], cancel: CancellationToken, request: Request) -> Result<Request, Failure> {
+    let mut requests = client.requests();
+    if requests.len() >= MAX_REQUESTS_PER_CONNECTION {
+        return Err(Failure::new(
+            ErrorCode::TooManyRequests,
+            "too many requests on this connection",
+        ));
+    }
+    if requests.contains_key(&id) {
+        return Err(Failure::new(ErrorCode::ProtocolViolation, "this request id is in use"));
+    }
+    requests.insert(id, cancel);
+    Ok(request)
+}
+
+/// Answers a question; false ends the connection.
+async fn query(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, id: i64, data: &[u8]) -> bool {
+    let link = &client.link;
+    let answer = match ClientQuery::decode(data) {
+        Ok(ClientQuery::UpdatePaymentStatus(_)) => {
+            let shown = proxy.vouchers.for_client(&client.contract);
+            encode(&PaymentStatus {
+                signed_payment: shown.payment,
+                db_tokens: shown.db_tokens,
+                max_tokens: shown.max_tokens,
+            })
+        }
+        Ok(ClientQuery::GetWorkerTypesV2(_)) => encode(&models::list(proxy)),
+        Ok(ClientQuery::GetWorkerTypes(_)) => encode(&models::old_list(proxy)),
+        Ok(ClientQuery::RequestRefund(_)) => {
+            let active_queries = i64::try_from(client.running()).unwrap_or(i64::MAX);
+            encode(&Refund::Rejected { active_queries })
+        }
+        Ok(ClientQuery::GetEvidence(question)) => return evidence(proxy, link, id, question.hash).await,
+        Ok(_) => {
+            return link
+                .answer_error(id, ErrorCode::ProtocolViolation.to_wire(), "not now")
+                .await
+                .is_ok();
+        }
+        Err(error) => {
+            return link
+                .answer_error(id, ErrorCode::Plain.to_wire(), error.to_string())
+                .await
+                .is_ok();
+        }
+    };
+    link.answer(id, answer).await.is_ok()
+}
+
+async fn evidence(proxy: &Proxy, link: &LinkHandle, id: i64, hash: [u8; 32]) -> bool {
+    let folder = proxy.books.reader().evidence().clone();
+    let read = tokio::task::spawn_blocking(move || folder.get(&HashBytes(hash))).await;
+    match read {
+        Ok(Ok(Some(certificate))) => {
+            link.answer(
+                id,
+                encode(&Evidence {
+                    certificate: Bytes::from(certificate),
+                }),
+            )
+            .await
+        }
+        _ => {
+            link.answer_error(id, ErrorCode::Plain.to_wire(), "no such evidence")
+                .await
+        }
+    }
+    .is_ok()
+}

@@ -1,0 +1,151 @@
+//! A client comes in: by the secret whose hash its contract holds, or by a message through the chain.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cocoon_bindings::ton::{Address, HashBytes, parse_address};
+use cocoon_chain::{ChainError, ClientAccount};
+use cocoon_ledger::ContractState;
+use cocoon_protocol::client::ProxyConnectionAuth;
+use cocoon_protocol::handshake::{AuthorizeStep, ProxyClientHandshake, Refusal};
+use cocoon_protocol::limits::{AUTHORIZE_TIMEOUT, HANDSHAKE_TIMEOUT};
+use cocoon_protocol::message::ClientQuery;
+use cocoon_protocol::{ErrorCode, Version};
+use cocoon_runner::link::{LinkEvent, LinkHandle};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::contracts;
+use crate::state::Proxy;
+
+/// A client that proved who it is.
+pub(super) struct Greeted {
+    pub(super) contract: Address,
+    pub(super) version: Version,
+}
+
+/// Runs the handshake; `None` when it failed and the connection is to be closed.
+pub(super) async fn run(
+    proxy: &Arc<Proxy>,
+    link: &LinkHandle,
+    events: &mut mpsc::Receiver<LinkEvent>,
+) -> Option<Greeted> {
+    let mut handshake = ProxyClientHandshake::default();
+    let mut greeted = None;
+    while handshake.ready().is_none() {
+        let (id, data) = next_question(events).await?;
+        let answer = match ClientQuery::decode(&data) {
+            Err(error) => Err(Refusal::new(ErrorCode::Parse, error.to_string())),
+            Ok(query) if greeted.is_none() => match connect(proxy, &mut handshake, &query).await {
+                Ok((who, answer)) => {
+                    greeted = Some(who);
+                    Ok(answer)
+                }
+                Err(refusal) => Err(refusal),
+            },
+            Ok(query) => {
+                let contract = greeted.as_ref()?;
+                authorize(proxy, link, &mut handshake, &query, contract).await
+            }
+        };
+        match answer {
+            Ok(answer) => link.answer(id, answer).await.ok()?,
+            Err(refusal) => {
+                tracing::info!(reason = %refusal.message, "client refused");
+                // It is closed next, whether it hears this or not.
+                let _ = link.answer_error(id, refusal.code.to_wire(), refusal.message).await;
+                return None;
+            }
+        }
+    }
+    let (contract, version) = (greeted?, handshake.ready()?);
+    Some(Greeted { contract, version })
+}
+
+async fn next_question(events: &mut mpsc::Receiver<LinkEvent>) -> Option<(i64, Bytes)> {
+    match timeout(HANDSHAKE_TIMEOUT, events.recv()).await {
+        Ok(Some(LinkEvent::Query { id, data })) => Some((id, data)),
+        // Nothing but questions is allowed before the connection serves.
+        _ => None,
+    }
+}
+
+async fn connect(
+    proxy: &Proxy,
+    handshake: &mut ProxyClientHandshake,
+    query: &ClientQuery,
+) -> Result<(Address, Bytes), Refusal> {
+    if !proxy.accepts() {
+        return Err(Refusal::new(
+            ErrorCode::NotReady,
+            "the proxy is shutting down or disabled",
+        ));
+    }
+    let hello = handshake.connect(query, &proxy.rules())?;
+    let bad_address = |_| Refusal::new(ErrorCode::Plain, "Failed to parse account address");
+    let owner = parse_address(&hello.owner_address).map_err(bad_address)?;
+    let contract = proxy.on_chain.client_contract(&owner).map_err(bad_address)?;
+    let secret_hash = know(proxy, &owner, &contract).await?;
+    let nonce = rand::random();
+    let auth = match secret_hash {
+        Some(hash) => ProxyConnectionAuth::Short {
+            secret_hash: hash.0,
+            nonce,
+        },
+        None => ProxyConnectionAuth::Long { nonce },
+    };
+    let payment = proxy.vouchers.for_client(&contract).payment;
+    let answer = handshake.challenge(proxy.wire_params(), proxy.on_chain.text(&contract), auth, payment)?;
+    Ok((contract, answer))
+}
+
+/// Reads the client's contract; the hash of its secret if it has set one. A contract that is not there yet comes with the
+/// registration.
+async fn know(proxy: &Proxy, owner: &Address, contract: &Address) -> Result<Option<HashBytes>, Refusal> {
+    let account = match ClientAccount::fetch(proxy.chain.as_ref(), contract).await {
+        Ok(account) => account,
+        Err(ChainError::NotDeployed { .. }) => return Ok(None),
+        Err(error) => {
+            tracing::warn!(%contract, %error, "the client's contract cannot be read");
+            return Err(Refusal::new(ErrorCode::NotReady, "the chain cannot be reached"));
+        }
+    };
+    let seen = contracts::client_state(&account);
+    if seen.state != ContractState::Normal {
+        return Err(Refusal::new(ErrorCode::NotReady, "client is closing"));
+    }
+    let secret_hash = seen.secret_hash;
+    if let Err(error) = contracts::see_client(proxy, owner, contract, seen) {
+        proxy.fail(error);
+        return Err(Refusal::new(ErrorCode::NotReady, "the proxy stops"));
+    }
+    Ok((secret_hash != HashBytes::ZERO).then_some(secret_hash))
+}
+
+async fn authorize(
+    proxy: &Proxy,
+    link: &LinkHandle,
+    handshake: &mut ProxyClientHandshake,
+    query: &ClientQuery,
+    contract: &Address,
+) -> Result<Bytes, Refusal> {
+    if let AuthorizeStep::AwaitRegistration { nonce } = handshake.authorize(query)? {
+        let registered = proxy.registrations.wait(contract.clone(), nonce.cast_unsigned());
+        tokio::select! {
+            seen = timeout(AUTHORIZE_TIMEOUT, registered) => match seen {
+                Ok(Ok(())) => handshake.registered()?,
+                _ => return Err(Refusal::new(ErrorCode::Timeout, "the registration was not seen on chain")),
+            },
+            _ = link.closed() => return Err(Refusal::new(ErrorCode::Cancelled, "the client has gone")),
+        }
+        let account = ClientAccount::fetch(proxy.chain.as_ref(), contract).await;
+        let account = account.map_err(|_| Refusal::new(ErrorCode::NotReady, "the client's contract cannot be read"))?;
+        let owner = account.constants.owner.clone();
+        if let Err(error) = contracts::see_client(proxy, &owner, contract, contracts::client_state(&account)) {
+            proxy.fail(error);
+            return Err(Refusal::new(ErrorCode::NotReady, "the proxy stops"));
+        }
+    }
+    let shown = proxy.vouchers.for_client(contract);
+    Ok(handshake.success(shown.payment, shown.db_tokens, shown.max_tokens))
+}

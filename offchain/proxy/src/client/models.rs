@@ -1,0 +1,58 @@
+//! The models that are served, as clients ask for them.
+
+use std::collections::BTreeMap;
+
+use cocoon_protocol::client::{WorkerInstanceV2, WorkerType, WorkerTypeV2, WorkerTypes, WorkerTypesV2};
+
+use crate::state::Proxy;
+
+/// Models with their enabled workers, cheapest first.
+pub(super) fn list(proxy: &Proxy) -> WorkerTypesV2 {
+    let types = by_model(proxy)
+        .into_iter()
+        .map(|(name, mut workers)| {
+            workers.sort_by_key(|worker| worker.coefficient);
+            WorkerTypeV2 { name, workers }
+        })
+        .collect();
+    WorkerTypesV2 { types }
+}
+
+/// The same for peers that only know summaries.
+pub(super) fn old_list(proxy: &Proxy) -> WorkerTypes {
+    let summary = |(name, workers): (String, Vec<WorkerInstanceV2>)| {
+        let mut coefficients: Vec<i32> = workers.iter().map(|worker| worker.coefficient).collect();
+        coefficients.sort_unstable();
+        let at = |index: usize| coefficients.get(index).copied().unwrap_or(0);
+        WorkerType {
+            name,
+            active_workers: i32::try_from(workers.len()).unwrap_or(i32::MAX),
+            coefficient_min: at(0),
+            coefficient_median: at(coefficients.len() / 2),
+            coefficient_max: at(coefficients.len().saturating_sub(1)),
+        }
+    };
+    WorkerTypes {
+        types: by_model(proxy).into_iter().map(summary).collect(),
+    }
+}
+
+fn by_model(proxy: &Proxy) -> BTreeMap<String, Vec<WorkerInstanceV2>> {
+    let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
+    let mut models: BTreeMap<String, Vec<WorkerInstanceV2>> = BTreeMap::new();
+    for worker in proxy.workers.all() {
+        let state = *worker.state();
+        if state.is_enabled {
+            models
+                .entry(worker.model.base().to_owned())
+                .or_default()
+                .push(WorkerInstanceV2 {
+                    flags: (),
+                    coefficient: number(state.coefficient.get()),
+                    active_requests: number(state.running),
+                    max_active_requests: number(worker.slots),
+                });
+        }
+    }
+    models
+}

@@ -1,0 +1,202 @@
+//! The configuration of a proxy.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use cocoon_ledger::Thresholds;
+use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig, resolve};
+use serde::{Deserialize, Serialize};
+
+use crate::error::ProxyError;
+
+/// Everything that a proxy is told. TOML; unknown keys are refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProxyConfig {
+    /// Folder of the database, the receipt log and the evidence. Belongs to one proxy.
+    pub store_dir: PathBuf,
+    /// Key file of the proxy's contract: signs vouchers and receipts.
+    pub contract_key_file: PathBuf,
+    /// The chain and the root contract.
+    pub chain: ChainConfig,
+    /// The wallet that sends the proxy's messages; its owner owns the proxy contract too.
+    pub wallet: WalletConfig,
+    /// What this proxy proves of itself and believes of workers.
+    #[serde(default)]
+    pub attestation: AttestationConfig,
+    /// Where it listens.
+    #[serde(default)]
+    pub listen: Listen,
+    /// Bits of the proof of work that a connection costs: 20, as deployed.
+    #[serde(default = "default_difficulty")]
+    pub pow_difficulty: u32,
+    /// When things happen.
+    #[serde(default)]
+    pub timers: Timers,
+    /// From which amounts on vouchers are submitted to the chain.
+    #[serde(default)]
+    pub settlement: Thresholds,
+}
+
+/// Addresses to listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// For clients; any certificate.
+    pub clients: SocketAddr,
+    /// For workers; attested images of the root contract only.
+    pub workers: SocketAddr,
+    /// For statistics and administration. Not for the public.
+    pub http: SocketAddr,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        let any = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+        Self {
+            clients: any(11002),
+            workers: any(11001),
+            http: SocketAddr::from((Ipv4Addr::LOCALHOST, 11000)),
+        }
+    }
+}
+
+/// Times in seconds. The defaults are those of the deployed network.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timers {
+    /// Shortest pause between two state commits on chain.
+    pub commit_min: f64,
+    /// Longest pause between two state commits on chain.
+    pub commit_max: f64,
+    /// A commit that is not seen for so long is sent again.
+    pub commit_resend: f64,
+    /// Pause between two looks at the proxy contract's transactions.
+    pub transactions: f64,
+    /// Pause between two looks at the contracts of clients and workers.
+    pub contracts: f64,
+    /// Pause between two looks at the root contract.
+    pub root: f64,
+    /// Pause between two rounds of settlement.
+    pub settlement: f64,
+    /// How long running requests may take after the stop was asked for.
+    pub drain: f64,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Self {
+            commit_min: 30.0,
+            commit_max: 60.0,
+            commit_resend: 180.0,
+            transactions: 5.0,
+            contracts: 8.0,
+            root: 45.0,
+            settlement: 10.0,
+            drain: 30.0,
+        }
+    }
+}
+
+fn default_difficulty() -> u32 {
+    cocoon_ratls::limits::DEFAULT_DIFFICULTY
+}
+
+impl ProxyConfig {
+    /// Reads a file; paths inside are taken relative to it.
+    pub fn load(path: &Path) -> Result<Self, ProxyError> {
+        let mut config: Self = cocoon_runner::config::load(path)?;
+        let paths = [
+            &mut config.store_dir,
+            &mut config.contract_key_file,
+            &mut config.wallet.key_file,
+        ];
+        let optional = [
+            &mut config.attestation.simulated_platform,
+            &mut config.attestation.collateral,
+            &mut config.chain.api_key_file,
+        ];
+        for path_inside in paths.into_iter().chain(optional.into_iter().flatten()) {
+            *path_inside = resolve(path, path_inside);
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Refuses numbers that make no sense.
+    pub fn check(&self) -> Result<(), ProxyError> {
+        let t = &self.timers;
+        let pauses = [
+            ("timers.commit_min", t.commit_min),
+            ("timers.commit_max", t.commit_max),
+            ("timers.commit_resend", t.commit_resend),
+            ("timers.transactions", t.transactions),
+            ("timers.contracts", t.contracts),
+            ("timers.root", t.root),
+            ("timers.settlement", t.settlement),
+            ("timers.drain", t.drain),
+        ];
+        for (key, seconds) in pauses {
+            if !(0.05..=86_400.0).contains(&seconds) {
+                return Err(ProxyError::Setting {
+                    key,
+                    expected: "0.05 to 86400 seconds",
+                });
+            }
+        }
+        if t.commit_max < t.commit_min {
+            return Err(ProxyError::Setting {
+                key: "timers.commit_max",
+                expected: "at least timers.commit_min",
+            });
+        }
+        if self.pow_difficulty > cocoon_ratls::limits::MAX_DIFFICULTY {
+            return Err(ProxyError::Setting {
+                key: "pow_difficulty",
+                expected: "no more bits than clients accept",
+            });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALLEST: &str = r#"
+        store_dir = "store"
+        contract_key_file = "proxy.key"
+        [chain]
+        url = "http://127.0.0.1:8045/api/v2/jsonRPC"
+        root = "0:0000000000000000000000000000000000000000000000000000000000000000"
+        [wallet]
+        key_file = "wallet.key"
+        owner = "0:0000000000000000000000000000000000000000000000000000000000000000"
+    "#;
+
+    #[test]
+    fn the_smallest_configuration_has_the_deployed_defaults_and_relative_paths() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("proxy.toml");
+        std::fs::write(&path, SMALLEST).unwrap();
+        let config = ProxyConfig::load(&path).unwrap();
+        assert_eq!(config.store_dir, folder.path().join("store"));
+        assert_eq!(config.listen.clients.port(), 11002);
+        assert_eq!((config.timers.commit_min, config.timers.commit_max), (30.0, 60.0));
+        assert_eq!(config.pow_difficulty, 20);
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_key() {
+        let mut config: ProxyConfig = toml_of(SMALLEST);
+        config.timers.commit_min = f64::NAN;
+        assert!(config.check().unwrap_err().to_string().contains("commit_min"));
+        config.timers.commit_min = 100.0;
+        assert!(config.check().unwrap_err().to_string().contains("commit_max"));
+    }
+
+    fn toml_of(text: &str) -> ProxyConfig {
+        cocoon_runner::config::parse(Path::new("proxy.toml"), text).unwrap()
+    }
+}

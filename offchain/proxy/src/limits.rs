@@ -1,0 +1,57 @@
+//! Bounds of this daemon, each with its reason.
+
+use std::time::Duration;
+
+use cocoon_bindings::units::Nanoton;
+
+/// Connections of clients at once; each costs two tasks and its queues.
+pub const MAX_CLIENT_CONNECTIONS: usize = 4096;
+
+/// Connections of workers at once.
+pub const MAX_WORKER_CONNECTIONS: usize = 1024;
+
+/// Connections that are still doing their proof of work or TLS: bounds what strangers can hold open.
+pub const MAX_UNVERIFIED_CONNECTIONS: usize = 512;
+
+/// Requests of one client connection that run at once; more are refused with "too many requests".
+pub const MAX_REQUESTS_PER_CONNECTION: usize = 1024;
+
+/// Messages of a worker that wait for one request's client. A client that is further behind is given up, because the
+/// worker's other requests share the connection.
+pub const REQUEST_QUEUE: usize = 1024;
+
+/// Statements that wait for one worker's signature; beyond it receipts go without.
+pub const SIGN_QUEUE: usize = 256;
+
+/// Attempts of one request at different workers, the first included.
+pub const MAX_ATTEMPTS: usize = 3;
+
+/// Longest time that a request may ask for.
+pub const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// What the worker gets of the time that the proxy has, as deployed: the rest is for the way back.
+pub const WORKER_TIME_SHARE: f64 = 0.95;
+
+/// How long a cancelled request waits for the worker's account of what it delivered.
+pub const CANCEL_GRACE: Duration = Duration::from_secs(1);
+
+/// Value of a state commit, as deployed: its receiver is not meant to run.
+pub const COMMIT_VALUE: Nanoton = Nanoton::new(1);
+
+/// Value attached to a voucher, as deployed; what is left comes back.
+pub const VOUCHER_VALUE: Nanoton = Nanoton::new(700_000_000);
+
+/// Value that the proxy contract is deployed with: storage for years.
+pub const DEPLOY_VALUE: Nanoton = Nanoton::new(200_000_000);
+
+/// How long the first state commit of a session may take until it is seen on chain.
+pub const FIRST_COMMIT_TIMEOUT: Duration = Duration::from_secs(180);
+
+/// How often the chain is asked while something is awaited from it.
+pub const AWAITED_POLL: Duration = Duration::from_millis(500);
+
+/// Attempts at one question to the chain at start.
+pub const START_ATTEMPTS: u32 = 5;
+
+/// How long a daemon that ended waits until its store is closed.
+pub const STORE_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,112 @@
+//! The two ports that peers connect to: proof of work, TLS, and then a task per connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cocoon_ratls::{Acceptor, Connection};
+use cocoon_runner::link::{Link, LinkConfig};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+use crate::limits::{MAX_CLIENT_CONNECTIONS, MAX_UNVERIFIED_CONNECTIONS, MAX_WORKER_CONNECTIONS};
+use crate::state::Proxy;
+use crate::{client, worker};
+
+/// Which kind of peer a port is for: the port alone decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Client,
+    Worker,
+}
+
+/// Accepts connections until the daemon stops.
+pub(crate) async fn run(proxy: Arc<Proxy>, listener: TcpListener, acceptor: Acceptor, role: Role) {
+    let unverified = Arc::new(Semaphore::new(MAX_UNVERIFIED_CONNECTIONS));
+    let serving = Arc::new(Semaphore::new(match role {
+        Role::Client => MAX_CLIENT_CONNECTIONS,
+        Role::Worker => MAX_WORKER_CONNECTIONS,
+    }));
+    loop {
+        let tcp = match listener.accept().await {
+            Ok((tcp, _)) => tcp,
+            Err(error) => {
+                // Usually too many open files: it passes when connections end.
+                tracing::warn!(%error, ?role, "a connection cannot be accepted");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            }
+        };
+        let (Ok(unverified), Ok(serving)) = (
+            Arc::clone(&unverified).try_acquire_owned(),
+            Arc::clone(&serving).try_acquire_owned(),
+        ) else {
+            tracing::warn!(?role, "too many connections: one is turned away");
+            continue;
+        };
+        let (proxy, acceptor) = (Arc::clone(&proxy), acceptor.clone());
+        proxy.shutdown.clone().spawn(async move {
+            // The connection lives until the drain is over: running requests end on it.
+            let opened = open(&proxy, &acceptor, tcp).await;
+            drop(unverified);
+            if let Some(connection) = opened {
+                serve(proxy, connection, role).await;
+            }
+            drop(serving);
+        });
+    }
+}
+
+async fn open(proxy: &Proxy, acceptor: &Acceptor, tcp: TcpStream) -> Option<Connection> {
+    let accepted = proxy.shutdown.token().run_until_cancelled(acceptor.accept(tcp)).await?;
+    accepted
+        .inspect_err(|error| tracing::info!(%error, "a connection was refused"))
+        .ok()
+}
+
+async fn serve(proxy: Arc<Proxy>, connection: Connection, role: Role) {
+    let Connection { stream, peer, identity } = connection;
+    let opened = proxy
+        .shutdown
+        .token()
+        .run_until_cancelled(Link::accept(stream, LinkConfig::default()))
+        .await;
+    let Some(Ok((link, events))) = opened else { return };
+    let certificates = match role {
+        Role::Client => vec![identity.certificate_der().to_vec()],
+        Role::Worker => vec![identity.certificate_der().to_vec(), peer.certificate.clone()],
+    };
+    if !keep_evidence(&proxy, certificates).await {
+        link.close().await;
+        return;
+    }
+    let closer = {
+        let (proxy, link) = (Arc::clone(&proxy), link.clone());
+        tokio::spawn(async move {
+            proxy.drained.cancelled().await;
+            link.close().await;
+        })
+    };
+    match role {
+        Role::Client => client::serve(proxy, link, events, identity.evidence_hash().into()).await,
+        Role::Worker => worker::serve(proxy, link, events, peer).await,
+    }
+    closer.abort();
+}
+
+/// Keeps the certificates that receipts will name, before any receipt can name them.
+async fn keep_evidence(proxy: &Proxy, certificates: Vec<Vec<u8>>) -> bool {
+    let folder = proxy.books.reader().evidence().clone();
+    let keep = move || {
+        certificates
+            .iter()
+            .try_for_each(|certificate| folder.put(certificate).map(drop))
+    };
+    match tokio::task::spawn_blocking(keep).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "evidence cannot be kept: the connection is closed");
+            false
+        }
+        Err(_) => false,
+    }
+}

@@ -1,0 +1,130 @@
+//! The life of one request: reserve, route, run, receipt, settle. Each phase is a file of its own; this one leads from
+//! one to the next.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cocoon_bindings::units::Coefficient;
+use cocoon_protocol::ErrorCode;
+use cocoon_protocol::answer::Answer;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::ClientPeer;
+use crate::limits::MAX_ATTEMPTS;
+use crate::run::{Ended, Work};
+use crate::state::Proxy;
+use crate::stats::End;
+use crate::workers::Verdict;
+use crate::{reserve, route, run, settle};
+
+/// A request as its client sent it.
+pub(crate) struct Request {
+    pub(crate) id: [u8; 32],
+    /// Base name of the model.
+    pub(crate) model: String,
+    /// The boxed `http.request`, passed on byte for byte. Never shown.
+    pub(crate) query: Bytes,
+    pub(crate) max_coefficient: Coefficient,
+    pub(crate) max_tokens: u64,
+    pub(crate) timeout: Duration,
+    pub(crate) min_config_version: i32,
+    pub(crate) is_debug: bool,
+    pub(crate) received: Instant,
+    pub(crate) received_ms: u64,
+    /// Set when the client cancels or its connection ends.
+    pub(crate) cancel: CancellationToken,
+}
+
+/// Why a request has no answer, for the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) code: ErrorCode,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+/// Serves a request from its first to its last message.
+pub(crate) async fn serve(proxy: Arc<Proxy>, client: Arc<ClientPeer>, request: Request) {
+    proxy.stats.query(request.query.len());
+    let end = attempts(&proxy, &client, &request).await;
+    proxy.stats.ended(end, request.received.elapsed().as_secs_f64());
+}
+
+/// Tries workers until one has begun to answer; every attempt has a reservation of its own.
+async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &Request) -> End {
+    let mut tried = Vec::new();
+    let mut last_failure = None;
+    loop {
+        let reserved = match reserve::reserve(proxy, client, request) {
+            Ok(reserved) => reserved,
+            Err(failure) => return refuse(client, request, last_failure.unwrap_or(failure)).await,
+        };
+        let mut lease = match route::choose(proxy, request, &tried) {
+            Ok(lease) => lease,
+            Err(failure) => return refuse(client, request, last_failure.unwrap_or(failure)).await,
+        };
+        let work = run::run(proxy, client, request, &lease).await;
+        lease.judge(verdict(&work));
+        tried.push(lease.worker.id);
+        match work.failure_before_first_byte() {
+            Some(failure) if tried.len() < MAX_ATTEMPTS && may_try_elsewhere(&work, &failure) => {
+                tracing::info!(
+                    worker = lease.worker.id,
+                    reason = %failure.message,
+                    "the request goes to another worker"
+                );
+                proxy.stats.failover();
+                last_failure = Some(failure);
+            }
+            _ => return settle::settle(proxy, client, request, lease, reserved, work).await,
+        }
+    }
+}
+
+/// What the end of an attempt says about its worker.
+fn verdict(work: &Work) -> Verdict {
+    match &work.ended {
+        Ended::Finished => Verdict::Served,
+        Ended::WorkerLost | Ended::TimedOut => Verdict::Failed,
+        Ended::Cancelled | Ended::ClientTooSlow => Verdict::Withdrawn,
+        Ended::Failed(failure) if is_requests_fault(failure) => Verdict::Withdrawn,
+        Ended::Failed(_) => Verdict::Failed,
+    }
+}
+
+fn may_try_elsewhere(work: &Work, failure: &Failure) -> bool {
+    matches!(work.ended, Ended::WorkerLost | Ended::Failed(_)) && !is_requests_fault(failure)
+}
+
+/// Failures that any worker would give.
+fn is_requests_fault(failure: &Failure) -> bool {
+    matches!(
+        failure.code,
+        ErrorCode::BadRequest
+            | ErrorCode::ProtocolViolation
+            | ErrorCode::Parse
+            | ErrorCode::TooLarge
+            | ErrorCode::Cancelled
+            | ErrorCode::Timeout
+    )
+}
+
+/// Tells the client that there is no answer.
+async fn refuse(client: &ClientPeer, request: &Request, failure: Failure) -> End {
+    tracing::info!(code = failure.code.to_wire(), reason = %failure.message, "request refused");
+    let code = failure.code.for_version(client.version);
+    // A client that has gone needs no refusal.
+    let _ = client
+        .send(&Answer::error(request.id, code, failure.message, false))
+        .await;
+    End::Rejected
+}

@@ -1,0 +1,74 @@
+//! First phase: may this client ask for this, and the tokens that it may cost at most.
+
+use std::sync::Arc;
+
+use cocoon_ledger::{LedgerError, ReservationId, reservation};
+use cocoon_protocol::ErrorCode;
+
+use crate::books::Books;
+use crate::client::ClientPeer;
+use crate::request::{Failure, Request};
+use crate::state::Proxy;
+
+/// An open reservation; given back when dropped, unless it was taken for a charge.
+pub(crate) struct Reserved {
+    books: Arc<Books>,
+    id: Option<ReservationId>,
+}
+
+impl Reserved {
+    /// For [`Books::charge`], which ends it. `None` when it was taken before.
+    pub(crate) fn take(mut self) -> Option<ReservationId> {
+        self.id.take()
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take()
+            && let Err(error) = self.books.ledger().release(id)
+        {
+            tracing::error!(%error, "a reservation cannot be given back");
+        }
+    }
+}
+
+/// Checks the request against the state of the proxy and of the client's contract and reserves for one attempt.
+pub(crate) fn reserve(proxy: &Proxy, client: &ClientPeer, request: &Request) -> Result<Reserved, Failure> {
+    if !proxy.accepts() {
+        return Err(Failure::new(
+            ErrorCode::NotReady,
+            "the proxy is shutting down or disabled",
+        ));
+    }
+    if i64::from(request.min_config_version) > i64::from(proxy.root.borrow().version) {
+        return Err(Failure::new(ErrorCode::Error, "active config version is too low"));
+    }
+    let bytes = request.query.len() as u64;
+    let multipliers = &proxy.on_chain.params.multipliers;
+    let amount = reservation::amount(request.max_tokens, bytes, request.max_coefficient, multipliers);
+    let id = amount.and_then(|amount| {
+        proxy
+            .books
+            .ledger()
+            .reserve(&client.contract, request.max_tokens, amount)
+    });
+    match id {
+        Ok(id) => Ok(Reserved {
+            books: Arc::clone(&proxy.books),
+            id: Some(id),
+        }),
+        Err(error) => Err(failure(&error)),
+    }
+}
+
+fn failure(error: &LedgerError) -> Failure {
+    let code = match error {
+        LedgerError::BalanceTooLow { .. } | LedgerError::NotOnChain { .. } => ErrorCode::LowBalance,
+        LedgerError::TooManyTokens { .. } => ErrorCode::TooLarge,
+        LedgerError::TooManyReservations { .. } => ErrorCode::TooManyRequests,
+        LedgerError::ClientClosing => ErrorCode::NotReady,
+        _ => ErrorCode::Failure,
+    };
+    Failure::new(code, error.to_string())
+}

@@ -1,0 +1,219 @@
+//! Last phase: the reservation becomes a charge, durable before anybody sees it; then the peers learn what it cost.
+
+use std::sync::Arc;
+
+use cocoon_bindings::units::TokenCount;
+use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
+use cocoon_protocol::extension::Receipt as WireReceipt;
+use cocoon_protocol::message::{ProxyToClient, ProxyToWorker};
+use cocoon_protocol::proxy::{ClientRequestPayment, Span, WorkerRequestPayment};
+use cocoon_receipt::{Signature, SignedReceipt};
+use tokio::sync::oneshot;
+
+use crate::client::ClientPeer;
+use crate::receipt::{Content, Parts, Usage, content, to_wire, usage};
+use crate::request::Request;
+use crate::reserve::Reserved;
+use crate::run::{Ended, Work, send_head};
+use crate::signer::SignJob;
+use crate::state::{Proxy, unix_ms};
+use crate::stats::End;
+use crate::workers::{Lease, WorkerPeer};
+
+/// Ends an attempt that is not repeated: charges, sends the end of the answer, pays, and hands out the receipt.
+pub(crate) async fn settle(
+    proxy: &Arc<Proxy>,
+    client: &Arc<ClientPeer>,
+    request: &Request,
+    lease: Lease,
+    reserved: Reserved,
+    mut work: Work,
+) -> End {
+    let worker = Arc::clone(&lease.worker);
+    let coefficient = lease.coefficient;
+    // The slot is free as soon as the worker is done.
+    drop(lease);
+    let multipliers = &proxy.on_chain.params.multipliers;
+    let usage = usage(&work, worker.version.has_extensions(), coefficient, multipliers);
+    let end = if work.ended == Ended::Finished {
+        End::Success
+    } else {
+        End::Failed
+    };
+    if end == End::Failed && !work.is_begun && usage.used.total == 0 {
+        // Nothing was delivered and nothing is charged: there is nothing to write a receipt about.
+        drop(reserved);
+        close_answer(client, request, &mut work, &usage).await;
+        pay_client(proxy, client, request, 0).await;
+        return end;
+    }
+    let content = content(request, &work);
+    let parts = Parts {
+        proxy,
+        client,
+        request,
+        worker: &worker,
+        coefficient,
+        work: &work,
+        usage: &usage,
+        content: &content,
+    };
+    let charged = match charge(&parts, reserved) {
+        Ok(charged) => charged,
+        Err(error) => {
+            proxy.fail(error);
+            return End::Failed;
+        }
+    };
+    let Charged {
+        receipt,
+        durable,
+        signature,
+        tokens,
+    } = charged;
+    if durable.await.is_err() {
+        // The disk failed; the daemon is ending and must not show what will be gone.
+        return End::Failed;
+    }
+    let excess = usage.used.total.saturating_sub(tokens);
+    if excess > 0 {
+        tracing::warn!(receipt = %receipt.id(), excess, "used beyond the reservation: not charged");
+    }
+    proxy.stats.charged(&usage.used, excess);
+    close_answer(client, request, &mut work, &usage).await;
+    pay_client(proxy, client, request, tokens).await;
+    pay_worker(proxy, &worker, work.request_id, tokens).await;
+    send_receipt(proxy, client, request, receipt, signature, &content).await;
+    end
+}
+
+struct Charged {
+    receipt: SignedReceipt,
+    durable: crate::writer::Durable,
+    signature: oneshot::Receiver<Option<Signature>>,
+    tokens: u64,
+}
+
+/// One step under the ledger's lock; see [`crate::books::Books::charge`].
+fn charge(parts: &Parts<'_>, reserved: Reserved) -> Result<Charged, crate::error::ProxyError> {
+    let worker = parts.worker;
+    let reservation = reserved.take().ok_or(cocoon_ledger::LedgerError::ReservationGone)?;
+    let used = TokenCount::new(parts.usage.used.total);
+    let (reply, signature) = oneshot::channel();
+    let asks_worker = worker.version.has_extensions() && !worker.link.is_closed();
+    let ask = |receipt: &SignedReceipt, durable| {
+        if asks_worker {
+            let statement = receipt.receipt.statement.clone();
+            let job = SignJob {
+                receipt: receipt.id(),
+                statement,
+                durable,
+                reply,
+            };
+            // A queue that is full belongs to a worker that signs too slowly: the receipt goes without.
+            let _ = worker.sign_queue.try_send(job);
+        }
+    };
+    let charged = parts
+        .proxy
+        .books
+        .charge(reservation, &worker.contract, used, |charge| parts.receipt(charge), ask)?;
+    let tokens = charged.receipt.receipt.charged();
+    Ok(Charged {
+        receipt: charged.receipt,
+        durable: charged.durable,
+        signature,
+        tokens,
+    })
+}
+
+/// Sends what is still to be sent of the answer: its last part, or the failure.
+async fn close_answer(client: &ClientPeer, request: &Request, work: &mut Work, usage: &Usage) {
+    let worker_info = work.final_info.take().unwrap_or_default();
+    let final_info = Some(FinalInfo {
+        tokens: to_wire(&usage.used),
+        worker_debug: worker_info.worker_debug.filter(|_| request.is_debug),
+        proxy_debug: None,
+        proxy_times: Some(Span {
+            start: request.received_ms as f64 / 1000.0,
+            end: unix_ms() as f64 / 1000.0,
+        }),
+        worker_times: worker_info.worker_times,
+    });
+    let answer = match (work.failure(), work.last.take()) {
+        (Some(failure), _) => {
+            let code = failure.code.for_version(client.version);
+            Answer {
+                final_info,
+                ..Answer::error(request.id, code, failure.message, work.is_begun)
+            }
+        }
+        (None, Some(last)) => {
+            if matches!(last.body, AnswerBody::Part(_)) && !send_head(client, request, work).await {
+                return;
+            }
+            Answer {
+                request_id: request.id,
+                body: last.body,
+                final_info,
+            }
+        }
+        (None, None) => return,
+    };
+    // A client that has gone learns of it by its receipts' gap.
+    let _ = client.send(&answer).await;
+}
+
+async fn pay_client(proxy: &Proxy, client: &ClientPeer, request: &Request, tokens: u64) {
+    let shown = proxy.vouchers.for_client(&client.contract);
+    let message = ProxyToClient::from(ClientRequestPayment {
+        request_id: request.id,
+        signed_payment: shown.payment,
+        db_tokens: shown.db_tokens,
+        max_tokens: shown.max_tokens,
+        request_tokens: i64::try_from(tokens).unwrap_or(i64::MAX),
+    });
+    // The next payment, or the next connection, tells the same.
+    let _ = client.link.send_packet(message.encode()).await;
+}
+
+/// The worker is never told who pays.
+async fn pay_worker(proxy: &Proxy, worker: &WorkerPeer, request_id: [u8; 32], tokens: u64) {
+    let shown = proxy.vouchers.for_worker(&worker.contract);
+    let message = ProxyToWorker::from(WorkerRequestPayment {
+        request_id,
+        signed_payment: shown.payment,
+        db_tokens: shown.db_tokens,
+        max_tokens: shown.max_tokens,
+        request_tokens: i64::try_from(tokens).unwrap_or(i64::MAX),
+        request_client_owner: String::new(),
+    });
+    // The next payment, or the next connection, tells the same.
+    let _ = worker.link.send_packet(message.encode()).await;
+}
+
+/// Waits for the worker's signature as long as the signer does, and sends the receipt to a client that knows receipts.
+async fn send_receipt(
+    proxy: &Proxy,
+    client: &ClientPeer,
+    request: &Request,
+    mut receipt: SignedReceipt,
+    signature: oneshot::Receiver<Option<Signature>>,
+    content: &Content,
+) {
+    receipt.worker_signature = signature.await.ok().flatten();
+    if receipt.worker_signature.is_none() {
+        proxy.stats.unsigned_receipt();
+    }
+    if !client.version.has_extensions() {
+        return;
+    }
+    let message = ProxyToClient::from(WireReceipt {
+        request_id: request.id,
+        receipt: receipt.to_boc().into(),
+        request_salt: content.request_salt,
+        response_salt: content.response_salt,
+    });
+    // It is in the log; a client that has gone can ask for it there.
+    let _ = client.link.send_packet(message.encode()).await;
+}

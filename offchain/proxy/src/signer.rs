@@ -1,0 +1,76 @@
+//! Asks one worker for its signatures, in the order of its channel.
+
+use std::sync::Arc;
+
+use cocoon_bindings::units::PublicKey;
+use cocoon_protocol::codec::decode;
+use cocoon_protocol::extension::{ReceiptSignature, SignReceipt};
+use cocoon_protocol::limits::SIGN_RECEIPT_TIMEOUT;
+use cocoon_protocol::message::ProxyQuery;
+use cocoon_receipt::{ReceiptId, Signature, WorkStatement};
+use cocoon_runner::link::LinkHandle;
+use cocoon_store::LogRecord;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::books::Books;
+use crate::writer::Durable;
+
+/// One statement to be signed, once its receipt is durable.
+pub(crate) struct SignJob {
+    pub(crate) receipt: ReceiptId,
+    pub(crate) statement: WorkStatement,
+    pub(crate) durable: Durable,
+    pub(crate) reply: oneshot::Sender<Option<Signature>>,
+}
+
+/// Works through a worker's queue until the worker or the daemon is gone. A worker that refuses or is late once is not
+/// asked again on this connection: its receipts go without its signature, and nobody waits for it.
+pub(crate) async fn run(books: Arc<Books>, link: LinkHandle, leaf_key: PublicKey, mut jobs: mpsc::Receiver<SignJob>) {
+    let mut is_asked = true;
+    while let Some(SignJob {
+        receipt,
+        statement,
+        durable,
+        reply,
+    }) = jobs.recv().await
+    {
+        if !is_asked || durable.await.is_err() {
+            let _ = reply.send(None);
+            continue;
+        }
+        let signature = match ask(&link, &statement, &leaf_key).await {
+            Ok(signature) => {
+                books.add_signature(LogRecord::WorkerSignature(receipt, signature));
+                Some(signature)
+            }
+            Err(reason) => {
+                is_asked = false;
+                tracing::warn!(%receipt, reason, "the worker does not sign: its receipts go without its signature");
+                None
+            }
+        };
+        // The request may have given up waiting.
+        let _ = reply.send(signature);
+    }
+}
+
+async fn ask(link: &LinkHandle, statement: &WorkStatement, leaf_key: &PublicKey) -> Result<Signature, String> {
+    let question = ProxyQuery::from(SignReceipt {
+        statement: statement.to_boc().into(),
+    })
+    .encode();
+    let answer = link
+        .query(question, SIGN_RECEIPT_TIMEOUT)
+        .await
+        .map_err(|error| error.to_string())?;
+    let ReceiptSignature { signature } = decode(&answer).map_err(|error| error.to_string())?;
+    let bytes = signature
+        .as_ref()
+        .try_into()
+        .map_err(|_| "a signature of a wrong length".to_owned())?;
+    let signature = Signature(bytes);
+    statement
+        .verify(&signature, leaf_key)
+        .map_err(|error| error.to_string())?;
+    Ok(signature)
+}

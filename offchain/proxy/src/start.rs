@@ -1,0 +1,349 @@
+//! From the configuration to a running daemon, and back to nothing.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use cocoon_bindings::ton::{Address, parse_address};
+use cocoon_bindings::units::PublicKey;
+use cocoon_bindings::{message::InternalMessage, proxy_state_init};
+use cocoon_chain::{ChainError, HttpApi, NodeWallet, ProxyAccount, Retry, SharedChain, watch_root};
+use cocoon_ratls::{Acceptor, IdentityKeeper, PeerPolicy, SystemClock};
+use cocoon_runner::http::{HttpServer, listen};
+use cocoon_runner::keys::load_key;
+use cocoon_runner::shutdown::{Drained, Shutdown};
+use cocoon_runner::trust::Trust;
+use cocoon_store::{ProxyStore, Recovered};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::books::Books;
+use crate::commit::{CURSOR, Committer, Cursor};
+use crate::config::ProxyConfig;
+use crate::error::ProxyError;
+use crate::limits::{AWAITED_POLL, DEPLOY_VALUE, FIRST_COMMIT_TIMEOUT, START_ATTEMPTS, STORE_CLOSE_TIMEOUT};
+use crate::listen::Role;
+use crate::state::{OnChain, Proxy, Registrations};
+use crate::vouchers::Vouchers;
+use crate::{contracts, http, listen as ports, settlement};
+
+/// A proxy that serves.
+#[derive(Debug)]
+pub struct RunningProxy {
+    /// Where clients connect.
+    pub clients: SocketAddr,
+    /// Where workers connect.
+    pub workers: SocketAddr,
+    /// Statistics and administration.
+    pub http: SocketAddr,
+    /// The proxy contract.
+    pub contract: Address,
+    /// The wallet that sends its messages.
+    pub wallet: Address,
+    task: JoinHandle<Result<(), ProxyError>>,
+}
+
+impl RunningProxy {
+    /// Waits until the daemon has ended: by the token, after its drain, or by a failure.
+    pub async fn join(self) -> Result<(), ProxyError> {
+        let ended = |error: tokio::task::JoinError| ProxyError::WriterStopped {
+            reason: error.to_string(),
+        };
+        self.task.await.map_err(ended)?
+    }
+}
+
+/// Starts a proxy on the chain of its configuration. Returns when it serves; it ends with the token.
+pub async fn start(config: ProxyConfig, shutdown: CancellationToken) -> Result<RunningProxy, ProxyError> {
+    let key = match &config.chain.api_key_file {
+        Some(path) => Some(read_key(path).await?),
+        None => None,
+    };
+    let chain: SharedChain = Arc::new(HttpApi::new(&config.chain.url, key.as_deref())?);
+    start_on(config, chain, shutdown).await
+}
+
+async fn read_key(path: &PathBuf) -> Result<String, ProxyError> {
+    let unreadable = |source| cocoon_runner::RunnerError::Unreadable {
+        path: path.clone(),
+        source,
+    };
+    Ok(tokio::fs::read_to_string(path)
+        .await
+        .map_err(unreadable)?
+        .trim()
+        .to_owned())
+}
+
+/// Starts a proxy on a given chain; the configured URL is not used.
+pub async fn start_on(
+    config: ProxyConfig,
+    chain: SharedChain,
+    shutdown: CancellationToken,
+) -> Result<RunningProxy, ProxyError> {
+    config.check()?;
+    let shutdown = Shutdown::new(shutdown);
+    // Ports first: what is taken is told before anything is written or sent.
+    let client_port = listen(config.listen.clients).await?;
+    let worker_port = listen(config.listen.workers).await?;
+    let http_port = listen(config.listen.http).await?;
+
+    let root = address("chain.root", &config.chain.root)?;
+    let owner = address("wallet.owner", &config.wallet.owner)?;
+    let contract_key = load_key(&config.contract_key_file)?;
+    let wallet = NodeWallet::new(Arc::clone(&chain), load_key(&config.wallet.key_file)?, owner.clone())?;
+    let every = Duration::from_secs_f64(config.timers.root);
+    let root_view = patiently(|| watch_root(Arc::clone(&chain), root.clone(), every)).await?;
+    let clock = SystemClock::shared();
+    let trust = Trust::load(&config.attestation, root_view.clone(), Arc::clone(&clock))?;
+    let identities = Arc::new(IdentityKeeper::new(trust.evidence("proxy"), Arc::clone(&clock))?);
+
+    let public_key = PublicKey::from(&contract_key);
+    let params = root_view.borrow().params.for_proxy();
+    let contract = {
+        let root_params = &root_view.borrow().params;
+        proxy_state_init(&owner, &public_key, &root, root_params)?.address()?
+    };
+    let on_chain = OnChain {
+        root,
+        owner,
+        contract: contract.clone(),
+        public_key,
+        params,
+    };
+
+    let (fatal, failures) = mpsc::channel(1);
+    let (failed, store_failed) = oneshot::channel();
+    let (closed, store_closed) = oneshot::channel();
+    let opened = open_store(&config).await?;
+    let Opened {
+        store,
+        recovered,
+        blinding,
+        cursor,
+    } = opened;
+    tracing::info!(
+        receipts = recovered.receipts,
+        replayed = recovered.replayed,
+        "store opened"
+    );
+    let cursor = Cursor::of(cursor, &contract);
+    let books = Arc::new(Books::new(store, recovered.ledger, contract_key, failed, closed)?);
+    let proxy = Arc::new(Proxy {
+        vouchers: Vouchers::new(Arc::clone(&books), wallet.address().clone()),
+        config,
+        chain,
+        root: root_view,
+        trust,
+        on_chain,
+        wallet,
+        books,
+        workers: Default::default(),
+        clients: Default::default(),
+        registrations: Registrations::default(),
+        stats: Default::default(),
+        shutdown: shutdown.clone(),
+        drained: CancellationToken::new(),
+        blinding,
+        is_enabled: AtomicBool::new(true),
+        started: Instant::now(),
+        fatal,
+    });
+
+    deploy(&proxy).await?;
+    contracts::refresh_all(&proxy).await?;
+    let committer = Arc::new(Committer::new(Arc::clone(&proxy), cursor));
+    committer.begin().await?;
+
+    let addresses = [&client_port, &worker_port, &http_port].map(|port| port.local_addr());
+    let [clients, workers, http] = addresses;
+    let unknown = cocoon_runner::RunnerError::Serve;
+    let (clients, workers, http) = (
+        clients.map_err(unknown)?,
+        workers.map_err(unknown)?,
+        http.map_err(unknown)?,
+    );
+    let acceptor = |policy| {
+        let (identities, store) = (Arc::clone(&identities), proxy.trust.store());
+        Acceptor::new(identities, store, policy, Arc::clone(&clock)).with_difficulty(proxy.config.pow_difficulty)
+    };
+    let client_acceptor = acceptor(PeerPolicy::Any);
+    let worker_acceptor = acceptor(proxy.trust.workers());
+    shutdown.spawn_until_stop(ports::run(
+        Arc::clone(&proxy),
+        client_port,
+        client_acceptor,
+        Role::Client,
+    ));
+    shutdown.spawn_until_stop(ports::run(
+        Arc::clone(&proxy),
+        worker_port,
+        worker_acceptor,
+        Role::Worker,
+    ));
+    shutdown.spawn_until_stop(identities.keep_fresh());
+    shutdown.spawn_until_stop(proxy.trust.clone().keep_current());
+    shutdown.spawn_until_stop(contracts::keep_current(Arc::clone(&proxy)));
+    shutdown.spawn_until_stop(Arc::clone(&committer).watch());
+    shutdown.spawn_until_stop(committer.keep_committing());
+    shutdown.spawn_until_stop(settlement::keep_settling(Arc::clone(&proxy)));
+    let router = http::router(Arc::clone(&proxy));
+    let server = cocoon_runner::http::serve_on(http_port, router, shutdown.token().clone())?;
+    tracing::info!(%clients, %workers, %http, contract = %proxy.on_chain.contract, "proxy serves");
+
+    let wallet = proxy.wallet.address().clone();
+    let task = tokio::spawn(async move {
+        let ended = end(proxy, shutdown, server, failures, store_failed).await;
+        // The store may be opened again when this returns. A task that hangs on to it must not keep the daemon.
+        let _ = tokio::time::timeout(STORE_CLOSE_TIMEOUT, store_closed).await;
+        ended
+    });
+    Ok(RunningProxy {
+        clients,
+        workers,
+        http,
+        contract,
+        wallet,
+        task,
+    })
+}
+
+struct Opened {
+    store: ProxyStore,
+    recovered: Recovered,
+    blinding: [u8; 32],
+    cursor: Option<Cursor>,
+}
+
+/// Opens the store off the async threads: it reads the whole log.
+async fn open_store(config: &ProxyConfig) -> Result<Opened, ProxyError> {
+    let folder = config.store_dir.clone();
+    let open = move || -> Result<Opened, ProxyError> {
+        let (store, recovered) = ProxyStore::open(&folder)?;
+        let blinding = match store.state::<[u8; 32]>("blinding")? {
+            Some(secret) => secret,
+            None => {
+                let secret: [u8; 32] = rand::random();
+                store.put_state("blinding", &secret)?;
+                secret
+            }
+        };
+        let cursor = store.state(CURSOR)?;
+        Ok(Opened {
+            store,
+            recovered,
+            blinding,
+            cursor,
+        })
+    };
+    let ended = |error: tokio::task::JoinError| ProxyError::WriterStopped {
+        reason: error.to_string(),
+    };
+    tokio::task::spawn_blocking(open).await.map_err(ended)?
+}
+
+/// Makes sure that wallet and contract are there and that the contract is ours and open.
+async fn deploy(proxy: &Proxy) -> Result<(), ProxyError> {
+    patiently(|| proxy.wallet.ensure_deployed()).await?;
+    let contract = &proxy.on_chain.contract;
+    let wrong = |reason| ProxyError::Contract {
+        contract: contract.clone(),
+        reason,
+    };
+    if !proxy.chain.account(contract).await?.is_active() {
+        let root_params = proxy.root.borrow().params.clone();
+        let OnChain {
+            root,
+            owner,
+            public_key,
+            ..
+        } = &proxy.on_chain;
+        let state_init = proxy_state_init(owner, public_key, root, &root_params)?;
+        let note = cocoon_bindings::types::DoNotProcess {
+            query_id: cocoon_bindings::QueryId::new(rand::random()),
+            note: Default::default(),
+        };
+        let body = cocoon_bindings::ton::to_cell(&note)
+            .map_err(|source| ChainError::Build(cocoon_bindings::BindingsError::layout("a note")(source)))?;
+        let (to, state_init) = (contract.clone(), Some(state_init));
+        let message = InternalMessage {
+            to,
+            value: DEPLOY_VALUE,
+            bounce: false,
+            body,
+            state_init,
+        };
+        proxy.wallet.send(vec![message]).await?;
+        let started = Instant::now();
+        while !proxy.chain.account(contract).await?.is_active() {
+            if started.elapsed() > FIRST_COMMIT_TIMEOUT {
+                return Err(wrong("was not deployed in time"));
+            }
+            tokio::time::sleep(AWAITED_POLL).await;
+        }
+    }
+    let account = ProxyAccount::fetch(proxy.chain.as_ref(), contract).await?;
+    if account.proxy_public_key != proxy.on_chain.public_key || account.root != proxy.on_chain.root {
+        return Err(wrong("holds another key or root contract"));
+    }
+    if account.state != cocoon_bindings::types::Lifecycle::Normal {
+        return Err(wrong("is closing or closed"));
+    }
+    Ok(())
+}
+
+/// Waits for the end, lets running requests end, closes the connections, and says why it ended.
+async fn end(
+    proxy: Arc<Proxy>,
+    shutdown: Shutdown,
+    server: HttpServer,
+    mut failures: mpsc::Receiver<ProxyError>,
+    store_failed: oneshot::Receiver<ProxyError>,
+) -> Result<(), ProxyError> {
+    let failure = tokio::select! {
+        () = shutdown.token().cancelled() => failures.try_recv().ok(),
+        failure = failures.recv() => failure,
+        Ok(failure) = store_failed => Some(failure),
+    };
+    shutdown.stop();
+    let drain = Duration::from_secs_f64(proxy.config.timers.drain);
+    let is_idle = async {
+        while proxy.clients.all().iter().any(|client| client.running() > 0) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    if failure.is_none() && tokio::time::timeout(drain, is_idle).await.is_err() {
+        tracing::warn!("requests were still running at the end of the drain");
+    }
+    proxy.drained.cancel();
+    if let Drained::TimedOut { left } = shutdown.drain(Duration::from_secs(10)).await {
+        tracing::warn!(left, "tasks were still running at the end");
+    }
+    let served = server.join().await;
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(served?),
+    }
+}
+
+fn address(key: &'static str, text: &str) -> Result<Address, ProxyError> {
+    parse_address(text).map_err(|source| ProxyError::AddressSetting { key, source })
+}
+
+/// Asks the chain again when it may help: at start other processes are starting too.
+async fn patiently<T, F: Future<Output = Result<T, ChainError>>>(mut ask: impl FnMut() -> F) -> Result<T, ChainError> {
+    let mut attempt = 1;
+    loop {
+        match ask().await {
+            Err(error) if attempt < START_ATTEMPTS && error.retry() != Retry::Never => {
+                tracing::info!(%error, "asking the chain again");
+                tokio::time::sleep(Duration::from_millis(300 << attempt)).await;
+                attempt += 1;
+            }
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What every task of the daemon shares.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use cocoon_bindings::ton::{Address, friendly};
+use cocoon_bindings::units::PublicKey;
+use cocoon_bindings::{BindingsError, Params, StateInit, client_state_init, worker_state_init};
+use cocoon_chain::{NodeWallet, RootView, SharedChain};
+use cocoon_protocol::handshake::ProxyRules;
+use cocoon_protocol::proxy::Params as WireParams;
+use cocoon_protocol::version::VersionRange;
+use cocoon_runner::shutdown::Shutdown;
+use cocoon_runner::trust::Trust;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::books::Books;
+use crate::config::ProxyConfig;
+use crate::error::ProxyError;
+use crate::stats::Stats;
+use crate::vouchers::Vouchers;
+use crate::workers::Workers;
+
+/// Who this proxy is on chain.
+#[derive(Debug, Clone)]
+pub(crate) struct OnChain {
+    pub(crate) root: Address,
+    pub(crate) owner: Address,
+    pub(crate) contract: Address,
+    pub(crate) public_key: PublicKey,
+    /// Parameters in the proxy contract: they price the work and fix the addresses of clients and workers.
+    pub(crate) params: Params,
+}
+
+impl OnChain {
+    pub(crate) fn client_contract(&self, owner: &Address) -> Result<Address, BindingsError> {
+        client_state_init(owner, &self.contract, &self.public_key, &self.params)?.address()
+    }
+
+    pub(crate) fn worker_state_init(&self, owner: &Address) -> Result<StateInit, BindingsError> {
+        worker_state_init(owner, &self.contract, &self.public_key, &self.params)
+    }
+
+    /// An address as peers write it.
+    pub(crate) fn text(&self, address: &Address) -> String {
+        friendly(address, false, self.params.is_test)
+    }
+}
+
+/// The daemon.
+pub(crate) struct Proxy {
+    pub(crate) config: ProxyConfig,
+    pub(crate) chain: SharedChain,
+    pub(crate) root: watch::Receiver<Arc<RootView>>,
+    pub(crate) trust: Trust,
+    pub(crate) on_chain: OnChain,
+    pub(crate) wallet: NodeWallet,
+    pub(crate) books: Arc<Books>,
+    pub(crate) vouchers: Vouchers,
+    pub(crate) workers: Workers,
+    pub(crate) clients: crate::client::Clients,
+    pub(crate) registrations: Registrations,
+    pub(crate) stats: Stats,
+    pub(crate) shutdown: Shutdown,
+    /// Set when the drain is over: connections close.
+    pub(crate) drained: CancellationToken,
+    /// Secret of the blinded client ids.
+    pub(crate) blinding: [u8; 32],
+    pub(crate) is_enabled: AtomicBool,
+    pub(crate) started: Instant,
+    /// Failures that end the daemon.
+    pub(crate) fatal: mpsc::Sender<ProxyError>,
+}
+
+impl Proxy {
+    /// Whether new requests are taken.
+    pub(crate) fn accepts(&self) -> bool {
+        self.is_enabled.load(Ordering::Relaxed) && !self.shutdown.token().is_cancelled()
+    }
+
+    /// What is demanded of whoever connects.
+    pub(crate) fn rules(&self) -> ProxyRules {
+        let root = self.root.borrow();
+        ProxyRules {
+            is_test: root.is_test(),
+            config_version: i32::try_from(root.version).unwrap_or(i32::MAX),
+            versions: VersionRange::ACCEPTED,
+        }
+    }
+
+    /// What this proxy says of itself; the handshake adds the version.
+    pub(crate) fn wire_params(&self) -> WireParams {
+        WireParams {
+            flags: (),
+            proxy_public_key: *self.on_chain.public_key.as_bytes(),
+            proxy_owner_address: self.on_chain.text(&self.on_chain.owner),
+            proxy_sc_address: self.on_chain.text(&self.on_chain.contract),
+            is_test: Some(self.on_chain.params.is_test),
+            proto_version: None,
+        }
+    }
+
+    /// Ends the daemon with an error; the first one counts.
+    pub(crate) fn fail(&self, error: ProxyError) {
+        tracing::error!(%error, "the proxy stops");
+        // A full queue already holds an earlier failure.
+        let _ = self.fatal.try_send(error);
+        self.shutdown.stop();
+    }
+
+    /// Seconds since the start, for averages and breakers.
+    pub(crate) fn uptime(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+}
+
+/// Unix time in milliseconds.
+pub(crate) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Clients that wait until their registration is seen on chain.
+#[derive(Default)]
+pub(crate) struct Registrations(Mutex<HashMap<(Address, u64), oneshot::Sender<()>>>);
+
+impl Registrations {
+    /// Awaits the registration of a client contract under a nonce.
+    pub(crate) fn wait(&self, contract: Address, nonce: u64) -> oneshot::Receiver<()> {
+        let (seen, registered) = oneshot::channel();
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|_, waiter| !waiter.is_closed());
+        waiting.insert((contract, nonce), seen);
+        registered
+    }
+
+    /// A registration was seen.
+    pub(crate) fn seen(&self, contract: &Address, nonce: u64) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waiter) = waiting.remove(&(contract.clone(), nonce)) {
+            // The client may have gone in the meantime.
+            let _ = waiter.send(());
+        }
+    }
+
+    /// Whether anybody waits: then the chain is looked at more often.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .any(|waiter| !waiter.is_closed())
+    }
+}

@@ -1,0 +1,105 @@
+//! Vouchers: signed only for totals that a state commit on chain covers and that the receipts in the log sum to.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cocoon_bindings::QueryId;
+use cocoon_bindings::ton::{Address, boc_bytes};
+use cocoon_bindings::units::TokenCount;
+use cocoon_bindings::voucher::{SignedVoucher, VoucherOp};
+use cocoon_protocol::proxy::SignedPayment;
+
+use crate::books::Books;
+use crate::error::ProxyError;
+
+/// Signs lazily and keeps what was signed until the total grows.
+pub(crate) struct Vouchers {
+    books: Arc<Books>,
+    wallet: Address,
+    signed: Mutex<HashMap<Address, SignedVoucher>>,
+}
+
+impl Vouchers {
+    pub(crate) fn new(books: Arc<Books>, wallet: Address) -> Self {
+        Self {
+            books,
+            wallet,
+            signed: Mutex::default(),
+        }
+    }
+
+    /// The voucher of `op` for `contract` up to `tokens`; refused unless the receipts in the log sum to it.
+    pub(crate) fn sign(
+        &self,
+        op: VoucherOp,
+        contract: &Address,
+        tokens: TokenCount,
+    ) -> Result<SignedVoucher, ProxyError> {
+        let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(voucher) = signed.get(contract)
+            && (voucher.op(), voucher.tokens()) == (op, tokens)
+        {
+            return Ok(voucher.clone());
+        }
+        self.books.reader().check_backed(contract, tokens)?;
+        let query_id = QueryId::new(rand::random());
+        let voucher = SignedVoucher::sign(op, query_id, tokens, contract, &self.wallet, self.books.key())?;
+        signed.insert(contract.clone(), voucher.clone());
+        Ok(voucher)
+    }
+
+    /// What a client is shown, with its totals: voucher, durable total, and again the durable total, because what is not
+    /// durable is not shown.
+    pub(crate) fn for_client(&self, contract: &Address) -> Shown {
+        let account = self
+            .books
+            .ledger()
+            .client(contract)
+            .map(|channel| channel.account.clone());
+        self.shown(VoucherOp::ClientCharge, contract, account)
+    }
+
+    /// What a worker is shown.
+    pub(crate) fn for_worker(&self, contract: &Address) -> Shown {
+        let account = self
+            .books
+            .ledger()
+            .worker(contract)
+            .map(|channel| channel.account.clone());
+        self.shown(VoucherOp::WorkerPayout, contract, account)
+    }
+
+    fn shown(&self, op: VoucherOp, contract: &Address, account: Option<cocoon_ledger::Account>) -> Shown {
+        let (chain, db) = account.map_or((TokenCount::ZERO, TokenCount::ZERO), |a| (a.chain(), a.db()));
+        let payment = match self.payment(op, contract, chain) {
+            Ok(payment) => payment,
+            Err(error) => {
+                tracing::error!(%contract, %error, "no voucher is signed");
+                SignedPayment::Empty
+            }
+        };
+        let tokens = i64::try_from(db.get()).unwrap_or(i64::MAX);
+        Shown {
+            payment,
+            db_tokens: tokens,
+            max_tokens: tokens,
+        }
+    }
+
+    fn payment(&self, op: VoucherOp, contract: &Address, tokens: TokenCount) -> Result<SignedPayment, ProxyError> {
+        if tokens == TokenCount::ZERO {
+            return Ok(SignedPayment::Empty);
+        }
+        let cell = self.sign(op, contract, tokens)?.to_cell()?;
+        Ok(SignedPayment::Voucher {
+            data: boc_bytes(&cell).into(),
+        })
+    }
+}
+
+/// The money part of a message to a peer.
+pub(crate) struct Shown {
+    pub(crate) payment: SignedPayment,
+    pub(crate) db_tokens: i64,
+    pub(crate) max_tokens: i64,
+}

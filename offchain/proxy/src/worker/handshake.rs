@@ -1,0 +1,183 @@
+//! A worker comes in: its image was checked by the connection; here its model, its contract and its memory.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cocoon_bindings::ton::{Address, parse_address};
+use cocoon_bindings::units::{Coefficient, TokenCount};
+use cocoon_ledger::Comparison;
+use cocoon_manifest::ModelName;
+use cocoon_protocol::handshake::{ProxyWorkerHandshake, Refusal, WorkerStep};
+use cocoon_protocol::limits::HANDSHAKE_TIMEOUT;
+use cocoon_protocol::message::WorkerQuery;
+use cocoon_protocol::worker::CompareBalanceWithProxy;
+use cocoon_protocol::{ErrorCode, Version};
+use cocoon_runner::link::{LinkEvent, LinkHandle};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::contracts;
+use crate::state::Proxy;
+
+/// A worker that may serve.
+pub(super) struct Greeted {
+    pub(super) owner: Address,
+    pub(super) contract: Address,
+    pub(super) model: ModelName,
+    pub(super) coefficient: Coefficient,
+    pub(super) slots: u32,
+    pub(super) is_enabled: bool,
+    pub(super) version: Version,
+}
+
+struct Hello {
+    owner: Address,
+    contract: Address,
+    model: ModelName,
+    coefficient: Coefficient,
+    slots: u32,
+}
+
+/// Runs the handshake; `None` when it failed and the connection is to be closed.
+pub(super) async fn run(
+    proxy: &Arc<Proxy>,
+    link: &LinkHandle,
+    events: &mut mpsc::Receiver<LinkEvent>,
+) -> Option<Greeted> {
+    let mut handshake = ProxyWorkerHandshake::default();
+    let mut hello = None;
+    let mut is_enabled = false;
+    while handshake.ready().is_none() {
+        let (id, data) = match timeout(HANDSHAKE_TIMEOUT, events.recv()).await {
+            Ok(Some(LinkEvent::Query { id, data })) => (id, data),
+            // Nothing but questions is allowed before the connection serves.
+            _ => return None,
+        };
+        let answer = match (WorkerQuery::decode(&data), &hello) {
+            (Err(error), _) => Err(Refusal::new(ErrorCode::Parse, error.to_string())),
+            (Ok(query), None) => match connect(proxy, &mut handshake, &query).await {
+                Ok((who, answer)) => {
+                    hello = Some(who);
+                    Ok(answer)
+                }
+                Err(refusal) => Err(refusal),
+            },
+            (Ok(query), Some(hello)) => step(proxy, &mut handshake, &query, &hello.contract, &mut is_enabled),
+        };
+        match answer {
+            Ok(answer) => link.answer(id, answer).await.ok()?,
+            Err(refusal) => {
+                tracing::info!(reason = %refusal.message, "worker refused");
+                // It is closed next, whether it hears this or not.
+                let _ = link.answer_error(id, refusal.code.to_wire(), refusal.message).await;
+                return None;
+            }
+        }
+    }
+    let Hello {
+        owner,
+        contract,
+        model,
+        coefficient,
+        slots,
+    } = hello?;
+    Some(Greeted {
+        owner,
+        contract,
+        model,
+        coefficient,
+        slots,
+        is_enabled,
+        version: handshake.ready()?,
+    })
+}
+
+async fn connect(
+    proxy: &Proxy,
+    handshake: &mut ProxyWorkerHandshake,
+    query: &WorkerQuery,
+) -> Result<(Hello, Bytes), Refusal> {
+    if !proxy.accepts() {
+        return Err(Refusal::new(
+            ErrorCode::NotReady,
+            "the proxy is shutting down or disabled",
+        ));
+    }
+    let hello = handshake.connect(query, &proxy.rules())?;
+    let bad_address = |_| Refusal::new(ErrorCode::Plain, "Failed to parse account address");
+    let owner = parse_address(&hello.owner_address).map_err(bad_address)?;
+    let state_init = proxy.on_chain.worker_state_init(&owner).map_err(bad_address)?;
+    let contract = state_init.address().map_err(bad_address)?;
+    let bad_model = |_| Refusal::new(ErrorCode::ProtocolViolation, "the model's name cannot be read");
+    let model: ModelName = hello.model.parse().map_err(bad_model)?;
+    if !proxy.root.borrow().allows_model(&model.model_hash()) {
+        return Err(Refusal::new(
+            ErrorCode::ProtocolViolation,
+            "the root contract does not list this model",
+        ));
+    }
+    if let Err(error) = contracts::open_worker(proxy, &owner, &contract) {
+        tracing::error!(%error, "the worker's channel cannot be opened");
+        return Err(Refusal::new(
+            ErrorCode::Failure,
+            "the worker's channel cannot be opened",
+        ));
+    }
+    let text = proxy.on_chain.text(&contract);
+    let answer = handshake.greet(proxy.wire_params(), text)?;
+    let (coefficient, slots) = (Coefficient::new(hello.coefficient), hello.slots);
+    Ok((
+        Hello {
+            owner,
+            contract,
+            model,
+            coefficient,
+            slots,
+        },
+        answer,
+    ))
+}
+
+fn step(
+    proxy: &Proxy,
+    handshake: &mut ProxyWorkerHandshake,
+    query: &WorkerQuery,
+    contract: &Address,
+    is_enabled: &mut bool,
+) -> Result<Bytes, Refusal> {
+    match handshake.next(query)? {
+        WorkerStep::Compare(memory) => {
+            let is_ahead = compare(proxy, contract, memory);
+            let shown = proxy.vouchers.for_worker(contract);
+            handshake.balances(shown.payment, shown.db_tokens, shown.max_tokens, is_ahead)
+        }
+        WorkerStep::ExtendedCompare { .. } => handshake.extended(),
+        WorkerStep::Complete { is_disabled } => {
+            *is_enabled = !is_disabled;
+            handshake.completed()
+        }
+    }
+}
+
+/// Whether the worker remembers more than this proxy has. That may be an old database, or a worker that lies: it is
+/// reported and counted, and never stops the proxy.
+fn compare(proxy: &Proxy, contract: &Address, memory: CompareBalanceWithProxy) -> bool {
+    let tokens = |number: i64| TokenCount::new(u64::try_from(number).unwrap_or(0));
+    let (chain, db) = (
+        tokens(memory.tokens_committed_to_blockchain),
+        tokens(memory.tokens_committed_to_db),
+    );
+    let comparison = proxy
+        .books
+        .ledger()
+        .compare(contract, chain, db, tokens(memory.max_tokens));
+    match comparison {
+        Comparison::Agrees => return false,
+        Comparison::WorkerAhead => tracing::info!(%contract, "the worker remembers charges that were never durable"),
+        Comparison::LedgerBehind => {
+            proxy.stats.doubtful_worker();
+            tracing::warn!(%contract, %chain, %db, "the worker claims totals that this database does not have");
+        }
+    }
+    true
+}
