@@ -26,6 +26,8 @@ mod localnet;
 mod node;
 mod persist;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use clock::Clock;
 pub use cocoon_emulator::NetworkConfig;
