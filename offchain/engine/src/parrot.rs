@@ -65,13 +65,7 @@ impl Engine for Parrot {
                     .filter_map(|message| message["content"].as_str())
                     .collect();
                 let last = texts.last().copied().ok_or(EngineError::TemplateRefused)?;
-                (
-                    texts
-                        .iter()
-                        .map(|text| words(text).len())
-                        .fold(0, |sum, count| sum + count),
-                    words(last),
-                )
+                (texts.iter().map(|text| words(text).len()).sum::<usize>(), words(last))
             }
             Prompt::Tokens(tokens) => {
                 return Err(EngineError::UnknownToken {

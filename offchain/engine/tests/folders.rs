@@ -1,4 +1,5 @@
 //! The same model in the other forms that folders come in, and damaged ones.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod common;
 

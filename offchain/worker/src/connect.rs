@@ -14,9 +14,9 @@ use cocoon_chain::RootView;
 use cocoon_protocol::handshake::{ProxyIdentity, WorkerConnected, WorkerConnecting, WorkerFinishing, WorkerOffer};
 use cocoon_protocol::limits::HANDSHAKE_TIMEOUT;
 use cocoon_protocol::version::VersionRange;
-use cocoon_ratls::{Connection, Connector};
+use cocoon_ratls::{Connection, Connector, Identity};
 use cocoon_runner::backoff::Backoff;
-use cocoon_runner::link::{Link, LinkConfig, LinkHandle};
+use cocoon_runner::link::{Link, LinkConfig, LinkHandle, OpenLink};
 use rand::seq::IteratorRandom;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -110,12 +110,22 @@ async fn connect(
 ) -> Result<String, WorkerError> {
     let dial = tokio::time::timeout(DIAL_TIMEOUT, connector.connect(address));
     let Connection { stream, peer, identity } = dial.await.map_err(|_| WorkerError::Timeout { what: "dialing" })??;
-    let (link, events) = Link::dial(stream, LinkConfig::default()).await?;
+    let link = Link::dial(stream, LinkConfig::default()).await?;
     tracing::debug!(address, image = ?peer.image_hash, "connected");
+    serve_link(worker, link, identity, on_ready).await
+}
+
+/// Shakes hands on an open link and serves until it ends; says why it ended.
+pub(crate) async fn serve_link(
+    worker: &Arc<Worker>,
+    (link, events): OpenLink,
+    identity: Arc<Identity>,
+    on_ready: impl FnOnce(),
+) -> Result<String, WorkerError> {
     let root = worker.root.borrow().clone();
     let told_disabled = worker.switch.state().is_disabled();
     let (proxy, balance) = shake_hands(worker, &root, &link, told_disabled).await?;
-    tracing::info!(address, proxy = %proxy.contract_address, version = ?proxy.version, "serving");
+    tracing::info!(proxy = %proxy.contract_address, version = ?proxy.version, "serving a proxy");
     on_ready();
     let parties = Parties {
         root: root.address.clone(),
@@ -136,7 +146,7 @@ async fn connect(
 }
 
 /// The questions of the handshake.
-pub(crate) async fn shake_hands(
+async fn shake_hands(
     worker: &Arc<Worker>,
     root: &RootView,
     link: &LinkHandle,

@@ -33,6 +33,8 @@ mod request;
 mod session;
 mod signing;
 mod switch;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 pub use config::{BackendConfig, PayoutConfig, WorkerConfig};

@@ -17,6 +17,9 @@ pub const MAX_UNSIGNED: usize = 4096;
 /// Requests that the engine's thread has not looked at yet.
 pub const ENGINE_QUEUE: usize = 256;
 
+/// Pieces of the engine that become one piece of a stream, when the connection is slower than the engine.
+pub const MAX_MERGED_EVENTS: usize = 128;
+
 /// Bytes of a whole answer of an upstream server: a frame holds no more.
 pub const MAX_UPSTREAM_BODY: usize = cocoon_protocol::limits::MAX_REQUEST_BYTES;
 

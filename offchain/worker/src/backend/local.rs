@@ -3,6 +3,7 @@
 use super::chat::{Prepared, Writer, prepare, refusal};
 use super::{Asked, Trouble, ok_head};
 use crate::answering::{Answering, unix_seconds};
+use crate::limits::MAX_MERGED_EVENTS;
 use bytes::Bytes;
 use cocoon_bindings::tokens::TokenCounts;
 use cocoon_engine::{EngineEvent, EngineHandle, FinishReason as EngineFinish, StepOutput, Usage};
@@ -110,33 +111,35 @@ async fn stream(
     }
 }
 
-/// Waits for an event and takes all that are there: a slow connection gets fewer and larger pieces.
+/// Waits for an event and takes more that are there: a slow connection gets fewer and larger pieces.
 async fn next(events: &mut UnboundedReceiver<EngineEvent>) -> Result<Batch, Trouble> {
+    let mut waiting = Vec::new();
+    events.recv_many(&mut waiting, MAX_MERGED_EVENTS).await;
+    if waiting.is_empty() {
+        return Err(Trouble::Failed("the engine has stopped".to_owned()));
+    }
     let mut batch = Batch::default();
-    let mut event = events.recv().await;
-    loop {
+    for event in waiting {
         match event {
-            Some(EngineEvent::Output(StepOutput {
+            EngineEvent::Output(StepOutput {
                 text_delta,
                 usage,
                 finish_reason,
                 ..
-            })) => {
+            }) => {
                 batch.text += &text_delta;
                 batch.usage = Some(usage);
                 batch.finish = finish_reason;
             }
-            Some(EngineEvent::Failed(error)) => return Err(refusal(&error).into()),
-            _ => return Err(Trouble::Failed("the engine has stopped".to_owned())),
-        }
-        if batch.finish.is_some() {
-            return Ok(batch);
-        }
-        match events.try_recv() {
-            Ok(more) => event = Some(more),
-            Err(_) => return Ok(batch),
+            EngineEvent::Failed(error) => return Err(refusal(&error).into()),
+            _ => {
+                return Err(Trouble::Failed(
+                    "the engine sent what this worker does not know".to_owned(),
+                ));
+            }
         }
     }
+    Ok(batch)
 }
 
 fn counts(usage: Usage) -> TokenCounts {
