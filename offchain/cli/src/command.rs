@@ -2,3 +2,6 @@
 
 pub(crate) mod chat;
 pub(crate) mod root;
+pub(crate) mod run;
+pub(crate) mod status;
+pub(crate) mod up;

@@ -66,12 +66,7 @@ impl From<anyhow::Error> for Failure {
 
 /// A failure of what all runners share.
 pub fn from_runner(error: cocoon_runner::RunnerError) -> Failure {
-    let exit = match error.who() {
-        cocoon_runner::Who::Local | cocoon_runner::Who::Host => Exit::Configuration,
-        cocoon_runner::Who::Chain => Exit::Chain,
-        cocoon_runner::Who::Peer => Exit::Peer,
-    };
-    let hint = error.hint();
+    let (exit, hint) = (exit_of(error.who()), error.hint());
     Failure::new(exit, error, hint)
 }
 
@@ -83,6 +78,42 @@ pub fn from_chain(error: cocoon_chain::ChainError) -> Failure {
     };
     let hint = error.hint();
     Failure::new(exit, error, hint)
+}
+
+/// A failure of the local chain itself.
+pub fn from_localnet(error: cocoon_localnet::LocalNetError) -> Failure {
+    let hint = error.hint();
+    Failure::new(Exit::Configuration, error, hint)
+}
+
+/// A failure of the client runner.
+pub fn from_client(error: cocoon_client::ClientError) -> Failure {
+    let (exit, hint) = (exit_of(error.who()), error.hint());
+    Failure::new(exit, error, hint)
+}
+
+/// A failure of the worker.
+pub fn from_worker(error: cocoon_worker::WorkerError) -> Failure {
+    let (exit, hint) = (exit_of(error.who()), error.hint());
+    Failure::new(exit, error, hint)
+}
+
+/// A failure of the proxy.
+pub fn from_proxy(error: cocoon_proxy::ProxyError) -> Failure {
+    let exit = match error.who() {
+        cocoon_proxy::Who::Local => Exit::Configuration,
+        cocoon_proxy::Who::Chain => Exit::Chain,
+    };
+    let hint = error.hint();
+    Failure::new(exit, error, hint)
+}
+
+fn exit_of(who: cocoon_runner::Who) -> Exit {
+    match who {
+        cocoon_runner::Who::Local | cocoon_runner::Who::Host => Exit::Configuration,
+        cocoon_runner::Who::Chain => Exit::Chain,
+        cocoon_runner::Who::Peer => Exit::Peer,
+    }
 }
 
 /// Gives an error of a library its exit code and hint.

@@ -89,17 +89,25 @@ fn start_logging(cli: &Cli) -> Result<(), Failure> {
 async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
     let global = cli.global;
     match cli.command {
-        //Command::Up(args) => command::up::run(&global, args, output).await,
+        Command::Up(args) => command::up::run(&global, args, output).await,
         Command::Chat(args) => command::chat::run(&global, args, output).await,
         //Command::Audit(_) => command::audit::run(&global, output).await,
-        //Command::Status => command::status::run(&global, output).await,
+        Command::Audit(_) => Ok(Exit::Defect),
+        Command::Status => command::status::run(&global, output).await,
         Command::Root {
             command: RootCommand::Show(args),
         } => command::root::show(&global, args, output).await,
-        //Command::Localnet { command: RunCommand::Run { config } } => command::run::localnet(&config, output).await,
-        //Command::Proxy { command: RunCommand::Run { config } } => command::run::proxy(&config, output).await,
-        //Command::Worker { command: RunCommand::Run { config } } => command::run::worker(&config, output).await,
-        //Command::Client { command: RunCommand::Run { config } } => command::run::client(&config, output).await,
-        _ => Ok(Exit::Defect),
+        Command::Localnet {
+            command: RunCommand::Run { config },
+        } => command::run::localnet(&config, output).await,
+        Command::Proxy {
+            command: RunCommand::Run { config },
+        } => command::run::proxy(&config, output).await,
+        Command::Worker {
+            command: RunCommand::Run { config },
+        } => command::run::worker(&config, output).await,
+        Command::Client {
+            command: RunCommand::Run { config },
+        } => command::run::client(&config, output).await,
     }
 }

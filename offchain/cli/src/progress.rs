@@ -56,6 +56,11 @@ impl Progress {
         self.finish_current();
     }
 
+    /// The current step has failed.
+    pub(crate) fn abandon(mut self) {
+        self.current = None;
+    }
+
     fn finish_current(&mut self) {
         if let (Some(spinner), Some(text)) = (&self.spinner, self.current.take()) {
             spinner.suspend(|| self.output.note(format!("  {text}: done")));

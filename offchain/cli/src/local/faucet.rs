@@ -13,7 +13,7 @@ const FAUCET_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where the coins come from.
 pub enum Faucet {
-    /// The control interface of a local chain, such as `http://127.0.0.1:8045`.
+    /// The control interface of a local chain, such as `http://127.0.0.1:8045/control`.
     Http {
         /// Its base URL.
         base: String,
@@ -47,7 +47,7 @@ impl Faucet {
         match self {
             Self::Http { base, http } => {
                 let body = json!({"address": address.to_string(), "amount": amount.get().to_string()});
-                let sent = http.post(format!("{base}/control/faucet")).json(&body).send().await;
+                let sent = http.post(format!("{base}/faucet")).json(&body).send().await;
                 sent.and_then(reqwest::Response::error_for_status).or_fail(
                     Exit::Chain,
                     "the faucet of the local chain refused",

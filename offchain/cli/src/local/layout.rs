@@ -52,8 +52,58 @@ impl DataDir {
         self.0.join(format!("{role}.toml"))
     }
 
+    /// Held locked by the process that runs the network.
+    pub fn lock_file(&self) -> PathBuf {
+        self.0.join("lock")
+    }
+
+    /// Makes the folder if there is none; its path is absolute from then on.
+    pub fn create(&self) -> std::io::Result<Self> {
+        std::fs::create_dir_all(&self.0)?;
+        self.0.canonicalize().map(Self)
+    }
+
+    /// Removes everything that belongs to a network; what else lies in the folder stays.
+    pub fn clear(&self) -> std::io::Result<()> {
+        let files = [self.network_file(), self.chain_state_file(), self.platform_file()];
+        let configs = ["chain", "proxy", "worker", "client"].map(|part| self.config_file(part));
+        let folders = ["keys", "proxy", "worker", "client", "model"].map(|folder| self.0.join(folder));
+        for path in files.iter().chain(&configs) {
+            remove(std::fs::remove_file(path))?;
+        }
+        folders
+            .iter()
+            .try_for_each(|path| remove(std::fs::remove_dir_all(path)))
+    }
+
     /// Whether a network was made here before.
     pub fn holds_network(&self) -> bool {
         self.chain_state_file().exists()
+    }
+}
+
+/// What is not there needs no removal.
+fn remove(result: std::io::Result<()>) -> std::io::Result<()> {
+    match result {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clearing_leaves_what_is_not_of_a_network() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::new(folder.path());
+        std::fs::create_dir(data.store_dir("proxy")).unwrap();
+        std::fs::write(data.chain_state_file(), "x").unwrap();
+        std::fs::write(folder.path().join("notes.txt"), "mine").unwrap();
+        data.clear().unwrap();
+        data.clear().unwrap();
+        assert!(!data.holds_network() && !data.store_dir("proxy").exists());
+        assert!(folder.path().join("notes.txt").exists());
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::layout::DataDir;
+use super::ports::Ports;
 use crate::failure::{Exit, Failure, OrFail as _};
 
 /// A local network as it was last started.
@@ -13,6 +14,10 @@ use crate::failure::{Exit, Failure, OrFail as _};
 pub struct NetworkFile {
     /// Always true: the TDX platform and the chain of a local network are simulated.
     pub simulated: bool,
+    /// Which of several networks on one machine, as `--instance` says.
+    pub instance: u16,
+    /// Where the parts listen.
+    pub ports: Ports,
     /// URL of the chain's JSON-RPC.
     pub chain_url: String,
     /// State of the chain, readable after it has stopped.

@@ -2,8 +2,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 
+use serde::{Deserialize, Serialize};
+
 /// Addresses that the parts of a local network listen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Ports {
     /// The local chain's HTTP API.
     pub chain: SocketAddr,
@@ -20,24 +23,36 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// The usual ports plus ten times `instance`, with a free one in place of each that is taken.
-    pub fn choose(instance: u16) -> std::io::Result<Self> {
+    /// The usual ports plus ten times `instance`.
+    pub fn usual(instance: u16) -> Self {
+        let at = |port: u16| loopback(port.saturating_add(instance.saturating_mul(10)));
+        Self {
+            chain: at(8045),
+            client: at(10000),
+            proxy: at(11000),
+            proxy_workers: at(11001),
+            proxy_clients: at(11002),
+            worker: at(12000),
+        }
+    }
+
+    /// The same ports, with a free one in place of each that is taken.
+    pub fn or_free(self) -> std::io::Result<Self> {
         // Open listeners keep two choices from being equal; they are all closed at the end.
         let mut held = Vec::new();
-        let mut choose = |usual: u16| -> std::io::Result<SocketAddr> {
-            let usual = usual.saturating_add(instance.saturating_mul(10));
-            let listener = TcpListener::bind(loopback(usual)).or_else(|_| TcpListener::bind(loopback(0)))?;
+        let mut choose = |wanted: SocketAddr| -> std::io::Result<SocketAddr> {
+            let listener = TcpListener::bind(wanted).or_else(|_| TcpListener::bind(loopback(0)))?;
             let address = listener.local_addr()?;
             held.push(listener);
             Ok(address)
         };
         Ok(Self {
-            chain: choose(8045)?,
-            client: choose(10000)?,
-            proxy: choose(11000)?,
-            proxy_workers: choose(11001)?,
-            proxy_clients: choose(11002)?,
-            worker: choose(12000)?,
+            chain: choose(self.chain)?,
+            client: choose(self.client)?,
+            proxy: choose(self.proxy)?,
+            proxy_workers: choose(self.proxy_workers)?,
+            proxy_clients: choose(self.proxy_clients)?,
+            worker: choose(self.worker)?,
         })
     }
 }
@@ -52,9 +67,10 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_replaced_by_a_free_one() {
-        let first = Ports::choose(400).unwrap();
-        let _taken = TcpListener::bind(first.client).unwrap();
-        let second = Ports::choose(400).unwrap();
-        assert_ne!(first.client, second.client);
+        let usual = Ports::usual(400);
+        let _taken = TcpListener::bind(usual.client);
+        let chosen = usual.or_free().unwrap();
+        assert_ne!(chosen.client, usual.client);
+        assert_eq!(chosen.client.ip(), usual.client.ip());
     }
 }

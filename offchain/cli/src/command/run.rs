@@ -1,0 +1,69 @@
+//! `cocoon <part> run`: one part of a network as a process of its own.
+
+use std::path::Path;
+
+use cocoon_localnet::LocalNet;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::failure::{self, Exit, Failure};
+use crate::local::configs::ChainFile;
+use crate::local::part::Part;
+use crate::output::Output;
+
+/// Runs the local chain.
+pub(crate) async fn localnet(config: &Path, output: Output) -> Result<Exit, Failure> {
+    let config: ChainFile = load(config)?;
+    let chain = LocalNet::start(config.into_config())
+        .await
+        .map_err(failure::from_localnet)?;
+    ready(output, "chain", &chain.url())?;
+    cocoon_runner::shutdown::signal().await.map_err(failure::from_runner)?;
+    chain.shutdown().await.map_err(failure::from_localnet)?;
+    Ok(Exit::Done)
+}
+
+/// Runs a proxy.
+pub(crate) async fn proxy(config: &Path, output: Output) -> Result<Exit, Failure> {
+    let config = cocoon_proxy::ProxyConfig::load(config).map_err(failure::from_proxy)?;
+    until_signal(Part::proxy(config).await?, output).await
+}
+
+/// Runs a worker.
+pub(crate) async fn worker(config: &Path, output: Output) -> Result<Exit, Failure> {
+    until_signal(Part::worker(load(config)?).await?, output).await
+}
+
+/// Runs a client.
+pub(crate) async fn client(config: &Path, output: Output) -> Result<Exit, Failure> {
+    until_signal(Part::client(load(config)?).await?, output).await
+}
+
+async fn until_signal(mut part: Part, output: Output) -> Result<Exit, Failure> {
+    ready(output, part.name(), &format!("http://{}", part.address()))?;
+    tokio::select! {
+        signal = cocoon_runner::shutdown::signal() => signal.map_err(failure::from_runner)?,
+        failure = part.failed() => return Err(failure),
+    }
+    output.note("Draining ...");
+    part.stop().await?;
+    Ok(Exit::Done)
+}
+
+fn load<T: DeserializeOwned>(config: &Path) -> Result<T, Failure> {
+    cocoon_runner::config::load(config).map_err(failure::from_runner)
+}
+
+#[derive(Serialize)]
+struct Ready<'a> {
+    ready: &'a str,
+    at: &'a str,
+}
+
+/// One line on stdout, for whoever started this process and waits.
+fn ready(output: Output, part: &str, at: &str) -> Result<(), Failure> {
+    output.result(&Ready { ready: part, at }, |ready| {
+        format!("{} ready at {}", ready.ready, ready.at)
+    })?;
+    Ok(())
+}

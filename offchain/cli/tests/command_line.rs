@@ -1,0 +1,106 @@
+//! What a person sees: help of every command, and errors with their hints and exit codes.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use clap::CommandFactory as _;
+use cocoon_cli::args::Cli;
+
+fn cocoon(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cocoon"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .output()
+        .unwrap()
+}
+
+/// Exit code, stdout and stderr, with what differs between machines left out.
+fn shown(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let code = output.status.code().unwrap();
+    format!(
+        "exit {code}\n--- stdout\n{}--- stderr\n{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    )
+}
+
+#[test]
+fn help_of_every_command() {
+    fn walk(command: &mut clap::Command, path: &str, all: &mut Vec<(String, String)>) {
+        all.push((path.to_owned(), command.render_long_help().to_string()));
+        for inner in command.get_subcommands_mut() {
+            let path = format!("{path} {}", inner.get_name());
+            walk(inner, &path, all);
+        }
+    }
+    let mut all = Vec::new();
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    walk(&mut command, "cocoon", &mut all);
+    for (path, help) in all {
+        insta::assert_snapshot!(path.replace(' ', "-"), help);
+    }
+}
+
+#[test]
+fn a_wrong_option_is_a_usage_error() {
+    let folder = tempfile::tempdir().unwrap();
+    insta::assert_snapshot!(shown(&cocoon(folder.path(), &["up", "--no-attestation"])));
+}
+
+#[test]
+fn commands_on_a_missing_network_say_how_to_start_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["audit"][..], &["chat", "Hello"], &["root", "show"], &["status"]] {
+        let output = cocoon(folder.path(), arguments);
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(shown(&output), @r"
+            exit 3
+            --- stdout
+            --- stderr
+            error: no local network in .cocoon
+              caused by: No such file or directory (os error 2)
+            hint: start one with `cocoon up`, or name its folder with --data-dir
+            ");
+        }
+    }
+}
+
+#[test]
+fn an_unreachable_chain_has_its_own_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let zero = format!("0:{}", "0".repeat(64));
+    let url = "http://127.0.0.1:1/api/v2/jsonRPC";
+    let output = cocoon(folder.path(), &["root", "show", "--chain-url", url, "--root", &zero]);
+    assert_eq!(output.status.code(), Some(4));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("\nhint: "));
+}
+
+#[test]
+fn an_unreachable_client_has_its_own_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = cocoon(
+        folder.path(),
+        &["chat", "--url", "http://127.0.0.1:1", "--model", "m", "Hello"],
+    );
+    assert_eq!(output.status.code(), Some(5));
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_wrong_key_of_a_configuration_is_named_with_file_and_line() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join("chain.toml"),
+        "listen = \"127.0.0.1:0\"\nstate = \"x\"\n",
+    )
+    .unwrap();
+    insta::assert_snapshot!(shown(&cocoon(
+        folder.path(),
+        &["localnet", "run", "--config", "chain.toml"]
+    )));
+}

@@ -1,0 +1,86 @@
+//! `cocoon up --prompt` as a person runs it: a network from nothing, one answer, paid to the last token.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Far from the usual ports, so that a network of the developer is left alone.
+const INSTANCE: &str = "431";
+
+fn cocoon(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cocoon"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn number(value: &Value) -> u128 {
+    value
+        .as_str()
+        .map_or_else(|| u128::from(value.as_u64().unwrap()), |text| text.parse().unwrap())
+}
+
+#[test]
+fn one_answer_is_paid_settled_and_audited_and_the_network_resumes() {
+    let folder = tempfile::tempdir().unwrap();
+    let ask = [
+        "up",
+        "--instance",
+        INSTANCE,
+        "--max-tokens",
+        "24",
+        "--json",
+        "--prompt",
+        "What is a cocoon?",
+    ];
+    let first = json(&cocoon(folder.path(), &ask));
+    assert_eq!(first["simulated"], true);
+    assert!(!first["answer"].as_str().unwrap().is_empty());
+    assert_eq!(first["receipt_id"].as_str().unwrap().len(), 64);
+    check_money(&first);
+
+    let audit = cocoon(folder.path(), &["audit", "--json"]);
+    assert_eq!(
+        audit.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&audit.stderr)
+    );
+
+    let second = json(&cocoon(folder.path(), &ask));
+    assert_eq!(
+        second["before"]["client_tokens_charged"], first["after"]["client_tokens_charged"],
+        "it was resumed"
+    );
+    check_money(&second);
+    assert_eq!(cocoon(folder.path(), &["audit"]).status.code(), Some(0));
+}
+
+/// Charged = paid, and the price splits between worker and proxy to the last nanoton.
+fn check_money(paid: &Value) {
+    let (before, after) = (&paid["before"], &paid["after"]);
+    let grown = |name: &str| number(&after[name]) - number(&before[name]);
+    let tokens = number(&paid["tokens"]);
+    assert!(tokens > 0);
+    assert_eq!(grown("client_tokens_charged"), tokens);
+    assert_eq!(grown("worker_tokens_paid"), tokens);
+    let cost = number(&before["client_contract"]) - number(&after["client_contract"]);
+    assert_eq!(cost, number(&paid["cost"]));
+    assert_eq!(cost, tokens * 10_000);
+    assert_eq!(grown("proxy_contract"), tokens * 2_000);
+    // Everything else of the price goes to the worker's owner, less the fee of the last hop.
+    let payout = grown("worker_owner");
+    assert!(
+        payout <= tokens * 8_000 && payout + 2_000_000 > tokens * 8_000,
+        "{payout}"
+    );
+}
