@@ -1,0 +1,219 @@
+//! What an audit says.
+
+use cocoon_bindings::ton::Address;
+use cocoon_bindings::units::{Nanoton, ParamsVersion, TokenCount};
+use cocoon_receipt::ReceiptId;
+use serde::Serialize;
+use std::fmt;
+
+/// The outcome in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Receipts and chain agree to the last token.
+    Equal,
+    /// They agree as far as is settled; some tokens are not settled yet.
+    Open,
+    /// Something differs.
+    Different,
+}
+
+/// What kind of thing differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DifferenceKind {
+    /// The receipt log was changed after it was written.
+    Log,
+    /// A signature does not verify.
+    Signature,
+    /// A receipt is for another proxy, root or version of the terms.
+    Terms,
+    /// Adjusted tokens do not follow from the counts.
+    Price,
+    /// A receipt does not continue its channel.
+    Channel,
+    /// The certificate behind a receipt is missing or does not fit.
+    Evidence,
+    /// A contract is missing or is not what it should be.
+    Contract,
+    /// A charge or payout does not end where a receipt ends.
+    Settlement,
+    /// An amount is not tokens times price.
+    Amount,
+    /// A balance or counter on chain is not what its history gives.
+    Balance,
+}
+
+/// The first thing that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// What kind of thing.
+    pub kind: DifferenceKind,
+    /// The receipt concerned.
+    pub receipt: Option<String>,
+    /// Raw address of the contract concerned.
+    pub contract: Option<String>,
+    /// Logical time of the transaction concerned.
+    pub transaction: Option<u64>,
+    /// All of it in one sentence.
+    pub sentence: String,
+}
+
+impl Difference {
+    /// Of a receipt.
+    pub(crate) fn of_receipt(kind: DifferenceKind, receipt: ReceiptId, what: impl fmt::Display) -> Self {
+        let sentence = format!("Receipt {receipt}: {what}.");
+        Self {
+            kind,
+            receipt: Some(receipt.to_string()),
+            contract: None,
+            transaction: None,
+            sentence,
+        }
+    }
+
+    /// Of a contract, and of the receipt that it should agree with.
+    pub(crate) fn of_contract(
+        kind: DifferenceKind,
+        role: Role,
+        contract: &Address,
+        receipt: Option<ReceiptId>,
+        what: impl fmt::Display,
+    ) -> Self {
+        let at = receipt
+            .map(|receipt| format!("Receipt {receipt}: "))
+            .unwrap_or_default();
+        Self {
+            kind,
+            receipt: receipt.map(|receipt| receipt.to_string()),
+            contract: Some(contract.to_string()),
+            transaction: None,
+            sentence: format!("{at}{role} contract {contract}: {what}."),
+        }
+    }
+
+    /// In a certain transaction.
+    pub(crate) fn at(self, lt: u64) -> Self {
+        Self {
+            transaction: Some(lt),
+            ..self
+        }
+    }
+}
+
+/// Which side of a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Pays.
+    Client,
+    /// Stands between.
+    Proxy,
+    /// Is paid.
+    Worker,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Client => "client",
+            Self::Proxy => "proxy",
+            Self::Worker => "worker",
+        })
+    }
+}
+
+/// One channel, by receipts and by chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChannelReport {
+    /// Whose contract.
+    pub role: Role,
+    /// The contract.
+    pub contract: Address,
+    /// Receipts of the channel.
+    pub receipts: u64,
+    /// Tokens that the receipts sum to.
+    pub tokens: TokenCount,
+    /// Tokens that the contract has settled.
+    pub settled: TokenCount,
+    /// Tokens that it has not.
+    pub open: TokenCount,
+    /// What the settled tokens cost the client, or earned the worker.
+    pub amount: Nanoton,
+    /// Charges or payouts in the contract's history.
+    pub settlements: u64,
+}
+
+/// Numbers over all receipts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Totals {
+    /// Receipts.
+    pub receipts: u64,
+    /// Tokens charged by them.
+    pub tokens: TokenCount,
+    /// Receipts that the worker signed too.
+    pub signed_by_worker: u64,
+    /// Receipts without raw counts: their price cannot be recomputed.
+    pub without_counts: u64,
+    /// Receipts that charge less than was used, because no more was reserved.
+    pub capped: u64,
+    /// Certificates looked at.
+    pub certificates: u64,
+}
+
+/// What an audit found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// In one word.
+    pub verdict: Verdict,
+    /// The first difference.
+    pub difference: Option<Difference>,
+    /// The proxy contract.
+    pub proxy: Address,
+    /// The root contract.
+    pub root: Address,
+    /// Whether the root contract says that this is a test network, with simulated evidence.
+    pub test_network: bool,
+    /// Version of the terms.
+    pub params_version: ParamsVersion,
+    /// What a client pays for a token.
+    pub price_per_token: Nanoton,
+    /// What of it the worker gets.
+    pub worker_fee_per_token: Nanoton,
+    /// Numbers over all receipts.
+    pub totals: Totals,
+    /// Channels that were compared; up to the first difference.
+    pub channels: Vec<ChannelReport>,
+}
+
+impl Report {
+    /// 0 only if everything is equal to the last token.
+    pub fn exit_code(&self) -> u8 {
+        u8::from(self.verdict != Verdict::Equal)
+    }
+
+    /// The verdict in one sentence.
+    pub fn sentence(&self) -> String {
+        let (receipts, tokens) = (self.totals.receipts, self.totals.tokens);
+        match (&self.difference, self.verdict) {
+            (Some(difference), _) => difference.sentence.clone(),
+            (None, Verdict::Open) => {
+                let open: Vec<String> = self.channels.iter().filter_map(ChannelReport::open_text).collect();
+                format!(
+                    "Equal as far as settled: {receipts} receipts over {tokens} tokens; not settled yet: {}.",
+                    open.join(", ")
+                )
+            }
+            (None, _) => {
+                format!("Equal: {receipts} receipts over {tokens} tokens, charged and paid to the last token.")
+            }
+        }
+    }
+}
+
+impl ChannelReport {
+    fn open_text(&self) -> Option<String> {
+        (self.open > TokenCount::ZERO).then(|| format!("{} tokens of {} {}", self.open, self.role, self.contract))
+    }
+}

@@ -1,0 +1,173 @@
+//! A worker contract's history: paid and, if the proxy could not pay, unpaid again.
+
+use crate::history::{ChainHistory, ContractHistory};
+use crate::receipts::Channel;
+use crate::verdict::{ChannelReport, Difference, DifferenceKind as Kind, Role};
+use cocoon_bindings::ton::{Address, Load, from_cell};
+use cocoon_bindings::types::{WorkerPayoutPayload, WorkerStep};
+use cocoon_bindings::units::{Nanoton, TokenCount};
+use cocoon_bindings::worker::WorkerMessage;
+use cocoon_bindings::worker_state_init;
+use cocoon_chain::{Message, Transaction, WorkerAccount};
+
+/// First bits of a bounced message that brings its body along.
+const RICH_BOUNCE: u32 = 0xffff_fffe;
+
+/// Replays a worker contract against its channel.
+pub(crate) fn check(
+    address: &Address,
+    contract: Option<&ContractHistory<WorkerAccount>>,
+    channel: &Channel,
+    chain: &ChainHistory,
+) -> Result<ChannelReport, Difference> {
+    let last = channel.covering(channel.tokens());
+    let differs = |kind, what: &str| Difference::of_contract(kind, Role::Worker, address, last, what);
+    let mut replay = Replay::new(chain.proxy.account.params.price_per_token, Nanoton::ZERO);
+    // A worker may deploy its contract when there is something to be paid.
+    let Some(contract) = contract else {
+        return Ok(report(address, channel, &replay));
+    };
+    let (account, proxy) = (&contract.account, &chain.proxy);
+    let (key, params) = (&proxy.account.proxy_public_key, &proxy.account.params);
+    let expected = worker_state_init(&account.owner, &proxy.address, key, params);
+    if !expected
+        .and_then(|state| state.address())
+        .is_ok_and(|expected| expected == *address)
+    {
+        return Err(differs(Kind::Contract, "it is not a worker contract of this proxy"));
+    }
+    replay = Replay::new(account.params.price_per_token, account.params.worker_fee_per_token);
+    for transaction in contract.transactions.iter().filter(|transaction| transaction.success()) {
+        replay.step(address, transaction, channel)?;
+    }
+    if replay.tokens != account.tokens {
+        let what = format!("its history pays {} tokens, it says {}", replay.tokens, account.tokens);
+        return Err(differs(Kind::Balance, &what));
+    }
+    Ok(report(address, channel, &replay))
+}
+
+fn report(address: &Address, channel: &Channel, replay: &Replay) -> ChannelReport {
+    ChannelReport {
+        role: Role::Worker,
+        contract: address.clone(),
+        receipts: channel.receipts,
+        tokens: channel.tokens(),
+        settled: replay.tokens,
+        open: channel.tokens().saturating_sub(replay.tokens),
+        amount: replay.paid,
+        settlements: replay.payouts,
+    }
+}
+
+/// The contract's counter, kept once more.
+struct Replay {
+    price: Nanoton,
+    fee: Nanoton,
+    tokens: TokenCount,
+    paid: Nanoton,
+    payouts: u64,
+}
+
+impl Replay {
+    fn new(price: Nanoton, fee: Nanoton) -> Self {
+        Self {
+            price,
+            fee,
+            tokens: TokenCount::ZERO,
+            paid: Nanoton::ZERO,
+            payouts: 0,
+        }
+    }
+
+    fn step(&mut self, address: &Address, transaction: &Transaction, channel: &Channel) -> Result<(), Difference> {
+        let Some(message) = transaction.in_msg.as_ref() else {
+            return Ok(());
+        };
+        if message.bounced {
+            self.undo(message);
+            return Ok(());
+        }
+        let tokens = match WorkerMessage::load_from(&mut message.body()) {
+            Ok(WorkerMessage::PayoutSigned(payout)) => payout.payload.new_tokens,
+            Ok(WorkerMessage::LastPayoutSigned(payout)) => payout.payload.new_tokens,
+            _ => return Ok(()),
+        };
+        let differs = |(kind, what): (Kind, String)| {
+            Difference::of_contract(kind, Role::Worker, address, channel.covering(tokens), what).at(transaction.lt)
+        };
+        self.pay(tokens, channel, asked(transaction).as_ref()).map_err(differs)
+    }
+
+    /// A voucher: must end where a receipt ends, and asks for tokens times price, shared by fee.
+    fn pay(
+        &mut self,
+        tokens: TokenCount,
+        channel: &Channel,
+        asked: Option<&WorkerPayoutPayload>,
+    ) -> Result<(), (Kind, String)> {
+        if tokens > channel.tokens() {
+            let what = format!("{tokens} tokens were paid, the receipts sum to {}", channel.tokens());
+            return Err((Kind::Settlement, what));
+        }
+        if !channel.ends_at(tokens) {
+            return Err((
+                Kind::Settlement,
+                format!("{tokens} tokens were paid, but no receipt ends there"),
+            ));
+        }
+        let delta = tokens.saturating_sub(self.tokens);
+        let parts = || {
+            let worker = self.fee.checked_mul_tokens(delta)?;
+            Some((worker, self.price.checked_mul_tokens(delta)?.checked_sub(worker)?))
+        };
+        let expected = parts().ok_or_else(|| (Kind::Amount, format!("{delta} tokens have no amount")))?;
+        let found = asked.map(|asked| (asked.worker_part, asked.proxy_part));
+        if found != Some(expected) {
+            let (worker, proxy) = found.unwrap_or_default();
+            let what = format!(
+                "for {delta} tokens it asked {worker} for the worker and {proxy} for the proxy, not {} and {}",
+                expected.0, expected.1
+            );
+            return Err((Kind::Amount, what));
+        }
+        self.paid = self.paid.checked_add(expected.0).unwrap_or(Nanoton::MAX);
+        self.tokens = tokens;
+        self.payouts = self.payouts.saturating_add(1);
+        Ok(())
+    }
+
+    /// The proxy contract did not pay: the tokens are unpaid again.
+    fn undo(&mut self, message: &Message) {
+        let mut body = message.body();
+        if body.load_u32() != Ok(RICH_BOUNCE) {
+            return;
+        }
+        let step = body
+            .load_reference_cloned()
+            .and_then(|original| from_cell::<WorkerStep>(&original));
+        let Some(payout) = step.ok().and_then(|step| step.payload) else {
+            return;
+        };
+        let whole = payout
+            .worker_part
+            .checked_add(payout.proxy_part)
+            .unwrap_or(Nanoton::MAX);
+        let delta = whole
+            .checked_div(self.price)
+            .and_then(|delta| u64::try_from(delta).ok())
+            .unwrap_or(0);
+        self.tokens = self.tokens.saturating_sub(TokenCount::new(delta));
+        self.paid = self.paid.saturating_sub(payout.worker_part);
+        self.payouts = self.payouts.saturating_sub(1);
+    }
+}
+
+/// What the contract asked its proxy to pay.
+fn asked(transaction: &Transaction) -> Option<WorkerPayoutPayload> {
+    let steps = transaction
+        .out_msgs
+        .iter()
+        .filter_map(|message| WorkerStep::load_from(&mut message.body()).ok());
+    steps.filter_map(|step| step.payload).next()
+}
