@@ -8,8 +8,12 @@
 
 mod bounces;
 mod client;
+mod gas;
 mod life;
 mod proxy;
 mod root;
+mod root_messages;
 mod signed;
+mod solvency;
+mod wallet;
 mod worker;

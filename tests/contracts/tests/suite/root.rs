@@ -14,6 +14,8 @@ use cocoon_bindings::types::{DoNotProcess, ExitCode};
 use cocoon_bindings::{ContractKind, Multipliers, Nanoton, ParamsVersion, ProxyEndpoints, QueryId};
 use cocoon_contract_tests::{ANYONE, OWNER, Outcome, World, body, corrupted, query, ton};
 
+use crate::root_messages::every_message;
+
 const HASH: HashBytes = HashBytes([0x5a; 32]);
 const QUERY: QueryId = query(41);
 
@@ -388,73 +390,4 @@ fn the_get_methods_say_what_is_stored() {
         (600, 300)
     );
     assert_eq!(current.client_code_hash, ContractKind::Client.code_hash().unwrap());
-}
-
-fn every_message(world: &World) -> Vec<Cell> {
-    let (query_id, hash) = (QUERY, HASH);
-    let (price_per_token, worker_fee_per_token) = (Nanoton::new(2), Nanoton::new(1));
-    let stake = ton("1");
-    let code = Cell::empty_cell();
-    let data = world.data(&world.root);
-    vec![
-        body(&AddWorkerHashFromOwner { query_id, hash }),
-        body(&DeleteWorkerHashFromOwner { query_id, hash }),
-        body(&AddProxyHashFromOwner { query_id, hash }),
-        body(&DeleteProxyHashFromOwner { query_id, hash }),
-        body(&AddModelHashFromOwner { query_id, hash }),
-        body(&DeleteModelHashFromOwner { query_id, hash }),
-        body(&RegisterProxyFromOwner {
-            query_id,
-            endpoints: endpoints("a:1", "a:1"),
-        }),
-        body(&UnregisterProxyFromOwner { query_id, seqno: 1 }),
-        body(&UpdateProxyFromOwner {
-            query_id,
-            seqno: 1,
-            endpoints: endpoints("a:1", "a:1"),
-        }),
-        body(&ChangePricesFromOwner {
-            query_id,
-            price_per_token,
-            worker_fee_per_token,
-        }),
-        body(&ChangeParamsFromOwner {
-            query_id,
-            price_per_token,
-            worker_fee_per_token,
-            proxy_delay_before_close: 1,
-            client_delay_before_close: 1,
-            min_proxy_stake: stake,
-            min_client_stake: stake,
-        }),
-        body(&ChangeAllParamsFromOwner {
-            query_id,
-            price_per_token,
-            worker_fee_per_token,
-            prompt_mul: 1,
-            cached_mul: 1,
-            completion_mul: 1,
-            reasoning_mul: 1,
-            proxy_delay_before_close: 1,
-            client_delay_before_close: 1,
-            min_proxy_stake: stake,
-            min_client_stake: stake,
-        }),
-        body(&ChangeCodesFromOwner {
-            query_id,
-            proxy_code: code.clone(),
-            worker_code: code.clone(),
-            client_code: code.clone(),
-        }),
-        body(&UpgradeCodeFromOwner {
-            query_id,
-            code: code.clone(),
-        }),
-        body(&UpgradeFullFromOwner { query_id, data, code }),
-        body(&ResetFromOwner { query_id }),
-        body(&ChangeOwnerFromOwner {
-            query_id,
-            new_owner: ANYONE,
-        }),
-    ]
 }
