@@ -46,4 +46,6 @@ pub use signed::{Signature, SignedReceipt};
 pub use statement::{Timing, WorkStatement};
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod samples;
