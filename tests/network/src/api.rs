@@ -56,18 +56,30 @@ impl Api {
     /// The client at `url`.
     pub fn new(url: &str) -> reqwest::Result<Self> {
         let http = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build()?;
-        Ok(Self { http, url: url.trim_end_matches('/').to_owned() })
+        Ok(Self {
+            http,
+            url: url.trim_end_matches('/').to_owned(),
+        })
     }
 
     /// Asks and waits for the whole answer.
     pub async fn chat(&self, question: &Value) -> reqwest::Result<Reply> {
-        self.post("/v1/chat/completions", question.to_string().into_bytes()).await
+        self.post("/v1/chat/completions", question.to_string().into_bytes())
+            .await
     }
 
     /// Sends any bytes.
     pub async fn post(&self, path: &str, body: Vec<u8>) -> reqwest::Result<Reply> {
         let url = format!("{}{path}", self.url);
-        read(self.http.post(url).header("content-type", "application/json").body(body).send().await?).await
+        read(
+            self.http
+                .post(url)
+                .header("content-type", "application/json")
+                .body(body)
+                .send()
+                .await?,
+        )
+        .await
     }
 
     /// Gets a page.
@@ -79,17 +91,35 @@ impl Api {
     pub async fn stream(&self, question: &Value) -> reqwest::Result<Events> {
         let url = format!("{}/v1/chat/completions", self.url);
         let response = self.http.post(url).json(&streamed(question.clone())).send().await?;
-        Ok(Events { response, decoder: SseDecoder::with_comments(), waiting: Vec::new() })
+        Ok(Events {
+            response,
+            decoder: SseDecoder::with_comments(),
+            waiting: Vec::new(),
+        })
     }
 }
 
 async fn read(response: reqwest::Response) -> reqwest::Result<Reply> {
-    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let (status, request_id, receipt_id) =
-        (response.status().as_u16(), header("x-cocoon-request-id"), header("x-cocoon-receipt-id"));
+    let header = |name: &str| {
+        response
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
+    let (status, request_id, receipt_id) = (
+        response.status().as_u16(),
+        header("x-cocoon-request-id"),
+        header("x-cocoon-receipt-id"),
+    );
     let bytes = response.bytes().await?;
     let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-    Ok(Reply { status, request_id, receipt_id, body })
+    Ok(Reply {
+        status,
+        request_id,
+        receipt_id,
+        body,
+    })
 }
 
 /// A streamed answer while it comes.

@@ -3,8 +3,8 @@
 //! **Invariant:** a story uses what a user has (HTTP, the command, files) or what a hostile peer has (the network);
 //! it never reaches into a runner.
 //!
-//! The main types are [`process::Processes`], whose runners can be killed, [`api::Api`], which asks them, and
-//! [`upstream::Upstream`], which answers at a chosen pace.
+//! The main types are [`inprocess::Network`], quick to start, [`process::Processes`], whose runners can be killed,
+//! [`api::Api`], which asks them, and [`upstream::Upstream`], which answers at a chosen pace.
 //!
 //! ```no_run
 //! # async fn story() -> Result<(), cocoon_network_tests::Failure> {
@@ -18,9 +18,11 @@
 //! ```
 
 use core::fmt;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 pub mod api;
 pub mod binary;
+pub mod inprocess;
 pub mod process;
 pub mod stranger;
 pub mod upstream;
@@ -47,4 +49,11 @@ impl std::error::Error for Failure {}
 /// Names what was being done when an error came.
 pub(crate) fn failed<E: fmt::Display>(during: &'static str) -> impl Fn(E) -> Failure {
     move |error| Failure(format!("{during}: {error}"))
+}
+
+/// Networks of one machine take different ports; those of another process are found taken.
+pub(crate) fn next_instance() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let process = u16::try_from(std::process::id() % 300).unwrap_or(0);
+    100 + process + NEXT.fetch_add(1, Ordering::Relaxed) % 100
 }

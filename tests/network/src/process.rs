@@ -5,7 +5,6 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
     time::{Duration, Instant},
 };
 
@@ -15,7 +14,7 @@ use cocoon_worker::{BackendConfig, WorkerConfig};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Failure, api::Api, binary, failed, stranger::Stranger};
+use crate::{Failure, api::Api, binary, failed, next_instance, stranger::Stranger};
 
 /// Longest time for a process to be ready: a busy machine may need most of it.
 const READY: Duration = Duration::from_secs(60);
@@ -66,7 +65,12 @@ impl Processes {
         })
         .await
         .map_err(|failure| with_log(failure, dir.path(), "chain"))?;
-        Ok(Self { dir, data, network, running })
+        Ok(Self {
+            dir,
+            data,
+            network,
+            running,
+        })
     }
 
     /// Lets the worker ask a server instead of running the model itself.
@@ -97,7 +101,12 @@ impl Processes {
     /// Starts a runner.
     pub fn start(&mut self, role: Role) -> Result<(), Failure> {
         let config = self.data.config_file(role.name());
-        let arguments = [OsStr::new(role.name()), "run".as_ref(), "--config".as_ref(), config.as_os_str()];
+        let arguments = [
+            OsStr::new(role.name()),
+            "run".as_ref(),
+            "--config".as_ref(),
+            config.as_os_str(),
+        ];
         let child = spawn(self.dir.path(), &self.data, role.name(), arguments)?;
         self.running.push((role.name(), child));
         Ok(())
@@ -118,9 +127,9 @@ impl Processes {
         loop {
             self.all_alive()?;
             if let Ok(reply) = api.get("/v1/models").await {
-                let listed = reply.body["data"].as_array().is_some_and(|models| {
-                    models.iter().any(|model| model["id"] == self.network.model.as_str())
-                });
+                let listed = reply.body["data"]
+                    .as_array()
+                    .is_some_and(|models| models.iter().any(|model| model["id"] == self.network.model.as_str()));
                 if reply.status == 200 && listed {
                     return Ok(api);
                 }
@@ -192,13 +201,6 @@ impl Drop for Processes {
     }
 }
 
-/// Networks of one machine take different ports; those of another process are found taken.
-fn next_instance() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let process = u16::try_from(std::process::id() % 300).unwrap_or(0);
-    100 + process + NEXT.fetch_add(1, Ordering::Relaxed) % 100
-}
-
 fn log_file(dir: &Path, name: &str) -> PathBuf {
     dir.join("logs").join(format!("{name}.log"))
 }
@@ -220,7 +222,11 @@ fn spawn(
     let errors = log.try_clone().map_err(failed("opening a log"))?;
     let mut command = command(data)?;
     // The loudest log that there is: what it does not say, no log says.
-    command.args(arguments).env("COCOON_LOG", "trace").stdout(log).stderr(errors);
+    command
+        .args(arguments)
+        .env("COCOON_LOG", "trace")
+        .stdout(log)
+        .stderr(errors);
     command.spawn().map_err(failed("starting a process"))
 }
 

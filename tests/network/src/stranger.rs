@@ -51,7 +51,12 @@ impl Stranger {
             .and_then(|settings| settings.with_simulated(&platform, now))
             .map_err(failed("trusting the platform"))?;
         let trust = Arc::new(TrustStore::new(settings));
-        Ok(Self { platform, trust, workers: proxy.listen.workers, clients: proxy.listen.clients })
+        Ok(Self {
+            platform,
+            trust,
+            workers: proxy.listen.workers,
+            clients: proxy.listen.clients,
+        })
     }
 
     fn identities(&self, mask: Mask) -> Result<Arc<IdentityKeeper>, Failure> {
@@ -59,21 +64,32 @@ impl Stranger {
             Mask::Plain => Arc::new(NoEvidence),
             Mask::Image(role) => Arc::new(Simulated::for_role(self.platform.clone(), role)),
         };
-        IdentityKeeper::new(source, SystemClock::shared()).map(Arc::new).map_err(failed("making a certificate"))
+        IdentityKeeper::new(source, SystemClock::shared())
+            .map(Arc::new)
+            .map_err(failed("making a certificate"))
     }
 
     /// Connects to `address` behind `mask`; takes any peer.
     pub async fn connect(&self, address: SocketAddr, mask: Mask) -> Result<Connection, RatlsError> {
-        let identities = self.identities(mask).map_err(|failure| RatlsError::Issue { reason: failure.to_string() })?;
-        Connector::new(identities, Arc::clone(&self.trust), PeerPolicy::Any, SystemClock::shared())
-            .connect(address)
-            .await
+        let identities = self.identities(mask).map_err(|failure| RatlsError::Issue {
+            reason: failure.to_string(),
+        })?;
+        Connector::new(
+            identities,
+            Arc::clone(&self.trust),
+            PeerPolicy::Any,
+            SystemClock::shared(),
+        )
+        .connect(address)
+        .await
     }
 
     /// Opens a session to `address` behind `mask`.
     pub async fn link(&self, address: SocketAddr, mask: Mask) -> Result<(LinkHandle, Receiver<LinkEvent>), Failure> {
         let connection = self.connect(address, mask).await.map_err(failed("connecting"))?;
-        Link::dial(connection.stream, LinkConfig::default()).await.map_err(failed("opening a session"))
+        Link::dial(connection.stream, LinkConfig::default())
+            .await
+            .map_err(failed("opening a session"))
     }
 
     /// Waits for peers behind `mask`; takes any peer.
@@ -97,7 +113,9 @@ impl Stranger {
         let mut questions = 0;
         while let Some(event) = events.recv().await {
             let LinkEvent::Packet(packet) = event else { continue };
-            let Ok(ProxyToWorker::RunQueryEx(query)) = ProxyToWorker::decode(&packet) else { continue };
+            let Ok(ProxyToWorker::RunQueryEx(query)) = ProxyToWorker::decode(&packet) else {
+                continue;
+            };
             questions += 1;
             for bytes in answer(&query.request_id) {
                 if link.send_packet(bytes).await.is_err() {
@@ -122,10 +140,16 @@ async fn worker_handshake(link: &LinkHandle, network: &NetworkFile) -> Result<()
     };
     let ask = |question: Bytes| async { link.query(question, STEP).await.map_err(failed("asking the proxy")) };
     let (connecting, question) = WorkerConnecting::start(offer);
-    let connected = connecting.connected(&ask(question).await?).map_err(failed("connecting to the proxy"))?;
+    let connected = connecting
+        .connected(&ask(question).await?)
+        .map_err(failed("connecting to the proxy"))?;
     let (comparing, question) = connected.compare(WorkerBalances::default());
-    let compared = comparing.compared(&ask(question).await?).map_err(failed("comparing totals"))?;
+    let compared = comparing
+        .compared(&ask(question).await?)
+        .map_err(failed("comparing totals"))?;
     let finishing = compared.map_err(|_| Failure::new("the proxy knows less than nothing"))?;
     let (completing, question) = finishing.complete(false);
-    completing.completed(&ask(question).await?).map_err(failed("ending the handshake"))
+    completing
+        .completed(&ask(question).await?)
+        .map_err(failed("ending the handshake"))
 }

@@ -93,8 +93,12 @@ async fn models(State(shared): State<Arc<Shared>>) -> Json<Value> {
 
 async fn chat(State(shared): State<Arc<Shared>>, Json(question): Json<Value>) -> Response {
     shared.asked.fetch_add(1, Ordering::SeqCst);
-    let asked = question["max_tokens"].as_u64().or(question["max_completion_tokens"].as_u64());
-    let tokens = asked.map_or(shared.tokens, |asked| shared.tokens.min(usize::try_from(asked).unwrap_or(usize::MAX)));
+    let asked = question["max_tokens"]
+        .as_u64()
+        .or(question["max_completion_tokens"].as_u64());
+    let tokens = asked.map_or(shared.tokens, |asked| {
+        shared.tokens.min(usize::try_from(asked).unwrap_or(usize::MAX))
+    });
     if question["stream"].as_bool() != Some(true) {
         tokio::time::sleep(shared.pace * u32::try_from(tokens).unwrap_or(u32::MAX)).await;
         let text: String = (0..tokens).map(word).collect();
@@ -130,7 +134,11 @@ async fn speak(shared: &Shared, tokens: usize, events: &tokio::sync::mpsc::Sende
             () = tokio::time::sleep(shared.pace) => {}
             () = events.closed() => return,
         }
-        if events.send(chunk(json!({"content": word(number)}), Value::Null, Value::Null)).await.is_err() {
+        if events
+            .send(chunk(json!({"content": word(number)}), Value::Null, Value::Null))
+            .await
+            .is_err()
+        {
             return;
         }
     }

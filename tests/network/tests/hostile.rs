@@ -65,9 +65,15 @@ async fn a_proxy_whose_image_is_not_in_the_root_contract_is_refused_by_workers_a
         let listener = TcpListener::bind(address).await.unwrap();
         let acceptor = stranger.acceptor(Mask::Image("stranger")).unwrap();
         network.start(role).unwrap();
-        let (tcp, _) = timeout(Duration::from_secs(30), listener.accept()).await.unwrap().unwrap();
+        let (tcp, _) = timeout(Duration::from_secs(30), listener.accept())
+            .await
+            .unwrap()
+            .unwrap();
         let refusal = acceptor.accept(tcp).await.unwrap_err();
-        assert!(matches!(refusal, RatlsError::RefusedByPeer { .. }), "{role:?}: {refusal}");
+        assert!(
+            matches!(refusal, RatlsError::RefusedByPeer { .. }),
+            "{role:?}: {refusal}"
+        );
         network.all_alive().unwrap();
     }
 }
@@ -93,15 +99,20 @@ async fn cut_objects_and_garbage_from_peers_kill_nobody() {
         max_active_requests: 1,
         versions: VersionRange { min: 1, max: 3 },
     });
-    for (address, mask, hello) in
-        [(stranger.clients, Mask::Plain, hello), (stranger.workers, Mask::Image("worker"), worker_hello)]
-    {
+    for (address, mask, hello) in [
+        (stranger.clients, Mask::Plain, hello),
+        (stranger.workers, Mask::Image("worker"), worker_hello),
+    ] {
         for length in [4, 5, 8, hello.len() / 2, hello.len() - 1] {
             let (link, _events) = stranger.link(address, mask).await.unwrap();
             let answer = link.query(hello.slice(..length), SOON).await;
             assert!(answer.is_err(), "{length} of {} bytes were accepted", hello.len());
         }
-        for bytes in [vec![0xff; 64], b"GET / HTTP/1.1\r\n\r\n".to_vec(), u32::MAX.to_le_bytes().to_vec()] {
+        for bytes in [
+            vec![0xff; 64],
+            b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+            u32::MAX.to_le_bytes().to_vec(),
+        ] {
             let mut connection = stranger.connect(address, mask).await.unwrap();
             connection.stream.write_all(&bytes).await.unwrap();
             connection.stream.flush().await.unwrap();
@@ -140,8 +151,16 @@ async fn a_worker_that_answers_with_cut_objects_costs_only_its_own_requests() {
     let model = network.network().model.clone();
     // Each question ends, well or not, and none hangs.
     for _ in 0..6 {
-        let reply = timeout(Duration::from_secs(30), api.chat(&question(&model, "Hello", 4))).await.unwrap().unwrap();
-        assert!(reply.status == 200 || (500..=504).contains(&reply.status), "{}: {:#}", reply.status, reply.body);
+        let reply = timeout(Duration::from_secs(30), api.chat(&question(&model, "Hello", 4)))
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(
+            reply.status == 200 || (500..=504).contains(&reply.status),
+            "{}: {:#}",
+            reply.status,
+            reply.body
+        );
         if reply.status != 200 {
             assert!(reply.error_code().is_some(), "{:#}", reply.body);
         }

@@ -37,7 +37,10 @@ async fn a_worker_killed_in_mid_stream_is_an_error_in_time_and_only_delivered_to
     let (mut network, upstream, api) = slow_network().await;
     let model = network.network().model.clone();
 
-    let mut events = api.stream(&question(&model, "Tell me a long story.", LONG)).await.unwrap();
+    let mut events = api
+        .stream(&question(&model, "Tell me a long story.", LONG))
+        .await
+        .unwrap();
     assert_eq!(events.status(), 200);
     let before = events.pieces(8).await;
     assert_eq!(before.pieces, 8, "{before:?}");
@@ -46,7 +49,10 @@ async fn a_worker_killed_in_mid_stream_is_an_error_in_time_and_only_delivered_to
     let after = events.rest().await;
     let noticed = killed.elapsed();
     assert!(noticed <= NOTICE, "noticed after {noticed:?}");
-    let error = after.error.as_ref().unwrap_or_else(|| panic!("no error in the stream: {after:?}"));
+    let error = after
+        .error
+        .as_ref()
+        .unwrap_or_else(|| panic!("no error in the stream: {after:?}"));
     assert_eq!(error["code"], "worker_lost", "{error}");
     assert!(after.finish_reason.is_none(), "{after:?}");
 
@@ -55,9 +61,14 @@ async fn a_worker_killed_in_mid_stream_is_an_error_in_time_and_only_delivered_to
     let id = events.request_id().unwrap();
     let receipt = api.get(&format!("/v1/cocoon/receipts/{id}")).await.unwrap();
     assert_eq!(receipt.status, 200, "{:#}", receipt.body);
-    let completion = receipt.body["statement"]["counts"]["completion"].as_u64();
+    assert_eq!(receipt.body["finish_reason"], "worker_lost", "{:#}", receipt.body);
+    assert_eq!(receipt.body["signed_by_worker"], false, "{:#}", receipt.body);
+    let completion = receipt.body["counts"]["completion"].as_u64();
     let completion = completion.unwrap_or_else(|| panic!("no count in {:#}", receipt.body));
-    assert!(completion <= delivered as u64, "charged {completion}, delivered {delivered}");
+    assert!(
+        completion <= delivered as u64,
+        "charged {completion}, delivered {delivered}"
+    );
     assert_audit_is_equal(&network).await;
 
     // The network recovers as soon as there is a worker again.
@@ -75,18 +86,27 @@ async fn a_proxy_killed_and_started_again_loses_nothing() {
     let model = network.network().model.clone();
     let mut receipts = Vec::new();
     for number in 0..3 {
-        let reply = api.chat(&question(&model, &format!("Question {number}"), 3)).await.unwrap();
+        let reply = api
+            .chat(&question(&model, &format!("Question {number}"), 3))
+            .await
+            .unwrap();
         assert_eq!(reply.status, 200, "{:#}", reply.body);
         receipts.push(reply.receipt_id.unwrap());
     }
 
-    let mut events = api.stream(&question(&model, "Tell me a long story.", LONG)).await.unwrap();
+    let mut events = api
+        .stream(&question(&model, "Tell me a long story.", LONG))
+        .await
+        .unwrap();
     assert_eq!(events.pieces(5).await.pieces, 5);
     network.kill(Role::Proxy).unwrap();
     let killed = Instant::now();
     let after = events.rest().await;
     assert!(killed.elapsed() <= NOTICE, "noticed after {:?}", killed.elapsed());
-    let error = after.error.as_ref().unwrap_or_else(|| panic!("no error in the stream: {after:?}"));
+    let error = after
+        .error
+        .as_ref()
+        .unwrap_or_else(|| panic!("no error in the stream: {after:?}"));
     assert_eq!(error["code"], "connection_lost", "{error}");
 
     // What was agreed is still there, for the auditor and for the user.
@@ -99,9 +119,15 @@ async fn a_proxy_killed_and_started_again_loses_nothing() {
 
     // New receipts continue the old ones.
     for number in 0..2 {
-        let reply = api.chat(&question(&model, &format!("Once more {number}"), 3)).await.unwrap();
+        let reply = api
+            .chat(&question(&model, &format!("Once more {number}"), 3))
+            .await
+            .unwrap();
         assert_eq!(reply.status, 200, "{:#}", reply.body);
     }
     let report = assert_audit_is_equal(&network).await;
-    assert!(report.to_string().contains(&receipts[0]) || report["receipts"].as_u64() >= Some(5), "{report:#}");
+    assert!(
+        report.to_string().contains(&receipts[0]) || report["receipts"].as_u64() >= Some(5),
+        "{report:#}"
+    );
 }

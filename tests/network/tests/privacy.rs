@@ -27,9 +27,15 @@ async fn prompts_and_answers_are_in_no_log_and_no_file() {
     assert!(streamed.done && streamed.text.contains(WORD), "{streamed:?}");
 
     // What is refused.
-    assert_eq!(api.chat(&question("no-such-model", MARKER, 3)).await.unwrap().status, 404);
+    assert_eq!(
+        api.chat(&question("no-such-model", MARKER, 3)).await.unwrap().status,
+        404
+    );
     let bad = format!("{{\"model\": \"{model}\", \"messages\": [\"{MARKER}");
-    assert_eq!(api.post("/v1/chat/completions", bad.into_bytes()).await.unwrap().status, 400);
+    assert_eq!(
+        api.post("/v1/chat/completions", bad.into_bytes()).await.unwrap().status,
+        400
+    );
     let mut odd = asked(3);
     odd[MARKER] = MARKER.into();
     assert_eq!(api.chat(&odd).await.unwrap().status, 400);
