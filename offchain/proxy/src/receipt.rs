@@ -98,16 +98,16 @@ pub(crate) struct Content {
     response_hash: HashBytes,
 }
 
-/// The worker's hashes when it reported a whole answer, else the proxy's own over what went through it.
+/// The worker's hashes when it reported, else the proxy's own over what went through it.
 pub(crate) fn content(request: &Request, work: &Work) -> Content {
     match &work.report {
-        Some(report) if work.ended == Ended::Finished => Content {
+        Some(report) => Content {
             request_salt: report.request_salt,
             response_salt: report.response_salt,
             request_hash: HashBytes(report.request_hash),
             response_hash: HashBytes(report.response_hash),
         },
-        _ => {
+        None => {
             let request_salt = rand::random();
             Content {
                 request_salt,
@@ -170,12 +170,13 @@ impl Parts<'_> {
         }
     }
 
+    /// The worker's word when it reported, else what the proxy saw.
     fn finish(&self) -> FinishReason {
+        if let Some(report) = &self.work.report {
+            return FinishReason::from_word(&report.finish_reason);
+        }
         match &self.work.ended {
-            Ended::Finished => {
-                let word = self.work.report.as_ref().map(|report| report.finish_reason.as_str());
-                word.map_or(FinishReason::Unknown, FinishReason::from_word)
-            }
+            Ended::Finished => FinishReason::Unknown,
             Ended::Failed(_) => FinishReason::Failed,
             Ended::WorkerLost => FinishReason::WorkerLost,
             Ended::Cancelled | Ended::ClientTooSlow => FinishReason::Cancelled,

@@ -110,7 +110,7 @@ pub(crate) async fn run(proxy: &Proxy, client: &ClientPeer, request: &Request, l
         }
     };
     if matches!(work.ended, Ended::Cancelled | Ended::ClientTooSlow | Ended::TimedOut) {
-        wind_up(lease, &mut work, &mut queue, deadline).await;
+        wind_up(client, request, lease, &mut work, &mut queue, deadline).await;
     }
     worker.close_request(&work.request_id);
     work.finished_ms = unix_ms().max(work.started_ms);
@@ -264,8 +264,16 @@ fn last(work: &mut Work, answer: Answer) -> Ended {
 }
 
 /// The client's interest has ended before the answer has. A worker that knows cancel is told, and has a moment to account
-/// for what it delivered; one that does not is followed to its end, because it counts only there.
-async fn wind_up(lease: &Lease, work: &mut Work, queue: &mut mpsc::Receiver<FromWorker>, deadline: Instant) {
+/// for what it delivered; one that does not is followed to its end, because it counts only there. What still comes goes to
+/// the client, so that both have the bytes that the worker signs for.
+async fn wind_up(
+    client: &ClientPeer,
+    request: &Request,
+    lease: &Lease,
+    work: &mut Work,
+    queue: &mut mpsc::Receiver<FromWorker>,
+    deadline: Instant,
+) {
     let worker = &lease.worker;
     let knows_cancel = worker.version.has_extensions();
     let until = if knows_cancel {
@@ -281,16 +289,29 @@ async fn wind_up(lease: &Lease, work: &mut Work, queue: &mut mpsc::Receiver<From
         // A worker that is gone is cancelled already.
         let _ = tokio::time::timeout(Duration::from_secs(1), worker.link.send_packet(cancel)).await;
     }
+    let is_listening = work.is_begun && work.ended != Ended::ClientTooSlow;
     while let Ok(Some(message)) = timeout_at(until, queue.recv()).await {
         match message {
             FromWorker::Progress(counts) => work.progress = Some(counts),
             FromWorker::Report(report) => work.report = Some(*report),
             FromWorker::Answer(answer) => {
-                if let AnswerBody::Part(part) = &answer.body {
-                    note_part(work, part);
-                }
-                if answer.is_last() {
+                let is_last = answer.is_last();
+                if is_last {
                     work.final_info = answer.final_info;
+                }
+                if let AnswerBody::Part(part) = answer.body {
+                    note_part(work, &part);
+                    if is_listening {
+                        let answer = Answer {
+                            request_id: request.id,
+                            body: AnswerBody::Part(part),
+                            final_info: None,
+                        };
+                        // A client that has gone misses nothing.
+                        let _ = timeout_at(until, client.send(&answer)).await;
+                    }
+                }
+                if is_last {
                     return;
                 }
             }

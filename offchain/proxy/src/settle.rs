@@ -100,7 +100,8 @@ fn charge(parts: &Parts<'_>, reserved: Reserved) -> Result<Charged, crate::error
     let reservation = reserved.take().ok_or(cocoon_ledger::LedgerError::ReservationGone)?;
     let used = TokenCount::new(parts.usage.used.total);
     let (reply, signature) = oneshot::channel();
-    let asks_worker = worker.version.has_extensions() && !worker.link.is_closed();
+    // A worker signs only what it reported itself.
+    let asks_worker = parts.work.report.is_some() && worker.version.has_extensions() && !worker.link.is_closed();
     let ask = |receipt: &SignedReceipt, durable| {
         if asks_worker {
             let statement = receipt.receipt.statement.clone();

@@ -8,7 +8,7 @@ use cocoon_protocol::extension::{ReceiptSignature, SignReceipt};
 use cocoon_protocol::limits::SIGN_RECEIPT_TIMEOUT;
 use cocoon_protocol::message::ProxyQuery;
 use cocoon_receipt::{ReceiptId, Signature, WorkStatement};
-use cocoon_runner::link::LinkHandle;
+use cocoon_runner::link::{LinkError, LinkHandle};
 use cocoon_store::LogRecord;
 use tokio::sync::{mpsc, oneshot};
 
@@ -23,8 +23,8 @@ pub(crate) struct SignJob {
     pub(crate) reply: oneshot::Sender<Option<Signature>>,
 }
 
-/// Works through a worker's queue until the worker or the daemon is gone. A worker that refuses or is late once is not
-/// asked again on this connection: its receipts go without its signature, and nobody waits for it.
+/// Works through a worker's queue until the worker or the daemon is gone. A worker that is late once is not asked again on
+/// this connection: its receipts go without its signature, and nobody waits for it.
 pub(crate) async fn run(books: Arc<Books>, link: LinkHandle, leaf_key: PublicKey, mut jobs: mpsc::Receiver<SignJob>) {
     let mut is_asked = true;
     while let Some(SignJob {
@@ -43,9 +43,10 @@ pub(crate) async fn run(books: Arc<Books>, link: LinkHandle, leaf_key: PublicKey
                 books.add_signature(LogRecord::WorkerSignature(receipt, signature));
                 Some(signature)
             }
-            Err(reason) => {
-                is_asked = false;
-                tracing::warn!(%receipt, reason, "the worker does not sign: its receipts go without its signature");
+            Err(fault) => {
+                is_asked = !fault.is_late;
+                let reason = fault.reason;
+                tracing::warn!(%receipt, reason, "the worker does not sign: the receipt goes without its signature");
                 None
             }
         };
@@ -54,7 +55,13 @@ pub(crate) async fn run(books: Arc<Books>, link: LinkHandle, leaf_key: PublicKey
     }
 }
 
-async fn ask(link: &LinkHandle, statement: &WorkStatement, leaf_key: &PublicKey) -> Result<Signature, String> {
+struct Fault {
+    reason: String,
+    is_late: bool,
+}
+
+async fn ask(link: &LinkHandle, statement: &WorkStatement, leaf_key: &PublicKey) -> Result<Signature, Fault> {
+    let bad = |reason: String| Fault { reason, is_late: false };
     let question = ProxyQuery::from(SignReceipt {
         statement: statement.to_boc().into(),
     })
@@ -62,15 +69,18 @@ async fn ask(link: &LinkHandle, statement: &WorkStatement, leaf_key: &PublicKey)
     let answer = link
         .query(question, SIGN_RECEIPT_TIMEOUT)
         .await
-        .map_err(|error| error.to_string())?;
-    let ReceiptSignature { signature } = decode(&answer).map_err(|error| error.to_string())?;
+        .map_err(|error| Fault {
+            is_late: !matches!(error, LinkError::Refused { .. }),
+            reason: error.to_string(),
+        })?;
+    let ReceiptSignature { signature } = decode(&answer).map_err(|error| bad(error.to_string()))?;
     let bytes = signature
         .as_ref()
         .try_into()
-        .map_err(|_| "a signature of a wrong length".to_owned())?;
+        .map_err(|_| bad("a signature of a wrong length".to_owned()))?;
     let signature = Signature(bytes);
     statement
         .verify(&signature, leaf_key)
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| bad(error.to_string()))?;
     Ok(signature)
 }

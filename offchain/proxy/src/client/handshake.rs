@@ -12,7 +12,7 @@ use cocoon_protocol::limits::{AUTHORIZE_TIMEOUT, HANDSHAKE_TIMEOUT};
 use cocoon_protocol::message::ClientQuery;
 use cocoon_protocol::{ErrorCode, Version};
 use cocoon_runner::link::{LinkEvent, LinkHandle};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::contracts;
@@ -31,9 +31,9 @@ pub(super) async fn run(
     events: &mut mpsc::Receiver<LinkEvent>,
 ) -> Option<Greeted> {
     let mut handshake = ProxyClientHandshake::default();
-    let mut greeted = None;
+    let mut greeted: Option<Challenged> = None;
     while handshake.ready().is_none() {
-        let (id, data) = next_question(events).await?;
+        let (id, data) = next_question(events, greeted.is_some()).await?;
         let answer = match ClientQuery::decode(&data) {
             Err(error) => Err(Refusal::new(ErrorCode::Parse, error.to_string())),
             Ok(query) if greeted.is_none() => match connect(proxy, &mut handshake, &query).await {
@@ -44,8 +44,8 @@ pub(super) async fn run(
                 Err(refusal) => Err(refusal),
             },
             Ok(query) => {
-                let contract = greeted.as_ref()?;
-                authorize(proxy, link, &mut handshake, &query, contract).await
+                let challenged = greeted.as_mut()?;
+                authorize(proxy, link, &mut handshake, &query, challenged).await
             }
         };
         match answer {
@@ -58,23 +58,37 @@ pub(super) async fn run(
             }
         }
     }
-    let (contract, version) = (greeted?, handshake.ready()?);
+    let (contract, version) = (greeted?.contract, handshake.ready()?);
     Some(Greeted { contract, version })
 }
 
-async fn next_question(events: &mut mpsc::Receiver<LinkEvent>) -> Option<(i64, Bytes)> {
-    match timeout(HANDSHAKE_TIMEOUT, events.recv()).await {
+/// The next question. A client that was challenged may have to go to the chain before it answers.
+async fn next_question(events: &mut mpsc::Receiver<LinkEvent>, is_challenged: bool) -> Option<(i64, Bytes)> {
+    let limit = if is_challenged {
+        AUTHORIZE_TIMEOUT
+    } else {
+        HANDSHAKE_TIMEOUT
+    };
+    match timeout(limit, events.recv()).await {
         Ok(Some(LinkEvent::Query { id, data })) => Some((id, data)),
         // Nothing but questions is allowed before the connection serves.
         _ => None,
     }
 }
 
+/// A client that was given its challenge.
+struct Challenged {
+    contract: Address,
+    /// Resolves when the registration is seen on chain. Awaited from the challenge on: the client sends its registration
+    /// and its question at the same time, and either may be first.
+    registered: oneshot::Receiver<()>,
+}
+
 async fn connect(
     proxy: &Proxy,
     handshake: &mut ProxyClientHandshake,
     query: &ClientQuery,
-) -> Result<(Address, Bytes), Refusal> {
+) -> Result<(Challenged, Bytes), Refusal> {
     if !proxy.accepts() {
         return Err(Refusal::new(
             ErrorCode::NotReady,
@@ -86,7 +100,8 @@ async fn connect(
     let owner = parse_address(&hello.owner_address).map_err(bad_address)?;
     let contract = proxy.on_chain.client_contract(&owner).map_err(bad_address)?;
     let secret_hash = know(proxy, &owner, &contract).await?;
-    let nonce = rand::random();
+    let nonce: i64 = rand::random();
+    let registered = proxy.registrations.wait(contract.clone(), nonce.cast_unsigned());
     let auth = match secret_hash {
         Some(hash) => ProxyConnectionAuth::Short {
             secret_hash: hash.0,
@@ -96,7 +111,7 @@ async fn connect(
     };
     let payment = proxy.vouchers.for_client(&contract).payment;
     let answer = handshake.challenge(proxy.wire_params(), proxy.on_chain.text(&contract), auth, payment)?;
-    Ok((contract, answer))
+    Ok((Challenged { contract, registered }, answer))
 }
 
 /// Reads the client's contract; the hash of its secret if it has set one. A contract that is not there yet comes with the
@@ -127,10 +142,11 @@ async fn authorize(
     link: &LinkHandle,
     handshake: &mut ProxyClientHandshake,
     query: &ClientQuery,
-    contract: &Address,
+    challenged: &mut Challenged,
 ) -> Result<Bytes, Refusal> {
-    if let AuthorizeStep::AwaitRegistration { nonce } = handshake.authorize(query)? {
-        let registered = proxy.registrations.wait(contract.clone(), nonce.cast_unsigned());
+    let contract = &challenged.contract;
+    if let AuthorizeStep::AwaitRegistration { .. } = handshake.authorize(query)? {
+        let registered = &mut challenged.registered;
         tokio::select! {
             seen = timeout(AUTHORIZE_TIMEOUT, registered) => match seen {
                 Ok(Ok(())) => handshake.registered()?,

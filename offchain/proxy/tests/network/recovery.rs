@@ -1,0 +1,117 @@
+//! What a restart keeps, and which databases are refused.
+
+use std::fs;
+
+use crate::support::{Act, Client, Network, Worker, address, until};
+use cocoon_bindings::units::Nanoton;
+use cocoon_protocol::handshake::WorkerBalances;
+use cocoon_protocol::version::VersionRange;
+use cocoon_proxy::ProxyError;
+
+async fn used(network: &Network) {
+    let (proxy, stop) = network.start().await;
+    Worker::connect(network, proxy.workers, address(4), Act::Answer).await;
+    let mut client = Client::connect(network, proxy.clients, address(3)).await;
+    assert_eq!(client.ask(1).await.payment.unwrap().request_tokens, 13);
+    until("settled", || network.tokens_used(&address(3)) == Some(13)).await;
+    stop.cancel();
+    proxy.join().await.unwrap();
+}
+
+fn network() -> Network {
+    let network = Network::new();
+    network.open_client(&address(3), Nanoton::from_ton(50));
+    network
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_proxy_goes_on_where_it_was() {
+    let network = network();
+    used(&network).await;
+    let (proxy, _stop) = network.start().await;
+    Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    assert_eq!(
+        (client.authorized.tokens_committed_to_db, client.authorized.max_tokens),
+        (13, 13)
+    );
+    let outcome = client.ask(2).await;
+    assert_eq!(outcome.payment.unwrap().max_tokens, 26);
+    assert_eq!(outcome.receipt.unwrap().receipt.channel.seqno, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_database_is_refused() {
+    let network = network();
+    used(&network).await;
+    fs::remove_dir_all(network.store_dir()).unwrap();
+    let error = network.try_start(network.config()).await.map(drop).unwrap_err();
+    assert!(matches!(error, ProxyError::RolledBack(_)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_copy_of_the_database_is_refused() {
+    let network = network();
+    used(&network).await;
+    let copy = network.folder.path().join("copy");
+    copy_folder(&network.store_dir(), &copy);
+    used_again(&network).await;
+    fs::remove_dir_all(network.store_dir()).unwrap();
+    fs::rename(&copy, network.store_dir()).unwrap();
+    let error = network.try_start(network.config()).await.map(drop).unwrap_err();
+    assert!(matches!(error, ProxyError::RolledBack(_)), "{error}");
+}
+
+async fn used_again(network: &Network) {
+    let (proxy, stop) = network.start().await;
+    stop.cancel();
+    proxy.join().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flipped_byte_in_the_log_is_refused_by_name() {
+    let network = network();
+    used(&network).await;
+    let log = network.store_dir().join("receipts.log");
+    let receipt = cocoon_store::read_receipts(&log).unwrap()[0].id().to_string();
+    let mut bytes = fs::read(&log).unwrap();
+    bytes[200] ^= 1;
+    fs::write(&log, bytes).unwrap();
+    let error = network
+        .try_start(network.config())
+        .await
+        .map(drop)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains(&receipt), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_claims_the_moon_is_served_and_nothing_stops() {
+    let network = network();
+    let (proxy, _stop) = network.start().await;
+    let moon = 1_000_000_000_000;
+    let known = WorkerBalances {
+        tokens_committed_to_blockchain: moon,
+        tokens_committed_to_db: 0,
+        max_tokens: moon,
+    };
+    let offered = VersionRange::OFFERED;
+    Worker::connect_as(&network, proxy.workers, address(4), Act::Answer, offered, known)
+        .await
+        .unwrap();
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    assert_eq!(client.ask(1).await.body, b"one two three");
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}

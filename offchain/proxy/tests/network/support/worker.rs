@@ -1,0 +1,283 @@
+//! A worker that does as it is told.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use cocoon_bindings::ton::{Address, friendly};
+use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
+use cocoon_protocol::codec::encode;
+use cocoon_protocol::extension::{ReceiptSignature, TokenCounts, WorkProgress, WorkReport};
+use cocoon_protocol::handshake::{WorkerBalances, WorkerConnecting, WorkerOffer};
+use cocoon_protocol::http::Response;
+use cocoon_protocol::message::{ProxyQuery, ProxyToWorker, WorkerPacket};
+use cocoon_protocol::proxy::{RunQueryEx, TokensUsed, WorkerRequestPayment};
+use cocoon_protocol::version::{Version, VersionRange};
+use cocoon_ratls::{
+    Connector, Identity, IdentityKeeper, PeerPolicy, Simulated, SystemClock, TrustSettings, TrustStore,
+};
+use cocoon_receipt::{WorkStatement, salted_hash};
+use cocoon_runner::link::{Link, LinkConfig, LinkEvent, LinkHandle};
+
+use super::{MODEL, Network};
+
+/// What the worker does with each request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Answers "one two three" in three parts.
+    Answer,
+    /// Is gone after the first part and its progress.
+    DieAfterFirstPart,
+    /// Refuses: no slot.
+    Refuse,
+    /// Sends a part and its progress every 50 ms until it is cancelled.
+    Endless,
+    /// Answers, and does not sign.
+    AnswerUnsigned,
+    /// Sends garbage.
+    Garbage,
+}
+
+pub(crate) struct Worker {
+    pub(crate) link: LinkHandle,
+    pub(crate) payments: Arc<Mutex<Vec<WorkerRequestPayment>>>,
+    pub(crate) identity: Arc<Identity>,
+}
+
+impl Worker {
+    pub(crate) async fn connect(network: &Network, to: SocketAddr, owner: Address, act: Act) -> Self {
+        Self::connect_as(
+            network,
+            to,
+            owner,
+            act,
+            VersionRange::OFFERED,
+            WorkerBalances::default(),
+        )
+        .await
+        .unwrap()
+    }
+
+    pub(crate) async fn connect_as(
+        network: &Network,
+        to: SocketAddr,
+        owner: Address,
+        act: Act,
+        versions: VersionRange,
+        known: WorkerBalances,
+    ) -> Result<Self, String> {
+        let clock = SystemClock::shared();
+        let source = Arc::new(Simulated::for_role(network.platform.clone(), "worker"));
+        let identities = Arc::new(IdentityKeeper::new(source, clock.clone()).unwrap());
+        let settings = TrustSettings::real(cocoon_attest::Endorsements::none()).unwrap();
+        let settings = settings.with_simulated(&network.platform, clock.now()).unwrap();
+        let trust = Arc::new(TrustStore::new(settings));
+        let connection = Connector::new(identities, trust, PeerPolicy::Any, clock)
+            .connect(to)
+            .await
+            .unwrap();
+        let identity = connection.identity;
+        let (link, events) = Link::dial(connection.stream, LinkConfig::default())
+            .await
+            .map_err(|e| e.to_string())?;
+        let version = handshake(&link, &owner, versions, known).await?;
+        let payments = Arc::new(Mutex::new(Vec::new()));
+        let worker = Self {
+            link: link.clone(),
+            payments: Arc::clone(&payments),
+            identity: Arc::clone(&identity),
+        };
+        tokio::spawn(serve(link, events, act, version, payments, identity));
+        Ok(worker)
+    }
+}
+
+async fn handshake(
+    link: &LinkHandle,
+    owner: &Address,
+    versions: VersionRange,
+    known: WorkerBalances,
+) -> Result<Version, String> {
+    let ask = async |question: Bytes| {
+        link.query(question, Duration::from_secs(10))
+            .await
+            .map_err(|e| e.to_string())
+    };
+    let (state, question) = WorkerConnecting::start(WorkerOffer {
+        owner_address: friendly(owner, false, true),
+        model: MODEL.into(),
+        coefficient: 1000,
+        is_test: true,
+        proxy_cnt: 1,
+        max_active_requests: 4,
+        versions,
+    });
+    let state = state.connected(&ask(question).await?).map_err(|e| e.to_string())?;
+    let version = state.proxy.version;
+    let (state, question) = state.compare(known);
+    let state = match state.compared(&ask(question).await?).map_err(|e| e.to_string())? {
+        Ok(state) => state,
+        Err((state, question)) => state.extended(&ask(question).await?).map_err(|e| e.to_string())?,
+    };
+    let (state, question) = state.complete(false);
+    state.completed(&ask(question).await?).map_err(|e| e.to_string())?;
+    Ok(version)
+}
+
+async fn serve(
+    link: LinkHandle,
+    mut events: tokio::sync::mpsc::Receiver<LinkEvent>,
+    act: Act,
+    version: Version,
+    payments: Arc<Mutex<Vec<WorkerRequestPayment>>>,
+    identity: Arc<Identity>,
+) {
+    let cancelled = Arc::new(Mutex::new(std::collections::HashSet::new()));
+    while let Some(event) = events.recv().await {
+        match event {
+            LinkEvent::Packet(data) => match ProxyToWorker::decode(&data).unwrap() {
+                ProxyToWorker::RunQueryEx(query) => {
+                    tokio::spawn(run(link.clone(), query, act, version, Arc::clone(&cancelled)));
+                }
+                ProxyToWorker::RequestPayment(payment) => payments.lock().unwrap().push(payment),
+                ProxyToWorker::Cancel(cancel) => {
+                    cancelled.lock().unwrap().insert(cancel.request_id);
+                }
+                _ => {}
+            },
+            LinkEvent::Query { id, data } => {
+                let ProxyQuery::SignReceipt(question) = ProxyQuery::decode(&data).unwrap() else {
+                    panic!()
+                };
+                let statement = WorkStatement::from_boc(&question.statement).unwrap();
+                if act == Act::AnswerUnsigned {
+                    link.answer_error(id, 0, "no").await.unwrap();
+                    continue;
+                }
+                let signature = identity.sign(statement.hash().as_slice()).to_vec();
+                let _ = link
+                    .answer(
+                        id,
+                        encode(&ReceiptSignature {
+                            signature: signature.into(),
+                        }),
+                    )
+                    .await;
+            }
+            LinkEvent::Closed(_) => return,
+        }
+    }
+}
+
+fn counts(completion: i64) -> TokenCounts {
+    TokenCounts {
+        prompt: 10,
+        cached: 4,
+        completion,
+        reasoning: 0,
+    }
+}
+
+async fn run(
+    link: LinkHandle,
+    query: RunQueryEx,
+    act: Act,
+    version: Version,
+    cancelled: Arc<Mutex<std::collections::HashSet<[u8; 32]>>>,
+) {
+    let request_id = query.request_id;
+    let send = async |packet: WorkerPacket| link.send_packet(packet.encode()).await;
+    let answer = |body, final_info| {
+        Answer {
+            request_id,
+            body,
+            final_info,
+        }
+        .to_proxy(version)
+    };
+    if act == Act::Refuse {
+        let _ = send(Answer::error(request_id, 602, "too many active queries", false).to_proxy(version)).await;
+        return;
+    }
+    if act == Act::Garbage {
+        let _ = link.send_packet(vec![1u8, 2, 3, 4, 5, 6, 7, 8]).await;
+        return;
+    }
+    let head = Response::new(200, "OK", vec![]).encode();
+    let _ = send(answer(AnswerBody::Head(head), None)).await;
+    let mut body = Vec::new();
+    let parts = ["one ", "two ", "three"];
+    let mut produced = 0;
+    loop {
+        let part = parts[produced.min(2)];
+        produced += 1;
+        if act != Act::Endless && produced == parts.len() {
+            body.extend_from_slice(part.as_bytes());
+            break;
+        }
+        body.extend_from_slice(part.as_bytes());
+        if send(answer(AnswerBody::Part(part.into()), None)).await.is_err() {
+            return;
+        }
+        if version.has_extensions() {
+            let _ = send(
+                WorkProgress {
+                    request_id,
+                    counts: counts(produced as i64),
+                }
+                .into(),
+            )
+            .await;
+        }
+        if act == Act::DieAfterFirstPart {
+            // Let what was sent get out before the connection ends.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            link.close().await;
+            return;
+        }
+        if act == Act::Endless {
+            if cancelled.lock().unwrap().contains(&request_id) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    if version.has_extensions() {
+        let (request_salt, response_salt) = ([1; 32], [2; 32]);
+        let report = WorkReport {
+            request_id,
+            counts: counts(produced as i64),
+            request_salt,
+            request_hash: salted_hash(&request_salt, &query.query).0,
+            response_salt,
+            response_hash: salted_hash(&response_salt, &body).0,
+            sampling_hash: [3; 32],
+            seed: 42,
+            first_token_time: 0.0,
+            finish_reason: if act == Act::Endless {
+                "cancelled".into()
+            } else {
+                "stop".into()
+            },
+        };
+        let _ = send(report.into()).await;
+    }
+    let tokens = TokensUsed {
+        prompt: 6,
+        cached: 4,
+        completion: produced as i64,
+        reasoning: 0,
+        total: 10 + produced as i64,
+    };
+    let final_info = Some(FinalInfo {
+        tokens,
+        ..FinalInfo::default()
+    });
+    let last = if act == Act::Endless {
+        Bytes::new()
+    } else {
+        Bytes::from(parts[2])
+    };
+    let _ = send(answer(AnswerBody::Part(last), final_info)).await;
+}
