@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod audit;
 pub(crate) mod chat;
 pub(crate) mod root;
 pub(crate) mod run;

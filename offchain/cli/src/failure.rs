@@ -108,6 +108,16 @@ pub fn from_proxy(error: cocoon_proxy::ProxyError) -> Failure {
     Failure::new(exit, error, hint)
 }
 
+/// An audit that came to no verdict.
+pub fn from_audit(error: cocoon_audit::AuditError) -> Failure {
+    let exit = match &error {
+        cocoon_audit::AuditError::Chain(_) => Exit::Chain,
+        _ => Exit::Configuration,
+    };
+    let hint = error.hint();
+    Failure::new(exit, error, hint)
+}
+
 fn exit_of(who: cocoon_runner::Who) -> Exit {
     match who {
         cocoon_runner::Who::Local | cocoon_runner::Who::Host => Exit::Configuration,

@@ -91,8 +91,7 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
     match cli.command {
         Command::Up(args) => command::up::run(&global, args, output).await,
         Command::Chat(args) => command::chat::run(&global, args, output).await,
-        //Command::Audit(_) => command::audit::run(&global, output).await,
-        Command::Audit(_) => Ok(Exit::Defect),
+        Command::Audit(_) => command::audit::run(&global, output).await,
         Command::Status => command::status::run(&global, output).await,
         Command::Root {
             command: RootCommand::Show(args),

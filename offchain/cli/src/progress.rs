@@ -43,14 +43,6 @@ impl Progress {
         self.current = Some(text);
     }
 
-    /// A line that stays.
-    pub(crate) fn line(&self, text: impl AsRef<str>) {
-        match &self.spinner {
-            Some(spinner) => spinner.suspend(|| self.output.note(text.as_ref())),
-            None => self.output.note(text.as_ref()),
-        }
-    }
-
     /// All steps are done.
     pub(crate) fn finish(mut self) {
         self.finish_current();

@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use cocoon_attest::simulated::simulated_measurements;
+use cocoon_bindings::types::Lifecycle;
 use cocoon_bindings::{ModelHash, ProxyEndpoints};
-use cocoon_chain::{ClientAccount, ContractState, EmulatedChain, ProxyAccount, SharedChain, WorkerAccount};
+use cocoon_chain::{ClientAccount, EmulatedChain, ProxyAccount, SharedChain, WorkerAccount};
 use cocoon_cli::local::actors::Actors;
 use cocoon_cli::local::deploy::{Contracts, Deployment, Listing};
 use cocoon_cli::local::economy::{CLIENT_STAKE, CLIENT_TOP_UP, PROXY_STAKE};
@@ -53,13 +54,13 @@ async fn a_network_is_deployed_once_and_resumed_after() {
         let contracts = deploy(&data, &chain, 2).await;
 
         let proxy = ProxyAccount::fetch(&chain, &contracts.proxy).await.unwrap();
-        assert_eq!((proxy.state, proxy.stake), (ContractState::Normal, PROXY_STAKE));
+        assert_eq!((proxy.state, proxy.stake), (Lifecycle::Normal, PROXY_STAKE));
         assert_eq!(proxy.root, contracts.root);
         let client = ClientAccount::fetch(&chain, &contracts.client).await.unwrap();
         assert_eq!((client.balance, client.stake), (CLIENT_TOP_UP, CLIENT_STAKE));
         assert_eq!(client.secret_hash, SECRET_HASH);
         let worker = WorkerAccount::fetch(&chain, &contracts.worker).await.unwrap();
-        assert_eq!((worker.state, worker.tokens.get()), (ContractState::Normal, 0));
+        assert_eq!((worker.state, worker.tokens.get()), (Lifecycle::Normal, 0));
 
         let last = |address| chain.with(|chain| chain.account(address).unwrap().unwrap().last_lt);
         let before = [&contracts.proxy, &contracts.client, &contracts.worker].map(last);
