@@ -30,7 +30,11 @@ pub fn files(dir: &Path, extensions: &[&str]) -> std::io::Result<Vec<PathBuf>> {
                 if !matches!(name, "target" | "node_modules" | ".git" | ".cocoon" | ".venv") {
                     open.push(path);
                 }
-            } else if path.extension().and_then(|e| e.to_str()).is_some_and(|e| extensions.contains(&e)) {
+            } else if path
+                .extension()
+                .and_then(|e| e.to_str())
+                .is_some_and(|e| extensions.contains(&e))
+            {
                 found.push(path);
             }
         }

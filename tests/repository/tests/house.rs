@@ -8,13 +8,21 @@ const LONGEST_FILE_LINES: usize = 600;
 fn no_source_file_is_longer_than_600_lines() {
     for file in files(&root(), &["rs", "tolk", "py", "mjs"]).expect("tree reads") {
         let lines = std::fs::read_to_string(&file).expect("source is UTF-8").lines().count();
-        assert!(lines <= LONGEST_FILE_LINES, "{} has {lines} lines: split it by concept", file.display());
+        assert!(
+            lines <= LONGEST_FILE_LINES,
+            "{} has {lines} lines: split it by concept",
+            file.display()
+        );
     }
 }
 
 #[test]
 fn no_source_file_holds_an_unfinished_place() {
-    let markers = [["to", "do!("].concat(), ["unimple", "mented!("].concat(), ["FIX", "ME"].concat()];
+    let markers = [
+        ["to", "do!("].concat(),
+        ["unimple", "mented!("].concat(),
+        ["FIX", "ME"].concat(),
+    ];
     for file in files(&root(), &["rs", "tolk", "py", "mjs"]).expect("tree reads") {
         let text = std::fs::read_to_string(&file).expect("source is UTF-8");
         for marker in &markers {
@@ -62,9 +70,19 @@ fn the_readme_and_architecture_name_every_crate() {
     let architecture = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md reads");
     let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md reads");
     let workspace = std::fs::read_to_string(root().join("Cargo.toml")).expect("Cargo.toml reads");
-    let members = workspace.split("members = [").nth(1).and_then(|rest| rest.split(']').next()).expect("members list");
+    let members = workspace
+        .split("members = [")
+        .nth(1)
+        .and_then(|rest| rest.split(']').next())
+        .expect("members list");
     for member in members.split('"').filter(|part| part.contains('/')) {
-        assert!(architecture.contains(&format!("`{member}`")), "ARCHITECTURE.md does not name {member}");
-        assert!(readme.contains(&format!("`{member}`")), "README.md does not name {member}");
+        assert!(
+            architecture.contains(&format!("`{member}`")),
+            "ARCHITECTURE.md does not name {member}"
+        );
+        assert!(
+            readme.contains(&format!("`{member}`")),
+            "README.md does not name {member}"
+        );
     }
 }

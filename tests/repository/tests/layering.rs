@@ -45,7 +45,16 @@ const WALLS: &[(&str, &[&str])] = &[
 ];
 
 /// What a crate of layers 0 to 2 may not import: time, sockets and randomness are arguments there.
-const IMPURE: &[&str] = &["tokio", "axum", "hyper", "reqwest", "rand", "getrandom", "redb", "tracing-subscriber"];
+const IMPURE: &[&str] = &[
+    "tokio",
+    "axum",
+    "hyper",
+    "reqwest",
+    "rand",
+    "getrandom",
+    "redb",
+    "tracing-subscriber",
+];
 
 fn members() -> Vec<Package> {
     let metadata = MetadataCommand::new()
@@ -64,10 +73,17 @@ fn layer(name: &str) -> Option<u8> {
 fn every_crate_has_a_layer_and_every_layer_entry_a_crate() {
     let members = members();
     for package in &members {
-        assert!(layer(&package.name).is_some(), "{} has no layer: add it to LAYERS and ARCHITECTURE.md", package.name);
+        assert!(
+            layer(&package.name).is_some(),
+            "{} has no layer: add it to LAYERS and ARCHITECTURE.md",
+            package.name
+        );
     }
     for (name, _) in LAYERS {
-        assert!(members.iter().any(|p| p.name.as_str() == *name), "{name} is in LAYERS but not in the workspace");
+        assert!(
+            members.iter().any(|p| p.name.as_str() == *name),
+            "{name} is in LAYERS but not in the workspace"
+        );
     }
 }
 
@@ -76,12 +92,18 @@ fn dependencies_point_down_only() {
     for package in members() {
         let own = layer(&package.name).expect("checked above");
         for dependency in &package.dependencies {
-            let Some(theirs) = layer(&dependency.name) else { continue };
+            let Some(theirs) = layer(&dependency.name) else {
+                continue;
+            };
             let fine = match dependency.kind {
                 DependencyKind::Development => theirs <= own,
                 _ => theirs < own,
             };
-            assert!(fine, "{} (layer {own}) may not import {} (layer {theirs})", package.name, dependency.name);
+            assert!(
+                fine,
+                "{} (layer {own}) may not import {} (layer {theirs})",
+                package.name, dependency.name
+            );
         }
     }
 }
@@ -89,7 +111,11 @@ fn dependencies_point_down_only() {
 #[test]
 fn walled_libraries_stay_behind_their_wall() {
     for package in members() {
-        for dependency in package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development) {
+        for dependency in package
+            .dependencies
+            .iter()
+            .filter(|d| d.kind != DependencyKind::Development)
+        {
             for (library, owners) in WALLS {
                 let matches = if library.ends_with('-') {
                     dependency.name.starts_with(library)
@@ -129,6 +155,10 @@ fn pure_layers_import_no_clock_socket_file_or_randomness() {
 fn every_crate_takes_the_workspace_lints() {
     for package in members() {
         let manifest = std::fs::read_to_string(package.manifest_path.as_std_path()).expect("manifest reads");
-        assert!(manifest.contains("[lints]\nworkspace = true"), "{} does not take the workspace lints", package.name);
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{} does not take the workspace lints",
+            package.name
+        );
     }
 }
