@@ -489,12 +489,21 @@ async fn the_proxy_hears_of_switches_and_prices() {
 /// A server that answers each chat with the same bytes, in pieces.
 async fn server(status: u16, kind: &'static str, pieces: Vec<&'static [u8]>, broken: bool) -> Backend {
     use axum::body::Body;
+    use futures_util::StreamExt as _;
     let answer = move |request: axum::extract::Request| async move {
         let body = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
         let body: Value = serde_json::from_slice(&body).unwrap();
         assert!(body["stream"] != true || body["stream_options"]["include_usage"] == true);
-        let end = broken.then(|| Err(std::io::Error::other("broken")));
-        let stream = futures_util::stream::iter(pieces.into_iter().map(Ok).chain(end));
+        // The end comes late: what was written before must have left the server's buffers.
+        let end = futures_util::stream::once(async move {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            if broken {
+                Err(std::io::Error::other("broken"))
+            } else {
+                Ok(&b""[..])
+            }
+        });
+        let stream = futures_util::stream::iter(pieces.into_iter().map(Ok)).chain(end);
         let builder = axum::http::Response::builder()
             .status(status)
             .header("Content-Type", kind);
