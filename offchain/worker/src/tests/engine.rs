@@ -1,0 +1,198 @@
+//! Stories with the parrot as the model.
+
+use super::play::{LIMIT, Play, chat};
+use crate::error::WorkerError;
+use bytes::Bytes;
+use cocoon_bindings::units::Coefficient;
+use cocoon_protocol::codec::{decode, encode};
+use cocoon_protocol::extension::{Cancel, ReceiptSignature, SignReceipt};
+use cocoon_protocol::http::Request;
+use cocoon_protocol::message::{ProxyToWorker, WorkerPacket};
+use cocoon_protocol::proxy::{SignedPayment, WorkerRequestPayment};
+use cocoon_protocol::version::VersionRange;
+use cocoon_receipt::{ChannelHead, Signature, WorkStatement, salted_hash};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn a_plain_answer_is_complete_counted_reported_and_signed() {
+    let mut play = Play::begin(2, VersionRange::ACCEPTED).await;
+    let query = play.ask(1, &chat("one two three", &[])).await;
+    let got = play.answer(1).await;
+    let head = got.head.as_ref().unwrap();
+    assert_eq!(
+        (head.status_code, head.header("content-type")),
+        (200, Some("application/json"))
+    );
+    let body: Value = serde_json::from_slice(&got.body).unwrap();
+    assert_eq!(body["choices"][0]["message"]["content"], "one two three");
+    assert_eq!(body["usage"]["completion_tokens"], 3);
+    let report = got.report.as_ref().unwrap();
+    assert_eq!(report.request_hash, salted_hash(&report.request_salt, &query).0);
+    assert_eq!(report.response_hash, salted_hash(&report.response_salt, &got.body).0);
+    assert_eq!(
+        (
+            report.counts.prompt,
+            report.counts.completion,
+            report.finish_reason.as_str()
+        ),
+        (3, 3, "stop")
+    );
+    let tokens = got.info.as_ref().unwrap().tokens;
+    assert_eq!((tokens.prompt, tokens.completion, tokens.total), (3, 6, 9));
+
+    let statement = play.statement(1, &got, &ChannelHead::GENESIS);
+    let ask = |statement: &WorkStatement| {
+        encode(&SignReceipt {
+            statement: statement.to_boc().into(),
+        })
+    };
+    let signature = play.link.query(ask(&statement), LIMIT).await.unwrap();
+    let signature: ReceiptSignature = decode(&signature).unwrap();
+    let signature = Signature(signature.signature.as_ref().try_into().unwrap());
+    statement.verify(&signature, &play.identity.leaf_key()).unwrap();
+    let mut lie = statement;
+    lie.used.prompt += 1;
+    lie.used.total += 1;
+    assert!(play.link.query(ask(&lie), LIMIT).await.is_err());
+}
+
+#[tokio::test]
+async fn a_stream_comes_in_parts_and_ends_with_usage_and_mark() {
+    let mut play = Play::begin(2, VersionRange::ACCEPTED).await;
+    let text = "word ".repeat(300);
+    play.ask(1, &chat(text.trim_end(), &[("stream", true.into())])).await;
+    let got = play.answer(1).await;
+    let body = String::from_utf8(got.body.clone()).unwrap();
+    assert!(body.ends_with("data: [DONE]\n\n"));
+    let words: String = body
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok())
+        .filter_map(|chunk| Some(chunk["choices"].get(0)?["delta"]["content"].as_str()?.to_owned()))
+        .collect();
+    assert_eq!(words, text.trim_end());
+    assert!(body.contains("\"usage\""));
+    assert!(got.parts > 1);
+    let report = got.report.unwrap();
+    assert_eq!(report.response_hash, salted_hash(&report.response_salt, &got.body).0);
+    assert!(
+        got.progress
+            .iter()
+            .all(|progress| progress.counts.completion <= report.counts.completion)
+    );
+}
+
+#[tokio::test]
+async fn a_cancelled_request_ends_with_what_was_delivered() {
+    let mut play = Play::begin(1, VersionRange::ACCEPTED).await;
+    let text = "word ".repeat(2_000_000);
+    let body = chat(&text, &[("stream", true.into()), ("max_tokens", 2_000_000_000.into())]);
+    play.ask(1, &body).await;
+    loop {
+        if matches!(play.packet().await, WorkerPacket::Progress(_)) {
+            break;
+        }
+    }
+    play.ask(2, &chat("too many", &[])).await;
+    let refused = loop {
+        if let WorkerPacket::ErrorEx(error) = play.packet().await {
+            break error;
+        }
+    };
+    assert_eq!((refused.request_id, refused.error_code), ([2; 32], 602));
+    play.link
+        .send_packet(ProxyToWorker::from(Cancel { request_id: [1; 32] }).encode())
+        .await
+        .unwrap();
+    let got = play.answer(1).await;
+    let report = got.report.unwrap();
+    assert_eq!(report.finish_reason, "cancelled");
+    assert!(report.counts.completion > 0 && report.counts.completion < 2_000_000);
+    tokio::time::timeout(LIMIT, play.worker.idle()).await.unwrap();
+    play.ask(3, &chat("again", &[])).await;
+    assert_eq!(play.answer(3).await.head.unwrap().status_code, 200);
+}
+
+#[tokio::test]
+async fn bad_requests_get_errors_in_openai_shape_and_cost_nothing() {
+    let mut play = Play::begin(2, VersionRange::ACCEPTED).await;
+    let post = |path: &str, body: &str| Request::post_json(path, Bytes::from(body.to_owned())).encode();
+    let cases = [
+        (post("/v1/chat/completions", "no json"), 400),
+        (
+            post("/v1/chat/completions", &chat("x", &[("tools", json!([]))]).to_string()),
+            400,
+        ),
+        (
+            post("/v1/chat/completions", &chat("x", &[("n", 3.into())]).to_string()),
+            400,
+        ),
+        (
+            post(
+                "/v1/chat/completions",
+                r#"{"model":"other","messages":[{"role":"user","content":"x"}]}"#,
+            ),
+            404,
+        ),
+        (post("/v1/embeddings", "{}"), 404),
+        (Bytes::from_static(b"nonsense"), 400),
+    ];
+    for (id, (query, status)) in (1u8..).zip(cases) {
+        play.ask_raw(id, query).await;
+        let got = play.answer(id).await;
+        let head = got.head.unwrap();
+        assert_eq!(head.status_code, status, "case {id}");
+        let body: Value = serde_json::from_slice(&got.body).unwrap();
+        assert!(body["error"]["message"].is_string(), "case {id}");
+        assert_eq!(got.info.unwrap().tokens.total, 0);
+    }
+}
+
+#[tokio::test]
+async fn an_older_proxy_gets_no_extension() {
+    let mut play = Play::begin(2, VersionRange { min: 0, max: 2 }).await;
+    play.ask(1, &chat("one two", &[("stream", true.into())])).await;
+    let got = play.answer(1).await;
+    assert!(got.report.is_none() && got.progress.is_empty());
+    assert_eq!(got.info.unwrap().tokens.total, 2 + 4);
+}
+
+#[tokio::test]
+async fn a_proxy_whose_totals_go_down_loses_the_connection() {
+    let mut play = Play::begin(2, VersionRange::ACCEPTED).await;
+    let payment = |max_tokens| {
+        ProxyToWorker::from(WorkerRequestPayment {
+            request_id: [1; 32],
+            signed_payment: SignedPayment::Empty,
+            db_tokens: 0,
+            max_tokens,
+            request_tokens: 1,
+            request_client_owner: String::new(),
+        })
+        .encode()
+    };
+    play.link.send_packet(payment(10)).await.unwrap();
+    play.link.send_packet(payment(9)).await.unwrap();
+    let result = tokio::time::timeout(LIMIT, &mut play.serving).await.unwrap().unwrap();
+    assert!(
+        matches!(
+            result,
+            Err(WorkerError::WentDown {
+                which: "all",
+                known: 10,
+                found: 9
+            })
+        ),
+        "{result:?}"
+    );
+}
+
+#[tokio::test]
+async fn the_proxy_hears_of_switches_and_prices() {
+    let mut play = Play::begin(2, VersionRange::ACCEPTED).await;
+    play.worker.switch.change(|state| state.enabled = false);
+    assert!(matches!(play.packet().await, WorkerPacket::EnabledDisabled(told) if told.disabled == 1));
+    play.worker.switch.change(|state| state.enabled = true);
+    assert!(matches!(play.packet().await, WorkerPacket::EnabledDisabled(told) if told.disabled == 0));
+    play.worker.coefficient().send_replace(Coefficient::new(1500));
+    assert!(matches!(play.packet().await, WorkerPacket::NewCoefficient(told) if told.new_coefficient == 1500));
+}
