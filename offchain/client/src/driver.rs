@@ -105,6 +105,7 @@ struct Driver {
 }
 
 /// What happened next.
+#[expect(clippy::large_enum_variant, reason = "lives for one turn of a loop")]
 enum Step {
     Event(Option<CallEvent>),
     Late,
