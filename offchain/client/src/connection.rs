@@ -16,6 +16,7 @@ use cocoon_protocol::message::{ClientPacket, ProxyToClient};
 use cocoon_protocol::proxy::SignedPayment;
 use cocoon_ratls::Peer;
 use cocoon_runner::link::{LinkError, LinkEvent, LinkHandle};
+use cocoon_store::ClientStore;
 use tokio::sync::mpsc;
 
 use crate::calls::{Call, Calls, RequestId};
@@ -42,6 +43,7 @@ pub struct ProxyConnection {
     calls: Arc<Calls>,
     payments: Mutex<Payments>,
     rules: VoucherRules,
+    store: Arc<Mutex<ClientStore>>,
 }
 
 impl ProxyConnection {
@@ -86,7 +88,9 @@ impl ProxyConnection {
             calls: Arc::new(Calls::default()),
             payments: Mutex::new(payments),
             rules,
+            store: Arc::clone(&context.store),
         });
+        connection.keep_voucher();
         tokio::spawn(keeper.run(jobs));
         tokio::spawn(Arc::clone(&connection).take_events(events, receipts));
         tokio::spawn(Arc::clone(&connection).ask_for_payments());
@@ -233,8 +237,30 @@ impl ProxyConnection {
     }
 
     fn take_payment(&self, payment: &SignedPayment, totals: Option<(i64, i64)>) -> Result<(), String> {
-        let mut payments = self.payments.lock().unwrap_or_else(PoisonError::into_inner);
-        payments.update(&self.rules, payment, totals).map_err(|e| e.to_string())
+        let has_grown = {
+            let mut payments = self.payments.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = payments.signed;
+            payments
+                .update(&self.rules, payment, totals)
+                .map_err(|e| e.to_string())?;
+            payments.signed > before
+        };
+        if has_grown {
+            self.keep_voucher();
+        }
+        Ok(())
+    }
+
+    /// Writes the latest voucher to the store, in the background: the next one supersedes it anyway.
+    fn keep_voucher(&self) {
+        let Some(voucher) = self.payments().voucher else { return };
+        let (store, name) = (Arc::clone(&self.store), format!("voucher {}", self.client_contract));
+        tokio::task::spawn_blocking(move || {
+            let store = store.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = store.put_state(&name, &hex::encode(voucher)) {
+                tracing::warn!(%error, "the latest voucher could not be kept");
+            }
+        });
     }
 
     async fn ask_for_payments(self: Arc<Self>) {

@@ -180,9 +180,9 @@ impl Driver {
                 }
             }
             AnswerBody::Error { code, message, .. } => {
-                // What was refused before it began has no receipt.
-                self.is_settled |= !self.has_head;
-                let code = ErrorCode::from_wire(code).refine(&message).to_wire();
+                let code = ErrorCode::from_wire(code).refine(&message);
+                self.is_settled |= is_refusal(code);
+                let code = code.to_wire();
                 return Err(ApiError::from_node(code, &message));
             }
         }
@@ -256,6 +256,18 @@ impl Driver {
             self.receipt(LATE_RECEIPT_WAIT).await;
         }
     }
+}
+
+/// What a proxy says before it gives a request to a worker: there is no receipt of it.
+fn is_refusal(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::UnknownModel
+            | ErrorCode::LowBalance
+            | ErrorCode::NoWorker
+            | ErrorCode::TooLarge
+            | ErrorCode::TooManyRequests
+    )
 }
 
 /// What became of a message of the answer.

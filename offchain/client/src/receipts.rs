@@ -81,17 +81,14 @@ impl ReceiptKeeper {
         let signed = SignedReceipt::from_boc(&job.message.receipt)
             .map_err(|_| crate::ClientError::Voucher("it comes with a receipt that does not parse"))?;
         let held = self.store().head(&self.proxy, &self.client)?;
-        let (mut fault, mut head) = (None, None);
-        match self.check_content(&signed, &job, held) {
-            Ok((next, missing)) => {
-                head = Some(next);
-                if missing > 0 {
-                    // Their answers were never delivered here; the totals still add up.
-                    tracing::warn!(missing, "receipts of this channel were lost with an earlier connection");
-                }
+        let (followed, mut fault) = self.check_content(&signed, &job, held);
+        let head = followed.map(|(head, missing)| {
+            if missing > 0 {
+                // Their answers were never delivered here; the totals still add up.
+                tracing::warn!(missing, "receipts of this channel were lost with an earlier connection");
             }
-            Err(problem) => fault = Some(problem),
-        }
+            head
+        });
         if fault.is_none() {
             fault = self.check_price(&signed, &job).err();
         }
@@ -120,17 +117,29 @@ impl ReceiptKeeper {
         Ok(note)
     }
 
-    /// Signature, parties, place in the channel, bytes.
+    /// Signature, parties, place in the channel, bytes. The place is taken over also when the bytes are no longer at hand.
     fn check_content(
         &self,
         signed: &SignedReceipt,
         job: &ReceiptJob,
         head: ChannelHead,
-    ) -> Result<(ChannelHead, u64), String> {
+    ) -> (Option<(ChannelHead, u64)>, Option<String>) {
         let root = self.root.borrow().address.clone();
         let Some(exchange) = &job.exchange else {
-            signed.verify_proxy(&self.proxy_key).map_err(|e| e.to_string())?;
-            return Err("the request and its answer are no longer at hand".to_owned());
+            let followed = signed
+                .verify_proxy(&self.proxy_key)
+                .map_err(|e| e.to_string())
+                .and_then(|()| {
+                    head.follow(&signed.receipt.channel, signed.id().0)
+                        .map_err(|e| e.to_string())
+                });
+            return match followed {
+                Ok(place) => (
+                    Some(place),
+                    Some("the request and its answer were no longer at hand".to_owned()),
+                ),
+                Err(problem) => (None, Some(problem)),
+            };
         };
         let response = exchange.body.concat();
         let view = ClientView {
@@ -145,7 +154,10 @@ impl ReceiptKeeper {
             request: &exchange.request,
             response: &response,
         };
-        verify_for_client(signed, &view).map_err(|e| e.to_string())
+        match verify_for_client(signed, &view) {
+            Ok(place) => (Some(place), None),
+            Err(problem) => (None, Some(problem.to_string())),
+        }
     }
 
     /// The adjusted tokens follow from the counts, and the price is one that was accepted.

@@ -1,0 +1,139 @@
+//! The client contract on a chain: deployed, funded, registered.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails, fails loudly")]
+
+mod common;
+
+use std::sync::Arc;
+
+use cocoon_bindings::message::InternalMessage;
+use cocoon_bindings::proxy::AskToIncreaseProxyStake;
+use cocoon_bindings::proxy_state_init;
+use cocoon_bindings::ton::{Address, to_cell};
+use cocoon_bindings::units::{Nanoton, PublicKey, QueryId};
+use cocoon_chain::{ClientAccount, EmulatedChain, NodeWallet, RootView, SharedChain};
+use cocoon_client::contract::{register, top_up};
+use cocoon_client::{FundingConfig, ProxyIdentity, ensure_client_contract};
+use cocoon_emulator::{Emulator, NetworkConfig};
+use common::chain::FixedChain;
+use ed25519_dalek::SigningKey;
+
+const FUNDING: FundingConfig = FundingConfig {
+    amount: Nanoton::from_ton(5),
+    refill_below: Nanoton::from_ton(2),
+};
+
+struct Chain {
+    emulated: EmulatedChain,
+    shared: SharedChain,
+    wallet: NodeWallet,
+    root: Arc<RootView>,
+    proxy: ProxyIdentity,
+}
+
+impl Chain {
+    /// A funded wallet and a deployed proxy contract.
+    async fn new() -> Self {
+        let emulated = EmulatedChain::new(Emulator::new(&NetworkConfig::default(), 1_790_000_000).unwrap());
+        let shared: SharedChain = Arc::new(emulated.clone());
+        let owner = Address::new(0, [6; 32].into());
+        let wallet = NodeWallet::new(Arc::clone(&shared), SigningKey::from_bytes(&[1; 32]), owner.clone()).unwrap();
+        emulated
+            .with(|chain| {
+                chain
+                    .fund(wallet.address(), Nanoton::from_ton(100))
+                    .map(|_| chain.run())
+            })
+            .unwrap()
+            .unwrap();
+        let (_, root) = FixedChain::new("127.0.0.1:1".parse().unwrap(), false);
+        let key = PublicKey::from(&SigningKey::from_bytes(&[3; 32]));
+        let proxy = ProxyIdentity::derive(&root, &owner, key).unwrap();
+        let state_init = proxy_state_init(&owner, &key, &root.address, &root.params).unwrap();
+        let stake = AskToIncreaseProxyStake {
+            query_id: QueryId::new(1),
+            stake_amount: Nanoton::from_ton(1),
+            send_excesses_to: wallet.address().clone(),
+        };
+        let deploy = InternalMessage {
+            to: proxy.contract.clone(),
+            value: Nanoton::from_ton(2),
+            bounce: false,
+            body: to_cell(&stake).unwrap(),
+            state_init: Some(state_init),
+        };
+        wallet.send(vec![deploy]).await.unwrap();
+        Self {
+            emulated,
+            shared,
+            wallet,
+            root,
+            proxy,
+        }
+    }
+
+    async fn ensure(&self, secret: u8) -> ClientAccount {
+        let Self {
+            shared,
+            wallet,
+            root,
+            proxy,
+            ..
+        } = self;
+        ensure_client_contract(shared, wallet, root, proxy, &FUNDING, [secret; 32])
+            .await
+            .unwrap()
+    }
+
+    fn messages_sent(&self) -> usize {
+        self.emulated
+            .with(|chain| chain.transactions(self.wallet.address()).len())
+    }
+}
+
+#[tokio::test]
+async fn a_contract_is_deployed_with_money_and_secret_at_its_derived_address() {
+    let chain = Chain::new().await;
+    let account = chain.ensure(7).await;
+    let derived = chain
+        .proxy
+        .client_contract(&chain.root, chain.wallet.address())
+        .unwrap()
+        .address()
+        .unwrap();
+    assert_eq!(account.account.address, derived);
+    assert_eq!((account.balance, account.secret_hash), (FUNDING.amount, [7; 32].into()));
+    assert_eq!(
+        (&account.constants.owner, &account.constants.proxy),
+        (chain.wallet.address(), &chain.proxy.contract)
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_sent_when_all_is_well_and_only_what_is_missing_else() {
+    let chain = Chain::new().await;
+    let address = chain.ensure(7).await.account.address;
+    let before = chain.messages_sent();
+    chain.ensure(7).await;
+    assert_eq!(chain.messages_sent(), before);
+    let account = chain.ensure(8).await;
+    assert_eq!((account.balance, account.secret_hash), (FUNDING.amount, [8; 32].into()));
+    top_up(&chain.wallet, &address, Nanoton::from_ton(1)).await.unwrap();
+    let account = ClientAccount::fetch(chain.shared.as_ref(), &address).await.unwrap();
+    assert_eq!(account.balance, Nanoton::from_ton(6));
+}
+
+#[tokio::test]
+async fn a_registration_reaches_the_proxy_contract() {
+    let chain = Chain::new().await;
+    let address = chain.ensure(7).await.account.address;
+    let seen = |chain: &Chain| chain.emulated.with(|c| c.transactions(&chain.proxy.contract).len());
+    let before = seen(&chain);
+    register(&chain.wallet, &address, 0x1234).await.unwrap();
+    assert_eq!(seen(&chain), before + 1);
+    let last = chain
+        .emulated
+        .with(|c| c.transactions(&chain.proxy.contract).last().cloned())
+        .unwrap();
+    assert_eq!(last.op(), Some(0x6544_8ff4));
+}
