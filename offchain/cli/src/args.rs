@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 /// Private inference with receipts that can be audited.
 #[derive(Debug, Parser)]
 #[command(name = "cocoon", version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(disable_help_subcommand = true)]
 pub struct Cli {
     /// What every command takes.
     #[command(flatten)]
