@@ -1,5 +1,7 @@
 //! Size, leftovers and the README's claims.
 
+#![expect(clippy::expect_used, reason = "a test fails loudly")]
+
 use cocoon_repository_tests::{files, root};
 
 const LONGEST_FILE_LINES: usize = 600;

@@ -1,5 +1,7 @@
 //! A crate imports only crates of a smaller layer, and some libraries only live behind one wall.
 
+#![expect(clippy::expect_used, reason = "a test fails loudly")]
+
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 /// Layer of each crate: the table of ARCHITECTURE.md.
