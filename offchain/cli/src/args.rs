@@ -26,6 +26,7 @@ Examples:
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// Print the result as JSON on stdout
     #[arg(long, global = true)]
@@ -43,7 +44,13 @@ pub struct Global {
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// Filter of the log on stderr, such as info,cocoon_proxy=debug
-    #[arg(long, global = true, value_name = "FILTER", env = "COCOON_LOG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "COCOON_LOG",
+        hide_env_values = true
+    )]
     pub log: Option<String>,
 }
 
@@ -187,9 +194,15 @@ pub struct ChatArgs {
 /// Options of `audit`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit code 0 only when every number is equal to the last token, 1 when one differs.
+Exit code 0 only when every number is equal to the last token, 1 when one differs or tokens are
+not settled yet. The chain's saved state is used when the network does not run.
 
 Examples:
   cocoon audit
+  cocoon audit --wait 30      gives a running network time to settle
   cocoon audit --data-dir /srv/net --json")]
-pub struct AuditArgs {}
+pub struct AuditArgs {
+    /// While some tokens are not settled yet, look again for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub wait: u64,
+}

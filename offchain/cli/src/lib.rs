@@ -40,13 +40,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help goes to stdout, a wrong command line to stderr; clap knows which.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() {
-                Exit::Usage as u8
-            } else {
-                Exit::Done as u8
-            });
+            return ExitCode::from(told(&error) as u8);
         }
     };
     let output = Output { json: cli.global.json };
@@ -56,6 +50,22 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         failure.exit()
     });
     ExitCode::from(exit as u8)
+}
+
+/// Prints what clap has to say: help to stdout, a wrong command line to stderr with a hint at its end.
+fn told(error: &clap::Error) -> Exit {
+    if !error.use_stderr() {
+        // Nobody is left to tell that stdout is closed.
+        let _ = error.print();
+        return Exit::Done;
+    }
+    let text = error.render().to_string();
+    let text = text
+        .trim_end()
+        .trim_end_matches("For more information, try '--help'.")
+        .trim_end();
+    Output { json: false }.note(format!("{text}\n\nhint: --help behind any command shows what it takes"));
+    Exit::Usage
 }
 
 fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
@@ -91,7 +101,7 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
     match cli.command {
         Command::Up(args) => command::up::run(&global, args, output).await,
         Command::Chat(args) => command::chat::run(&global, args, output).await,
-        Command::Audit(_) => command::audit::run(&global, output).await,
+        Command::Audit(args) => command::audit::run(&global, args, output).await,
         Command::Status => command::status::run(&global, output).await,
         Command::Root {
             command: RootCommand::Show(args),

@@ -63,6 +63,18 @@ fn one_answer_is_paid_settled_and_audited_and_the_network_resumes() {
     );
     check_money(&second);
     assert_eq!(cocoon(folder.path(), &["audit"]).status.code(), Some(0));
+
+    // One flipped bit of the log is found, and the receipt is named.
+    let log = folder.path().join(".cocoon/proxy/receipts.log");
+    let mut bytes = std::fs::read(&log).unwrap();
+    let middle = bytes.len() * 3 / 4;
+    bytes[middle] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+    let tampered = cocoon(folder.path(), &["audit", "--json"]);
+    assert_eq!(tampered.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&tampered.stdout).unwrap();
+    assert_eq!(report["verdict"], "different");
+    assert_eq!(report["difference"]["receipt"], second["receipt_id"]);
 }
 
 /// Charged = paid, and the price splits between worker and proxy to the last nanoton.

@@ -2,19 +2,22 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cocoon_audit::{Report, Role, Verdict};
 use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_chain::{EmulatedChain, HttpApi, SharedChain};
 
-use crate::args::Global;
+use crate::args::{AuditArgs, Global};
 use crate::failure::{self, Exit, Failure, OrFail as _};
 use crate::local::layout::DataDir;
 use crate::local::network::NetworkFile;
 use crate::output::Output;
 
+const WAIT_POLL: Duration = Duration::from_millis(500);
+
 /// Runs the command.
-pub(crate) async fn run(global: &Global, output: Output) -> Result<Exit, Failure> {
+pub(crate) async fn run(global: &Global, args: AuditArgs, output: Output) -> Result<Exit, Failure> {
     let network = NetworkFile::load(&DataDir::new(&global.data_dir))?;
     let proxy = parse_address(&network.proxy_contract).or_fail(
         Exit::Configuration,
@@ -22,8 +25,15 @@ pub(crate) async fn run(global: &Global, output: Output) -> Result<Exit, Failure
         "start over with `cocoon up --fresh`",
     )?;
     let chain = chain(&network, &proxy, output).await?;
-    let audited = cocoon_audit::run(&network.proxy_store_dir, chain.as_ref(), &proxy).await;
-    let report = audited.map_err(failure::from_audit)?;
+    let deadline = Instant::now() + Duration::from_secs(args.wait);
+    let report = loop {
+        let audited = cocoon_audit::run(&network.proxy_store_dir, chain.as_ref(), &proxy).await;
+        let report = audited.map_err(failure::from_audit)?;
+        if report.verdict != Verdict::Open || Instant::now() >= deadline {
+            break report;
+        }
+        tokio::time::sleep(WAIT_POLL).await;
+    };
     output.result(&report, text)?;
     if report.verdict == Verdict::Equal {
         return Ok(Exit::Done);
