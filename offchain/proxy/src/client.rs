@@ -2,6 +2,7 @@
 
 mod handshake;
 mod models;
+mod receipts;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +22,7 @@ use cocoon_runner::link::{LinkEvent, LinkHandle};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::receipts::ReceiptQueue;
 use crate::limits::{MAX_REQUEST_TIMEOUT, MAX_REQUESTS_PER_CONNECTION};
 use crate::request::{self, Failure, Request};
 use crate::state::{Proxy, unix_ms};
@@ -33,6 +35,7 @@ pub(crate) struct ClientPeer {
     /// SHA-256 of the certificate that this proxy showed it.
     pub(crate) evidence: HashBytes,
     pub(crate) link: LinkHandle,
+    pub(crate) receipts: ReceiptQueue,
     requests: Mutex<HashMap<[u8; 32], CancellationToken>>,
 }
 
@@ -97,12 +100,15 @@ pub(crate) async fn serve(
         link.close().await;
         return;
     };
+    let (receipts, send_receipts) = ReceiptQueue::new(link.clone());
+    proxy.shutdown.spawn(send_receipts);
     let client = proxy.clients.add(ClientPeer {
         id: 0,
         contract: greeted.contract,
         version: greeted.version,
         evidence,
         link,
+        receipts,
         requests: Mutex::default(),
     });
     tracing::info!(client = client.id, version = client.version.to_wire(), "client serves");

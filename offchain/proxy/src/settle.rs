@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use cocoon_bindings::units::TokenCount;
 use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::extension::Receipt as WireReceipt;
@@ -69,6 +70,7 @@ pub(crate) async fn settle(
         receipt,
         durable,
         signature,
+        place,
         tokens,
     } = charged;
     if durable.await.is_err() {
@@ -83,7 +85,10 @@ pub(crate) async fn settle(
     close_answer(client, request, &mut work, &usage).await;
     pay_client(proxy, client, request, tokens).await;
     pay_worker(proxy, &worker, work.request_id, tokens).await;
-    send_receipt(proxy, client, request, receipt, signature, &content).await;
+    if let Some(receipt) = finish_receipt(proxy, client, request, receipt, signature, &content).await {
+        // The queue sends it; when it has ended, the client has gone.
+        let _ = place.send(receipt);
+    }
     end
 }
 
@@ -91,6 +96,8 @@ struct Charged {
     receipt: SignedReceipt,
     durable: crate::writer::Durable,
     signature: oneshot::Receiver<Option<Signature>>,
+    /// Where the receipt stands among those that the client gets.
+    place: oneshot::Sender<Bytes>,
     tokens: u64,
 }
 
@@ -102,7 +109,9 @@ fn charge(parts: &Parts<'_>, reserved: Reserved) -> Result<Charged, crate::error
     let (reply, signature) = oneshot::channel();
     // A worker signs only what it reported itself.
     let asks_worker = parts.work.report.is_some() && worker.version.has_extensions() && !worker.link.is_closed();
+    let mut place = None;
     let ask = |receipt: &SignedReceipt, durable| {
+        place = Some(parts.client.receipts.place());
         if asks_worker {
             let statement = receipt.receipt.statement.clone();
             let job = SignJob {
@@ -124,6 +133,7 @@ fn charge(parts: &Parts<'_>, reserved: Reserved) -> Result<Charged, crate::error
         receipt: charged.receipt,
         durable: charged.durable,
         signature,
+        place: place.unwrap_or_else(|| oneshot::channel().0),
         tokens,
     })
 }
@@ -193,21 +203,18 @@ async fn pay_worker(proxy: &Proxy, worker: &WorkerPeer, request_id: [u8; 32], to
     let _ = worker.link.send_packet(message.encode()).await;
 }
 
-/// Waits for the worker's signature as long as the signer does, and sends the receipt to a client that knows receipts.
-async fn send_receipt(
+/// Waits for the worker's signature as long as the signer does; gives what a client that knows receipts is sent.
+async fn finish_receipt(
     proxy: &Proxy,
     client: &ClientPeer,
     request: &Request,
     mut receipt: SignedReceipt,
     signature: oneshot::Receiver<Option<Signature>>,
     content: &Content,
-) {
+) -> Option<Bytes> {
     receipt.worker_signature = signature.await.ok().flatten();
     if receipt.worker_signature.is_none() {
         proxy.stats.unsigned_receipt();
-    }
-    if !client.version.has_extensions() {
-        return;
     }
     let message = ProxyToClient::from(WireReceipt {
         request_id: request.id,
@@ -215,6 +222,5 @@ async fn send_receipt(
         request_salt: content.request_salt,
         response_salt: content.response_salt,
     });
-    // It is in the log; a client that has gone can ask for it there.
-    let _ = client.link.send_packet(message.encode()).await;
+    client.version.has_extensions().then(|| message.encode())
 }

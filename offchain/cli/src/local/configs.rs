@@ -123,7 +123,7 @@ impl Configs {
                 model: model.name.to_string(),
                 owner: owners.worker.to_string(),
                 coefficient: 1000,
-                max_active_requests: 16,
+                max_active_requests: 64,
                 proxy_connections: 1,
                 data_dir: data.store_dir("worker"),
                 http: ports.worker,
