@@ -231,7 +231,6 @@ impl Emulator {
         ExecutorParams {
             block_unixtime: self.state.now,
             block_lt: lt - lt % BLOCK_LT,
-            charge_action_fees_on_fail: true,
             strict_extra_currency: true,
             ..ExecutorParams::default()
         }
@@ -294,8 +293,14 @@ impl Emulator {
         };
         let next_lt = output.transaction_meta.next_lt;
         let burned = output.burned.into_inner();
-        let rewritten = parity::rewrite(&before, output, address.workchain, &self.config)
-            .map_err(EmulatorError::cell("transaction"))?;
+        let rewritten = parity::rewrite(
+            &before,
+            output,
+            inspector.actions.as_ref(),
+            address.workchain,
+            &self.config,
+        )
+        .map_err(EmulatorError::cell("transaction"))?;
         let report = TransactionReport::from_cell(address.workchain, rewritten.transaction)
             .map_err(EmulatorError::cell("transaction"))?;
         Ok(Computed {

@@ -29,6 +29,8 @@ mod message;
 mod network;
 mod outgoing;
 mod parity;
+#[cfg(test)]
+mod reference;
 mod report;
 mod snapshot;
 mod state;

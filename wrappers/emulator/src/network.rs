@@ -19,6 +19,9 @@ const ELECTOR_ADDRESS: HashBytes = HashBytes([0x33; 32]);
 /// The capabilities word of the real chain's global version parameter.
 const CAPABILITIES: u64 = 0x1ee;
 
+/// Storage prices.
+const PARAM_STORAGE_PRICES: u32 = 18;
+
 /// Workchains that a message may go to, besides the masterchain.
 const PARAM_WORKCHAINS: u32 = 12;
 
@@ -119,7 +122,15 @@ impl NetworkConfig {
         workchains.set(0, basechain())?;
         // The executor cannot read the newer record (`workchain_v2`) of the real chain; the older says the same.
         params.set_workchains(&workchains)?;
-        params.set_storage_prices(&self.storage)?;
+        let mut storage = Dict::<u32, StoragePrices>::new();
+        for prices in &self.storage {
+            storage.set(prices.utime_since, *prices)?;
+        }
+        // The parameter is the dictionary's root itself, keyed by the time from which the prices hold.
+        params.set_raw(
+            PARAM_STORAGE_PRICES,
+            storage.into_root().ok_or(tycho_types::error::Error::CellUnderflow)?,
+        )?;
         params.set_gas_prices(true, &self.masterchain_gas)?;
         params.set_gas_prices(false, &self.gas)?;
         params.set_msg_forward_prices(true, &self.masterchain_forward)?;

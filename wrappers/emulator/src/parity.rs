@@ -1,9 +1,10 @@
 //! Hash parity with the reference node.
 //!
 //! The executor agrees with the reference implementation in every number that matters (gas, fees, balances, messages,
-//! data), but writes five fields differently, so that hashes of transactions and accounts would differ from those of
+//! data), but writes six fields differently, so that hashes of transactions and accounts would differ from those of
 //! the public chain. They are rewritten here, after the run, each in a function of its own.
 
+mod forward_fees;
 mod storage_dict;
 
 use cocoon_bindings::ton::{Cell, CellBuilder, CellError};
@@ -25,6 +26,7 @@ pub(crate) struct Rewritten {
 pub(crate) fn rewrite(
     before: &ShardAccount,
     output: ExecutorOutput,
+    actions: Option<&Cell>,
     workchain: i8,
     config: &ParsedConfig,
 ) -> Result<Rewritten, CellError> {
@@ -44,6 +46,7 @@ pub(crate) fn rewrite(
     deploying_does_not_mark_the_state_as_used(&mut info.compute_phase);
     frozen_account_without_state_has_no_state(before, in_msg.as_ref(), &mut info.compute_phase)?;
     if let Some(action) = &mut info.action_phase {
+        failed_actions_keep_their_forwarding_fees(action, actions, workchain, config);
         first_action_has_no_argument(action);
     }
     bounce_without_funds_names_the_whole_fee(&mut info, in_msg.as_ref(), workchain, config);
@@ -98,6 +101,25 @@ fn frozen_account_without_state_has_no_state(
 fn first_action_has_no_argument(phase: &mut ActionPhase) {
     if phase.result_arg == Some(0) {
         phase.result_arg = None;
+    }
+}
+
+/// When an action fails, the reference node leaves the forwarding fees of the messages before it in the record, though
+/// they are not taken; the executor clears them. Where the list of actions does not tell them for certain (a message
+/// before it was skipped or laid out anew), they stay cleared, and the hash differs.
+fn failed_actions_keep_their_forwarding_fees(
+    phase: &mut ActionPhase,
+    actions: Option<&Cell>,
+    workchain: i8,
+    config: &ParsedConfig,
+) {
+    if phase.success || phase.total_fwd_fees.is_some() || phase.messages_created == 0 {
+        return;
+    }
+    if let Some(actions) = actions
+        && let Ok(fees) = forward_fees::before_failure(phase, actions, workchain, config)
+    {
+        phase.total_fwd_fees = fees;
     }
 }
 

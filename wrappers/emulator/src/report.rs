@@ -223,7 +223,9 @@ fn fees(info: &OrdinaryTxInfo, total: Nanoton, external: bool) -> Fees {
             let kept = nanoton(phase.msg_fees);
             (kept.checked_add(nanoton(phase.fwd_fees)).unwrap_or(kept), kept)
         }
-        (Some(phase), _) => (optional(phase.total_fwd_fees), optional(phase.total_action_fees)),
+        (Some(phase), _) if phase.success => (optional(phase.total_fwd_fees), optional(phase.total_action_fees)),
+        // What is on record for messages before the one that failed was not taken.
+        (Some(phase), _) => (Nanoton::ZERO, optional(phase.total_action_fees)),
         (None, _) => (Nanoton::ZERO, Nanoton::ZERO),
     };
     let due = info

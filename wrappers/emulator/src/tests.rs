@@ -12,7 +12,7 @@ const START: u32 = 1_780_000_000;
 const FAR: Address = Address::new(0, HashBytes([9; 32]));
 
 /// Code of raw instructions, with references.
-fn code(instructions: &[u8], references: &[Cell]) -> Cell {
+pub(crate) fn code(instructions: &[u8], references: &[Cell]) -> Cell {
     let mut builder = CellBuilder::new();
     builder
         .store_raw(instructions, u16::try_from(instructions.len() * 8).unwrap())
@@ -32,7 +32,7 @@ fn quiet() -> StateInit {
 }
 
 /// Refuses everything: THROW 33.
-fn thrower() -> StateInit {
+pub(crate) fn thrower() -> StateInit {
     StateInit {
         code: code(&[0xf2, 0x21], &[]),
         data: Cell::empty_cell(),
@@ -47,17 +47,24 @@ fn answering() -> StateInit {
     }
 }
 
-/// Sends a fixed message at every call: ACCEPT, PUSHREF, PUSHINT `mode`, SENDRAWMSG.
-fn sender(message: &InternalMessage, mode: u8, salt: u32) -> StateInit {
-    let message = message.to_cell().unwrap();
-    let instructions = [0xf8, 0x00, 0x88, 0x80, mode, 0xfb, 0x00];
+/// Sends fixed messages at every call: ACCEPT, and for each PUSHREF, PUSHINT `mode`, SENDRAWMSG.
+pub(crate) fn senders(messages: &[InternalMessage], mode: u8, salt: u32) -> StateInit {
+    let cells: Vec<Cell> = messages.iter().map(|message| message.to_cell().unwrap()).collect();
+    let mut instructions = vec![0xf8, 0x00];
+    for _ in messages {
+        instructions.extend([0x88, 0x81, 0x00, mode, 0xfb, 0x00]);
+    }
     StateInit {
-        code: code(&instructions, &[message]),
+        code: code(&instructions, &cells),
         data: CellBuilder::build_from(salt).unwrap(),
     }
 }
 
-fn transfer(to: &Address, value: Nanoton, bounce: bool) -> InternalMessage {
+pub(crate) fn sender(message: &InternalMessage, mode: u8, salt: u32) -> StateInit {
+    senders(std::slice::from_ref(message), mode, salt)
+}
+
+pub(crate) fn transfer(to: &Address, value: Nanoton, bounce: bool) -> InternalMessage {
     InternalMessage {
         to: to.clone(),
         value,
@@ -71,7 +78,7 @@ fn chain() -> Emulator {
     Emulator::new(&NetworkConfig::spring_2026(), START).unwrap()
 }
 
-fn deploy(chain: &mut Emulator, state: &StateInit, value: Nanoton) -> Address {
+pub(crate) fn deploy(chain: &mut Emulator, state: &StateInit, value: Nanoton) -> Address {
     let address = state.address().unwrap();
     let message = InternalMessage {
         state_init: Some(state.clone()),
