@@ -20,7 +20,7 @@ async fn used(network: &Network) {
 
 fn network() -> Network {
     let network = Network::new();
-    network.open_client(&address(3), Nanoton::from_ton(50));
+    network.add_client(address(3), Nanoton::from_ton(50));
     network
 }
 

@@ -13,7 +13,7 @@ const OLD: VersionRange = VersionRange { min: 1, max: 2 };
 
 async fn network() -> Network {
     let network = Network::new();
-    network.open_client(&address(3), Nanoton::from_ton(50));
+    network.add_client(address(3), Nanoton::from_ton(50));
     network
 }
 
@@ -26,7 +26,7 @@ async fn an_answer_is_streamed_charged_receipted_and_settled() {
     assert!(!client.registered);
 
     let outcome = client.ask(1).await;
-    assert_eq!(outcome.body, b"one two three");
+    assert_eq!(outcome.body, b"one two three", "{:?}", outcome.error);
     // 6 prompt, 4 cached, 3 completion tokens at coefficient 1.
     assert_eq!(outcome.tokens.unwrap().total, 13);
     let payment = outcome.payment.unwrap();
@@ -102,7 +102,7 @@ async fn before_the_first_byte_another_worker_takes_over_and_only_its_work_is_ch
     let mut client = Client::connect(&network, proxy.clients, address(3)).await;
     for id in 1..10 {
         let outcome = client.ask(id).await;
-        assert_eq!(outcome.body, b"one two three");
+        assert_eq!(outcome.body, b"one two three", "{:?}", outcome.error);
         assert_eq!(outcome.payment.unwrap().max_tokens, 13 * i64::from(id));
     }
 }
@@ -154,7 +154,7 @@ async fn a_client_that_goes_away_is_charged_and_its_worker_is_free_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_name_their_reason_in_the_codes_of_the_clients_version() {
     let network = network().await;
-    network.open_client(&address(6), Nanoton::from_ton(2));
+    network.add_client(address(6), Nanoton::from_ton(2));
     let (proxy, _stop) = network.start().await;
     Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
     for (versions, unknown_model, low_balance) in [(VersionRange::OFFERED, 701, 702), (OLD, 621, 602)] {

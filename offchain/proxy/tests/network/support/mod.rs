@@ -40,6 +40,8 @@ pub(crate) struct Network {
     pub(crate) root: Address,
     pub(crate) params: Params,
     pub(crate) owner: Address,
+    /// Clients to be opened once the proxy contract is there to take their coins.
+    clients: std::sync::Mutex<Vec<(Address, Nanoton)>>,
 }
 
 impl Network {
@@ -78,6 +80,7 @@ impl Network {
             root: root.clone(),
             params,
             owner: address(2),
+            clients: std::sync::Mutex::default(),
         };
         network.deliver(
             &governor,
@@ -156,8 +159,13 @@ impl Network {
             .unwrap()
     }
 
+    /// Has a client contract opened by the next [`Network::start`].
+    pub(crate) fn add_client(&self, owner: Address, balance: Nanoton) {
+        self.clients.lock().unwrap().push((owner, balance));
+    }
+
     /// Deploys a client contract with a balance and the hash of [`SECRET`].
-    pub(crate) fn open_client(&self, owner: &Address, balance: Nanoton) {
+    fn open_client(&self, owner: &Address, balance: Nanoton) {
         let state_init = client_state_init(owner, &self.proxy_contract(), &self.proxy_key(), &self.params).unwrap();
         let top_up = cocoon_bindings::client::TopUpWithSecretFromOwner {
             query_id: QueryId::new(1),
@@ -244,6 +252,9 @@ impl Network {
     pub(crate) async fn try_start(&self, config: ProxyConfig) -> Result<(RunningProxy, CancellationToken), ProxyError> {
         let stop = CancellationToken::new();
         let proxy = start_on(config, self.shared_chain(), stop.clone()).await?;
+        for (owner, balance) in self.clients.lock().unwrap().drain(..) {
+            self.open_client(&owner, balance);
+        }
         Ok((proxy, stop))
     }
 }
