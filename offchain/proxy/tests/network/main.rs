@@ -1,5 +1,12 @@
 //! The proxy between scripted peers on an emulated chain.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 mod recovery;
 mod requests;
 mod support;
