@@ -12,6 +12,7 @@ use cocoon_ledger::CommitNote;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use crate::contracts;
 use crate::error::ProxyError;
 use crate::limits::{AWAITED_POLL, COMMIT_VALUE, FIRST_COMMIT_TIMEOUT};
 use crate::state::Proxy;
@@ -185,6 +186,22 @@ impl Committer {
         }
         if let Some(nonce) = registration(transaction) {
             self.proxy.registrations.seen(source, nonce);
+        }
+        self.refresh_sender(source).await
+    }
+
+    /// A client or worker contract told the proxy contract something: a top up, its closing, a payout. Its state is read
+    /// at once; the timer alone would only look at whoever is connected.
+    async fn refresh_sender(&self, source: &Address) -> Result<(), ProxyError> {
+        let (is_client, is_worker) = {
+            let ledger = self.proxy.books.ledger();
+            (ledger.client(source).is_some(), ledger.worker(source).is_some())
+        };
+        if is_client {
+            contracts::refresh_client(&self.proxy, source).await?;
+        }
+        if is_worker {
+            contracts::refresh_worker(&self.proxy, source).await?;
         }
         Ok(())
     }

@@ -120,19 +120,22 @@ pub(crate) async fn keep_current(proxy: Arc<Proxy>) {
     }
 }
 
-/// Contracts that `is_connected`, or whose total is not settled yet.
+/// Contracts that `is_connected`, that are closing, or whose total is not settled yet.
 fn known(proxy: &Proxy, is_connected: impl Fn(&Address) -> bool) -> (Vec<Address>, Vec<Address>) {
     let ledger = proxy.books.ledger();
     let clients = ledger.clients().filter(|(contract, channel)| {
-        let settled = channel
-            .on_chain
-            .as_ref()
-            .map_or(TokenCount::ZERO, |seen| seen.tokens_used);
-        is_connected(contract) || channel.account.max() > settled
+        let is_open = channel.on_chain.as_ref().is_none_or(|seen| {
+            seen.state == ContractState::Closing
+                || seen.state == ContractState::Normal && channel.account.max() > seen.tokens_used
+        });
+        is_open || is_connected(contract)
     });
     let workers = ledger.workers().filter(|(contract, channel)| {
-        let settled = channel.on_chain.as_ref().map_or(TokenCount::ZERO, |seen| seen.tokens);
-        is_connected(contract) || channel.account.max() > settled
+        let is_open = channel
+            .on_chain
+            .as_ref()
+            .is_none_or(|seen| channel.account.max() > seen.tokens);
+        is_open || is_connected(contract)
     });
     (
         clients.map(|(contract, _)| contract.clone()).collect(),

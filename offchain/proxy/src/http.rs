@@ -24,6 +24,7 @@ pub(crate) fn router(proxy: Arc<Proxy>) -> Router {
         .route("/request/enable", post(enable))
         .route("/request/charge", post(charge))
         .route("/request/payout", post(payout))
+        .route("/request/withdraw", post(withdraw))
         .with_state(proxy)
 }
 
@@ -87,6 +88,16 @@ async fn payout(State(proxy): State<Arc<Proxy>>, Query(about): Query<About>) -> 
             .map(|(contract, _)| contract.clone())
     });
     settle(&proxy, contract, false).await
+}
+
+async fn withdraw(State(proxy): State<Arc<Proxy>>) -> (StatusCode, Json<Value>) {
+    match settlement::withdraw(&proxy).await {
+        Ok(()) => (StatusCode::OK, Json(json!({ "submitted": true }))),
+        Err(error) => (
+            StatusCode::BAD_GATEWAY,
+            Json(json!({ "error": error.to_string(), "hint": error.hint() })),
+        ),
+    }
 }
 
 fn contract_of(owner: Option<String>, find: impl Fn(&Address) -> Option<Address>) -> Option<Address> {

@@ -102,3 +102,22 @@ pub(crate) async fn settle_now(proxy: &Proxy, contract: &Address, is_client: boo
     proxy.wallet.send(vec![message]).await?;
     Ok(true)
 }
+
+/// Has the proxy contract pay its earnings to its owner: asked for by the operator.
+pub(crate) async fn withdraw(proxy: &Proxy) -> Result<(), ProxyError> {
+    let ask = cocoon_bindings::proxy::AskToWithdrawEarnings {
+        query_id: cocoon_bindings::QueryId::new(rand::random()),
+        send_excesses_to: proxy.wallet.address().clone(),
+    };
+    let body = cocoon_bindings::ton::to_cell(&ask).map_err(cocoon_bindings::BindingsError::layout("a withdrawal"))?;
+    let to = proxy.on_chain.contract.clone();
+    let message = InternalMessage {
+        to,
+        value: VOUCHER_VALUE,
+        bounce: true,
+        body,
+        state_init: None,
+    };
+    proxy.wallet.send(vec![message]).await?;
+    Ok(())
+}

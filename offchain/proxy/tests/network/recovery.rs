@@ -104,6 +104,24 @@ async fn a_worker_that_claims_the_moon_is_served_and_nothing_stops() {
     assert_eq!(client.ask(1).await.body, b"one two three");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_closes_is_charged_to_the_last_token_and_refunded() {
+    let network = network();
+    let (proxy, _stop) = network.start().await;
+    Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    client.ask(1).await;
+    client.link.close().await;
+    until("settled", || network.tokens_used(&address(3)) == Some(13)).await;
+    let before = network.balance(&address(3));
+    network.close_client(&address(3));
+    until("closed by the proxy", || network.is_closed(&address(3))).await;
+    assert_eq!(network.tokens_used(&address(3)), Some(13));
+    let paid_back = network.balance(&address(3)).checked_sub(before).unwrap();
+    // 50 TON less 13 tokens at 2000 nanoton, less the gas of the messages that brought it.
+    assert!(paid_back > Nanoton::new(49_500_000_000), "{paid_back}");
+}
+
 fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -178,6 +178,31 @@ impl Network {
         self.deliver(owner, &to, value, to_cell(&top_up).unwrap(), Some(state_init));
     }
 
+    /// Has a client's owner ask for the closing of its contract.
+    pub(crate) fn close_client(&self, owner: &Address) {
+        let close = cocoon_bindings::client::RequestRefundFromOwner {
+            query_id: QueryId::new(3),
+            send_excesses_to: owner.clone(),
+        };
+        let contract = self.client_contract(owner);
+        self.deliver(owner, &contract, Nanoton::from_ton(1), to_cell(&close).unwrap(), None);
+    }
+
+    pub(crate) fn is_closed(&self, owner: &Address) -> bool {
+        let account = self
+            .chain
+            .with(|chain| chain.account(&self.client_contract(owner)))
+            .unwrap()
+            .unwrap();
+        let data = account.data.unwrap();
+        let storage: cocoon_bindings::client::ClientStorage = cocoon_bindings::ton::from_cell(&data).unwrap();
+        storage.state == cocoon_bindings::types::Lifecycle::Closed
+    }
+
+    pub(crate) fn balance(&self, of: &Address) -> Nanoton {
+        self.chain.with(|chain| chain.balance(of)).unwrap()
+    }
+
     /// Tokens that the client contract was charged for.
     pub(crate) fn tokens_used(&self, owner: &Address) -> Option<u64> {
         let account = self
