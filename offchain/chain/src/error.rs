@@ -135,14 +135,6 @@ pub enum ChainError {
         /// What it needs.
         needed: Nanoton,
     },
-    /// The wallet does not have the key or owner that we thought.
-    #[error("wallet {wallet} is not ours: {reason}")]
-    ForeignWallet {
-        /// The wallet.
-        wallet: Address,
-        /// What differs.
-        reason: &'static str,
-    },
     /// Something else with the same key sent from the wallet.
     #[error("wallet {wallet} moved to seqno {seqno} by a message that is not ours")]
     SeqnoTaken {
@@ -214,7 +206,6 @@ impl ChainError {
             Self::Url { .. }
             | Self::Build(_)
             | Self::TooManyMessages { .. }
-            | Self::ForeignWallet { .. }
             | Self::Emulator(_)
             | Self::StateFile { .. } => Who::Local,
         }
@@ -239,7 +230,6 @@ impl ChainError {
             | Self::Url { .. }
             | Self::Build(_)
             | Self::TooManyMessages { .. }
-            | Self::ForeignWallet { .. }
             | Self::Emulator(_)
             | Self::StateFile { .. } => Retry::Never,
         }
@@ -259,7 +249,6 @@ impl ChainError {
             Self::Build(_) | Self::TooManyMessages { .. } | Self::Emulator(_) => "this is a defect of this program",
             Self::WalletBalance { .. } => "send coins to the wallet",
             Self::NotSent { .. } => "send coins to the wallet: it could not pay for all messages",
-            Self::ForeignWallet { .. } => "check the key file and the owner's address",
             Self::SeqnoTaken { .. } => "make sure that only one process uses the wallet's key",
             Self::NotIncluded { .. } => "check this machine's clock and the wallet's balance",
             Self::HistoryTooLong { .. } => "catch up more often",

@@ -31,8 +31,13 @@ impl Rpc {
             reason,
         };
         let mut parsed = Url::parse(url).map_err(|error| refused(error.to_string()))?;
-        if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
-            return Err(refused("it must start with http:// or https://".to_owned()));
+        if parsed.scheme() == "https" {
+            return Err(refused(
+                "TLS is not built in; reach the server over a local TLS proxy".to_owned(),
+            ));
+        }
+        if parsed.scheme() != "http" || parsed.host_str().is_none() {
+            return Err(refused("it must start with http://".to_owned()));
         }
         if matches!(parsed.path(), "" | "/") {
             parsed.set_path(DEFAULT_PATH);

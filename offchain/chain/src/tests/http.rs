@@ -50,7 +50,7 @@ async fn a_server_that_is_not_there_is_unreachable() {
 
 #[tokio::test]
 async fn a_url_must_be_one() {
-    for url in ["", "chain", "ftp://host", "http://"] {
+    for url in ["", "chain", "ftp://host", "http://", "https://host"] {
         assert!(
             matches!(HttpApi::new(url, None), Err(ChainError::Url { .. })),
             "{url:?}"
