@@ -45,4 +45,6 @@ pub use settle::{Settlement, Thresholds};
 pub use state::{Changes, Charge, Comparison, Ledger};
 
 #[cfg(test)]
+mod claims;
+#[cfg(test)]
 mod invariants;
