@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::proxy::AskToIncreaseProxyStake;
-use cocoon_bindings::proxy_state_init;
-use cocoon_bindings::ton::{Address, to_cell};
+use cocoon_bindings::ton::{Address, CellBuilder, to_cell};
 use cocoon_bindings::units::{Nanoton, PublicKey, QueryId};
+use cocoon_bindings::{proxy_state_init, root_state_init};
 use cocoon_chain::{ClientAccount, EmulatedChain, NodeWallet, RootView, SharedChain};
 use cocoon_client::contract::{register, top_up};
 use cocoon_client::{FundingConfig, ProxyIdentity, ensure_client_contract};
 use cocoon_emulator::{Emulator, NetworkConfig};
-use common::chain::FixedChain;
+use common::chain::{FixedChain, listing};
+use common::{Options, WALLET_OWNER, WALLET_SEED, World};
 use ed25519_dalek::SigningKey;
 
 const FUNDING: FundingConfig = FundingConfig {
@@ -136,4 +137,56 @@ async fn a_registration_reaches_the_proxy_contract() {
         .with(|c| c.transactions(&chain.proxy.contract).last().cloned())
         .unwrap();
     assert_eq!(last.op(), Some(0x6544_8ff4));
+}
+
+#[tokio::test]
+async fn a_client_unknown_to_the_proxy_deploys_funds_and_registers_by_itself() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let chain = Chain::new().await;
+    let wallet = |seed: [u8; 32]| {
+        NodeWallet::new(Arc::clone(&chain.shared), SigningKey::from_bytes(&seed), WALLET_OWNER).unwrap()
+    };
+    let clients = wallet(WALLET_SEED);
+    chain
+        .emulated
+        .with(|c| c.fund(clients.address(), Nanoton::from_ton(100)).map(|_| c.run()))
+        .unwrap()
+        .unwrap();
+    let data = listing(listener.local_addr().unwrap());
+    let state_init = root_state_init(&WALLET_OWNER, 3, &data, &chain.root.params).unwrap();
+    let address = state_init.address().unwrap();
+    let note = InternalMessage {
+        to: address.clone(),
+        value: Nanoton::from_ton(1),
+        bounce: false,
+        body: CellBuilder::new().build().unwrap(),
+        state_init: Some(state_init),
+    };
+    chain.wallet.send(vec![note]).await.unwrap();
+    let root = Arc::new(RootView::fetch(chain.shared.as_ref(), &address).await.unwrap());
+
+    let options = Options {
+        long_nonce: Some(0x77),
+        ..Options::default()
+    };
+    let world = World::on(Arc::clone(&chain.shared), root, listener, Some(FUNDING), options).await;
+    world.connected().await;
+
+    let contract = world
+        .client
+        .upstream()
+        .borrow()
+        .connection
+        .as_ref()
+        .unwrap()
+        .client_contract
+        .clone();
+    let account = ClientAccount::fetch(chain.shared.as_ref(), &contract).await.unwrap();
+    assert_eq!(account.balance, FUNDING.amount);
+    let registered = chain
+        .emulated
+        .with(|c| c.transactions(&contract))
+        .iter()
+        .any(|t| t.op() == Some(0xc45f_9f3b));
+    assert!(registered);
 }

@@ -24,29 +24,17 @@ pub(crate) struct FixedChain {
 impl FixedChain {
     /// A test network with one proxy at `proxy`.
     pub(crate) fn new(proxy: SocketAddr, unlisted_image: bool) -> (Self, Arc<RootView>) {
-        let endpoint = ProxyEndpoints {
-            workers: format!("[{proxy}]"),
-            clients: format!("[{proxy}]"),
-        };
-        let image = |role| simulated_measurements(role).image_hash();
-        let data = RootData {
-            proxy_hashes: if unlisted_image {
-                BTreeSet::new()
-            } else {
-                BTreeSet::from([image("proxy")])
-            },
-            proxies: BTreeMap::from([(1, endpoint)]),
-            last_proxy_seqno: 1,
-            worker_hashes: BTreeSet::from([image("worker")]),
-            model_hashes: BTreeSet::new(),
-        };
-        let owner = Address::new(0, [6; 32].into());
-        let init = root_state_init(&owner, 3, &data, &params()).unwrap();
+        let mut data = listing(proxy);
+        if unlisted_image {
+            data.proxy_hashes.clear();
+        }
+        let (owner, params) = (Address::new(0, [6; 32].into()), params());
+        let init = root_state_init(&owner, 3, &data, &params).unwrap();
         let view = RootView {
             address: ROOT,
             owner,
             version: 3,
-            params: params(),
+            params,
             data,
             time: NOW,
         };
@@ -54,7 +42,23 @@ impl FixedChain {
     }
 }
 
-fn params() -> Params {
+/// What the root contract lists.
+pub(crate) fn listing(proxy: SocketAddr) -> RootData {
+    let endpoint = ProxyEndpoints {
+        workers: format!("[{proxy}]"),
+        clients: format!("[{proxy}]"),
+    };
+    let image = |role| simulated_measurements(role).image_hash();
+    RootData {
+        proxy_hashes: BTreeSet::from([image("proxy")]),
+        proxies: BTreeMap::from([(1, endpoint)]),
+        last_proxy_seqno: 1,
+        worker_hashes: BTreeSet::from([image("worker")]),
+        model_hashes: BTreeSet::new(),
+    }
+}
+
+pub(crate) fn params() -> Params {
     let code = |kind: ContractKind| Some(kind.code().unwrap());
     Params {
         struct_version: STRUCT_VERSION,

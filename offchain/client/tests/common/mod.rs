@@ -16,8 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cocoon_attest::simulated::SimulatedPlatform;
-use cocoon_bindings::ton::Address;
-use cocoon_client::{ClientConfig, RunningClient};
+use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_chain::{RootView, SharedChain};
+use cocoon_client::{ClientConfig, FundingConfig, RunningClient};
 use cocoon_ratls::SystemClock;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
 use cocoon_runner::keys::write_secret;
@@ -26,6 +27,11 @@ use tokio_util::sync::CancellationToken;
 
 use chain::FixedChain;
 use proxy::{FakeProxy, ProxyKeys};
+
+/// Key of the client's wallet.
+pub(crate) const WALLET_SEED: [u8; 32] = [9; 32];
+/// Owner of the client's wallet.
+pub(crate) const WALLET_OWNER: Address = Address::new(0, HashBytes([7; 32]));
 
 /// A client, its proxy and its folder.
 pub(crate) struct World {
@@ -49,6 +55,8 @@ pub(crate) struct Options {
     pub(crate) foreign_contract: bool,
     /// The root contract lists no image.
     pub(crate) unlisted_image: bool,
+    /// The proxy demands a registration through the chain.
+    pub(crate) long_nonce: Option<i64>,
 }
 
 impl Default for Options {
@@ -59,6 +67,7 @@ impl Default for Options {
             max_requests: 8,
             foreign_contract: false,
             unlisted_image: false,
+            long_nonce: None,
         }
     }
 }
@@ -73,19 +82,30 @@ impl World {
 
     /// Everything up.
     pub(crate) async fn unconnected(options: Options) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (chain, root) = FixedChain::new(listener.local_addr().unwrap(), options.unlisted_image);
+        Self::on(Arc::new(chain), root, listener, None, options).await
+    }
+
+    /// Everything up on a given chain; the proxy listens where the root contract says.
+    pub(crate) async fn on(
+        chain: SharedChain,
+        root: Arc<RootView>,
+        listener: tokio::net::TcpListener,
+        funding: Option<FundingConfig>,
+        options: Options,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let platform = SimulatedPlatform::generate().unwrap();
         let platform_file = folder.path().join("platform.json");
         std::fs::write(&platform_file, platform.to_json().unwrap()).unwrap();
         let key_file = folder.path().join("wallet.key");
-        write_secret(&key_file, hex::encode([9u8; 32]).as_bytes()).unwrap();
+        write_secret(&key_file, hex::encode(WALLET_SEED).as_bytes()).unwrap();
         let data_dir = folder.path().join("client");
         std::fs::create_dir(&data_dir).unwrap();
         write_secret(&data_dir.join("secret"), b"open sesame").unwrap();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let (chain, root) = FixedChain::new(listener.local_addr().unwrap(), options.unlisted_image);
-        let keys = ProxyKeys::new(root);
-        let proxy = FakeProxy::start(listener, keys, platform, options.clone());
+        let address = root.address.to_string();
+        let proxy = FakeProxy::start(listener, ProxyKeys::new(root), platform, options.clone());
         let config = ClientConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir,
@@ -94,22 +114,21 @@ impl World {
             max_requests: options.max_requests,
             chain: ChainConfig {
                 url: "http://127.0.0.1:1".into(),
-                root: chain::ROOT.to_string(),
+                root: address,
                 api_key_file: None,
             },
             wallet: WalletConfig {
                 key_file,
-                owner: Address::new(0, [7; 32].into()).to_string(),
+                owner: WALLET_OWNER.to_string(),
             },
             attestation: AttestationConfig {
                 simulated_platform: Some(platform_file),
                 collateral: None,
             },
-            funding: None,
+            funding,
         };
         let stop = CancellationToken::new();
-        let clock = SystemClock::shared();
-        let client = cocoon_client::start_on(config, Arc::new(chain), clock, stop.clone())
+        let client = cocoon_client::start_on(config, chain, SystemClock::shared(), stop.clone())
             .await
             .unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();

@@ -14,7 +14,7 @@ use cocoon_protocol::client::{
 };
 use cocoon_protocol::codec::encode;
 use cocoon_protocol::extension::Evidence;
-use cocoon_protocol::handshake::{ProxyClientHandshake, ProxyRules};
+use cocoon_protocol::handshake::{AuthorizeStep, ProxyClientHandshake, ProxyRules};
 use cocoon_protocol::http::{Header, Response};
 use cocoon_protocol::message::{ClientPacket, ClientQuery};
 use cocoon_protocol::proxy::{Params, SignedPayment, TokensUsed};
@@ -147,7 +147,10 @@ async fn serve(
                         greet(&mut handshake, &query, &keys, address, &options)
                     }
                     ClientQuery::AuthorizeShort(_) | ClientQuery::AuthorizeLong(_) => {
-                        handshake.authorize(&query).unwrap();
+                        if let AuthorizeStep::AwaitRegistration { .. } = handshake.authorize(&query).unwrap() {
+                            // Whether it really came is for the test to look up on its chain.
+                            handshake.registered().unwrap();
+                        }
                         handshake.success(SignedPayment::Empty, 0, 0)
                     }
                     ClientQuery::UpdatePaymentStatus(_) => encode(&PaymentStatus {
@@ -218,9 +221,12 @@ fn greet(
         is_test: Some(true),
         proto_version: None,
     };
-    let auth = ProxyConnectionAuth::Short {
-        secret_hash: Sha256::digest(b"open sesame").into(),
-        nonce: 1,
+    let auth = match options.long_nonce {
+        Some(nonce) => ProxyConnectionAuth::Long { nonce },
+        None => ProxyConnectionAuth::Short {
+            secret_hash: Sha256::digest(b"open sesame").into(),
+            nonce: 1,
+        },
     };
     handshake
         .challenge(params, text(client_contract), auth, SignedPayment::Empty)
