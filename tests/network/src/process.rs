@@ -157,18 +157,35 @@ impl Processes {
         &self.network
     }
 
-    /// Runs `cocoon audit` and gives its exit code and its result.
-    pub async fn audit(&self) -> Result<(Option<i32>, Value), Failure> {
+    /// Runs `cocoon audit` and gives its report; a difference is a failure, tokens that are not settled yet are none.
+    pub async fn audit(&self) -> Result<Value, Failure> {
         let mut command = command(&self.data)?;
         command.args(["audit", "--json"]);
         let output = tokio::task::spawn_blocking(move || command.output())
             .await
             .map_err(failed("running the audit"))?
             .map_err(failed("running the audit"))?;
-        let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
-            Value::String(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
-        });
-        Ok((output.status.code(), report))
+        let report: Value = serde_json::from_slice(&output.stdout)
+            .map_err(|_| Failure::new(format!("the audit failed: {}", String::from_utf8_lossy(&output.stderr))))?;
+        match (output.status.code(), report["verdict"].as_str()) {
+            (Some(0), Some("equal")) | (Some(1), Some("open")) => Ok(report),
+            (code, _) => Err(Failure::new(format!("the audit ended with {code:?}: {report:#}"))),
+        }
+    }
+
+    /// Runs the audit until everything is settled and equal to the last token.
+    pub async fn audit_until_equal(&self) -> Result<Value, Failure> {
+        let deadline = Instant::now() + READY;
+        loop {
+            let report = self.audit().await?;
+            if report["verdict"] == "equal" {
+                return Ok(report);
+            }
+            if Instant::now() > deadline {
+                return Err(Failure::new(format!("tokens stay unsettled: {report:#}")));
+            }
+            tokio::time::sleep(10 * POLL).await;
+        }
     }
 
     /// Every file of the network and every log that contains `marker`.

@@ -8,7 +8,6 @@ use cocoon_network_tests::{
     process::{Processes, Role},
     upstream::Upstream,
 };
-use serde_json::Value;
 
 /// Slow enough that a kill after a few pieces is in the middle, fast enough for a short test.
 const PACE: Duration = Duration::from_millis(60);
@@ -24,12 +23,6 @@ async fn slow_network() -> (Processes, Upstream, Api) {
     network.use_cheap_work().unwrap();
     let api = network.start_all().await.unwrap();
     (network, upstream, api)
-}
-
-async fn assert_audit_is_equal(network: &Processes) -> Value {
-    let (code, report) = network.audit().await.unwrap();
-    assert_eq!(code, Some(0), "{report:#}");
-    report
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +62,7 @@ async fn a_worker_killed_in_mid_stream_is_an_error_in_time_and_only_delivered_to
         completion <= delivered as u64,
         "charged {completion}, delivered {delivered}"
     );
-    assert_audit_is_equal(&network).await;
+    network.audit_until_equal().await.unwrap();
 
     // The network recovers as soon as there is a worker again.
     network.start(Role::Worker).unwrap();
@@ -77,7 +70,7 @@ async fn a_worker_killed_in_mid_stream_is_an_error_in_time_and_only_delivered_to
     let reply = api.chat(&question(&model, "Still there?", 4)).await.unwrap();
     assert_eq!(reply.status, 200, "{:#}", reply.body);
     assert!(upstream.asked() >= 2);
-    assert_audit_is_equal(&network).await;
+    network.audit_until_equal().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -110,7 +103,7 @@ async fn a_proxy_killed_and_started_again_loses_nothing() {
     assert_eq!(error["code"], "connection_lost", "{error}");
 
     // What was agreed is still there, for the auditor and for the user.
-    assert_audit_is_equal(&network).await;
+    assert_eq!(network.audit().await.unwrap()["totals"]["receipts"], 3);
     network.start(Role::Proxy).unwrap();
     let api = network.ready().await.unwrap();
     for id in &receipts {
@@ -125,9 +118,8 @@ async fn a_proxy_killed_and_started_again_loses_nothing() {
             .unwrap();
         assert_eq!(reply.status, 200, "{:#}", reply.body);
     }
-    let report = assert_audit_is_equal(&network).await;
-    assert!(
-        report.to_string().contains(&receipts[0]) || report["receipts"].as_u64() >= Some(5),
-        "{report:#}"
-    );
+    let report = network.audit_until_equal().await.unwrap();
+    let receipts = report["totals"]["receipts"].as_u64().unwrap();
+    // The question that was cut off may have left a receipt too, if the proxy had got that far.
+    assert!((5..=6).contains(&receipts), "{report:#}");
 }

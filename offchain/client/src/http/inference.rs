@@ -24,6 +24,9 @@ use crate::driver::{self, Job, Piece};
 /// How long a caller may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How much of a body that is too large is still read, and thrown away, so that the refusal reaches the caller.
+const MAX_DISCARDED_BYTES: usize = 32 << 20;
+
 /// Runs a request.
 pub(super) async fn run(State(app): State<Arc<App>>, endpoint: Endpoint, request: axum::extract::Request) -> Response {
     match begin(&app, endpoint, request).await {
@@ -83,13 +86,21 @@ async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Reque
 async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let read = async {
         let mut stream = body.into_data_stream();
-        let mut bytes = BytesMut::new();
+        let (mut bytes, mut length) = (BytesMut::new(), 0_usize);
         while let Some(chunk) = stream.next().await {
             let chunk = chunk.map_err(|_| ApiError::invalid_json("it was not sent to the end"))?;
-            if bytes.len() + chunk.len() > limit {
-                return Err(ApiError::too_large(format!("The body is larger than {limit} bytes.")));
+            length += chunk.len();
+            if length <= limit {
+                bytes.extend_from_slice(&chunk);
+            } else if length > limit.saturating_add(MAX_DISCARDED_BYTES) {
+                break;
+            } else {
+                // Read on: a caller that is cut off while it writes never sees why.
+                bytes.clear();
             }
-            bytes.extend_from_slice(&chunk);
+        }
+        if length > limit {
+            return Err(ApiError::too_large(format!("The body is larger than {limit} bytes.")));
         }
         Ok(bytes.freeze())
     };
