@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::receipts::ReceiptQueue;
 use crate::limits::{MAX_REQUEST_TIMEOUT, MAX_REQUESTS_PER_CONNECTION};
+use crate::listen::close;
 use crate::request::{self, Failure, Request};
 use crate::state::{Proxy, unix_ms};
 
@@ -97,7 +98,7 @@ pub(crate) async fn serve(
     evidence: HashBytes,
 ) {
     let Some(greeted) = handshake::run(&proxy, &link, &mut events).await else {
-        link.close().await;
+        close(&link).await;
         return;
     };
     let (receipts, send_receipts) = ReceiptQueue::new(link.clone());
@@ -127,7 +128,7 @@ pub(crate) async fn serve(
     }
     client.requests().values().for_each(CancellationToken::cancel);
     proxy.clients.remove(client.id);
-    client.link.close().await;
+    close(&client.link).await;
 }
 
 /// Takes a one-way message; false ends the connection.

@@ -98,21 +98,27 @@ impl Committer {
     /// Commits on the timer until dropped.
     pub(crate) async fn keep_committing(self: Arc<Self>) {
         let timers = self.proxy.config.timers;
-        let mut sent_at = Instant::now();
+        // A note that was not sent is overdue at once.
+        let is_overdue =
+            |sent: Option<Instant>| sent.is_none_or(|at| at.elapsed().as_secs_f64() >= timers.commit_resend);
+        let mut sent_at = Some(Instant::now());
         loop {
             let pause = timers.commit_min + rand::random::<f64>() * (timers.commit_max - timers.commit_min);
             tokio::time::sleep(Duration::from_secs_f64(pause)).await;
             let pending = self.proxy.books.ledger().commits().pending();
             let outcome = match pending {
-                Some(note) if sent_at.elapsed().as_secs_f64() >= timers.commit_resend => self.send(note).await,
+                Some(note) if is_overdue(sent_at) => self.send(note).await,
                 Some(_) => continue,
                 None if self.proxy.books.ledger().has_uncommitted() => self.commit().await.map(drop),
                 None => continue,
             };
-            sent_at = Instant::now();
+            sent_at = Some(Instant::now());
             match outcome {
                 Ok(()) => {}
-                Err(ProxyError::Chain(error)) => tracing::warn!(%error, "the state commit was not sent"),
+                Err(ProxyError::Chain(error)) => {
+                    tracing::warn!(%error, "the state commit was not sent");
+                    sent_at = None;
+                }
                 Err(error) => return self.proxy.fail(error),
             }
         }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cocoon_ratls::{Acceptor, Connection};
-use cocoon_runner::link::{Link, LinkConfig};
+use cocoon_runner::limits::FLUSH_TIMEOUT;
+use cocoon_runner::link::{Link, LinkConfig, LinkHandle};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
@@ -109,4 +110,12 @@ async fn keep_evidence(proxy: &Proxy, certificates: Vec<Vec<u8>>) -> bool {
         }
         Err(_) => false,
     }
+}
+
+/// Closes a link and waits until what was queued before is on its way. The caller holds the link's events until then:
+/// without a reader of events a link ends at once, and a refusal might be lost.
+pub(crate) async fn close(link: &LinkHandle) {
+    link.close().await;
+    // A link whose peer takes nothing is given up by itself.
+    let _ = tokio::time::timeout(FLUSH_TIMEOUT, link.closed()).await;
 }

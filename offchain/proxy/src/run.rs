@@ -105,7 +105,7 @@ pub(crate) async fn run(proxy: &Proxy, client: &ClientPeer, request: &Request, l
     work.ended = match dispatch(proxy, request, lease, &work).await {
         Err(ended) => ended,
         Ok(()) => {
-            let is_lost = || worker.link.is_closed();
+            let is_lost = || worker.is_gone();
             follow(proxy, client, request, &mut work, &mut queue, deadline, is_lost).await
         }
     };

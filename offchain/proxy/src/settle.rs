@@ -108,7 +108,7 @@ fn charge(parts: &Parts<'_>, reserved: Reserved) -> Result<Charged, crate::error
     let used = TokenCount::new(parts.usage.used.total);
     let (reply, signature) = oneshot::channel();
     // A worker signs only what it reported itself.
-    let asks_worker = parts.work.report.is_some() && worker.version.has_extensions() && !worker.link.is_closed();
+    let asks_worker = parts.work.report.is_some() && worker.version.has_extensions() && !worker.is_gone();
     let mut place = None;
     let ask = |receipt: &SignedReceipt, durable| {
         place = Some(parts.client.receipts.place());

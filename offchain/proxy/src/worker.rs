@@ -15,6 +15,7 @@ use cocoon_runner::link::{LinkEvent, LinkHandle};
 use tokio::sync::mpsc;
 
 use crate::limits::SIGN_QUEUE;
+use crate::listen::close;
 use crate::signer;
 use crate::state::Proxy;
 use crate::workers::{FromWorker, NewWorker, WorkerPeer};
@@ -22,7 +23,7 @@ use crate::workers::{FromWorker, NewWorker, WorkerPeer};
 /// Serves a worker's connection to its end.
 pub(crate) async fn serve(proxy: Arc<Proxy>, link: LinkHandle, mut events: mpsc::Receiver<LinkEvent>, peer: Peer) {
     let Some(greeted) = handshake::run(&proxy, &link, &mut events).await else {
-        link.close().await;
+        close(&link).await;
         return;
     };
     let (sign_queue, sign_jobs) = mpsc::channel(SIGN_QUEUE);
@@ -55,8 +56,8 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, link: LinkHandle, mut events: mpsc:
             break;
         }
     }
-    worker.link.close().await;
     proxy.workers.remove(worker.id);
+    close(&worker.link).await;
 }
 
 /// Takes a one-way message; false ends the connection. Whatever a worker sends, it is never more than that.

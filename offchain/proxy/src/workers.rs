@@ -1,7 +1,7 @@
 //! The workers that are connected, and the leases by which requests hold a slot of one.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -39,6 +39,7 @@ pub(crate) struct WorkerPeer {
     pub(crate) image: Option<String>,
     pub(crate) link: LinkHandle,
     pub(crate) sign_queue: mpsc::Sender<SignJob>,
+    is_gone: AtomicBool,
     state: Mutex<WorkerState>,
     requests: Mutex<HashMap<[u8; 32], mpsc::Sender<FromWorker>>>,
 }
@@ -78,11 +79,16 @@ impl WorkerPeer {
     pub(crate) fn open_request(&self, id: [u8; 32]) -> mpsc::Receiver<FromWorker> {
         let (sender, receiver) = mpsc::channel(REQUEST_QUEUE);
         self.requests().insert(id, sender);
-        if self.link.is_closed() {
+        if self.is_gone() {
             // The connection ended before the request was entered: nobody would close it any more.
             self.requests().remove(&id);
         }
         receiver
+    }
+
+    /// Whether its connection is over.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Acquire) || self.link.is_closed()
     }
 
     pub(crate) fn close_request(&self, id: &[u8; 32]) {
@@ -100,7 +106,8 @@ impl WorkerPeer {
     }
 
     /// The connection is over: every request learns of it.
-    pub(crate) fn lost(&self) {
+    fn lost(&self) {
+        self.is_gone.store(true, Ordering::Release);
         self.requests().clear();
     }
 
@@ -140,6 +147,7 @@ impl Workers {
             image: new.image,
             link: new.link,
             sign_queue: new.sign_queue,
+            is_gone: AtomicBool::new(false),
             state: Mutex::new(state),
             requests: Mutex::default(),
         });
@@ -176,7 +184,7 @@ impl Workers {
                     coefficient: state.coefficient,
                     running: state.running,
                     slots: peer.slots,
-                    is_enabled: state.is_enabled && !peer.link.is_closed(),
+                    is_enabled: state.is_enabled && !peer.is_gone(),
                     is_admitted: state.breaker.admits(now),
                     average_seconds: state.average.mean(now),
                 }

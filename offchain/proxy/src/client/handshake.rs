@@ -121,8 +121,8 @@ async fn know(proxy: &Proxy, owner: &Address, contract: &Address) -> Result<Opti
         Ok(account) => account,
         Err(ChainError::NotDeployed { .. }) => return Ok(None),
         Err(error) => {
-            tracing::warn!(%contract, %error, "the client's contract cannot be read");
-            return Err(Refusal::new(ErrorCode::NotReady, "the chain cannot be reached"));
+            tracing::warn!(%contract, %error, "the client's contract cannot be read, its last state holds");
+            return last_known(proxy, contract);
         }
     };
     let seen = contracts::client_state(&account);
@@ -135,6 +135,18 @@ async fn know(proxy: &Proxy, owner: &Address, contract: &Address) -> Result<Opti
         return Err(Refusal::new(ErrorCode::NotReady, "the proxy stops"));
     }
     Ok((secret_hash != HashBytes::ZERO).then_some(secret_hash))
+}
+
+/// While the chain is away, a client is known by what its contract said last; how much it may use is bounded by that.
+fn last_known(proxy: &Proxy, contract: &Address) -> Result<Option<HashBytes>, Refusal> {
+    let ledger = proxy.books.ledger();
+    let seen = ledger.client(contract).and_then(|channel| channel.on_chain.as_ref());
+    match seen {
+        Some(seen) if seen.state == ContractState::Normal && seen.secret_hash != HashBytes::ZERO => {
+            Ok(Some(seen.secret_hash))
+        }
+        _ => Err(Refusal::new(ErrorCode::NotReady, "the chain cannot be reached")),
+    }
 }
 
 async fn authorize(

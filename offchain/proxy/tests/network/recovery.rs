@@ -1,6 +1,7 @@
 //! What a restart keeps, and which databases are refused.
 
 use std::fs;
+use std::sync::atomic::Ordering;
 
 use crate::support::{Act, Client, Network, Worker, address, until};
 use cocoon_bindings::units::Nanoton;
@@ -120,6 +121,25 @@ async fn a_client_that_closes_is_charged_to_the_last_token_and_refunded() {
     let paid_back = network.balance(&address(3)).checked_sub(before).unwrap();
     // 50 TON less 13 tokens at 2000 nanoton, less the gas of the messages that brought it.
     assert!(paid_back > Nanoton::new(49_500_000_000), "{paid_back}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_is_away_stops_neither_requests_nor_known_clients_and_is_caught_up_with() {
+    let network = network();
+    let (proxy, _stop) = network.start().await;
+    Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    client.ask(1).await;
+    network.is_chain_away.store(true, Ordering::Relaxed);
+    let outcome = client.ask(2).await;
+    assert_eq!(outcome.payment.unwrap().max_tokens, 26);
+    let mut again = Client::connect(&network, proxy.clients, address(3)).await;
+    assert_eq!(again.ask(3).await.payment.unwrap().max_tokens, 39);
+    let stranger = Client::connect_as(&network, proxy.clients, address(9), VersionRange::OFFERED).await;
+    let refusal = stranger.map(drop).unwrap_err();
+    assert!(refusal.contains("the chain cannot be reached"), "{refusal}");
+    network.is_chain_away.store(false, Ordering::Relaxed);
+    until("settled", || network.tokens_used(&address(3)) == Some(39)).await;
 }
 
 fn copy_folder(from: &std::path::Path, to: &std::path::Path) {

@@ -1,6 +1,7 @@
 //! A network around one real proxy: an emulated chain, scripted workers and clients over real connections.
 
 mod client;
+mod outage;
 mod worker;
 
 use std::path::PathBuf;
@@ -40,6 +41,7 @@ pub(crate) struct Network {
     pub(crate) root: Address,
     pub(crate) params: Params,
     pub(crate) owner: Address,
+    pub(crate) is_chain_away: Arc<std::sync::atomic::AtomicBool>,
     /// Clients to be opened once the proxy contract is there to take their coins.
     clients: std::sync::Mutex<Vec<(Address, Nanoton)>>,
 }
@@ -80,6 +82,7 @@ impl Network {
             root: root.clone(),
             params,
             owner: address(2),
+            is_chain_away: Arc::default(),
             clients: std::sync::Mutex::default(),
         };
         network.deliver(
@@ -131,7 +134,10 @@ impl Network {
     }
 
     pub(crate) fn shared_chain(&self) -> SharedChain {
-        Arc::new(self.chain.clone())
+        Arc::new(outage::ChainWithOutages::new(
+            self.chain.clone(),
+            Arc::clone(&self.is_chain_away),
+        ))
     }
 
     pub(crate) fn proxy_key(&self) -> PublicKey {
