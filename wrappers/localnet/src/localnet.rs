@@ -143,7 +143,10 @@ impl RunningLocalNet {
 impl Drop for RunningLocalNet {
     fn drop(&mut self) {
         self.stop.cancel();
-        self.stop_keeper.cancel();
         self.server.abort();
+        // After `shutdown` there is none left; otherwise it must not write over a chain that goes on elsewhere.
+        if let Some(keeper) = &self.keeper {
+            keeper.abort();
+        }
     }
 }
