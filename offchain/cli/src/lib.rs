@@ -90,7 +90,8 @@ fn start_logging(cli: &Cli) -> Result<(), Failure> {
         (Command::Localnet { .. } | Command::Proxy { .. } | Command::Worker { .. } | Command::Client { .. }, false) => {
             "info"
         }
-        _ => "warn",
+        // The banner of `up` says already that the platform is simulated.
+        _ => "warn,cocoon_runner::trust=error",
     };
     let filter = cli.global.log.as_deref().unwrap_or(usual);
     cocoon_runner::logging::init(Some(filter)).map_err(failure::from_runner)
