@@ -1,6 +1,6 @@
 // Makes reference.json: the reference emulator (as @ton/sandbox ships it) runs the steps that our emulator ran.
 //
-//   COCOON_REFERENCE_STEPS=steps.txt cargo test --release -p cocoon-emulator write_the_steps -- --ignored
+//   COCOON_REFERENCE_STEPS=steps.txt cargo test --release -p cocoon-emulator every_step_can_be_told
 //   npm install @ton/sandbox@0.41.0 @ton/core @ton/crypto
 //   node reference.mjs steps.txt > reference.json
 import { readFileSync } from 'node:fs';
