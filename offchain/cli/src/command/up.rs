@@ -11,7 +11,6 @@ use crate::ask::{Answer, Asker, Message};
 use crate::command::chat;
 use crate::failure::{self, Exit, Failure, OrFail as _};
 use crate::local::balances::{Balances, table};
-use crate::local::economy::PRICE_PER_TOKEN;
 use crate::local::network::NetworkFile;
 use crate::local::{LocalNetwork, LocalOptions};
 use crate::output::Output;
@@ -137,7 +136,7 @@ async fn answer_once(
         let tokens = receipt_tokens(&receipt)?;
         output.note(format!("Settling {tokens} tokens on chain ..."));
         let after = Balances::settled(&chain, &file, &before, tokens, SETTLEMENT_PATIENCE).await?;
-        let cost = cost(tokens)?;
+        let cost = cost(before.price_per_token, tokens)?;
         Ok::<Paid, Failure>(Paid {
             simulated: true,
             answer,
@@ -176,8 +175,8 @@ fn receipt_tokens(receipt: &Value) -> Result<u64, Failure> {
     tokens.ok_or_else(|| anyhow::anyhow!("the client's receipt names no tokens").into())
 }
 
-fn cost(tokens: u64) -> anyhow::Result<Nanoton> {
-    PRICE_PER_TOKEN
+fn cost(price: Nanoton, tokens: u64) -> anyhow::Result<Nanoton> {
+    price
         .checked_mul(tokens)
         .ok_or_else(|| anyhow::anyhow!("the cost is out of range"))
 }

@@ -16,6 +16,8 @@ const SETTLEMENT_POLL: Duration = Duration::from_millis(100);
 /// One look at all contracts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Balances {
+    /// What the client pays for one token.
+    pub price_per_token: Nanoton,
     /// Paid into the client contract and not charged.
     pub client_contract: Nanoton,
     /// Tokens charged to the client so far.
@@ -45,6 +47,7 @@ impl Balances {
         let worker = WorkerAccount::fetch(chain.as_ref(), &at(&file.worker_contract)?).await;
         let worker = worker.map_err(failure::from_chain)?;
         Ok(Self {
+            price_per_token: client.params.price_per_token,
             client_contract: client.balance,
             client_tokens_charged: client.tokens_used,
             proxy_contract: proxy.balance,
