@@ -16,6 +16,7 @@ use cocoon_client::contract::{register, top_up};
 use cocoon_client::{FundingConfig, ProxyIdentity, ensure_client_contract};
 use cocoon_emulator::{Emulator, NetworkConfig};
 use common::chain::{FixedChain, listing};
+use common::proxy::ProxyKeys;
 use common::{Options, WALLET_OWNER, WALLET_SEED, World};
 use ed25519_dalek::SigningKey;
 
@@ -50,20 +51,7 @@ impl Chain {
         let (_, root) = FixedChain::new("127.0.0.1:1".parse().unwrap(), false);
         let key = PublicKey::from(&SigningKey::from_bytes(&[3; 32]));
         let proxy = ProxyIdentity::derive(&root, &owner, key).unwrap();
-        let state_init = proxy_state_init(&owner, &key, &root.address, &root.params).unwrap();
-        let stake = AskToIncreaseProxyStake {
-            query_id: QueryId::new(1),
-            stake_amount: Nanoton::from_ton(1),
-            send_excesses_to: wallet.address().clone(),
-        };
-        let deploy = InternalMessage {
-            to: proxy.contract.clone(),
-            value: Nanoton::from_ton(2),
-            bounce: false,
-            body: to_cell(&stake).unwrap(),
-            state_init: Some(state_init),
-        };
-        wallet.send(vec![deploy]).await.unwrap();
+        deploy_proxy(&wallet, &root, &owner, &key).await;
         Self {
             emulated,
             shared,
@@ -90,6 +78,24 @@ impl Chain {
         self.emulated
             .with(|chain| chain.transactions(self.wallet.address()).len())
     }
+}
+
+/// A proxy contract with one TON of stake.
+async fn deploy_proxy(wallet: &NodeWallet, root: &RootView, owner: &Address, key: &PublicKey) {
+    let state_init = proxy_state_init(owner, key, &root.address, &root.params).unwrap();
+    let stake = AskToIncreaseProxyStake {
+        query_id: QueryId::new(1),
+        stake_amount: Nanoton::from_ton(1),
+        send_excesses_to: wallet.address().clone(),
+    };
+    let deploy = InternalMessage {
+        to: state_init.address().unwrap(),
+        value: Nanoton::from_ton(2),
+        bounce: false,
+        body: to_cell(&stake).unwrap(),
+        state_init: Some(state_init),
+    };
+    wallet.send(vec![deploy]).await.unwrap();
 }
 
 #[tokio::test]
@@ -164,6 +170,8 @@ async fn a_client_unknown_to_the_proxy_deploys_funds_and_registers_by_itself() {
     };
     chain.wallet.send(vec![note]).await.unwrap();
     let root = Arc::new(RootView::fetch(chain.shared.as_ref(), &address).await.unwrap());
+    let keys = ProxyKeys::new(Arc::clone(&root));
+    deploy_proxy(&chain.wallet, &root, &keys.owner, &keys.identity.public_key).await;
 
     let options = Options {
         long_nonce: Some(0x77),
