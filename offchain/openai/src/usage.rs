@@ -81,6 +81,16 @@ impl Usage {
             ..Self::default()
         }
     }
+
+    /// The same with what it costs, in nanoton.
+    pub fn with_costs(self, prompt: u64, completion: u64) -> Self {
+        Self {
+            prompt_total_cost: Some(prompt),
+            completion_total_cost: Some(completion),
+            total_cost: Some(prompt.saturating_add(completion)),
+            ..self
+        }
+    }
 }
 
 /// Raw tokens of one answer.

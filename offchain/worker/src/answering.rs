@@ -4,8 +4,10 @@ use crate::limits::PROGRESS_PAUSE;
 use bytes::Bytes;
 use cocoon_bindings::Multipliers;
 use cocoon_bindings::tokens::{TokenCounts, TokensUsed};
-use cocoon_bindings::units::Coefficient;
+use cocoon_bindings::units::{Coefficient, Nanoton};
 use cocoon_ledger::pricing;
+use cocoon_openai::Usage;
+use cocoon_openai::usage::RawCounts;
 use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::error_code::ErrorCode;
 use cocoon_protocol::extension::{self, WorkProgress, WorkReport};
@@ -24,6 +26,8 @@ pub(crate) struct Terms {
     pub(crate) request_id: [u8; 32],
     pub(crate) coefficient: Coefficient,
     pub(crate) multipliers: Multipliers,
+    /// Of one adjusted token.
+    pub(crate) price: Nanoton,
     pub(crate) version: Version,
 }
 
@@ -118,6 +122,32 @@ impl Answering {
         }
     }
 
+    /// What has been counted, as the answer's `usage`, with what it costs at the contract's price.
+    pub(crate) fn usage(&self) -> Usage {
+        let TokenCounts {
+            prompt,
+            cached,
+            completion,
+            reasoning,
+        } = self.counts;
+        let usage = Usage::from_counts(RawCounts {
+            prompt,
+            cached,
+            completion,
+            reasoning,
+        });
+        let used = self.used();
+        let cost = |tokens: u64| {
+            let nanoton = u128::from(tokens).saturating_mul(self.terms.price.get());
+            u64::try_from(nanoton).unwrap_or(u64::MAX)
+        };
+        usage.with_costs(cost(used.prompt + used.cached), cost(used.completion + used.reasoning))
+    }
+
+    fn used(&self) -> TokensUsed {
+        pricing::adjust(&self.counts, self.terms.coefficient, &self.terms.multipliers)
+    }
+
     /// Sends the head.
     pub(crate) async fn head(&mut self, response: &Response) -> Result<(), LinkError> {
         self.head_sent = true;
@@ -202,7 +232,7 @@ impl Answering {
 
     fn books(&self, finish: FinishReason) -> Done {
         Done {
-            used: pricing::adjust(&self.counts, self.terms.coefficient, &self.terms.multipliers),
+            used: self.used(),
             terms: self.terms.clone(),
             counts: self.counts,
             request_hash: self.request_hash,

@@ -138,6 +138,7 @@ pub(crate) async fn serve_link(
         link,
         version: proxy.version,
         multipliers: root.params.multipliers,
+        price: root.params.price_per_token,
         balance,
         desk: Arc::new(Mutex::new(desk)),
         told_disabled,

@@ -9,7 +9,7 @@ use crate::signing::SignDesk;
 use crate::worker::Worker;
 use bytes::Bytes;
 use cocoon_bindings::Multipliers;
-use cocoon_bindings::units::Coefficient;
+use cocoon_bindings::units::{Coefficient, Nanoton};
 use cocoon_protocol::codec::{decode, encode};
 use cocoon_protocol::error_code::ErrorCode;
 use cocoon_protocol::extension::ReceiptSignature;
@@ -33,6 +33,8 @@ pub(crate) struct Session {
     pub(crate) link: LinkHandle,
     pub(crate) version: Version,
     pub(crate) multipliers: Multipliers,
+    /// Of one adjusted token.
+    pub(crate) price: Nanoton,
     pub(crate) balance: Balance,
     pub(crate) desk: Arc<Mutex<SignDesk>>,
     /// Whether the handshake told the proxy that this worker takes no work.
@@ -106,6 +108,7 @@ impl Session {
             request_id,
             coefficient: Coefficient::new(u32::try_from(query.coefficient).unwrap_or(0)),
             multipliers: self.multipliers,
+            price: self.price,
             version: self.version,
         };
         let salts = [rand::random(), rand::random()];

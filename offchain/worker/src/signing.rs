@@ -142,6 +142,7 @@ mod tests {
             request_id: [5; 32],
             coefficient: Coefficient::new(1000),
             multipliers: Multipliers::default(),
+            price: cocoon_bindings::units::Nanoton::new(20),
             version: Version::V3,
         };
         Done {

@@ -1,10 +1,10 @@
 //! OpenAI's parameters for the engine, and the engine's pieces in OpenAI's shape.
 
-use cocoon_engine::{Chat, EngineError, FinishReason, Prompt, Sampling, SamplingWish, SubmitRequest, Usage, Who};
+use cocoon_engine::{Chat, EngineError, FinishReason, Prompt, Sampling, SamplingWish, SubmitRequest, Who};
+use cocoon_openai::Usage;
 use cocoon_openai::answer::{AnswerHead, Delta};
 use cocoon_openai::limits::DEFAULT_MAX_TOKENS;
 use cocoon_openai::sse::{DONE, encode_data};
-use cocoon_openai::usage::RawCounts;
 use cocoon_openai::{ApiError, Endpoint, Request};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -154,7 +154,6 @@ impl Writer {
 
     /// A whole answer.
     pub(super) fn whole(&self, text: String, finish: FinishReason, usage: Usage) -> String {
-        let usage = usage_object(usage);
         match self.endpoint {
             Endpoint::Chat => json(&self.head.chat(text, word(finish), usage)),
             Endpoint::Completion => json(&self.head.completion(Some(text), Some(word(finish)), Some(usage))),
@@ -192,7 +191,7 @@ impl Writer {
 
     /// The events that close a stream: why it ended, usage, the mark.
     pub(super) fn closing(&self, finish: FinishReason, usage: Usage) -> String {
-        let usage = Some(usage_object(usage));
+        let usage = Some(usage);
         let [ended, used] = match self.endpoint {
             Endpoint::Chat => [
                 json(&self.head.chat_chunk(Delta::default(), Some(word(finish)))),
@@ -217,21 +216,6 @@ fn word(finish: FinishReason) -> &'static str {
     }
 }
 
-fn usage_object(usage: Usage) -> cocoon_openai::Usage {
-    let Usage {
-        prompt,
-        cached,
-        completion,
-        reasoning,
-    } = usage;
-    cocoon_openai::Usage::from_counts(RawCounts {
-        prompt,
-        cached,
-        completion,
-        reasoning,
-    })
-}
-
 fn json(value: &impl Serialize) -> String {
     // These are plain structures of strings and numbers.
     serde_json::to_string(value).unwrap_or_default()
@@ -241,6 +225,7 @@ fn json(value: &impl Serialize) -> String {
 mod tests {
     use super::*;
     use cocoon_openai::sse::{SseDecoder, SseEvent};
+    use cocoon_openai::usage::RawCounts;
 
     fn request(extra: &str) -> Request {
         let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}}]{extra}}}"#);
@@ -282,12 +267,12 @@ mod tests {
     #[test]
     fn a_stream_has_role_text_end_usage_and_mark() {
         let writer = Writer::new(Endpoint::Chat, "m", 5, [0; 12]);
-        let usage = Usage {
+        let usage = Usage::from_counts(RawCounts {
             prompt: 3,
             cached: 0,
             completion: 2,
             reasoning: 1,
-        };
+        });
         let text =
             writer.opening().unwrap() + &writer.more("hi".to_owned()) + &writer.closing(FinishReason::Length, usage);
         let events = SseDecoder::default().push(text.as_bytes()).unwrap();

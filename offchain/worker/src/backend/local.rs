@@ -77,7 +77,7 @@ async fn whole(
         if let (Some(finish), Some(usage)) = (batch.finish, batch.usage) {
             out.count(counts(usage));
             out.head(&ok_head("application/json", out.started())).await?;
-            return Ok((writer.whole(text, finish, usage).into(), reason(finish)));
+            return Ok((writer.whole(text, finish, out.usage()).into(), reason(finish)));
         }
     }
 }
@@ -103,8 +103,8 @@ async fn stream(
         if let Some(usage) = batch.usage {
             out.count(counts(usage));
         }
-        if let (Some(finish), Some(usage)) = (batch.finish, batch.usage) {
-            data += &writer.closing(finish, usage);
+        if let (Some(finish), Some(_)) = (batch.finish, batch.usage) {
+            data += &writer.closing(finish, out.usage());
             return Ok((data.into(), reason(finish)));
         }
         out.body(data.into()).await?;

@@ -38,6 +38,17 @@ async fn a_plain_answer_is_complete_counted_reported_and_signed() {
         (3, 3, "stop")
     );
     let tokens = got.info.as_ref().unwrap().tokens;
+    // 20 nanoton a token, as the root contract of the play says.
+    let costs = (tokens.prompt * 20, tokens.completion * 20, tokens.total * 20);
+    let usage = &body["usage"];
+    assert_eq!(
+        (
+            &usage["prompt_total_cost"],
+            &usage["completion_total_cost"],
+            &usage["total_cost"]
+        ),
+        (&json!(costs.0), &json!(costs.1), &json!(costs.2))
+    );
     assert_eq!((tokens.prompt, tokens.completion, tokens.total), (3, 6, 9));
 
     let statement = play.statement(1, &got, &ChannelHead::GENESIS);
