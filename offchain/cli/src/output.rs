@@ -23,12 +23,14 @@ impl Output {
         self.stdout("\n")
     }
 
-    /// Writes a piece of the result as it is, at once.
+    /// Writes a piece of the result as it is, at once. A reader that has gone (`| head`) had enough; what was begun is
+    /// ended all the same, with its own exit code.
     pub(crate) fn stdout(&self, text: &str) -> anyhow::Result<()> {
         let mut stdout = std::io::stdout().lock();
-        stdout.write_all(text.as_bytes())?;
-        stdout.flush()?;
-        Ok(())
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            written => Ok(written?),
+        }
     }
 
     /// Tells a person something that is not the result.

@@ -64,6 +64,13 @@ fn one_answer_is_paid_settled_and_audited_and_the_network_resumes() {
     check_money(&second);
     assert_eq!(cocoon(folder.path(), &["audit"]).status.code(), Some(0));
 
+    // A reader that has gone changes nothing about the verdict.
+    let mut unread = Command::new(env!("CARGO_BIN_EXE_cocoon"));
+    unread.arg("audit").current_dir(folder.path());
+    let mut unread = unread.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(unread.stdout.take());
+    assert_eq!(unread.wait().unwrap().code(), Some(0));
+
     // One flipped bit of the log is found, and the receipt is named.
     let log = folder.path().join(".cocoon/proxy/receipts.log");
     let mut bytes = std::fs::read(&log).unwrap();
