@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 /// Longer than any story should take, so that a hang is a failure with a name.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long a receipt may come after its answer.
+const LATE_RECEIPT: Duration = Duration::from_secs(10);
+
 /// One client runner.
 #[derive(Clone, Debug)]
 pub struct Api {
@@ -85,6 +88,18 @@ impl Api {
     /// Gets a page.
     pub async fn get(&self, path: &str) -> reqwest::Result<Reply> {
         read(self.http.get(format!("{}{path}", self.url)).send().await?).await
+    }
+
+    /// Gets a receipt by its id or that of its request. After an error it may come a moment later than the answer ends.
+    pub async fn receipt(&self, id: &str) -> reqwest::Result<Reply> {
+        let deadline = Instant::now() + LATE_RECEIPT;
+        loop {
+            let reply = self.get(&format!("/v1/cocoon/receipts/{id}")).await?;
+            if reply.status != 404 || Instant::now() > deadline {
+                return Ok(reply);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Asks for a stream of events.

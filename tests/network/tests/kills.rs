@@ -41,6 +41,7 @@ async fn a_worker_killed_in_mid_stream_is_an_error_in_time_and_only_delivered_to
     let killed = Instant::now();
     let after = events.rest().await;
     let noticed = killed.elapsed();
+    println!("the user learned of the lost worker after {noticed:?}");
     assert!(noticed <= NOTICE, "noticed after {noticed:?}");
     let error = after
         .error
@@ -52,7 +53,7 @@ async fn a_worker_killed_in_mid_stream_is_an_error_in_time_and_only_delivered_to
     // What is charged is in the receipt, and is at most what was delivered.
     let delivered = before.pieces + after.pieces;
     let id = events.request_id().unwrap();
-    let receipt = api.get(&format!("/v1/cocoon/receipts/{id}")).await.unwrap();
+    let receipt = api.receipt(&id).await.unwrap();
     assert_eq!(receipt.status, 200, "{:#}", receipt.body);
     assert_eq!(receipt.body["finish_reason"], "worker_lost", "{:#}", receipt.body);
     assert_eq!(receipt.body["signed_by_worker"], false, "{:#}", receipt.body);
