@@ -1,6 +1,6 @@
 //! The workers that are connected, and the leases by which requests hold a slot of one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -120,6 +120,9 @@ impl WorkerPeer {
 #[derive(Default)]
 pub(crate) struct Workers {
     peers: Mutex<BTreeMap<u64, Arc<WorkerPeer>>>,
+    /// Models that were served since the start: with no worker left they are busy, not unknown. The root contract lists
+    /// each, so they are few.
+    models: Mutex<BTreeSet<String>>,
     next_id: AtomicU64,
 }
 
@@ -151,6 +154,7 @@ impl Workers {
             state: Mutex::new(state),
             requests: Mutex::default(),
         });
+        self.models().insert(peer.model.base().to_owned());
         self.peers().insert(id, Arc::clone(&peer));
         peer
     }
@@ -175,6 +179,11 @@ impl Workers {
     ) -> Result<Lease, Refusal> {
         let peers = self.peers();
         let of_model: Vec<_> = peers.values().filter(|peer| peer.model.base() == model).collect();
+        if of_model.is_empty() && self.models().contains(model) {
+            return Err(Refusal::NoneReady {
+                model: model.to_owned(),
+            });
+        }
         let candidates: Vec<Candidate> = of_model
             .iter()
             .map(|peer| {
@@ -208,6 +217,10 @@ impl Workers {
             started: Instant::now(),
             leased_at: now,
         })
+    }
+
+    fn models(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.models.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn peers(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<WorkerPeer>>> {

@@ -91,6 +91,10 @@ async fn a_worker_lost_in_the_middle_is_a_typed_error_at_once_and_its_progress_i
     assert_eq!(receipt.receipt.statement.finish, FinishReason::WorkerLost);
     assert_eq!((receipt.receipt.charged(), receipt.worker_signature), (11, None));
     assert_eq!(outcome.payment.unwrap().request_tokens, 11);
+
+    // Its model is known; there is just nobody left who serves it.
+    let message = format!("no ready workers for model {}", crate::support::MODEL);
+    assert_eq!(client.ask(2).await.error.unwrap(), (703, message));
 }
 
 #[tokio::test(flavor = "multi_thread")]
