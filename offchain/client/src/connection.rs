@@ -231,7 +231,7 @@ impl ProxyConnection {
                     reply,
                 });
             }
-            Err(other) => tracing::warn!(?other, "a message of the proxy was not used"),
+            Err(_) => tracing::warn!("a message of the proxy was not used"),
         }
         Ok(())
     }

@@ -77,11 +77,9 @@ async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &Reques
         tried.push(lease.worker.id);
         match work.failure_before_first_byte() {
             Some(failure) if tried.len() < MAX_ATTEMPTS && may_try_elsewhere(&work, &failure) => {
-                tracing::info!(
-                    worker = lease.worker.id,
-                    reason = %failure.message,
-                    "the request goes to another worker"
-                );
+                // A worker's text may quote the request: only its code is logged.
+                let (worker, code) = (lease.worker.id, failure.code.to_wire());
+                tracing::info!(worker, code, "the request goes to another worker");
                 proxy.stats.failover();
                 last_failure = Some(failure);
             }
@@ -120,7 +118,7 @@ fn is_requests_fault(failure: &Failure) -> bool {
 
 /// Tells the client that there is no answer.
 async fn refuse(client: &ClientPeer, request: &Request, failure: Failure) -> End {
-    tracing::info!(code = failure.code.to_wire(), reason = %failure.message, "request refused");
+    tracing::info!(code = failure.code.to_wire(), "request refused");
     let code = failure.code.for_version(client.version);
     // A client that has gone needs no refusal.
     let _ = client
