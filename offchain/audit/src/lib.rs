@@ -37,4 +37,4 @@ pub use evidence::EvidenceSource;
 pub use history::{ChainHistory, ContractHistory};
 pub use images::ListedImages;
 pub use run::{judge, run};
-pub use verdict::{ChannelReport, Difference, DifferenceKind, Report, Role, Totals, Verdict};
+pub use verdict::{ChannelReport, Difference, DifferenceKind, Report, Role, Totals, Verdict, counted};

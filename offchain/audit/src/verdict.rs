@@ -195,21 +195,27 @@ impl Report {
 
     /// The verdict in one sentence.
     pub fn sentence(&self) -> String {
-        let (receipts, tokens) = (self.totals.receipts, self.totals.tokens);
+        let receipts = counted(self.totals.receipts, "receipt");
+        let tokens = counted(self.totals.tokens, "token");
         match (&self.difference, self.verdict) {
             (Some(difference), _) => difference.sentence.clone(),
             (None, Verdict::Open) => {
                 let open: Vec<String> = self.channels.iter().filter_map(ChannelReport::open_text).collect();
                 format!(
-                    "Equal as far as settled: {receipts} receipts over {tokens} tokens; not settled yet: {}.",
+                    "Equal as far as settled: {receipts} over {tokens}; not settled yet: {}.",
                     open.join(", ")
                 )
             }
             (None, _) => {
-                format!("Equal: {receipts} receipts over {tokens} tokens, charged and paid to the last token.")
+                format!("Equal: {receipts} over {tokens}, charged and paid to the last token.")
             }
         }
     }
+}
+
+/// `1 receipt`, `2 receipts`.
+pub fn counted(number: u64, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
 impl ChannelReport {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cocoon_audit::{Report, Role, Verdict};
+use cocoon_audit::{Report, Role, Verdict, counted};
 use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_chain::{EmulatedChain, HttpApi, SharedChain};
 
@@ -77,8 +77,10 @@ fn text(report: &Report) -> String {
         report.price_per_token, report.worker_fee_per_token
     ));
     line(format!(
-        "receipts        {}, {} signed by the worker, {} certificates",
-        totals.receipts, totals.signed_by_worker, totals.certificates
+        "receipts        {}, {} signed by the worker, {}",
+        totals.receipts,
+        totals.signed_by_worker,
+        counted(totals.certificates, "certificate")
     ));
     for channel in &report.channels {
         let (verb, way) = match channel.role {
@@ -86,11 +88,11 @@ fn text(report: &Report) -> String {
             Role::Worker | Role::Proxy => ("paid", "as"),
         };
         line(format!(
-            "{:<15} {}: {} receipts, {} tokens, {} {verb} {way} {}",
+            "{:<15} {}: {}, {}, {} {verb} {way} {}",
             channel.role.to_string(),
             channel.contract,
-            channel.receipts,
-            channel.tokens,
+            counted(channel.receipts, "receipt"),
+            counted(channel.tokens, "token"),
             channel.settled,
             channel.amount
         ));
