@@ -196,7 +196,7 @@ impl Report {
     /// The verdict in one sentence.
     pub fn sentence(&self) -> String {
         let receipts = counted(self.totals.receipts, "receipt");
-        let tokens = counted(self.totals.tokens, "token");
+        let tokens = counted(self.totals.tokens.get(), "token");
         match (&self.difference, self.verdict) {
             (Some(difference), _) => difference.sentence.clone(),
             (None, Verdict::Open) => {

@@ -92,7 +92,7 @@ fn text(report: &Report) -> String {
             channel.role.to_string(),
             channel.contract,
             counted(channel.receipts, "receipt"),
-            counted(channel.tokens, "token"),
+            counted(channel.tokens.get(), "token"),
             channel.settled,
             channel.amount
         ));
