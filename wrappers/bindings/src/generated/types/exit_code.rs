@@ -53,6 +53,50 @@ pub enum ExitCode {
     NotOwner,
     /// Wallet: the command is not known.
     UnknownCommand,
+    /// Proxy: the checkpoint does not follow the one that is anchored.
+    StaleCheckpoint,
+    /// Proxy: the two checkpoints do not contradict each other.
+    NotEquivocation,
+    /// Proxy: it was slashed for equivocation already.
+    AlreadySlashed,
+    /// Client and worker: no claim above what is settled is open.
+    NoClaim,
+    /// Client and worker: the receipt is for other contracts.
+    ReceiptMismatch,
+    /// Root: not enough registered rebuilders attest the image.
+    AttestationsMissing,
+    /// Root: the hash is not listed.
+    UnknownHash,
+    /// Root: ownership was not offered to the sender, or the offer has expired.
+    NotOfferedOwner,
+    /// Root: the descriptor or the rebuilders' list is not well formed.
+    BadDescriptor,
+    /// Governor: the sender is not the signer that it claims to be.
+    NotSigner,
+    /// Governor: the sender is not on the council.
+    NotCouncil,
+    /// Governor: no such proposal is open.
+    UnknownProposal,
+    /// Governor: this signer has approved already.
+    AlreadyApproved,
+    /// Governor: the proposal has expired, or its expiry is out of range.
+    ProposalExpired,
+    /// Governor: not enough signers approve.
+    NotApproved,
+    /// Governor: the delay of the proposal's class has not passed yet.
+    Timelocked,
+    /// Governor: the council has paused execution.
+    Paused,
+    /// Governor: too many proposals are open.
+    TooManyProposals,
+    /// Governor: the message's query id is not the next proposal's number.
+    WrongProposalId,
+    /// Governor: signers, thresholds, council or delays are out of range.
+    BadConfiguration,
+    /// Governor: the proposal is from before a change of the signers.
+    StaleProposal,
+    /// Governor: the sender may not cancel this proposal.
+    CannotCancel,
     /// Root: no proxy is registered under this number.
     UnknownProxy,
 }
@@ -85,6 +129,28 @@ impl ExitCode {
             1035 => Some(Self::WalletBalanceTooLow),
             1040 => Some(Self::NotOwner),
             1041 => Some(Self::UnknownCommand),
+            1100 => Some(Self::StaleCheckpoint),
+            1101 => Some(Self::NotEquivocation),
+            1102 => Some(Self::AlreadySlashed),
+            1103 => Some(Self::NoClaim),
+            1104 => Some(Self::ReceiptMismatch),
+            1120 => Some(Self::AttestationsMissing),
+            1121 => Some(Self::UnknownHash),
+            1122 => Some(Self::NotOfferedOwner),
+            1123 => Some(Self::BadDescriptor),
+            1140 => Some(Self::NotSigner),
+            1141 => Some(Self::NotCouncil),
+            1142 => Some(Self::UnknownProposal),
+            1143 => Some(Self::AlreadyApproved),
+            1144 => Some(Self::ProposalExpired),
+            1145 => Some(Self::NotApproved),
+            1146 => Some(Self::Timelocked),
+            1147 => Some(Self::Paused),
+            1148 => Some(Self::TooManyProposals),
+            1149 => Some(Self::WrongProposalId),
+            1150 => Some(Self::BadConfiguration),
+            1151 => Some(Self::StaleProposal),
+            1152 => Some(Self::CannotCancel),
             2000 => Some(Self::UnknownProxy),
             _ => None,
         }
@@ -117,6 +183,28 @@ impl ExitCode {
             Self::WalletBalanceTooLow => 1035,
             Self::NotOwner => 1040,
             Self::UnknownCommand => 1041,
+            Self::StaleCheckpoint => 1100,
+            Self::NotEquivocation => 1101,
+            Self::AlreadySlashed => 1102,
+            Self::NoClaim => 1103,
+            Self::ReceiptMismatch => 1104,
+            Self::AttestationsMissing => 1120,
+            Self::UnknownHash => 1121,
+            Self::NotOfferedOwner => 1122,
+            Self::BadDescriptor => 1123,
+            Self::NotSigner => 1140,
+            Self::NotCouncil => 1141,
+            Self::UnknownProposal => 1142,
+            Self::AlreadyApproved => 1143,
+            Self::ProposalExpired => 1144,
+            Self::NotApproved => 1145,
+            Self::Timelocked => 1146,
+            Self::Paused => 1147,
+            Self::TooManyProposals => 1148,
+            Self::WrongProposalId => 1149,
+            Self::BadConfiguration => 1150,
+            Self::StaleProposal => 1151,
+            Self::CannotCancel => 1152,
             Self::UnknownProxy => 2000,
         }
     }
@@ -150,6 +238,28 @@ impl ExitCode {
             Self::WalletBalanceTooLow => "Wallet: the balance is below the minimum for external messages.",
             Self::NotOwner => "Wallet: the sender is not the owner.",
             Self::UnknownCommand => "Wallet: the command is not known.",
+            Self::StaleCheckpoint => "Proxy: the checkpoint does not follow the one that is anchored.",
+            Self::NotEquivocation => "Proxy: the two checkpoints do not contradict each other.",
+            Self::AlreadySlashed => "Proxy: it was slashed for equivocation already.",
+            Self::NoClaim => "Client and worker: no claim above what is settled is open.",
+            Self::ReceiptMismatch => "Client and worker: the receipt is for other contracts.",
+            Self::AttestationsMissing => "Root: not enough registered rebuilders attest the image.",
+            Self::UnknownHash => "Root: the hash is not listed.",
+            Self::NotOfferedOwner => "Root: ownership was not offered to the sender, or the offer has expired.",
+            Self::BadDescriptor => "Root: the descriptor or the rebuilders' list is not well formed.",
+            Self::NotSigner => "Governor: the sender is not the signer that it claims to be.",
+            Self::NotCouncil => "Governor: the sender is not on the council.",
+            Self::UnknownProposal => "Governor: no such proposal is open.",
+            Self::AlreadyApproved => "Governor: this signer has approved already.",
+            Self::ProposalExpired => "Governor: the proposal has expired, or its expiry is out of range.",
+            Self::NotApproved => "Governor: not enough signers approve.",
+            Self::Timelocked => "Governor: the delay of the proposal's class has not passed yet.",
+            Self::Paused => "Governor: the council has paused execution.",
+            Self::TooManyProposals => "Governor: too many proposals are open.",
+            Self::WrongProposalId => "Governor: the message's query id is not the next proposal's number.",
+            Self::BadConfiguration => "Governor: signers, thresholds, council or delays are out of range.",
+            Self::StaleProposal => "Governor: the proposal is from before a change of the signers.",
+            Self::CannotCancel => "Governor: the sender may not cancel this proposal.",
             Self::UnknownProxy => "Root: no proxy is registered under this number.",
         }
     }
