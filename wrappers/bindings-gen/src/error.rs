@@ -5,9 +5,9 @@
 #[non_exhaustive]
 pub enum GenError {
     /// A source file cannot be read.
-    #[error("cannot read contracts/{path}: {source}")]
+    #[error("cannot read {path}: {source}")]
     Read {
-        /// Path below `contracts/`.
+        /// Path from the root of the repository.
         path: String,
         /// What the system said.
         source: std::io::Error,

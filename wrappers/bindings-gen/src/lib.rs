@@ -17,6 +17,7 @@
 
 pub mod abi;
 mod ast;
+mod docs;
 mod error;
 mod lexer;
 mod oracle;
@@ -35,25 +36,37 @@ pub const CONTRACTS: [&str; 5] = ["Root", "Proxy", "Client", "Worker", "Wallet"]
 
 /// Everything that is generated, by its path from the root of the repository.
 pub fn generate(repository: &Path) -> Result<BTreeMap<String, String>, GenError> {
-    let sources = repository.join("contracts");
+    let abis = abis(repository)?;
+    let model = rust::Model::of(&abis)?;
     let mut files = BTreeMap::new();
-    let mut abis = Vec::new();
-    for contract in CONTRACTS {
-        let source = |path: &str| {
-            std::fs::read_to_string(sources.join(path)).map_err(|source| GenError::Read {
-                path: path.to_owned(),
-                source,
-            })
-        };
-        let abi = resolve::contract(contract, &source)?;
-        files.insert(format!("contracts/abi/{contract}.json"), to_json(&abi)?);
-        abis.push(abi);
+    for abi in &abis {
+        files.insert(format!("contracts/abi/{}.json", abi.contract_name), to_json(abi)?);
     }
     for (path, text) in rust::bindings(&abis)? {
         files.insert(format!("wrappers/bindings/src/generated/{path}"), text);
     }
     files.extend(oracle::files(&abis)?);
+    files.insert("contracts/cocoon.tlb".to_owned(), docs::tlb(repository, &model)?);
     Ok(files)
+}
+
+/// The ABIs of all contracts.
+pub fn abis(repository: &Path) -> Result<Vec<ContractAbi>, GenError> {
+    let abi = |contract: &&str| resolve::contract(contract, &|path| source(repository, path));
+    CONTRACTS.iter().map(abi).collect()
+}
+
+/// A file below `contracts/`.
+fn source(repository: &Path, path: &str) -> Result<String, GenError> {
+    read(repository, &format!("contracts/{path}"))
+}
+
+/// A file of the repository.
+fn read(repository: &Path, path: &str) -> Result<String, GenError> {
+    std::fs::read_to_string(repository.join(path)).map_err(|source| GenError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn to_json(abi: &ContractAbi) -> Result<String, GenError> {

@@ -46,9 +46,12 @@ pub(crate) fn contract(name: &str, source: &dyn Fn(&str) -> Result<String, GenEr
     for root in roots {
         names.collect(root, &mut needed)?;
     }
-    // Messages that the contract sends, notes within messages, and the exit codes: nothing above refers to them.
+    // Messages that the contract sends, notes within messages, tails of its data, and the exit codes: nothing above
+    // refers to them.
     for (declared, declaration) in &names.declarations {
-        let beside = declaration.source().starts_with("messages/");
+        let beside = ["messages/", "storage/"]
+            .iter()
+            .any(|folder| declaration.source().starts_with(folder));
         if beside || declared == ERRORS {
             names.collect_name(declared, &mut needed)?;
         }

@@ -4,8 +4,8 @@
 use crate::support::{case, decode_as, union};
 use cocoon_bindings::client::{
     AskToTopUp, ChangeSecretHashFromOwner, ChargePayload, ChargeSigned, ClientConst, ClientMessage, ClientState,
-    ClientStorage, GrantRefundPayload, GrantRefundSigned, IncreaseStakeFromOwner, RegisterFromOwner, ReopenFromOwner,
-    RequestRefundFromOwner, TopUpWithSecretFromOwner, WithdrawFromOwner,
+    ClientStorage, ClientTail, GrantRefundPayload, GrantRefundSigned, IncreaseStakeFromOwner, RegisterFromOwner,
+    ReopenFromOwner, RequestRefundFromOwner, TopUpWithSecretFromOwner, WithdrawFromOwner,
 };
 use cocoon_bindings::ton::Cell;
 
@@ -75,6 +75,7 @@ case!(
         tail: slice_of,
     }
 );
+case!(client_tail, ClientTail { grant_floor: plain });
 case!(
     grant_refund_payload,
     GrantRefundPayload {
@@ -149,6 +150,7 @@ pub(super) fn decode(cell: &Cell) {
     decode_as::<ClientMessage>(cell);
     decode_as::<ClientState>(cell);
     decode_as::<ClientStorage>(cell);
+    decode_as::<ClientTail>(cell);
     decode_as::<GrantRefundPayload>(cell);
     decode_as::<GrantRefundSigned>(cell);
     decode_as::<IncreaseStakeFromOwner>(cell);

@@ -54,3 +54,10 @@ pub struct ClientStorage {
     /// Empty until the contract is reopened, then ClientTail.
     pub tail: Cell,
 }
+
+/// What a reopened contract remembers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientTail {
+    /// Tokens charged when it was reopened; a grant of a refund must go beyond them.
+    pub grant_floor: u64,
+}

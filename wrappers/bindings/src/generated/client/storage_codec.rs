@@ -2,7 +2,7 @@
 //! How stored data is written and read.
 
 use crate::codec::{put, put_ref, put_rest, take, take_ref};
-use crate::generated::client::{ClientConst, ClientState, ClientStorage};
+use crate::generated::client::{ClientConst, ClientState, ClientStorage, ClientTail};
 use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Load, Store, load_address, load_rest, store_address};
 
 impl Store for ClientConst {
@@ -74,6 +74,21 @@ impl<'a> Load<'a> for ClientStorage {
             constants: take_ref(slice)?,
             params: take_ref(slice)?,
             tail: load_rest(slice)?,
+        })
+    }
+}
+
+impl Store for ClientTail {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u64(self.grant_floor)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for ClientTail {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        Ok(Self {
+            grant_floor: slice.load_u64()?,
         })
     }
 }
