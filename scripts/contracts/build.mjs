@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runTolkCompiler } from "@ton/tolk-js";
 
-const CONTRACTS = ["Root", "Proxy", "Client", "Worker", "Wallet", "CodecOracle"];
+const CONTRACTS = ["Root", "Proxy", "Client", "Worker", "Wallet", "Governor", "CodecOracle"];
 const sources = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "contracts");
 const artefacts = join(sources, "artefacts");
 

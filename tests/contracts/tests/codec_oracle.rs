@@ -21,7 +21,7 @@ use proptest::prelude::*;
 
 /// Opcodes to begin a cell with, so that decoders get past the first check.
 fn any_opcode() -> impl Strategy<Value = Option<u32>> {
-    let known: Vec<u32> = ["Root", "Proxy", "Client", "Worker", "Wallet"]
+    let known: Vec<u32> = ["Root", "Proxy", "Client", "Worker", "Wallet", "Governor"]
         .into_iter()
         .flat_map(support::opcodes)
         .collect();

@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The contracts, by the names of their entry files.
-pub const CONTRACTS: [&str; 5] = ["Root", "Proxy", "Client", "Worker", "Wallet"];
+pub const CONTRACTS: [&str; 6] = ["Root", "Proxy", "Client", "Worker", "Wallet", "Governor"];
 
 /// Everything that is generated, by its path from the root of the repository.
 pub fn generate(repository: &Path) -> Result<BTreeMap<String, String>, GenError> {

@@ -1,4 +1,4 @@
-//! The five contracts and their compiled code.
+//! The contracts and their compiled code.
 
 use crate::error::BindingsError;
 use crate::ton::{Cell, HashBytes, parse_boc_base64};
@@ -19,11 +19,20 @@ pub enum ContractKind {
     Worker,
     /// The wallet of a runner.
     Wallet,
+    /// Owns the root contract for several signers.
+    Governor,
 }
 
 impl ContractKind {
-    /// All five.
-    pub const ALL: [Self; 5] = [Self::Root, Self::Proxy, Self::Client, Self::Worker, Self::Wallet];
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Root,
+        Self::Proxy,
+        Self::Client,
+        Self::Worker,
+        Self::Wallet,
+        Self::Governor,
+    ];
 
     /// The name in file names: `Root`, `Proxy` and so on.
     pub const fn name(self) -> &'static str {
@@ -33,18 +42,20 @@ impl ContractKind {
             Self::Client => "Client",
             Self::Worker => "Worker",
             Self::Wallet => "Wallet",
+            Self::Governor => "Governor",
         }
     }
 
     /// The code of this build's contract. A network uses what its root contract's parameters hold, not this.
     pub fn code(self) -> Result<Cell, BindingsError> {
-        static CODE: [OnceLock<Option<Cell>>; 5] = [const { OnceLock::new() }; 5];
+        static CODE: [OnceLock<Option<Cell>>; 6] = [const { OnceLock::new() }; 6];
         let slot = match self {
             Self::Root => &CODE[0],
             Self::Proxy => &CODE[1],
             Self::Client => &CODE[2],
             Self::Worker => &CODE[3],
             Self::Wallet => &CODE[4],
+            Self::Governor => &CODE[5],
         };
         let code = slot.get_or_init(|| self.read_artefact().ok());
         code.clone().map_or_else(|| self.read_artefact(), Ok)
@@ -77,6 +88,7 @@ impl ContractKind {
             Self::Client => include_str!("../../../contracts/artefacts/Client.json"),
             Self::Worker => include_str!("../../../contracts/artefacts/Worker.json"),
             Self::Wallet => include_str!("../../../contracts/artefacts/Wallet.json"),
+            Self::Governor => include_str!("../../../contracts/artefacts/Governor.json"),
         }
     }
 }
@@ -89,6 +101,7 @@ impl fmt::Display for ContractKind {
             Self::Client => "client",
             Self::Worker => "worker",
             Self::Wallet => "wallet",
+            Self::Governor => "governor",
         })
     }
 }

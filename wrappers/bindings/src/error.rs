@@ -70,6 +70,15 @@ pub enum BindingsError {
         /// How many were given.
         count: usize,
     },
+    /// A governor's configuration that the contract would refuse or that nobody could use.
+    #[error("the governor's configuration is refused: {reason}")]
+    Governance {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An exported message whose body is not the one that its hash names.
+    #[error("the body of the exported message does not have the hash stated")]
+    ExportedBody,
     /// A compiled contract of this build is damaged.
     #[error("the compiled {kind} contract of this build is damaged: {reason}")]
     Artefact {

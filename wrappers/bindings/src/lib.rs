@@ -21,8 +21,10 @@
 mod codec;
 mod contract;
 mod error;
+pub mod export;
 mod generated;
 mod get_method;
+pub mod governance;
 pub mod message;
 mod params;
 mod root_data;
@@ -35,13 +37,16 @@ pub mod voucher;
 
 pub use contract::ContractKind;
 pub use error::BindingsError;
-pub use generated::{client, proxy, root, types, wallet, worker};
+pub use export::ExportedMessage;
+pub use generated::{client, governor, proxy, root, types, wallet, worker};
 pub use get_method::{FromStack, GetMethod};
+pub use governance::Governance;
 pub use params::{MULTIPLIER_ONE, Multipliers, Params, STRUCT_VERSION};
 pub use root_data::{ProxyEndpoints, RootData};
 pub use stack::{StackReader, StackValue};
 pub use state_init::{
-    StateInit, client_state_init, proxy_state_init, root_state_init, wallet_state_init, worker_state_init,
+    StateInit, client_state_init, governor_state_init, proxy_state_init, root_state_init, wallet_state_init,
+    worker_state_init,
 };
 pub use units::{
     Coefficient, ImageHash, ManifestHash, ModelHash, Nanoton, ParamsVersion, PublicKey, QueryId, TokenCount,

@@ -97,7 +97,7 @@ impl Params {
             ContractKind::Proxy => self.proxy_code.as_ref(),
             ContractKind::Client => self.client_code.as_ref(),
             ContractKind::Worker => self.worker_code.as_ref(),
-            ContractKind::Root | ContractKind::Wallet => None,
+            ContractKind::Root | ContractKind::Wallet | ContractKind::Governor => None,
         };
         code.ok_or(BindingsError::MissingCode { kind })
     }

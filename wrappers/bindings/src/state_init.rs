@@ -2,6 +2,8 @@
 
 use crate::contract::ContractKind;
 use crate::error::BindingsError;
+use crate::governance::Governance;
+use crate::governor::GovernorStorage;
 use crate::params::Params;
 use crate::root_data::RootData;
 use crate::ton::{Address, Cell, CellBuilder, CellError, CellFamily, HashBytes, Store, store_address, to_cell};
@@ -147,6 +149,23 @@ pub fn wallet_state_init(public_key: &PublicKey, owner: &Address) -> Result<Stat
     Ok(StateInit {
         code: ContractKind::Wallet.code()?,
         data: build("wallet data", fill)?,
+    })
+}
+
+/// A governor of a root contract, with this build's code.
+pub fn governor_state_init(root: &Address, governance: &Governance) -> Result<StateInit, BindingsError> {
+    let storage = GovernorStorage {
+        root: root.clone(),
+        epoch: 0,
+        paused_until: 0,
+        pause_allowed_from: 0,
+        config: governance.to_config()?,
+        proposers: None,
+        proposals: None,
+    };
+    Ok(StateInit {
+        code: ContractKind::Governor.code()?,
+        data: to_cell(&storage).map_err(BindingsError::layout("governor data"))?,
     })
 }
 

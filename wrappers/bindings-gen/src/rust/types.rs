@@ -62,6 +62,8 @@ pub(crate) fn of_field(field: &Field) -> Result<RustType, GenError> {
             "builder.store_reference(self.{}.clone())?;",
             "slice.load_reference_cloned()?",
         ),
+        // The bits of a dictionary are those of its root: a bit, and a reference if it is not empty.
+        Ty::MapKV { .. } => by_traits("Option<Cell>"),
         Ty::Remaining => whole("Cell", "put_rest(&self.{}, builder)?;", "load_rest(slice)?"),
         Ty::CellOf { inner } => whole(
             declared(inner).ok_or_else(|| unsupported(field))?,
@@ -103,6 +105,7 @@ pub(crate) fn of_stack(field: &Field) -> Result<(String, String), GenError> {
         Ty::Coins => read("Nanoton", "reader.nanoton()?"),
         Ty::Address => read("Address", "reader.address()?"),
         Ty::Cell => read("Cell", "reader.cell()?.clone()"),
+        Ty::MapKV { .. } => read("Option<Cell>", "reader.maybe_cell()?.cloned()"),
         Ty::Nullable { inner } if **inner == Ty::Cell => read("Option<Cell>", "reader.maybe_cell()?.cloned()"),
         Ty::EnumRef { enum_name } => read(enum_name, &format!("stack_enum(reader, {enum_name}::from_value)?")),
         _ => Err(unsupported(field)),

@@ -2,6 +2,7 @@
 //! Types of the contracts, generated from their declarations.
 
 pub mod client;
+pub mod governor;
 pub mod proxy;
 pub mod root;
 pub mod types;

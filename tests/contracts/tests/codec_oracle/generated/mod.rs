@@ -2,6 +2,7 @@
 //! The cases, by the module of the bindings that they are from.
 
 mod client;
+mod governor;
 mod proxy;
 mod root;
 mod types;
@@ -13,6 +14,7 @@ use cocoon_bindings::ton::Cell;
 /// Decodes a cell as everything.
 pub(crate) fn decode(cell: &Cell) {
     client::decode(cell);
+    governor::decode(cell);
     proxy::decode(cell);
     root::decode(cell);
     types::decode(cell);

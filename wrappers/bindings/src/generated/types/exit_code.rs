@@ -81,15 +81,15 @@ pub enum ExitCode {
     AlreadyApproved,
     /// Governor: the proposal has expired, or its expiry is out of range.
     ProposalExpired,
-    /// Governor: not enough signers approve.
+    /// Governor: not enough signers approve, or this one does not.
     NotApproved,
     /// Governor: the delay of the proposal's class has not passed yet.
     Timelocked,
     /// Governor: the council has paused execution.
     Paused,
-    /// Governor: too many proposals are open.
+    /// Governor: the signer has too many proposals open.
     TooManyProposals,
-    /// Governor: the message's query id is not the next proposal's number.
+    /// Governor: the body's query id is not the number of the signer's next proposal.
     WrongProposalId,
     /// Governor: signers, thresholds, council or delays are out of range.
     BadConfiguration,
@@ -97,6 +97,14 @@ pub enum ExitCode {
     StaleProposal,
     /// Governor: the sender may not cancel this proposal.
     CannotCancel,
+    /// Governor: the council's last pause is too recent.
+    PauseResting,
+    /// Governor: the root contract's answer to the proposal is on its way.
+    ExecutionUnderWay,
+    /// Governor: the proposal's body is not the one that the signer approves.
+    WrongBody,
+    /// Governor: the proposal may still be executed.
+    ProposalOpen,
     /// Root: no proxy is registered under this number.
     UnknownProxy,
 }
@@ -151,6 +159,10 @@ impl ExitCode {
             1150 => Some(Self::BadConfiguration),
             1151 => Some(Self::StaleProposal),
             1152 => Some(Self::CannotCancel),
+            1153 => Some(Self::PauseResting),
+            1154 => Some(Self::ExecutionUnderWay),
+            1155 => Some(Self::WrongBody),
+            1156 => Some(Self::ProposalOpen),
             2000 => Some(Self::UnknownProxy),
             _ => None,
         }
@@ -205,6 +217,10 @@ impl ExitCode {
             Self::BadConfiguration => 1150,
             Self::StaleProposal => 1151,
             Self::CannotCancel => 1152,
+            Self::PauseResting => 1153,
+            Self::ExecutionUnderWay => 1154,
+            Self::WrongBody => 1155,
+            Self::ProposalOpen => 1156,
             Self::UnknownProxy => 2000,
         }
     }
@@ -252,14 +268,18 @@ impl ExitCode {
             Self::UnknownProposal => "Governor: no such proposal is open.",
             Self::AlreadyApproved => "Governor: this signer has approved already.",
             Self::ProposalExpired => "Governor: the proposal has expired, or its expiry is out of range.",
-            Self::NotApproved => "Governor: not enough signers approve.",
+            Self::NotApproved => "Governor: not enough signers approve, or this one does not.",
             Self::Timelocked => "Governor: the delay of the proposal's class has not passed yet.",
             Self::Paused => "Governor: the council has paused execution.",
-            Self::TooManyProposals => "Governor: too many proposals are open.",
-            Self::WrongProposalId => "Governor: the message's query id is not the next proposal's number.",
+            Self::TooManyProposals => "Governor: the signer has too many proposals open.",
+            Self::WrongProposalId => "Governor: the body's query id is not the number of the signer's next proposal.",
             Self::BadConfiguration => "Governor: signers, thresholds, council or delays are out of range.",
             Self::StaleProposal => "Governor: the proposal is from before a change of the signers.",
             Self::CannotCancel => "Governor: the sender may not cancel this proposal.",
+            Self::PauseResting => "Governor: the council's last pause is too recent.",
+            Self::ExecutionUnderWay => "Governor: the root contract's answer to the proposal is on its way.",
+            Self::WrongBody => "Governor: the proposal's body is not the one that the signer approves.",
+            Self::ProposalOpen => "Governor: the proposal may still be executed.",
             Self::UnknownProxy => "Root: no proxy is registered under this number.",
         }
     }
