@@ -18,6 +18,7 @@
 //! # Ok::<(), cocoon_bindings::BindingsError>(())
 //! ```
 
+pub mod checkpoint;
 mod codec;
 mod contract;
 mod error;

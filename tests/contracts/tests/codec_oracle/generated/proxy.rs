@@ -4,7 +4,7 @@
 use crate::support::{case, decode_as, union};
 use cocoon_bindings::proxy::{
     AskToIncreaseProxyStake, AskToWithdrawEarnings, CloseProxyFromOwner, CloseProxyPayload, CloseProxySigned,
-    CompleteClosePayload, CompleteCloseSigned, ProxyMessage, ProxyStorage,
+    CompleteClosePayload, CompleteCloseSigned, ProxyMessage, ProxyStorage, ProxyTail, ReclaimStakeFromOwner,
 };
 use cocoon_bindings::ton::Cell;
 
@@ -62,7 +62,7 @@ case!(
         payload: cell_of,
     }
 );
-union!(proxy_message, ProxyMessage [AskToIncreaseProxyStake, AskToWithdrawEarnings, CloseProxyFromOwner, CloseProxySigned, CompleteCloseSigned, ClientStep, WorkerStep, TextCommand, DoNotProcess]);
+union!(proxy_message, ProxyMessage [AskToIncreaseProxyStake, AskToWithdrawEarnings, CloseProxyFromOwner, CloseProxySigned, CompleteCloseSigned, ClientStep, WorkerStep, AnchorSigned, ReportEquivocation, ReclaimStakeFromOwner, TextCommand, DoNotProcess]);
 case!(
     proxy_storage,
     ProxyStorage {
@@ -74,6 +74,25 @@ case!(
         stake: plain,
         unlock_ts: plain,
         params: cell_of,
+        tail: slice_of,
+    }
+);
+case!(
+    proxy_tail,
+    ProxyTail {
+        is_slashed: plain,
+        is_anchored: plain,
+        seqno: plain,
+        size: plain,
+        root_hash: plain,
+        time: plain,
+    }
+);
+case!(
+    reclaim_stake_from_owner,
+    ReclaimStakeFromOwner {
+        query_id: plain,
+        send_excesses_to: plain,
     }
 );
 
@@ -87,4 +106,6 @@ pub(super) fn decode(cell: &Cell) {
     decode_as::<CompleteCloseSigned>(cell);
     decode_as::<ProxyMessage>(cell);
     decode_as::<ProxyStorage>(cell);
+    decode_as::<ProxyTail>(cell);
+    decode_as::<ReclaimStakeFromOwner>(cell);
 }

@@ -5,10 +5,30 @@ use crate::support::{by_hand, case, decode_as, named, union};
 use cocoon_bindings::Params;
 use cocoon_bindings::ton::Cell;
 use cocoon_bindings::types::{
-    ClientPayload, ClientStep, DoNotProcess, ForcedRefundPayload, Lifecycle, PayoutNotificationForOwner, RefundPayload,
-    RegisterPayload, ReturnExcessesBack, StateCommitNote, TextCommand, TopUpPayload, WorkerPayoutPayload, WorkerStep,
+    AnchorSigned, Checkpoint, ClientPayload, ClientStep, DoNotProcess, ForcedRefundPayload, Lifecycle,
+    PayoutNotificationForOwner, RefundPayload, RegisterPayload, ReportEquivocation, ReturnExcessesBack,
+    SignedCheckpoint, StateCommitNote, TextCommand, TopUpPayload, WorkerPayoutPayload, WorkerStep,
 };
 
+case!(
+    anchor_signed,
+    AnchorSigned {
+        query_id: plain,
+        send_excesses_to: plain,
+        signature: plain,
+        checkpoint: cell_of,
+    }
+);
+case!(
+    checkpoint,
+    Checkpoint {
+        proxy: plain,
+        seqno: plain,
+        size: plain,
+        root_hash: plain,
+        time: plain,
+    }
+);
 union!(client_payload, ClientPayload [TopUpPayload, RegisterPayload, RefundPayload, ForcedRefundPayload]);
 case!(
     client_step,
@@ -47,7 +67,23 @@ case!(
     }
 );
 case!(register_payload, RegisterPayload { nonce: plain });
+case!(
+    report_equivocation,
+    ReportEquivocation {
+        query_id: plain,
+        reporter: plain,
+        first: cell_of,
+        second: cell_of,
+    }
+);
 case!(return_excesses_back, ReturnExcessesBack { query_id: plain });
+case!(
+    signed_checkpoint,
+    SignedCheckpoint {
+        signature: plain,
+        checkpoint: cell_of,
+    }
+);
 case!(
     state_commit_note,
     StateCommitNote {
@@ -83,6 +119,8 @@ case!(
 );
 
 pub(super) fn decode(cell: &Cell) {
+    decode_as::<AnchorSigned>(cell);
+    decode_as::<Checkpoint>(cell);
     decode_as::<ClientPayload>(cell);
     decode_as::<ClientStep>(cell);
     decode_as::<DoNotProcess>(cell);
@@ -92,7 +130,9 @@ pub(super) fn decode(cell: &Cell) {
     decode_as::<PayoutNotificationForOwner>(cell);
     decode_as::<RefundPayload>(cell);
     decode_as::<RegisterPayload>(cell);
+    decode_as::<ReportEquivocation>(cell);
     decode_as::<ReturnExcessesBack>(cell);
+    decode_as::<SignedCheckpoint>(cell);
     decode_as::<StateCommitNote>(cell);
     decode_as::<TextCommand>(cell);
     decode_as::<TopUpPayload>(cell);

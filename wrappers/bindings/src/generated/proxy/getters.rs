@@ -5,8 +5,38 @@ use crate::error::BindingsError;
 use crate::generated::types::Lifecycle;
 use crate::get_method::{FromStack, GetMethod, stack_enum};
 use crate::stack::{StackReader, StackValue};
-use crate::ton::Address;
+use crate::ton::{Address, HashBytes};
 use crate::units::{Nanoton, ParamsVersion, PublicKey};
+
+/// Result of get_cocoon_proxy_anchor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyAnchor {
+    /// Whether a checkpoint was anchored; otherwise its fields are zero.
+    pub is_anchored: bool,
+    /// Number of the latest checkpoint.
+    pub seqno: u64,
+    /// How many entries the log had.
+    pub size: u64,
+    /// Root hash of the log's tree.
+    pub root_hash: HashBytes,
+    /// When the checkpoint was made, in Unix seconds.
+    pub time: u64,
+    /// Whether the proxy lost a share of its stake for contradicting itself.
+    pub is_slashed: bool,
+}
+
+impl FromStack for ProxyAnchor {
+    fn from_stack(reader: &mut StackReader<'_>) -> Result<Self, BindingsError> {
+        Ok(Self {
+            is_anchored: reader.boolean()?,
+            seqno: reader.unsigned()?,
+            size: reader.unsigned()?,
+            root_hash: reader.hash()?,
+            time: reader.unsigned()?,
+            is_slashed: reader.boolean()?,
+        })
+    }
+}
 
 /// Result of get_cocoon_proxy_data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +83,24 @@ impl FromStack for ProxySummary {
             min_client_stake: reader.nanoton()?,
             params_version: ParamsVersion::new(reader.unsigned()?),
         })
+    }
+}
+
+/// The latest anchored checkpoint, and whether the proxy contradicted itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GetCocoonProxyAnchor;
+
+impl GetMethod for GetCocoonProxyAnchor {
+    type Output = ProxyAnchor;
+    const NAME: &'static str = "get_cocoon_proxy_anchor";
+    const ID: u32 = 80505;
+
+    fn arguments(&self) -> Vec<StackValue> {
+        vec![]
+    }
+
+    fn read(reader: &mut StackReader<'_>) -> Result<Self::Output, BindingsError> {
+        ProxyAnchor::from_stack(reader)
     }
 }
 

@@ -4,9 +4,9 @@
 use crate::codec::{put, put_ref, take, take_bits, take_opcode, take_ref};
 use crate::generated::proxy::{
     AskToIncreaseProxyStake, AskToWithdrawEarnings, CloseProxyFromOwner, CloseProxyPayload, CloseProxySigned,
-    CompleteClosePayload, CompleteCloseSigned, ProxyMessage,
+    CompleteClosePayload, CompleteCloseSigned, ProxyMessage, ReclaimStakeFromOwner,
 };
-use crate::generated::types::{ClientStep, DoNotProcess, TextCommand, WorkerStep};
+use crate::generated::types::{AnchorSigned, ClientStep, DoNotProcess, ReportEquivocation, TextCommand, WorkerStep};
 use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Load, Store, load_address, store_address};
 
 impl AskToIncreaseProxyStake {
@@ -197,6 +197,9 @@ impl Store for ProxyMessage {
             Self::CompleteCloseSigned(message) => put(message, builder),
             Self::ClientStep(message) => put(message, builder),
             Self::WorkerStep(message) => put(message, builder),
+            Self::AnchorSigned(message) => put(message, builder),
+            Self::ReportEquivocation(message) => put(message, builder),
+            Self::ReclaimStakeFromOwner(message) => put(message, builder),
             Self::TextCommand(message) => put(message, builder),
             Self::DoNotProcess(message) => put(message, builder),
         }
@@ -213,9 +216,36 @@ impl<'a> Load<'a> for ProxyMessage {
             CompleteCloseSigned::OPCODE => take(slice).map(Self::CompleteCloseSigned),
             ClientStep::OPCODE => take(slice).map(Self::ClientStep),
             WorkerStep::OPCODE => take(slice).map(Self::WorkerStep),
+            AnchorSigned::OPCODE => take(slice).map(Self::AnchorSigned),
+            ReportEquivocation::OPCODE => take(slice).map(Self::ReportEquivocation),
+            ReclaimStakeFromOwner::OPCODE => take(slice).map(Self::ReclaimStakeFromOwner),
             TextCommand::OPCODE => take(slice).map(Self::TextCommand),
             DoNotProcess::OPCODE => take(slice).map(Self::DoNotProcess),
             _ => Err(CellError::InvalidTag),
         }
+    }
+}
+
+impl ReclaimStakeFromOwner {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0x17eb_ca2b;
+}
+
+impl Store for ReclaimStakeFromOwner {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.query_id, builder)?;
+        store_address(&self.send_excesses_to, builder)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for ReclaimStakeFromOwner {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self {
+            query_id: take(slice)?,
+            send_excesses_to: load_address(slice)?,
+        })
     }
 }

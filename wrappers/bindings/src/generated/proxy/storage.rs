@@ -3,7 +3,7 @@
 
 use crate::Params;
 use crate::generated::types::Lifecycle;
-use crate::ton::Address;
+use crate::ton::{Address, Cell, HashBytes};
 use crate::units::{Nanoton, PublicKey};
 
 /// Data of a proxy contract.
@@ -25,4 +25,23 @@ pub struct ProxyStorage {
     pub unlock_ts: u32,
     /// Terms, with the codes of workers and clients.
     pub params: Params,
+    /// Empty until the first anchor or slash, then one reference to ProxyTail.
+    pub tail: Cell,
+}
+
+/// What a proxy contract remembers of the proxy's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyTail {
+    /// The proxy signed checkpoints that contradict each other and lost a share of its stake.
+    pub is_slashed: bool,
+    /// The fields below are those of the latest checkpoint; otherwise none was anchored yet.
+    pub is_anchored: bool,
+    /// Number of the checkpoint.
+    pub seqno: u64,
+    /// How many entries the log had.
+    pub size: u64,
+    /// Root hash of the log's tree.
+    pub root_hash: HashBytes,
+    /// When the checkpoint was made, in Unix seconds.
+    pub time: u64,
 }

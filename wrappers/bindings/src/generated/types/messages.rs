@@ -6,6 +6,34 @@ use crate::generated::types::Lifecycle;
 use crate::ton::{Address, Cell, HashBytes};
 use crate::units::{Nanoton, QueryId, TokenCount};
 
+/// Record the latest checkpoint of a proxy's log; signed by its key, sent by anyone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnchorSigned {
+    /// Chosen by the sender; not signed.
+    pub query_id: QueryId,
+    /// Who gets the rest of the value; not signed.
+    pub send_excesses_to: Address,
+    /// Ed25519 signature of the checkpoint's hash.
+    pub signature: [u8; 64],
+    /// What is signed.
+    pub checkpoint: Checkpoint,
+}
+
+/// What a proxy says of its log at one moment. The proxy's key signs the hash of this cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The proxy contract.
+    pub proxy: Address,
+    /// Number of the checkpoint; grows with each.
+    pub seqno: u64,
+    /// How many entries the log has.
+    pub size: u64,
+    /// Root hash of the log's tree.
+    pub root_hash: HashBytes,
+    /// When it was made, in Unix seconds.
+    pub time: u64,
+}
+
 /// What a client contract asks of its proxy contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientPayload {
@@ -73,11 +101,33 @@ pub struct RegisterPayload {
     pub nonce: u64,
 }
 
+/// Show that a proxy signed two checkpoints that contradict each other; from anyone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportEquivocation {
+    /// Chosen by the sender.
+    pub query_id: QueryId,
+    /// Who gets the share of the stake and the rest of the value.
+    pub reporter: Address,
+    /// One of them.
+    pub first: SignedCheckpoint,
+    /// The other; their order does not matter.
+    pub second: SignedCheckpoint,
+}
+
 /// The rest of a message's value, on its way back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReturnExcessesBack {
     /// Query id of the message that it is left from.
     pub query_id: QueryId,
+}
+
+/// A checkpoint with the proxy's signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedCheckpoint {
+    /// Ed25519 signature of the checkpoint's hash.
+    pub signature: [u8; 64],
+    /// What is signed.
+    pub checkpoint: Checkpoint,
 }
 
 /// The note by which a proxy commits to its database.
