@@ -7,7 +7,7 @@ use cocoon_bindings::units::Nanoton;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_REQUESTS};
+use crate::limits::{DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_REQUESTS, ROOT_REFRESH};
 
 /// Everything that a client runner is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct ClientConfig {
     /// How proxies are believed.
     #[serde(default)]
     pub attestation: AttestationConfig,
+    /// Seconds between two looks at the root contract: so long may a revoked proxy stay connected.
+    #[serde(default = "default_root_refresh")]
+    pub root_refresh_seconds: u64,
     /// Whether and how the client contract is paid into by this runner. Without it nothing is ever sent for money.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub funding: Option<FundingConfig>,
@@ -63,6 +66,10 @@ fn default_listen() -> SocketAddr {
 
 fn default_max_body_bytes() -> usize {
     DEFAULT_MAX_BODY_BYTES
+}
+
+fn default_root_refresh() -> u64 {
+    ROOT_REFRESH.as_secs()
 }
 
 fn default_max_requests() -> usize {

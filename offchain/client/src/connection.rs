@@ -16,6 +16,7 @@ use cocoon_protocol::message::{ClientPacket, ProxyToClient};
 use cocoon_protocol::proxy::SignedPayment;
 use cocoon_ratls::Peer;
 use cocoon_runner::link::{LinkError, LinkEvent, LinkHandle};
+use cocoon_runner::standing::Standing;
 use cocoon_store::ClientStore;
 use tokio::sync::mpsc;
 
@@ -168,6 +169,18 @@ impl ProxyConnection {
     /// Whether it has ended.
     pub fn is_closed(&self) -> bool {
         self.link.is_closed()
+    }
+
+    /// Ends it when the root contract takes back what the proxy was admitted for.
+    pub(crate) async fn keep_while(self: Arc<Self>, mut standing: Standing) {
+        tokio::select! {
+            biased;
+            _ = self.link.closed() => {}
+            revoked = standing.revoked() => {
+                tracing::warn!(proxy = %self.proxy.contract, image = ?self.peer.image_hash, %revoked, "proxy dropped");
+                self.link.revoke(revoked);
+            }
+        }
     }
 
     /// Ends it.

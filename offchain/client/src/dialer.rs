@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use cocoon_chain::RootView;
 use cocoon_ratls::{Connector, IdentityKeeper};
 use cocoon_runner::backoff::Backoff;
 use cocoon_runner::link::{Link, LinkConfig};
+use cocoon_runner::standing::Standing;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -86,7 +88,7 @@ async fn connect(
     last_failed: &mut Option<u32>,
 ) -> Result<Arc<ProxyConnection>, ClientError> {
     let (seqno, address) = choose(context, *last_failed)?;
-    let result = connect_to(context, connector, address).await;
+    let result = connect_to(context, connector, seqno, address).await;
     *last_failed = result.is_err().then_some(seqno);
     result
 }
@@ -94,12 +96,18 @@ async fn connect(
 async fn connect_to(
     context: &Context,
     connector: &Connector,
+    seqno: u32,
     address: String,
 ) -> Result<Arc<ProxyConnection>, ClientError> {
     let socket = parse_endpoint(&address)?;
     let made = connector.connect(socket).await?;
     let (link, events) = Link::dial(made.stream, LinkConfig::default()).await?;
-    ProxyConnection::open(link, events, made.peer, address, context).await
+    let entry = address.clone();
+    let is_listed = move |root: &RootView| root.data.proxies.get(&seqno).is_some_and(|p| p.clients == entry);
+    let standing = Standing::of_proxy(context.root.clone(), &made.peer, is_listed);
+    let connection = ProxyConnection::open(link, events, made.peer, address, context).await?;
+    tokio::spawn(Arc::clone(&connection).keep_while(standing));
+    Ok(connection)
 }
 
 /// A random proxy of the root contract; not the one that just failed if there is another.

@@ -21,7 +21,7 @@ pub const PROXY_TIME_SHARE: f64 = 0.95;
 pub const REDIAL_FIRST: Duration = Duration::from_millis(250);
 /// See [`REDIAL_FIRST`].
 pub const REDIAL_CEILING: Duration = Duration::from_secs(10);
-/// How often the root contract is read.
+/// How often the root contract is read unless configured.
 pub const ROOT_REFRESH: Duration = Duration::from_secs(30);
 /// Earliest and latest next question for the payment status, as deployed.
 pub const PAYMENT_STATUS_EVERY: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));

@@ -22,7 +22,6 @@ use crate::context::Context;
 use crate::dialer::{self, Upstream};
 use crate::error::ClientError;
 use crate::http::{self, App};
-use crate::limits::ROOT_REFRESH;
 use crate::secret::Secret;
 use crate::stats::Stats;
 
@@ -130,7 +129,8 @@ async fn context(config: &ClientConfig, chain: SharedChain, clock: SharedClock) 
     let key = keys::load_key(&config.wallet.key_file)?;
     let store = ClientStore::open(&config.data_dir)?;
     let wallet = NodeWallet::new(Arc::clone(&chain), key, owner)?;
-    let root = watch_root(Arc::clone(&chain), root, ROOT_REFRESH).await?;
+    let every = Duration::from_secs(config.root_refresh_seconds.max(1));
+    let root = watch_root(Arc::clone(&chain), root, every).await?;
     let trust = Trust::load(&config.attestation, root.clone(), clock.clone())?;
     Ok(Context {
         chain,

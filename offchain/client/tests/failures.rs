@@ -4,8 +4,10 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::chain::{FixedChain, listing};
 use common::proxy::Incoming;
 use common::{Options, World, chat_body, error_of};
 use futures_util::StreamExt;
@@ -325,4 +327,30 @@ async fn a_stop_lets_requests_in_flight_end() {
         .unwrap()
         .unwrap();
     assert!(request.link.closed().await.to_string().contains("closed"));
+}
+
+#[tokio::test]
+async fn a_proxy_whose_image_or_entry_is_revoked_is_left_and_its_requests_end_with_an_error() {
+    for what in ["image", "entry"] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (chain, root) = FixedChain::new(address, false);
+        let world = World::on(Arc::new(chain.clone()), root, listener, None, Options::default()).await;
+        world.connected().await;
+        let mut revoked = listing(address);
+        match what {
+            "image" => revoked.proxy_hashes.clear(),
+            _ => revoked.proxies.clear(),
+        }
+        let asked = Instant::now();
+        let (response, _request) = tokio::join!(world.chat(""), async {
+            let request = world.proxy.request().await;
+            chain.list(&revoked);
+            request
+        });
+        assert_eq!(error_of(response).await, (502, "connection_lost".to_owned()), "{what}");
+        assert!(asked.elapsed() < Duration::from_secs(10), "{what}");
+        let mut upstream = world.client.upstream();
+        upstream.wait_for(|up| up.connection.is_none()).await.unwrap();
+    }
 }

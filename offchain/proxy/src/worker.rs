@@ -12,6 +12,7 @@ use cocoon_protocol::message::{WorkerPacket, WorkerQuery};
 use cocoon_protocol::worker::PaymentStatus;
 use cocoon_ratls::Peer;
 use cocoon_runner::link::{LinkEvent, LinkHandle};
+use cocoon_runner::standing::Standing;
 use tokio::sync::mpsc;
 
 use crate::limits::SIGN_QUEUE;
@@ -26,6 +27,7 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, link: LinkHandle, mut events: mpsc:
         close(&link).await;
         return;
     };
+    let mut standing = Standing::of_worker(proxy.root.clone(), &peer, greeted.model.model_hash());
     let (sign_queue, sign_jobs) = mpsc::channel(SIGN_QUEUE);
     let signer = signer::run(Arc::clone(&proxy.books), link.clone(), peer.leaf_key, sign_jobs);
     proxy.shutdown.spawn(signer);
@@ -42,8 +44,21 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, link: LinkHandle, mut events: mpsc:
         link,
         sign_queue,
     });
+    if worker.version.has_extensions() {
+        signer::remind(&proxy.books, &worker.link, &worker.contract).await;
+    }
     tracing::info!(worker = worker.id, model = %worker.model, version = worker.version.to_wire(), "worker serves");
-    while let Some(event) = events.recv().await {
+    loop {
+        let event = tokio::select! {
+            biased;
+            revoked = standing.revoked() => {
+                tracing::warn!(worker = worker.id, image = worker.image, %revoked, "worker dropped");
+                worker.link.revoke(revoked);
+                break;
+            }
+            event = events.recv() => event,
+        };
+        let Some(event) = event else { break };
         let is_good = match event {
             LinkEvent::Packet(data) => packet(&worker, &data),
             LinkEvent::Query { id, data } => query(&proxy, &worker, id, &data).await,

@@ -31,6 +31,7 @@ pub mod limits;
 pub mod link;
 pub mod logging;
 pub mod shutdown;
+pub mod standing;
 pub mod trust;
 
 pub use error::{Retry, RunnerError, TrustFile, Who};

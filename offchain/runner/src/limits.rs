@@ -42,3 +42,7 @@ pub const MAX_COLLATERAL_FILE_BYTES: u64 = 1 << 20;
 
 /// How often the collateral of a simulated platform is made anew: well before it ends.
 pub const SIMULATED_COLLATERAL_REFRESH: Duration = Duration::from_secs(3600);
+
+/// How often a connected peer's right to stay is asked of the root view without a change of it: retirement dates pass by
+/// themselves. The question is a lookup in memory.
+pub const STANDING_CHECK: Duration = Duration::from_secs(1);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cocoon_protocol::limits::MAX_FRAME_BYTES;
 use cocoon_runner::link::{CloseReason, Link, LinkConfig, LinkError, LinkEvent, LinkHandle, OpenLink};
+use cocoon_runner::standing::Revoked;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout};
@@ -273,4 +274,25 @@ async fn the_link_closes_with_its_last_handle() {
     drop(second);
     assert_eq!(server.closed().await, CloseReason::Remote);
     drop(events);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_peer_gets_nothing_more_not_even_what_was_queued() {
+    let ((client, mut events), (_server, mut received)) = pair_over(duplex(64), LinkConfig::default()).await;
+    // More than the pipe holds: the rest waits on our side.
+    client.send_packet(vec![7u8; 4096]).await.unwrap();
+    let pending = tokio::spawn({
+        let client = client.clone();
+        async move { client.query(vec![1u8; 8], SECOND).await }
+    });
+    tokio::task::yield_now().await;
+    client.revoke(Revoked::Image);
+    let reason = CloseReason::Revoked(Revoked::Image);
+    assert_eq!(client.closed().await, reason);
+    assert_eq!(pending.await.unwrap(), Err(LinkError::Closed(reason.clone())));
+    assert!(matches!(events.recv().await, Some(LinkEvent::Closed(found)) if found == reason));
+    assert!(
+        matches!(received.recv().await, Some(LinkEvent::Closed(_))),
+        "nothing whole arrives"
+    );
 }

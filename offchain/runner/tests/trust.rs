@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cocoon_attest::simulated::{SimulatedPlatform, simulated_measurements};
 use cocoon_bindings::ton::{Address, HashBytes};
@@ -11,6 +12,7 @@ use cocoon_chain::RootView;
 use cocoon_ratls::{PeerPolicy, SystemClock};
 use cocoon_runner::RunnerError;
 use cocoon_runner::config::AttestationConfig;
+use cocoon_runner::standing::{Revoked, Standing};
 use cocoon_runner::trust::Trust;
 use tokio::sync::watch;
 
@@ -98,6 +100,35 @@ async fn an_image_is_allowed_while_the_root_contract_lists_it() {
         panic!("proxies must be attested")
     };
     assert!(!proxies(&image), "a worker's image is no proxy");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_standing_ends_with_what_the_root_contract_takes_back() {
+    let (sender, receiver) = watch::channel(Arc::new(root(true)));
+    let mut standing = Standing::new(receiver, |root| (root.version > 1).then_some(Revoked::Image));
+    assert_eq!(standing.now(), None);
+    let waiting = tokio::time::timeout(Duration::from_secs(3600), standing.revoked());
+    assert!(waiting.await.is_err(), "it stays as long as nothing changes");
+    let mut changed = root(true);
+    changed.version = 2;
+    sender.send(Arc::new(changed)).unwrap();
+    assert_eq!(standing.revoked().await, Revoked::Image);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_standing_ends_by_itself_when_a_date_passes_and_nobody_is_told() {
+    let (sender, receiver) = watch::channel(Arc::new(root(true)));
+    let mut standing = Standing::new(receiver, |root| (root.time >= 100).then_some(Revoked::Model));
+    let waiting = tokio::spawn(async move { standing.revoked().await });
+    tokio::task::yield_now().await;
+    // As the watcher does when only the time has passed.
+    sender.send_if_modified(|current| {
+        let mut later = root(true);
+        later.time = 100;
+        *current = Arc::new(later);
+        false
+    });
+    assert_eq!(waiting.await.unwrap(), Revoked::Model);
 }
 
 #[test]

@@ -17,6 +17,7 @@ use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::{Connection, Connector, Identity};
 use cocoon_runner::backoff::Backoff;
 use cocoon_runner::link::{Link, LinkConfig, LinkHandle, OpenLink};
+use cocoon_runner::standing::Standing;
 use rand::seq::IteratorRandom;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,8 +40,10 @@ pub(crate) async fn keep_connected(worker: Arc<Worker>, connector: Connector, ta
         // The same proxy as long as it was reached not too long ago.
         let mut reached = Instant::now();
         while reached.elapsed() < PROXY_PATIENCE {
-            let Some(address) = place.address(&worker) else { break };
-            let outcome = connect(&worker, &connector, &address, || {
+            let Some(address) = place.address(&worker.root.borrow()) else {
+                break;
+            };
+            let outcome = connect(&worker, &connector, (place.seqno, &address), || {
                 reached = Instant::now();
                 backoff.reset();
             })
@@ -81,14 +84,8 @@ impl Place {
     }
 
     /// The address, while the root contract lists it.
-    fn address(&self, worker: &Worker) -> Option<String> {
-        worker
-            .root
-            .borrow()
-            .data
-            .proxies
-            .get(&self.seqno)
-            .map(|endpoints| endpoints.workers.clone())
+    fn address(&self, root: &RootView) -> Option<String> {
+        address(root, self.seqno).map(str::to_owned)
     }
 }
 
@@ -101,18 +98,37 @@ impl Drop for Place {
     }
 }
 
-/// Connects, shakes hands and serves until the connection ends.
+fn address(root: &RootView, seqno: u32) -> Option<&str> {
+    root.data
+        .proxies
+        .get(&seqno)
+        .map(|endpoints| endpoints.workers.as_str())
+}
+
+/// Connects, shakes hands and serves until the connection ends, or until the root contract revokes the proxy.
 async fn connect(
     worker: &Arc<Worker>,
     connector: &Connector,
-    address: &str,
+    (seqno, listed): (u32, &str),
     on_ready: impl FnOnce(),
 ) -> Result<String, WorkerError> {
-    let dial = tokio::time::timeout(DIAL_TIMEOUT, connector.connect(address));
+    let dial = tokio::time::timeout(DIAL_TIMEOUT, connector.connect(listed));
     let Connection { stream, peer, identity } = dial.await.map_err(|_| WorkerError::Timeout { what: "dialing" })??;
     let link = Link::dial(stream, LinkConfig::default()).await?;
-    tracing::debug!(address, image = ?peer.image_hash, "connected");
-    serve_link(worker, link, identity, on_ready).await
+    tracing::debug!(address = listed, image = ?peer.image_hash, "connected");
+    let entry = listed.to_owned();
+    let is_listed = move |root: &RootView| address(root, seqno) == Some(entry.as_str());
+    let mut standing = Standing::of_proxy(worker.root.clone(), &peer, is_listed);
+    let handle = link.0.clone();
+    tokio::select! {
+        biased;
+        revoked = standing.revoked() => {
+            tracing::warn!(address = listed, image = ?peer.image_hash, %revoked, "proxy dropped");
+            handle.revoke(revoked);
+            Ok(handle.closed().await.to_string())
+        }
+        served = serve_link(worker, link, identity, on_ready) => served,
+    }
 }
 
 /// Shakes hands on an open link and serves until it ends; says why it ended.

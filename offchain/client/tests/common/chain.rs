@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use cocoon_attest::simulated::simulated_measurements;
@@ -16,9 +16,9 @@ use cocoon_chain::{
 pub(crate) const ROOT: Address = Address::new(0, HashBytes([5; 32]));
 const NOW: u32 = 1_790_000_000;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct FixedChain {
-    data: Cell,
+    data: Arc<Mutex<Cell>>,
 }
 
 impl FixedChain {
@@ -38,7 +38,14 @@ impl FixedChain {
             data,
             time: NOW,
         };
-        (Self { data: init.data }, Arc::new(view))
+        let data = Arc::new(Mutex::new(init.data));
+        (Self { data }, Arc::new(view))
+    }
+
+    /// The root contract's owner changes what it lists.
+    pub(crate) fn list(&self, data: &RootData) {
+        let init = root_state_init(&Address::new(0, [6; 32].into()), 4, data, &params()).unwrap();
+        *self.data.lock().unwrap() = init.data;
     }
 }
 
@@ -91,7 +98,7 @@ impl ChainClient for FixedChain {
                 AccountStatus::NotExists
             },
             code: None,
-            data: is_root.then(|| self.data.clone()),
+            data: is_root.then(|| self.data.lock().unwrap().clone()),
             last: None,
             time: NOW,
         })

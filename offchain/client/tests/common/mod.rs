@@ -112,6 +112,7 @@ impl World {
             secret_file: None,
             max_body_bytes: options.max_body_bytes,
             max_requests: options.max_requests,
+            root_refresh_seconds: 1,
             chain: ChainConfig {
                 url: "http://127.0.0.1:1".into(),
                 root: address,

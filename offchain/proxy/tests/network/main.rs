@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod countersigning;
 mod recovery;
 mod requests;
+mod revocation;
 mod support;

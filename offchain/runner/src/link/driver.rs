@@ -143,7 +143,7 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Driver<S> {
                 command = self.commands.recv(), if has_room => Step::Command(command),
             };
             match step {
-                Step::GivenUp => return Err(CloseReason::ConnectTimeout),
+                Step::GivenUp => return Err(self.ended.reason()),
                 Step::Tick => self.tick()?,
                 Step::Stalled => return Err(CloseReason::WriteStalled),
                 Step::Room(true) => {}
@@ -292,7 +292,7 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Driver<S> {
 
 /// What happened next.
 enum Step {
-    /// Whoever opened the link no longer waits for it.
+    /// Whoever opened the link no longer waits for it, or the peer is cut off.
     GivenUp,
     Tick,
     Stalled,

@@ -1,5 +1,6 @@
 //! Why a link ended and why a call on it failed.
 
+use crate::standing::Revoked;
 use crate::{Retry, Who};
 
 /// Why a link ended.
@@ -9,6 +10,9 @@ pub enum CloseReason {
     /// We closed it.
     #[error("closed by us")]
     Local,
+    /// We closed it at once: the root contract took back what the peer was admitted for.
+    #[error("closed by us: {0}")]
+    Revoked(Revoked),
     /// The peer closed it.
     #[error("closed by the peer")]
     Remote,
@@ -76,7 +80,7 @@ impl LinkError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::TooLarge { .. } => Retry::Never,
-            Self::Closed(CloseReason::Protocol(_)) | Self::Refused { .. } => Retry::OtherPeer,
+            Self::Closed(CloseReason::Protocol(_) | CloseReason::Revoked(_)) | Self::Refused { .. } => Retry::OtherPeer,
             Self::Closed(_) | Self::Timeout | Self::TooManyQueries { .. } => Retry::SamePeer,
         }
     }

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{CloseReason, LinkError};
+use crate::standing::Revoked;
 
 /// What the handles ask of the driver.
 pub(super) enum Command {
@@ -46,8 +47,12 @@ impl Ended {
         self.token.cancelled().await;
     }
 
+    pub(super) fn reason(&self) -> CloseReason {
+        self.reason.get().cloned().unwrap_or(CloseReason::Local)
+    }
+
     pub(super) fn error(&self) -> LinkError {
-        LinkError::Closed(self.reason.get().cloned().unwrap_or(CloseReason::Local))
+        LinkError::Closed(self.reason())
     }
 }
 
@@ -97,6 +102,11 @@ impl LinkHandle {
         let _ = self.send(Command::Close).await;
     }
 
+    /// Cuts the link off: nothing that is still queued leaves, because the peer is not trusted with it any more.
+    pub fn revoke(&self, revoked: Revoked) {
+        self.ended.set(CloseReason::Revoked(revoked));
+    }
+
     /// Whether the link has ended.
     pub fn is_closed(&self) -> bool {
         self.ended.token.is_cancelled()
@@ -105,7 +115,7 @@ impl LinkHandle {
     /// Waits for the end of the link.
     pub async fn closed(&self) -> CloseReason {
         self.ended.token.cancelled().await;
-        self.ended.reason.get().cloned().unwrap_or(CloseReason::Local)
+        self.ended.reason()
     }
 
     async fn send(&self, command: Command) -> Result<(), LinkError> {

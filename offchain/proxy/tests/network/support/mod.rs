@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cocoon_attest::simulated::{SimulatedPlatform, simulated_measurements};
 use cocoon_bindings::message::InternalMessage;
-use cocoon_bindings::ton::{Address, HashBytes, to_cell};
+use cocoon_bindings::ton::{Address, HashBytes, Store, to_cell};
 use cocoon_bindings::units::{ModelHash, Nanoton, ParamsVersion, PublicKey, QueryId};
 use cocoon_bindings::{
     ContractKind, Multipliers, Params, RootData, client_state_init, proxy_state_init, root_state_init,
@@ -287,6 +287,14 @@ impl Network {
             self.open_client(&owner, balance);
         }
         Ok((proxy, stop))
+    }
+}
+
+impl Network {
+    /// Has the owner of the root contract send it a message.
+    pub(crate) fn govern(&self, message: &impl Store) {
+        let body = to_cell(message).unwrap();
+        self.deliver(&address(1), &self.root, Nanoton::from_ton(1), body, None);
     }
 }
 

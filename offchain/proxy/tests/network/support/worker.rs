@@ -8,7 +8,7 @@ use bytes::Bytes;
 use cocoon_bindings::ton::{Address, friendly};
 use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::codec::encode;
-use cocoon_protocol::extension::{ReceiptSignature, TokenCounts, WorkProgress, WorkReport};
+use cocoon_protocol::extension::{Countersigned, ReceiptSignature, TokenCounts, WorkProgress, WorkReport};
 use cocoon_protocol::handshake::{WorkerBalances, WorkerConnecting, WorkerOffer};
 use cocoon_protocol::http::Response;
 use cocoon_protocol::message::{ProxyQuery, ProxyToWorker, WorkerPacket};
@@ -37,13 +37,20 @@ pub(crate) enum Act {
     AnswerUnsigned,
     /// Sends garbage.
     Garbage,
+    /// Takes the request and never says anything.
+    Silent,
 }
 
 pub(crate) struct Worker {
     pub(crate) link: LinkHandle,
     pub(crate) payments: Arc<Mutex<Vec<WorkerRequestPayment>>>,
     pub(crate) identity: Arc<Identity>,
+    /// Statements that the proxy signed too.
+    pub(crate) countersigned: Arc<Mutex<Vec<Countersigned>>>,
 }
+
+/// The image that a worker runs unless it is told otherwise.
+const IMAGE: &str = "worker";
 
 impl Worker {
     pub(crate) async fn connect(network: &Network, to: SocketAddr, owner: Address, act: Act) -> Self {
@@ -67,8 +74,31 @@ impl Worker {
         versions: VersionRange,
         known: WorkerBalances,
     ) -> Result<Self, String> {
+        Self::open(network, to, (owner, IMAGE), act, versions, known).await
+    }
+
+    /// A worker with another image; `image` names its measurements.
+    pub(crate) async fn connect_image(
+        network: &Network,
+        to: SocketAddr,
+        owner: Address,
+        image: &str,
+        act: Act,
+    ) -> Result<Self, String> {
+        let (versions, known) = (VersionRange::OFFERED, WorkerBalances::default());
+        Self::open(network, to, (owner, image), act, versions, known).await
+    }
+
+    async fn open(
+        network: &Network,
+        to: SocketAddr,
+        (owner, image): (Address, &str),
+        act: Act,
+        versions: VersionRange,
+        known: WorkerBalances,
+    ) -> Result<Self, String> {
         let clock = SystemClock::shared();
-        let source = Arc::new(Simulated::for_role(network.platform.clone(), "worker"));
+        let source = Arc::new(Simulated::for_role(network.platform.clone(), image));
         let identities = Arc::new(IdentityKeeper::new(source, clock.clone()).unwrap());
         let settings = TrustSettings::real(cocoon_attest::Endorsements::none()).unwrap();
         let settings = settings.with_simulated(&network.platform, clock.now()).unwrap();
@@ -76,19 +106,20 @@ impl Worker {
         let connection = Connector::new(identities, trust, PeerPolicy::Any, clock)
             .connect(to)
             .await
-            .unwrap();
+            .map_err(|e| e.to_string())?;
         let identity = connection.identity;
         let (link, events) = Link::dial(connection.stream, LinkConfig::default())
             .await
             .map_err(|e| e.to_string())?;
         let version = handshake(&link, &owner, versions, known).await?;
-        let payments = Arc::new(Mutex::new(Vec::new()));
         let worker = Self {
             link: link.clone(),
-            payments: Arc::clone(&payments),
+            payments: Arc::default(),
             identity: Arc::clone(&identity),
+            countersigned: Arc::default(),
         };
-        tokio::spawn(serve(link, events, act, version, payments, identity));
+        let heard = (Arc::clone(&worker.payments), Arc::clone(&worker.countersigned));
+        tokio::spawn(serve(link, events, act, version, heard, identity));
         Ok(worker)
     }
 }
@@ -125,12 +156,15 @@ async fn handshake(
     Ok(version)
 }
 
+/// What the proxy told: payments and signed statements.
+type Heard = (Arc<Mutex<Vec<WorkerRequestPayment>>>, Arc<Mutex<Vec<Countersigned>>>);
+
 async fn serve(
     link: LinkHandle,
     mut events: tokio::sync::mpsc::Receiver<LinkEvent>,
     act: Act,
     version: Version,
-    payments: Arc<Mutex<Vec<WorkerRequestPayment>>>,
+    (payments, countersigned): Heard,
     identity: Arc<Identity>,
 ) {
     let cancelled = Arc::new(Mutex::new(std::collections::HashSet::new()));
@@ -141,6 +175,7 @@ async fn serve(
                     tokio::spawn(run(link.clone(), query, act, version, Arc::clone(&cancelled)));
                 }
                 ProxyToWorker::RequestPayment(payment) => payments.lock().unwrap().push(payment),
+                ProxyToWorker::Countersigned(message) => countersigned.lock().unwrap().push(message),
                 ProxyToWorker::Cancel(cancel) => {
                     cancelled.lock().unwrap().insert(cancel.request_id);
                 }
@@ -198,6 +233,9 @@ async fn run(
     };
     if act == Act::Refuse {
         let _ = send(Answer::error(request_id, 602, "too many active queries", false).to_proxy(version)).await;
+        return;
+    }
+    if act == Act::Silent {
         return;
     }
     if act == Act::Garbage {
