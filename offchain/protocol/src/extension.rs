@@ -65,6 +65,18 @@ pub struct ReceiptSignature {
     pub signature: Bytes,
 }
 
+/// Proxy to worker, once the worker's signature is durable in the proxy's log: the proxy's own signature over the same
+/// statement. With both the worker can claim on chain what the proxy would not pay. Sent again when the worker comes back.
+#[derive(Clone, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.countersigned", scheme = "../schema/cocoon.tl")]
+pub struct Countersigned {
+    /// Representation hash of the statement.
+    pub statement_hash: [u8; 32],
+    /// 64 bytes, Ed25519, by the key of the proxy's contract.
+    #[tl(with = "blob")]
+    pub signature: Bytes,
+}
+
 /// Proxy to client, after the final part.
 #[derive(Clone, PartialEq, Eq, TlRead, TlWrite)]
 #[tl(boxed, id = "cocoon.receipt", scheme = "../schema/cocoon.tl")]
@@ -112,6 +124,7 @@ macro_rules! debug_by_size {
 debug_by_size!(
     SignReceipt.statement,
     ReceiptSignature.signature,
+    Countersigned.signature,
     Receipt.receipt,
     Evidence.certificate
 );

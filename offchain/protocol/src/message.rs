@@ -158,6 +158,8 @@ messages! {
         SignedPayment(proxy::SignedPayment) = proxy::SignedPayment::TL_ID_VOUCHER | proxy::SignedPayment::TL_ID_EMPTY,
         /// Version 3: stop a request.
         Cancel(extension::Cancel) = extension::Cancel::TL_ID,
+        /// Version 3: the proxy's signature over a statement that the worker signed.
+        Countersigned(extension::Countersigned) = extension::Countersigned::TL_ID,
     }
 }
 

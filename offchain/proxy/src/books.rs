@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cocoon_bindings::ton::Address;
+use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::TokenCount;
 use cocoon_ledger::{Changes, Charge, Ledger, LedgerError, ReservationId};
-use cocoon_receipt::{Receipt, SignedReceipt};
-use cocoon_store::{LogRecord, ProxyReader, ProxyStore, ProxyWrite};
-use ed25519_dalek::SigningKey;
+use cocoon_protocol::extension::Countersigned;
+use cocoon_receipt::{Receipt, ReceiptId, Signature, SignedReceipt, WorkStatement};
+use cocoon_store::{LogRecord, ProxyReader, ProxyStore, ProxyWrite, SignedStatement};
+use ed25519_dalek::{Signer, SigningKey};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::ProxyError;
@@ -121,15 +122,27 @@ impl Books {
         })
     }
 
-    /// Adds a worker's signature to the log.
-    pub(crate) fn add_signature(&self, record: LogRecord) {
-        self.queue(
-            ProxyWrite {
-                records: vec![record],
-                ..ProxyWrite::default()
-            },
-            0,
-        );
+    /// Adds a worker's signature over the statement of a receipt to the log.
+    pub(crate) fn add_signature(&self, receipt: ReceiptId, statement: &WorkStatement, signature: Signature) -> Durable {
+        let signed = SignedStatement {
+            tokens: statement.channel.after,
+            hash: statement.hash(),
+        };
+        let write = ProxyWrite {
+            records: vec![LogRecord::WorkerSignature(receipt, signature)],
+            signed: vec![(statement.worker.clone(), signed)],
+            ..ProxyWrite::default()
+        };
+        self.queue(write, 1).pop().unwrap_or_else(never)
+    }
+
+    /// The proxy's own signature over a statement. Only for one that its worker signed, and whose receipt and signature
+    /// are durable.
+    pub(crate) fn countersign(&self, statement: HashBytes) -> Countersigned {
+        Countersigned {
+            statement_hash: statement.0,
+            signature: self.key.sign(statement.as_slice()).to_bytes().to_vec().into(),
+        }
     }
 
     fn queue(&self, write: ProxyWrite, waiters: usize) -> Vec<Durable> {

@@ -1,15 +1,18 @@
-//! Asks one worker for its signatures, in the order of its channel.
+//! Asks one worker for its signatures, in the order of its channel, and gives the proxy's own for each.
+//!
+//! The worker signs first and the proxy signs only what the worker signed: neither holds a claim that the other does not
+//! know of. What leaves is durable: the receipt before the worker is asked, the worker's signature before the proxy's own.
 
 use std::sync::Arc;
 
+use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::PublicKey;
 use cocoon_protocol::codec::decode;
 use cocoon_protocol::extension::{ReceiptSignature, SignReceipt};
 use cocoon_protocol::limits::SIGN_RECEIPT_TIMEOUT;
-use cocoon_protocol::message::ProxyQuery;
+use cocoon_protocol::message::{ProxyQuery, ProxyToWorker};
 use cocoon_receipt::{ReceiptId, Signature, WorkStatement};
 use cocoon_runner::link::{LinkError, LinkHandle};
-use cocoon_store::LogRecord;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::books::Books;
@@ -39,19 +42,40 @@ pub(crate) async fn run(books: Arc<Books>, link: LinkHandle, leaf_key: PublicKey
             continue;
         }
         let signature = match ask(&link, &statement, &leaf_key).await {
-            Ok(signature) => {
-                books.add_signature(LogRecord::WorkerSignature(receipt, signature));
-                Some(signature)
-            }
+            Ok(signature) => signature,
             Err(fault) => {
                 is_asked = !fault.is_late;
                 let reason = fault.reason;
                 tracing::warn!(%receipt, reason, "the worker does not sign: the receipt goes without its signature");
-                None
+                let _ = reply.send(None);
+                continue;
             }
         };
+        let durable = books.add_signature(receipt, &statement, signature);
         // The request may have given up waiting.
-        let _ = reply.send(signature);
+        let _ = reply.send(Some(signature));
+        if durable.await.is_ok() {
+            countersign(&books, &link, statement.hash()).await;
+        }
+    }
+}
+
+/// Gives the worker the proxy's signature over a statement that the worker signed, both durable.
+async fn countersign(books: &Books, link: &LinkHandle, statement: HashBytes) {
+    let message = ProxyToWorker::from(books.countersign(statement));
+    // A worker that has gone is told when it comes back.
+    let _ = link.send_packet(message.encode()).await;
+}
+
+/// Gives a worker that comes back what its last connection may have lost.
+pub(crate) async fn remind(books: &Books, link: &LinkHandle, worker: &Address) {
+    let (reader, worker) = (books.reader().clone(), worker.clone());
+    match tokio::task::spawn_blocking(move || reader.last_signed(&worker)).await {
+        Ok(Ok(Some(signed))) => countersign(books, link, signed.hash).await,
+        Ok(Ok(None)) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the worker's last statement cannot be read"),
+        // The runtime is ending.
+        Err(_) => {}
     }
 }
 

@@ -31,10 +31,10 @@ pub use client::{ClientStore, StoredReceipt};
 pub use error::StoreError;
 pub use evidence::EvidenceFolder;
 pub use log::ReceiptLog;
-pub use proxy::{ProxyReader, ProxyStore, ProxyWrite, Recovered, files};
+pub use proxy::{ProxyReader, ProxyStore, ProxyWrite, Recovered, SignedStatement, files};
 pub use reader::{LogEntry, LogReader, read_receipts};
 pub use record::LogRecord;
-pub use worker::{ProxyMemory, WorkerStore};
+pub use worker::{Claim, KeptClaim, ProxyMemory, WorkerStore};
 
 #[cfg(test)]
 mod tests;

@@ -1,16 +1,16 @@
 //! The proxy's store: its ledger and its receipts, durable together.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use cocoon_bindings::ton::{Address, parse_address};
+use cocoon_bindings::ton::{Address, HashBytes, parse_address};
 use cocoon_bindings::units::TokenCount;
 use cocoon_ledger::{Changes, ClientChannel, Commits, Ledger, Position, WorkerChannel};
 use cocoon_receipt::{ChannelHead, ChannelLink, Receipt, SignedReceipt};
 use redb::TableDefinition;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 use crate::evidence::EvidenceFolder;
@@ -23,6 +23,8 @@ const CLIENTS: Table = TableDefinition::new("clients");
 const WORKERS: Table = TableDefinition::new("workers");
 /// Totals at which a receipt of a channel ends, as `contract ‖ total`; the value is the record's number.
 const BOUNDARIES: Table = TableDefinition::new("boundaries");
+/// Per worker contract, the highest statement that the worker signed: what a countersignature may be given for.
+const SIGNED: Table = TableDefinition::new("signed");
 const STATE: Table = TableDefinition::new("state");
 
 const COMMITS_KEY: &[u8] = b"commits";
@@ -45,8 +47,19 @@ pub struct ProxyWrite {
     pub changes: Changes,
     /// Records for the log.
     pub records: Vec<LogRecord>,
+    /// Statements that workers signed, by worker contract. Their signatures are among the records.
+    pub signed: Vec<(Address, SignedStatement)>,
     /// Settings by name, as JSON.
     pub state: Vec<(&'static str, serde_json::Value)>,
+}
+
+/// A statement that its worker signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SignedStatement {
+    /// Cumulative tokens of the worker's channel after it.
+    pub tokens: u64,
+    /// Its hash.
+    pub hash: HashBytes,
 }
 
 /// Ledger rows, settings, receipt log and evidence of one proxy.
@@ -79,7 +92,10 @@ impl ProxyStore {
     /// Every receipt of the log is read, and its channels must be those of the database, to the last token.
     pub fn open(folder: &Path) -> Result<(Self, Recovered), StoreError> {
         fs::create_dir_all(folder).map_err(io("create", folder))?;
-        let rows = Rows::open(&folder.join(files::DATABASE), &[CLIENTS, WORKERS, BOUNDARIES, STATE])?;
+        let rows = Rows::open(
+            &folder.join(files::DATABASE),
+            &[CLIENTS, WORKERS, BOUNDARIES, SIGNED, STATE],
+        )?;
         let evidence = EvidenceFolder::open(&folder.join(files::EVIDENCE))?;
         let clients = channels::<ClientChannel>(&rows, CLIENTS, folder)?;
         let workers = channels::<WorkerChannel>(&rows, WORKERS, folder)?;
@@ -129,7 +145,11 @@ impl ProxyStore {
         let records: Vec<LogRecord> = writes.iter().flat_map(|write| write.records.iter().cloned()).collect();
         let first = self.log.records();
         self.log.append(&records)?;
+        let signed = self.highest_signed(&writes)?;
         let batch = self.rows.begin()?;
+        for (worker, statement) in &signed {
+            batch.put(SIGNED, worker.to_string().as_bytes(), statement)?;
+        }
         for write in writes {
             put_changes(&batch, &write.changes)?;
             for (name, value) in &write.state {
@@ -143,6 +163,19 @@ impl ProxyStore {
         }
         batch.put(STATE, LOG_LENGTH_KEY, &self.log.length())?;
         batch.commit()
+    }
+
+    /// Several connections of one owner share a channel, so signatures may come out of order: the highest one stays.
+    fn highest_signed(&self, writes: &[&ProxyWrite]) -> Result<BTreeMap<Address, SignedStatement>, StoreError> {
+        let mut highest: BTreeMap<Address, SignedStatement> = BTreeMap::new();
+        for (worker, statement) in writes.iter().flat_map(|write| &write.signed) {
+            let known = match highest.get(worker) {
+                Some(known) => Some(*known),
+                None => self.rows.get(SIGNED, worker.to_string().as_bytes())?,
+            };
+            highest.insert(worker.clone(), known.map_or(*statement, |known| known.max(*statement)));
+        }
+        Ok(highest)
     }
 
     /// A setting.
@@ -181,6 +214,11 @@ impl ProxyReader {
             contract: contract.to_string(),
             tokens: tokens.get(),
         })
+    }
+
+    /// The highest statement of a worker contract that its worker signed.
+    pub fn last_signed(&self, worker: &Address) -> Result<Option<SignedStatement>, StoreError> {
+        self.rows.get(SIGNED, worker.to_string().as_bytes())
     }
 
     /// Certificates of workers and of the proxy itself.

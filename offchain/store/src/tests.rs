@@ -244,6 +244,27 @@ fn a_later_worker_signature_is_found_with_its_receipt() {
 }
 
 #[test]
+fn the_highest_statement_that_a_worker_signed_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _ledger) = opened(folder.path());
+    let statement = |tokens: u64| SignedStatement {
+        tokens,
+        hash: HashBytes([tokens as u8; 32]),
+    };
+    let signed = |tokens: &[u64]| ProxyWrite {
+        signed: tokens.iter().map(|tokens| (address(2), statement(*tokens))).collect(),
+        ..Default::default()
+    };
+    assert_eq!(store.reader().last_signed(&address(2)).unwrap(), None);
+    store.write(&[signed(&[5, 9]), signed(&[7])]).unwrap();
+    store.write(&[signed(&[8])]).unwrap();
+    drop(store);
+    let (store, _) = ProxyStore::open(folder.path()).unwrap();
+    assert_eq!(store.reader().last_signed(&address(2)).unwrap(), Some(statement(9)));
+    assert_eq!(store.reader().last_signed(&address(3)).unwrap(), None);
+}
+
+#[test]
 fn evidence_comes_back_by_its_hash_and_a_changed_file_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let evidence = EvidenceFolder::open(folder.path()).unwrap();

@@ -31,6 +31,31 @@ pub struct ProxyMemory {
     pub tokens_max: u64,
     /// The best voucher, as a bag of cells.
     pub voucher: Option<Vec<u8>>,
+    /// The highest statement that the proxy signed too.
+    #[serde(default)]
+    pub claim: Option<Claim>,
+}
+
+/// What a contract accepts as proof of work when the proxy is silent: a statement kept here, signed by the proxy's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Cumulative tokens that the statement ends with.
+    pub tokens: u64,
+    /// Hash of the statement.
+    pub statement: HashBytes,
+    /// The key of the proxy's contract.
+    pub proxy_key: HashBytes,
+    /// Its signature over the statement.
+    pub signature: Vec<u8>,
+}
+
+/// A claim with its statement and the contracts between which it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptClaim {
+    /// The claim.
+    pub claim: Claim,
+    /// What both signed.
+    pub statement: WorkStatement,
 }
 
 impl Default for ProxyMemory {
@@ -41,6 +66,7 @@ impl Default for ProxyMemory {
             tokens_db: 0,
             tokens_max: 0,
             voucher: None,
+            claim: None,
         }
     }
 }
@@ -77,6 +103,19 @@ impl WorkerStore {
         let batch = self.rows.begin()?;
         batch.put(PROXIES, memory_key(proxy, worker).as_bytes(), memory)?;
         batch.commit()
+    }
+
+    /// The claims against all proxies that this worker ever worked for.
+    pub fn claims(&self) -> Result<Vec<KeptClaim>, StoreError> {
+        let mut claims = Vec::new();
+        for (_, memory) in self.rows.all::<ProxyMemory>(PROXIES)? {
+            if let Some(claim) = memory.claim
+                && let Some((statement, _)) = self.statement(&claim.statement)?
+            {
+                claims.push(KeptClaim { claim, statement });
+            }
+        }
+        Ok(claims)
     }
 
     /// Keeps a signed statement together with what it changes; durable when it returns, so before the signature leaves.

@@ -1,13 +1,13 @@
 //! What one proxy owes this worker: totals that never go down, the best voucher, the channel of signed statements.
 
 use crate::error::WorkerError;
-use cocoon_bindings::ton::{Address, parse_boc};
+use cocoon_bindings::ton::{Address, HashBytes, parse_boc};
 use cocoon_bindings::units::PublicKey;
 use cocoon_bindings::voucher::{SignedVoucher, VoucherOp};
 use cocoon_protocol::handshake::WorkerBalances;
 use cocoon_protocol::proxy::SignedPayment;
 use cocoon_receipt::{Signature, WorkStatement};
-use cocoon_store::{ProxyMemory, WorkerStore};
+use cocoon_store::{Claim, ProxyMemory, WorkerStore};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The contracts between which the money of one proxy moves, and the key that signs for it.
@@ -137,6 +137,40 @@ impl Balance {
         *memory = next;
         Ok(signature)
     }
+
+    /// Takes the proxy's signature over a statement that was signed here; the highest one stays, durable when it returns.
+    /// A statement that is not known was signed by another worker of the same owner, who keeps it.
+    pub(crate) fn countersigned(&self, hash: HashBytes, signature: &[u8]) -> Result<(), WorkerError> {
+        let key = &self.channel.proxy_key;
+        let bytes: &[u8; 64] = signature.try_into().map_err(|_| WorkerError::Countersignature)?;
+        if !key.verifies(hash.as_slice(), bytes) {
+            return Err(WorkerError::Countersignature);
+        }
+        let Some((statement, _)) = self.store.statement(&hash)? else {
+            return Ok(());
+        };
+        if (&statement.proxy, &statement.worker) != (&self.channel.proxy, &self.channel.worker) {
+            return Err(WorkerError::Countersignature);
+        }
+        let tokens = statement.channel.after;
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        if memory.claim.as_ref().is_some_and(|claim| claim.tokens >= tokens) {
+            return Ok(());
+        }
+        let claim = Claim {
+            tokens,
+            statement: hash,
+            proxy_key: HashBytes(*key.as_bytes()),
+            signature: signature.to_vec(),
+        };
+        let next = ProxyMemory {
+            claim: Some(claim),
+            ..memory.clone()
+        };
+        self.store.put_proxy(&self.channel.proxy, &self.channel.worker, &next)?;
+        *memory = next;
+        Ok(())
+    }
 }
 
 /// Why a statement did not get into the channel.
@@ -164,7 +198,7 @@ fn down(which: &'static str, known: u64, found: u64) -> Result<(), WorkerError> 
 pub(crate) mod tests {
     use super::*;
     use bytes::Bytes;
-    use cocoon_bindings::ton::{HashBytes, boc_bytes};
+    use cocoon_bindings::ton::boc_bytes;
     use cocoon_bindings::units::{QueryId, TokenCount};
     use ed25519_dalek::SigningKey;
 

@@ -81,6 +81,9 @@ pub enum WorkerError {
         /// What the proxy says now.
         found: u64,
     },
+    /// A proxy's signature over a statement is not of its key.
+    #[error("the proxy's signature over a statement is not valid")]
+    Countersignature,
     /// A proxy sent a number that cannot be.
     #[error("the proxy sent a negative total")]
     Negative,
@@ -112,6 +115,7 @@ impl WorkerError {
             | Self::ForeignContract { .. }
             | Self::Voucher(_)
             | Self::WentDown { .. }
+            | Self::Countersignature
             | Self::Negative
             | Self::Timeout { .. } => Who::Peer,
             _ => Who::Local,
@@ -125,9 +129,11 @@ impl WorkerError {
             Self::Runner(error) => error.retry(),
             Self::Chain(_) | Self::Timeout { .. } | Self::Ratls(_) => Retry::SamePeer,
             Self::Handshake(_) | Self::Malformed(_) | Self::NoProxy => Retry::OtherPeer,
-            Self::ForeignContract { .. } | Self::Voucher(_) | Self::WentDown { .. } | Self::Negative => {
-                Retry::OtherPeer
-            }
+            Self::ForeignContract { .. }
+            | Self::Voucher(_)
+            | Self::WentDown { .. }
+            | Self::Countersignature
+            | Self::Negative => Retry::OtherPeer,
             _ => Retry::Never,
         }
     }
@@ -143,7 +149,7 @@ impl WorkerError {
             Self::Chain(error) => error.hint(),
             Self::Store(_) => "check the disk and the worker's data folder",
             Self::ForeignContract { .. } => "check that worker and proxy follow the same root contract",
-            Self::Voucher(_) | Self::WentDown { .. } | Self::Negative => {
+            Self::Voucher(_) | Self::WentDown { .. } | Self::Countersignature | Self::Negative => {
                 "the proxy may have lost data; keep this worker's data folder as evidence"
             }
             Self::NoProxy => "wait until the root contract lists a proxy",

@@ -80,6 +80,8 @@ async fn stats(State(pages): State<Pages>) -> Json<Value> {
                 "earned_tokens_committed_to_proxy_db": memory.tokens_db,
                 "earned_tokens_max_known": memory.tokens_max,
                 "signed_statements": memory.head.seqno,
+                "signed_tokens": memory.head.total,
+                "claimable_tokens": memory.claim.as_ref().map(|claim| claim.tokens),
                 "params_version": root.params.params_version.get(),
             })
         })

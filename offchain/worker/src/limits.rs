@@ -52,3 +52,7 @@ pub const REQUEST_TIME: (Duration, Duration) = (Duration::from_secs(1), Duration
 
 /// Pause between looks at what could be paid out: from, to.
 pub const PAYOUT_PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));
+
+/// Statements that are signed on one connection without a signature of the proxy in return. The proxy gives its own right
+/// after each, so more than a few mean that it wants the worker's word without giving its own.
+pub const MAX_NOT_COUNTERSIGNED: u32 = 16;

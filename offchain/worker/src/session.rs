@@ -9,6 +9,7 @@ use crate::signing::SignDesk;
 use crate::worker::Worker;
 use bytes::Bytes;
 use cocoon_bindings::Multipliers;
+use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::{Coefficient, Nanoton};
 use cocoon_protocol::codec::{decode, encode};
 use cocoon_protocol::error_code::ErrorCode;
@@ -96,6 +97,12 @@ impl Session {
             }
             ProxyToWorker::SignedPayment(payment) => {
                 self.on_disk(move |balance| balance.take_voucher(&payment)).await?;
+            }
+            ProxyToWorker::Countersigned(message) => {
+                let hash = HashBytes(message.statement_hash);
+                self.on_disk(move |balance| balance.countersigned(hash, &message.signature))
+                    .await?;
+                lock(&self.desk).countersigned();
             }
             _ => {}
         }

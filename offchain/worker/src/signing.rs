@@ -2,7 +2,7 @@
 
 use crate::answering::Done;
 use crate::balance::{Balance, SignFault};
-use crate::limits::MAX_UNSIGNED;
+use crate::limits::{MAX_NOT_COUNTERSIGNED, MAX_UNSIGNED};
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::{ModelHash, ParamsVersion};
 use cocoon_ratls::Identity;
@@ -29,6 +29,8 @@ pub(crate) enum Unsigned {
     Differs(&'static str),
     #[error("another statement was signed for this request")]
     Twice,
+    #[error("the proxy has not signed the last {0} statements itself")]
+    NotCountersigned(u32),
     #[error("{0}")]
     Channel(#[from] SignFault),
 }
@@ -40,6 +42,8 @@ pub(crate) struct SignDesk {
     identity: Arc<Identity>,
     finished: HashMap<[u8; 32], Entry>,
     order: VecDeque<[u8; 32]>,
+    /// Statements signed since the proxy last signed one.
+    waiting: u32,
 }
 
 struct Entry {
@@ -55,6 +59,7 @@ impl SignDesk {
             identity,
             finished: HashMap::new(),
             order: VecDeque::new(),
+            waiting: 0,
         }
     }
 
@@ -81,6 +86,9 @@ impl SignDesk {
             .ok_or(Unsigned::UnknownRequest)?;
         if entry.signed.is_some_and(|signed| signed != hash) {
             return Err(Unsigned::Twice);
+        }
+        if self.waiting >= MAX_NOT_COUNTERSIGNED {
+            return Err(Unsigned::NotCountersigned(self.waiting));
         }
         let channel = self.balance.channel();
         let Parties {
@@ -119,8 +127,15 @@ impl SignDesk {
             );
         }
         let signature = self.balance.sign(&statement, |hash| self.identity.sign(hash))?;
-        entry.signed = Some(hash);
+        if entry.signed.replace(hash).is_none() {
+            self.waiting += 1;
+        }
         Ok(signature)
+    }
+
+    /// The proxy has signed a statement of this channel.
+    pub(crate) fn countersigned(&mut self) {
+        self.waiting = 0;
     }
 }
 
@@ -267,6 +282,26 @@ mod tests {
         let mut unknown = first;
         unknown.request_id = HashBytes([6; 32]);
         assert!(matches!(desk.sign(&unknown.to_boc()), Err(Unsigned::UnknownRequest)));
+    }
+
+    #[test]
+    fn a_proxy_that_does_not_sign_gets_no_more_signatures_until_it_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut desk = desk(folder.path());
+        let mut next = |desk: &mut SignDesk, byte: u8| {
+            let mut done = done();
+            done.terms.request_id = [byte; 32];
+            desk.remember(done);
+            let mut statement = statement(desk, &desk.balance.memory().head);
+            statement.request_id = HashBytes([byte; 32]);
+            desk.sign(&statement.to_boc())
+        };
+        for byte in 1..=16 {
+            next(&mut desk, byte).unwrap();
+        }
+        assert!(matches!(next(&mut desk, 17), Err(Unsigned::NotCountersigned(16))));
+        desk.countersigned();
+        next(&mut desk, 18).unwrap();
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::error::WorkerError;
 use bytes::Bytes;
 use cocoon_bindings::units::Coefficient;
 use cocoon_protocol::codec::{decode, encode};
-use cocoon_protocol::extension::{Cancel, ReceiptSignature, SignReceipt};
+use cocoon_protocol::extension::{Cancel, Countersigned, ReceiptSignature, SignReceipt};
 use cocoon_protocol::http::Request;
 use cocoon_protocol::message::{ProxyToWorker, WorkerPacket};
 use cocoon_protocol::proxy::{SignedPayment, WorkerRequestPayment};
@@ -61,10 +61,26 @@ async fn a_plain_answer_is_complete_counted_reported_and_signed() {
     let signature: ReceiptSignature = decode(&signature).unwrap();
     let signature = Signature(signature.signature.as_ref().try_into().unwrap());
     statement.verify(&signature, &play.identity.leaf_key()).unwrap();
+    play.countersign(&statement).await;
     let mut lie = statement;
     lie.used.prompt += 1;
     lie.used.total += 1;
     assert!(play.link.query(ask(&lie), LIMIT).await.is_err());
+    let claims = play.worker.store.claims().unwrap();
+    assert_eq!((claims.len(), &claims[0].statement), (1, &statement));
+    assert_eq!(claims[0].claim.tokens, statement.channel.after);
+}
+
+#[tokio::test]
+async fn a_signature_that_is_not_the_proxys_ends_the_connection() {
+    let mut play = Play::begin(2, VersionRange::ACCEPTED).await;
+    let message = ProxyToWorker::from(Countersigned {
+        statement_hash: [1; 32],
+        signature: vec![2; 64].into(),
+    });
+    play.link.send_packet(message.encode()).await.unwrap();
+    let ended = play.ended().await;
+    assert!(matches!(ended, Err(WorkerError::Countersignature)), "{ended:?}");
 }
 
 #[tokio::test]

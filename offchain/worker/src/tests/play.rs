@@ -14,7 +14,7 @@ use cocoon_bindings::{ContractKind, Multipliers, Params, RootData, proxy_state_i
 use cocoon_chain::RootView;
 use cocoon_engine::{EngineHandle, Parrot};
 use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
-use cocoon_protocol::extension::{WorkProgress, WorkReport};
+use cocoon_protocol::extension::{Countersigned, WorkProgress, WorkReport};
 use cocoon_protocol::handshake::{ProxyRules, ProxyWorkerHandshake, WorkerStep};
 use cocoon_protocol::http::{Request, Response};
 use cocoon_protocol::message::{ProxyToWorker, WorkerPacket, WorkerQuery};
@@ -24,7 +24,7 @@ use cocoon_ratls::{Identity, NoEvidence};
 use cocoon_receipt::{ChannelHead, FinishReason, Timing, WorkStatement};
 use cocoon_runner::link::{Link, LinkConfig, LinkEvent, LinkHandle};
 use cocoon_store::WorkerStore;
-use ed25519_dalek::SigningKey;
+use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -196,6 +196,20 @@ impl Play {
             }
         }
         got
+    }
+
+    /// The proxy signs a statement too.
+    pub(super) async fn countersign(&self, statement: &WorkStatement) {
+        let packet = ProxyToWorker::from(Countersigned {
+            statement_hash: statement.hash().0,
+            signature: proxy_key().sign(statement.hash().as_slice()).to_bytes().to_vec().into(),
+        });
+        self.link.send_packet(packet.encode()).await.unwrap();
+    }
+
+    /// How serving ended.
+    pub(super) async fn ended(&mut self) -> Result<String, WorkerError> {
+        tokio::time::timeout(LIMIT, &mut self.serving).await.unwrap().unwrap()
     }
 
     pub(super) fn statement(&self, id: u8, got: &Got, head: &ChannelHead) -> WorkStatement {
