@@ -1,5 +1,6 @@
 //! An account as readers need it.
 
+use cocoon_bindings::StateInit;
 use cocoon_bindings::ton::{Address, Cell, CellError, HashBytes};
 use cocoon_bindings::units::Nanoton;
 use tycho_types::models::{AccountState, AccountStatus, ShardAccount};
@@ -37,6 +38,14 @@ impl AccountView {
     /// Whether it has code that runs.
     pub fn is_active(&self) -> bool {
         self.status == AccountStatus::Active
+    }
+
+    /// Code and data, if active. Once the account is frozen, a message with these brings it back.
+    pub fn state_init(&self) -> Option<StateInit> {
+        Some(StateInit {
+            code: self.code.clone()?,
+            data: self.data.clone()?,
+        })
     }
 
     /// Reads an account; `None` if it does not exist.

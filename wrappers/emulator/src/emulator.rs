@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::ton::{Address, Boc, Cell, CellFamily, StackValue};
 use cocoon_bindings::units::Nanoton;
-use tycho_executor::{Executor, ExecutorInspector, ExecutorParams, ParsedConfig, TxError};
+use tycho_executor::{Executor, ExecutorInspector, ExecutorOutput, ExecutorParams, ParsedConfig, TxError};
 use tycho_types::cell::HashBytes;
 use tycho_types::models::ShardAccount;
 
@@ -273,13 +273,55 @@ impl Emulator {
         params: &ExecutorParams,
     ) -> Result<Computed, EmulatorError> {
         let before = self.state.account(address)?;
+        let unreadable = || EmulatorError::cell("transaction");
+        let mut ran = self.run_on(&before, address, message.clone(), external, params)?;
+        let transaction = ran.0.transaction.load().map_err(unreadable())?;
+        let frozen = parity::freezing::froze(&transaction).map_err(unreadable())?;
+        if frozen {
+            let before = parity::freezing::frozen(&before).map_err(EmulatorError::cell("account"))?;
+            let params = ExecutorParams {
+                disable_delete_frozen_accounts: true,
+                ..params.clone()
+            };
+            ran = self.run_on(&before, address, message, external, &params)?;
+        }
+        let (output, actions) = ran;
+        let next_lt = output.transaction_meta.next_lt;
+        let burned = output.burned.into_inner();
+        let rewritten = parity::rewrite(
+            &before,
+            frozen,
+            output,
+            actions.as_ref(),
+            address.workchain,
+            &self.config,
+        )
+        .map_err(unreadable())?;
+        let report = TransactionReport::from_cell(address.workchain, rewritten.transaction).map_err(unreadable())?;
+        Ok(Computed {
+            report,
+            account: rewritten.account,
+            next_lt,
+            burned,
+        })
+    }
+
+    /// Has the executor run one message on an account in a given state; also tells the actions.
+    fn run_on(
+        &self,
+        before: &ShardAccount,
+        address: &Address,
+        message: Cell,
+        external: bool,
+        params: &ExecutorParams,
+    ) -> Result<(ExecutorOutput, Option<Cell>), EmulatorError> {
         let mut inspector = ExecutorInspector::default();
         let executor = Executor::new(params, &self.config).with_min_lt(self.state.lt);
         let failed = |reason: String| EmulatorError::Executor {
             address: address.clone(),
             reason,
         };
-        let executed = executor.begin_ordinary_ext(address, external, message, &before, Some(&mut inspector));
+        let executed = executor.begin_ordinary_ext(address, external, message, before, Some(&mut inspector));
         let output = match executed {
             Ok(uncommitted) => uncommitted.commit().map_err(|error| failed(format!("{error:#}")))?,
             Err(TxError::Skipped) => {
@@ -291,24 +333,7 @@ impl Emulator {
             }
             Err(TxError::Fatal(error)) => return Err(failed(format!("{error:#}"))),
         };
-        let next_lt = output.transaction_meta.next_lt;
-        let burned = output.burned.into_inner();
-        let rewritten = parity::rewrite(
-            &before,
-            output,
-            inspector.actions.as_ref(),
-            address.workchain,
-            &self.config,
-        )
-        .map_err(EmulatorError::cell("transaction"))?;
-        let report = TransactionReport::from_cell(address.workchain, rewritten.transaction)
-            .map_err(EmulatorError::cell("transaction"))?;
-        Ok(Computed {
-            report,
-            account: rewritten.account,
-            next_lt,
-            burned,
-        })
+        Ok((output, inspector.actions))
     }
 }
 

@@ -34,6 +34,7 @@ mod reference;
 mod report;
 mod snapshot;
 mod state;
+mod tamper;
 #[cfg(test)]
 mod tests;
 

@@ -2,9 +2,11 @@
 //!
 //! The executor agrees with the reference implementation in every number that matters (gas, fees, balances, messages,
 //! data), but writes six fields differently, so that hashes of transactions and accounts would differ from those of
-//! the public chain. They are rewritten here, after the run, each in a function of its own.
+//! the public chain. They are rewritten here, after the run, each in a function of its own. One rule is more than a
+//! field: an account that is frozen does not run, see [`freezing`].
 
 mod forward_fees;
+pub(crate) mod freezing;
 mod storage_dict;
 
 use cocoon_bindings::ton::{Cell, CellBuilder, CellError};
@@ -22,9 +24,10 @@ pub(crate) struct Rewritten {
     pub(crate) transaction: Cell,
 }
 
-/// Rewrites what the executor wrote.
+/// Rewrites what the executor wrote. `frozen` says that it ran on the account as frozen in this very transaction.
 pub(crate) fn rewrite(
     before: &ShardAccount,
+    frozen: bool,
     output: ExecutorOutput,
     actions: Option<&Cell>,
     workchain: i8,
@@ -44,7 +47,10 @@ pub(crate) fn rewrite(
         .transpose()?;
 
     deploying_does_not_mark_the_state_as_used(&mut info.compute_phase);
-    frozen_account_without_state_has_no_state(before, in_msg.as_ref(), &mut info.compute_phase)?;
+    frozen_account_without_state_has_no_state(before, frozen, in_msg.as_ref(), &mut info.compute_phase)?;
+    if frozen && let Some(phase) = &mut info.storage_phase {
+        freezing::tell(&mut transaction, &mut phase.status_change);
+    }
     if let Some(action) = &mut info.action_phase {
         failed_actions_keep_their_forwarding_fees(action, actions, workchain, config);
         first_action_has_no_argument(action);
@@ -53,7 +59,10 @@ pub(crate) fn rewrite(
 
     let mut account = output.new_state;
     let mut state = account.account.load()?;
-    if storage_dict_hash_is_kept(before, &mut state, workchain)? {
+    if frozen && let Some(account) = &mut state.0 {
+        freezing::keep_the_hash(before, account)?;
+    }
+    if storage_dict_hash_is_kept(before, &mut state, workchain)? || frozen {
         account.account = Lazy::new(&state)?;
     }
     transaction.state_update = Lazy::new(&HashUpdate {
@@ -79,6 +88,7 @@ fn deploying_does_not_mark_the_state_as_used(phase: &mut ComputePhase) {
 /// the executor says *bad state*, which belongs to a message with a wrong state.
 fn frozen_account_without_state_has_no_state(
     before: &ShardAccount,
+    frozen: bool,
     in_msg: Option<&OwnedMessage>,
     phase: &mut ComputePhase,
 ) -> Result<(), CellError> {
@@ -90,7 +100,7 @@ fn frozen_account_without_state_has_no_state(
         return Ok(());
     }
     let account = before.load_account()?;
-    if account.is_some_and(|account| matches!(account.state, AccountState::Frozen(_))) {
+    if frozen || account.is_some_and(|account| matches!(account.state, AccountState::Frozen(_))) {
         skipped.reason = ComputePhaseSkipReason::NoState;
     }
     Ok(())

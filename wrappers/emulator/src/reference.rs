@@ -3,6 +3,8 @@
 //! The scenario below is fixed; `vectors/reference.json` holds what the reference emulator made of the same accounts
 //! and messages. `vectors/reference.mjs` says how to make it again.
 
+mod freezing;
+
 use std::collections::BTreeMap;
 
 use cocoon_bindings::StateInit;
@@ -185,6 +187,7 @@ fn scenario(network: &NetworkConfig) -> Vec<Step> {
     run.chain.advance(600_000_000).unwrap();
     run.send(transfer(&large, ton(1), true));
     run.rest();
+    run.steps.extend(freezing::scenario(network));
     run.steps
 }
 

@@ -7,7 +7,9 @@
 )]
 
 mod bounces;
+mod bounces_matrix;
 mod client;
+mod exits_addresses;
 mod gas;
 mod life;
 mod proxy;

@@ -198,7 +198,7 @@ fn a_proxy_that_closes_sends_top_ups_to_the_clients_owner() {
     world.deploy_client();
     close(&mut world);
     let outcome = world.top_up("5");
-    outcome.assert_success();
+    outcome.assert_refused(&world.proxy, ExitCode::Closed);
     assert_eq!(outcome.received(&CLIENT_OWNER), ton("5"));
     let refunds_still_work = world.proxy_data().state;
     assert_eq!(refunds_still_work, Lifecycle::Closing);
