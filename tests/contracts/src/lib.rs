@@ -19,12 +19,16 @@
     reason = "what fails in this crate is a test"
 )]
 
+mod governed;
 mod messages;
 mod outcome;
 mod people;
 mod world;
 
+pub use governed::{
+    ATTACHED, CHANGE_DELAY, CRITICAL_DELAY, DAY, Governed, HOUR, MAX_PAUSE, PAUSE_REST, default_governance,
+};
 pub use messages::{body, corrupted, query, tokens};
 pub use outcome::Outcome;
-pub use people::{ANYONE, CLIENT_OWNER, EXCESSES, OWNER, WORKER_OWNER};
+pub use people::{ANYONE, CLIENT_OWNER, COUNCIL, EXCESSES, OWNER, SIGNERS, WORKER_OWNER, person};
 pub use world::{FEE, PRICE, START, World, ton};

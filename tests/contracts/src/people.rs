@@ -12,7 +12,12 @@ pub const WORKER_OWNER: Address = person(0x03);
 pub const EXCESSES: Address = person(0x04);
 /// Owns nothing.
 pub const ANYONE: Address = person(0x05);
+/// Sign for the governor.
+pub const SIGNERS: [Address; 3] = [person(0x11), person(0x12), person(0x13)];
+/// May pause the governor and cancel proposals.
+pub const COUNCIL: [Address; 2] = [person(0x21), person(0x22)];
 
-const fn person(number: u8) -> Address {
+/// Somebody by number.
+pub const fn person(number: u8) -> Address {
     Address::new(0, HashBytes([number; 32]))
 }

@@ -11,6 +11,7 @@ mod bounces_matrix;
 mod client;
 mod exits_addresses;
 mod gas;
+mod governor;
 mod life;
 mod proxy;
 mod root;
