@@ -164,7 +164,8 @@ impl World {
         let outcome = self.send_cell(from, to, ton(value), message);
         outcome.assert_refused(to, error);
         assert_eq!(self.data(to), data, "a refused message changes nothing");
-        assert_eq!(self.balance(to), held, "a refused message leaves nothing");
+        let left = held.checked_sub(outcome.storage_fees(to)).unwrap();
+        assert_eq!(self.balance(to), left, "a refused message leaves nothing");
         assert_eq!(outcome.received(from), ton(value).checked_sub(outcome.cost()).unwrap());
     }
 

@@ -34,6 +34,7 @@ impl RootView {
             version,
             data,
             params,
+            tail: _,
         } = storage;
         Ok(Self {
             address: address.clone(),

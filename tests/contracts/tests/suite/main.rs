@@ -16,6 +16,7 @@ mod life;
 mod proxy;
 mod root;
 mod root_messages;
+mod root_ownership;
 mod signed;
 mod solvency;
 mod wallet;

@@ -19,12 +19,12 @@ use crate::root_messages::every_message;
 const HASH: HashBytes = HashBytes([0x5a; 32]);
 const QUERY: QueryId = query(41);
 
-fn storage(world: &World) -> RootStorage {
+pub(crate) fn storage(world: &World) -> RootStorage {
     from_cell(&world.data(&world.root)).unwrap()
 }
 
 /// Sends a message of the owner, checks that the rest of the value comes back and that the contract keeps its coins.
-fn govern(world: &mut World, message: &impl Store) -> Outcome {
+pub(crate) fn govern(world: &mut World, message: &impl Store) -> Outcome {
     let held = world.balance(&world.root);
     let outcome = world.send(&OWNER, &world.root.clone(), ton("0.1"), message);
     outcome.assert_success();
@@ -37,7 +37,7 @@ fn govern(world: &mut World, message: &impl Store) -> Outcome {
 }
 
 /// Sends a message of the owner that is a change: the version grows by one.
-fn change(world: &mut World, message: &impl Store) {
+pub(crate) fn change(world: &mut World, message: &impl Store) {
     let version = storage(world).version;
     govern(world, message);
     assert_eq!(storage(world).version, version + 1);

@@ -1,14 +1,14 @@
-//! One well-formed message of each kind that the root contract knows.
+//! One well-formed message of each kind that the root contract takes from its owner.
 
 use cocoon_bindings::root::{
     AddModelHashFromOwner, AddProxyHashFromOwner, AddWorkerHashFromOwner, ChangeAllParamsFromOwner,
     ChangeCodesFromOwner, ChangeOwnerFromOwner, ChangeParamsFromOwner, ChangePricesFromOwner, DeleteModelHashFromOwner,
-    DeleteProxyHashFromOwner, DeleteWorkerHashFromOwner, RegisterProxyFromOwner, ResetFromOwner,
-    UnregisterProxyFromOwner, UpdateProxyFromOwner, UpgradeCodeFromOwner, UpgradeFullFromOwner,
+    DeleteProxyHashFromOwner, DeleteWorkerHashFromOwner, OfferOwnershipFromOwner, RegisterProxyFromOwner,
+    ResetFromOwner, UnregisterProxyFromOwner, UpdateProxyFromOwner, UpgradeCodeFromOwner, UpgradeFullFromOwner,
 };
 use cocoon_bindings::ton::{Cell, CellFamily, HashBytes};
 use cocoon_bindings::{Nanoton, ProxyEndpoints};
-use cocoon_contract_tests::{ANYONE, World, body, query, ton};
+use cocoon_contract_tests::{ANYONE, START, World, body, query, ton};
 
 /// One message of each kind, in the order of the contract.
 pub(crate) fn every_message(world: &World) -> Vec<Cell> {
@@ -80,6 +80,11 @@ pub(crate) fn every_message(world: &World) -> Vec<Cell> {
         body(&ChangeOwnerFromOwner {
             query_id,
             new_owner: ANYONE,
+        }),
+        body(&OfferOwnershipFromOwner {
+            query_id,
+            new_owner: ANYONE,
+            until: START + 1000,
         }),
     ]
 }

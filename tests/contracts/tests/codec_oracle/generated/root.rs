@@ -3,14 +3,16 @@
 
 use crate::support::{by_hand, case, decode_as, union};
 use cocoon_bindings::root::{
-    AddModelHashFromOwner, AddProxyHashFromOwner, AddWorkerHashFromOwner, ChangeAllParamsFromOwner,
+    AcceptOwnership, AddModelHashFromOwner, AddProxyHashFromOwner, AddWorkerHashFromOwner, ChangeAllParamsFromOwner,
     ChangeCodesFromOwner, ChangeOwnerFromOwner, ChangeParamsFromOwner, ChangePricesFromOwner, DeleteModelHashFromOwner,
-    DeleteProxyHashFromOwner, DeleteWorkerHashFromOwner, RegisterProxyFromOwner, ResetFromOwner, RootMessage,
-    RootStorage, UnregisterProxyFromOwner, UpdateProxyFromOwner, UpgradeCodeFromOwner, UpgradeFullFromOwner,
+    DeleteProxyHashFromOwner, DeleteWorkerHashFromOwner, OfferOwnershipFromOwner, OwnershipOffer,
+    RegisterProxyFromOwner, ResetFromOwner, RootMessage, RootStorage, RootTail, UnregisterProxyFromOwner,
+    UpdateProxyFromOwner, UpgradeCodeFromOwner, UpgradeFullFromOwner,
 };
 use cocoon_bindings::ton::Cell;
 use cocoon_bindings::{ProxyEndpoints, RootData};
 
+case!(accept_ownership, AcceptOwnership { query_id: plain });
 case!(
     add_model_hash_from_owner,
     AddModelHashFromOwner {
@@ -105,6 +107,21 @@ case!(
         hash: plain,
     }
 );
+case!(
+    offer_ownership_from_owner,
+    OfferOwnershipFromOwner {
+        query_id: plain,
+        new_owner: plain,
+        until: plain,
+    }
+);
+case!(
+    ownership_offer,
+    OwnershipOffer {
+        new_owner: plain,
+        until: plain,
+    }
+);
 by_hand!(proxy_endpoints, ProxyEndpoints, "ProxyEndpoints");
 case!(
     register_proxy_from_owner,
@@ -115,7 +132,7 @@ case!(
 );
 case!(reset_from_owner, ResetFromOwner { query_id: plain });
 by_hand!(root_data, RootData, "RootData");
-union!(root_message, RootMessage [AddWorkerHashFromOwner, DeleteWorkerHashFromOwner, AddProxyHashFromOwner, DeleteProxyHashFromOwner, AddModelHashFromOwner, DeleteModelHashFromOwner, RegisterProxyFromOwner, UnregisterProxyFromOwner, UpdateProxyFromOwner, ChangePricesFromOwner, ChangeParamsFromOwner, ChangeAllParamsFromOwner, ChangeCodesFromOwner, UpgradeCodeFromOwner, UpgradeFullFromOwner, ResetFromOwner, ChangeOwnerFromOwner, DoNotProcess]);
+union!(root_message, RootMessage [AddWorkerHashFromOwner, DeleteWorkerHashFromOwner, AddProxyHashFromOwner, DeleteProxyHashFromOwner, AddModelHashFromOwner, DeleteModelHashFromOwner, RegisterProxyFromOwner, UnregisterProxyFromOwner, UpdateProxyFromOwner, ChangePricesFromOwner, ChangeParamsFromOwner, ChangeAllParamsFromOwner, ChangeCodesFromOwner, UpgradeCodeFromOwner, UpgradeFullFromOwner, ResetFromOwner, ChangeOwnerFromOwner, OfferOwnershipFromOwner, AcceptOwnership, DoNotProcess]);
 case!(
     root_storage,
     RootStorage {
@@ -123,8 +140,10 @@ case!(
         version: plain,
         data: cell_of,
         params: cell_of,
+        tail: slice_of,
     }
 );
+case!(root_tail, RootTail { offer: maybe_cell_of });
 case!(
     unregister_proxy_from_owner,
     UnregisterProxyFromOwner {
@@ -157,6 +176,7 @@ case!(
 );
 
 pub(super) fn decode(cell: &Cell) {
+    decode_as::<AcceptOwnership>(cell);
     decode_as::<AddModelHashFromOwner>(cell);
     decode_as::<AddProxyHashFromOwner>(cell);
     decode_as::<AddWorkerHashFromOwner>(cell);
@@ -168,12 +188,15 @@ pub(super) fn decode(cell: &Cell) {
     decode_as::<DeleteModelHashFromOwner>(cell);
     decode_as::<DeleteProxyHashFromOwner>(cell);
     decode_as::<DeleteWorkerHashFromOwner>(cell);
+    decode_as::<OfferOwnershipFromOwner>(cell);
+    decode_as::<OwnershipOffer>(cell);
     decode_as::<ProxyEndpoints>(cell);
     decode_as::<RegisterProxyFromOwner>(cell);
     decode_as::<ResetFromOwner>(cell);
     decode_as::<RootData>(cell);
     decode_as::<RootMessage>(cell);
     decode_as::<RootStorage>(cell);
+    decode_as::<RootTail>(cell);
     decode_as::<UnregisterProxyFromOwner>(cell);
     decode_as::<UpdateProxyFromOwner>(cell);
     decode_as::<UpgradeCodeFromOwner>(cell);

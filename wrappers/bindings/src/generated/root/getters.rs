@@ -61,6 +61,24 @@ impl FromStack for CurrentParams {
     }
 }
 
+/// Result of get_ownership_offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnershipOfferSummary {
+    /// Who may accept; the owner if nothing is offered.
+    pub new_owner: Address,
+    /// The last second in which it may; 0 if nothing is offered.
+    pub until: u32,
+}
+
+impl FromStack for OwnershipOfferSummary {
+    fn from_stack(reader: &mut StackReader<'_>) -> Result<Self, BindingsError> {
+        Ok(Self {
+            new_owner: reader.address()?,
+            until: reader.unsigned()?,
+        })
+    }
+}
+
 /// Result of get_cocoon_data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootSummary {
@@ -136,6 +154,24 @@ impl GetMethod for GetCurParams {
 
     fn read(reader: &mut StackReader<'_>) -> Result<Self::Output, BindingsError> {
         CurrentParams::from_stack(reader)
+    }
+}
+
+/// The offer of ownership that waits for its acceptance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GetOwnershipOffer;
+
+impl GetMethod for GetOwnershipOffer {
+    type Output = OwnershipOfferSummary;
+    const NAME: &'static str = "get_ownership_offer";
+    const ID: u32 = 81003;
+
+    fn arguments(&self) -> Vec<StackValue> {
+        vec![]
+    }
+
+    fn read(reader: &mut StackReader<'_>) -> Result<Self::Output, BindingsError> {
+        OwnershipOfferSummary::from_stack(reader)
     }
 }
 

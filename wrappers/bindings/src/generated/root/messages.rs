@@ -6,6 +6,13 @@ use crate::generated::types::DoNotProcess;
 use crate::ton::{Address, Cell, HashBytes};
 use crate::units::{Nanoton, QueryId};
 
+/// Take over what was offered; from the new owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptOwnership {
+    /// Chosen by the sender.
+    pub query_id: QueryId,
+}
+
 /// Admit a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddModelHashFromOwner {
@@ -139,6 +146,17 @@ pub struct DeleteWorkerHashFromOwner {
     pub hash: HashBytes,
 }
 
+/// Offer the root contract to a new owner, who takes over by accepting. It replaces an earlier offer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferOwnershipFromOwner {
+    /// Chosen by the sender.
+    pub query_id: QueryId,
+    /// Who may accept.
+    pub new_owner: Address,
+    /// The last second in which it may; 0 withdraws the offer.
+    pub until: u32,
+}
+
 /// Register a proxy under the next number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisterProxyFromOwner {
@@ -192,6 +210,10 @@ pub enum RootMessage {
     ResetFromOwner(ResetFromOwner),
     /// See [`ChangeOwnerFromOwner`].
     ChangeOwnerFromOwner(ChangeOwnerFromOwner),
+    /// See [`OfferOwnershipFromOwner`].
+    OfferOwnershipFromOwner(OfferOwnershipFromOwner),
+    /// See [`AcceptOwnership`].
+    AcceptOwnership(AcceptOwnership),
     /// See [`DoNotProcess`].
     DoNotProcess(DoNotProcess),
 }

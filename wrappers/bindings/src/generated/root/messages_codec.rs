@@ -3,13 +3,34 @@
 
 use crate::codec::{put, take, take_opcode};
 use crate::generated::root::{
-    AddModelHashFromOwner, AddProxyHashFromOwner, AddWorkerHashFromOwner, ChangeAllParamsFromOwner,
+    AcceptOwnership, AddModelHashFromOwner, AddProxyHashFromOwner, AddWorkerHashFromOwner, ChangeAllParamsFromOwner,
     ChangeCodesFromOwner, ChangeOwnerFromOwner, ChangeParamsFromOwner, ChangePricesFromOwner, DeleteModelHashFromOwner,
-    DeleteProxyHashFromOwner, DeleteWorkerHashFromOwner, RegisterProxyFromOwner, ResetFromOwner, RootMessage,
-    UnregisterProxyFromOwner, UpdateProxyFromOwner, UpgradeCodeFromOwner, UpgradeFullFromOwner,
+    DeleteProxyHashFromOwner, DeleteWorkerHashFromOwner, OfferOwnershipFromOwner, RegisterProxyFromOwner,
+    ResetFromOwner, RootMessage, UnregisterProxyFromOwner, UpdateProxyFromOwner, UpgradeCodeFromOwner,
+    UpgradeFullFromOwner,
 };
 use crate::generated::types::DoNotProcess;
 use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Load, Store, load_address, store_address};
+
+impl AcceptOwnership {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0x2a4f_a980;
+}
+
+impl Store for AcceptOwnership {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.query_id, builder)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for AcceptOwnership {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self { query_id: take(slice)? })
+    }
+}
 
 impl AddModelHashFromOwner {
     /// The bits that the message begins with.
@@ -309,6 +330,32 @@ impl<'a> Load<'a> for DeleteWorkerHashFromOwner {
     }
 }
 
+impl OfferOwnershipFromOwner {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0x715f_a3da;
+}
+
+impl Store for OfferOwnershipFromOwner {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.query_id, builder)?;
+        store_address(&self.new_owner, builder)?;
+        builder.store_u32(self.until)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for OfferOwnershipFromOwner {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self {
+            query_id: take(slice)?,
+            new_owner: load_address(slice)?,
+            until: slice.load_u32()?,
+        })
+    }
+}
+
 impl RegisterProxyFromOwner {
     /// The bits that the message begins with.
     pub const OPCODE: u32 = 0x927c_7cb5;
@@ -373,6 +420,8 @@ impl Store for RootMessage {
             Self::UpgradeFullFromOwner(message) => put(message, builder),
             Self::ResetFromOwner(message) => put(message, builder),
             Self::ChangeOwnerFromOwner(message) => put(message, builder),
+            Self::OfferOwnershipFromOwner(message) => put(message, builder),
+            Self::AcceptOwnership(message) => put(message, builder),
             Self::DoNotProcess(message) => put(message, builder),
         }
     }
@@ -398,6 +447,8 @@ impl<'a> Load<'a> for RootMessage {
             UpgradeFullFromOwner::OPCODE => take(slice).map(Self::UpgradeFullFromOwner),
             ResetFromOwner::OPCODE => take(slice).map(Self::ResetFromOwner),
             ChangeOwnerFromOwner::OPCODE => take(slice).map(Self::ChangeOwnerFromOwner),
+            OfferOwnershipFromOwner::OPCODE => take(slice).map(Self::OfferOwnershipFromOwner),
+            AcceptOwnership::OPCODE => take(slice).map(Self::AcceptOwnership),
             DoNotProcess::OPCODE => take(slice).map(Self::DoNotProcess),
             _ => Err(CellError::InvalidTag),
         }
@@ -424,56 +475,6 @@ impl<'a> Load<'a> for UnregisterProxyFromOwner {
         Ok(Self {
             query_id: take(slice)?,
             seqno: slice.load_u32()?,
-        })
-    }
-}
-
-impl UpdateProxyFromOwner {
-    /// The bits that the message begins with.
-    pub const OPCODE: u32 = 0x9c79_24ba;
-}
-
-impl Store for UpdateProxyFromOwner {
-    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
-        builder.store_u32(Self::OPCODE)?;
-        put(&self.query_id, builder)?;
-        builder.store_u32(self.seqno)?;
-        put(&self.endpoints, builder)?;
-        Ok(())
-    }
-}
-
-impl<'a> Load<'a> for UpdateProxyFromOwner {
-    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
-        take_opcode(Self::OPCODE, slice)?;
-        Ok(Self {
-            query_id: take(slice)?,
-            seqno: slice.load_u32()?,
-            endpoints: take(slice)?,
-        })
-    }
-}
-
-impl UpgradeCodeFromOwner {
-    /// The bits that the message begins with.
-    pub const OPCODE: u32 = 0x11ae_fd51;
-}
-
-impl Store for UpgradeCodeFromOwner {
-    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
-        builder.store_u32(Self::OPCODE)?;
-        put(&self.query_id, builder)?;
-        builder.store_reference(self.code.clone())?;
-        Ok(())
-    }
-}
-
-impl<'a> Load<'a> for UpgradeCodeFromOwner {
-    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
-        take_opcode(Self::OPCODE, slice)?;
-        Ok(Self {
-            query_id: take(slice)?,
-            code: slice.load_reference_cloned()?,
         })
     }
 }

@@ -2,8 +2,58 @@
 //! How messages are written and read.
 
 use crate::codec::{put, take, take_opcode};
-use crate::generated::root::UpgradeFullFromOwner;
+use crate::generated::root::{UpdateProxyFromOwner, UpgradeCodeFromOwner, UpgradeFullFromOwner};
 use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Load, Store};
+
+impl UpdateProxyFromOwner {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0x9c79_24ba;
+}
+
+impl Store for UpdateProxyFromOwner {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.query_id, builder)?;
+        builder.store_u32(self.seqno)?;
+        put(&self.endpoints, builder)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for UpdateProxyFromOwner {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self {
+            query_id: take(slice)?,
+            seqno: slice.load_u32()?,
+            endpoints: take(slice)?,
+        })
+    }
+}
+
+impl UpgradeCodeFromOwner {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0x11ae_fd51;
+}
+
+impl Store for UpgradeCodeFromOwner {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.query_id, builder)?;
+        builder.store_reference(self.code.clone())?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for UpgradeCodeFromOwner {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self {
+            query_id: take(slice)?,
+            code: slice.load_reference_cloned()?,
+        })
+    }
+}
 
 impl UpgradeFullFromOwner {
     /// The bits that the message begins with.
