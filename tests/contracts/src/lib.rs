@@ -21,8 +21,10 @@
 
 mod governed;
 mod messages;
+mod model;
 mod outcome;
 mod people;
+mod sequence;
 mod world;
 
 pub use governed::{
@@ -31,4 +33,5 @@ pub use governed::{
 pub use messages::{body, corrupted, query, tokens};
 pub use outcome::Outcome;
 pub use people::{ANYONE, CLIENT_OWNER, COUNCIL, EXCESSES, OWNER, SIGNERS, WORKER_OWNER, person};
+pub use sequence::{Codes, Difference, Sequences, first_difference};
 pub use world::{FEE, PRICE, START, World, ton};

@@ -215,8 +215,14 @@ impl Emulator {
 
     /// Goes back to a snapshot.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), EmulatorError> {
-        *self = Self::from_snapshot(snapshot)?;
-        Ok(())
+        if self.network != snapshot.network {
+            *self = Self::from_snapshot(snapshot)?;
+            return Ok(());
+        }
+        self.state = snapshot.state.clone();
+        self.config
+            .update_storage_prices(self.state.now)
+            .map_err(EmulatorError::Config)
     }
 
     /// What an external message would do, without doing it; also with any signature taken for valid.

@@ -18,6 +18,5 @@ mod root;
 mod root_messages;
 mod root_ownership;
 mod signed;
-mod solvency;
 mod wallet;
 mod worker;

@@ -205,6 +205,18 @@ fn a_proxy_that_closes_sends_top_ups_to_the_clients_owner() {
 }
 
 #[test]
+fn what_a_closing_proxy_has_sent_back_cannot_be_withdrawn_as_well() {
+    let mut world = World::new();
+    world.stake("3").assert_success();
+    world.deploy_client();
+    close(&mut world);
+    world.top_up("5");
+    assert_eq!(world.client_data().balance, Nanoton::ZERO);
+    let client = world.client.clone();
+    world.withdraw().assert_refused(&client, ExitCode::LowContractBalance);
+}
+
+#[test]
 fn a_closing_proxy_still_pays_and_a_closed_one_refuses() {
     let mut world = earning();
     close(&mut world);
