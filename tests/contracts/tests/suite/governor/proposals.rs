@@ -1,11 +1,18 @@
 //! How proposals are made and seen, and what they need.
 
+use std::collections::BTreeMap;
+
 use cocoon_bindings::governance;
 use cocoon_bindings::governance::approvers;
 use cocoon_bindings::governor::{
     CancelFromProposer, ChangeDelays, GetCouncil, GetSigners, LiftPause, ProposalClass, ProposalState, WithdrawSurplus,
 };
-use cocoon_bindings::root::ResetFromOwner;
+use cocoon_bindings::root::{
+    AcceptOwnership, AddModelHashFromOwner, AddProxyHashFromOwner, AddWorkerHashFromOwner, ChangeAllParamsFromOwner,
+    ChangeCodesFromOwner, ChangeParamsFromOwner, ChangePricesFromOwner, DeleteModelHashFromOwner,
+    DeleteProxyHashFromOwner, DeleteWorkerHashFromOwner, RegisterProxyFromOwner, ResetFromOwner,
+    UnregisterProxyFromOwner, UpdateProxyFromOwner,
+};
 use cocoon_bindings::ton::{Cell, CellBuilder, CellFamily};
 use cocoon_bindings::types::{ExitCode, ReturnExcessesBack};
 use cocoon_contract_tests::{
@@ -93,12 +100,32 @@ fn a_proposal_is_seen_with_its_body_and_its_proposers_approval() {
 fn the_class_of_a_proposal_follows_from_its_body() {
     use ProposalClass::{Change, CouncilChange, Critical, Release, Revoke};
     let mut governed = Governed::new();
-    let classes = [
-        Change, Revoke, Change, Revoke, Change, Revoke, Change, Revoke, Change, Change, Change, Change, Change,
-        Critical, Critical, Critical, Critical,
-    ];
+    // What is not listed here is critical, whatever the root contract learns.
+    let classes = BTreeMap::from([
+        (DeleteWorkerHashFromOwner::OPCODE, Revoke),
+        (DeleteProxyHashFromOwner::OPCODE, Revoke),
+        (DeleteModelHashFromOwner::OPCODE, Revoke),
+        (UnregisterProxyFromOwner::OPCODE, Revoke),
+        (AddWorkerHashFromOwner::OPCODE, Change),
+        (AddProxyHashFromOwner::OPCODE, Change),
+        (AddModelHashFromOwner::OPCODE, Change),
+        (RegisterProxyFromOwner::OPCODE, Change),
+        (UpdateProxyFromOwner::OPCODE, Change),
+        (ChangePricesFromOwner::OPCODE, Change),
+        (ChangeParamsFromOwner::OPCODE, Change),
+        (ChangeAllParamsFromOwner::OPCODE, Change),
+        (ChangeCodesFromOwner::OPCODE, Change),
+        (AcceptOwnership::OPCODE, Change),
+    ]);
+    let class_of = |message: Cell| {
+        let op = message.as_ref().as_slice().unwrap().load_u32().unwrap();
+        (message, classes.get(&op).copied().unwrap_or(Critical))
+    };
+    let accept = body(&AcceptOwnership { query_id: query(0) });
     let bodies = every_message(&governed.world);
-    let known = bodies.iter().take(classes.len()).cloned().zip(classes);
+    let known: Vec<_> = bodies.into_iter().chain([accept]).map(class_of).collect();
+    let listed = known.iter().filter(|(_, class)| *class != Critical).count();
+    assert_eq!(listed, classes.len(), "each is tried");
     let query_id = query(0);
     let own = [
         (body(&LiftPause { query_id }), Release),
@@ -137,7 +164,7 @@ fn the_class_of_a_proposal_follows_from_its_body() {
         (body(&(0xdead_beef_u32, 0u64)), Critical),
     ];
     let snapshot = governed.world.chain.snapshot();
-    for (message, class) in known.chain(own) {
+    for (message, class) in known.into_iter().chain(own) {
         let id = governed.next_id(0);
         let numbered = with_query_id(&message, id);
         let proposal = governed.proposal_of(0, numbered, 30 * DAY);
