@@ -19,19 +19,24 @@
     reason = "what fails in this crate is a test"
 )]
 
+pub mod gas;
 mod governed;
 mod messages;
 mod model;
+mod names;
 mod outcome;
 mod people;
 mod sequence;
+mod trace;
 mod world;
 
 pub use governed::{
     ATTACHED, CHANGE_DELAY, CRITICAL_DELAY, DAY, Governed, HOUR, MAX_PAUSE, PAUSE_REST, default_governance,
 };
 pub use messages::{body, corrupted, query, tokens};
+pub use names::Names;
 pub use outcome::Outcome;
 pub use people::{ANYONE, CLIENT_OWNER, COUNCIL, EXCESSES, OWNER, SIGNERS, WORKER_OWNER, person};
 pub use sequence::{Codes, Difference, Sequences, first_difference};
+pub use trace::Cast;
 pub use world::{FEE, PRICE, START, World, ton};

@@ -47,6 +47,7 @@ pub fn generate(repository: &Path) -> Result<BTreeMap<String, String>, GenError>
     }
     files.extend(oracle::files(&abis)?);
     files.insert("contracts/cocoon.tlb".to_owned(), docs::tlb(repository, &model)?);
+    files.insert("contracts/README.md".to_owned(), docs::page(repository, &abis)?);
     Ok(files)
 }
 

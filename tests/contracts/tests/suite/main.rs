@@ -11,6 +11,7 @@ mod bounces_matrix;
 mod client;
 mod exits_addresses;
 mod exits_low_gas;
+mod flows;
 mod gas;
 mod governor;
 mod life;

@@ -4,11 +4,14 @@ use crate::docs::TEMPLATES;
 use crate::error::GenError;
 use std::path::Path;
 
-/// Fills a template. `answer` gives the text of a command, or nothing for a command that it does not know.
+/// The text of a command, or nothing if the command is not known.
+type Answer = Result<Option<String>, GenError>;
+
+/// Fills a template. `answer` gives the texts of its commands.
 pub(crate) fn fill(
     repository: &Path,
     name: &str,
-    answer: &mut dyn FnMut(&[&str]) -> Result<Option<String>, GenError>,
+    answer: &mut dyn FnMut(&[&str]) -> Answer,
 ) -> Result<String, GenError> {
     let path = format!("{TEMPLATES}/{name}");
     let template = crate::read(repository, &path)?;
