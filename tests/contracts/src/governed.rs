@@ -62,22 +62,20 @@ impl Governed {
 
     /// Governed by others than usual.
     pub fn by(governance: &Governance) -> Self {
-        let mut governed = Self::not_yet_owner(governance);
-        let message = ChangeOwnerFromOwner {
-            query_id: query(1),
-            new_owner: governed.governor.clone(),
-        };
-        let root = governed.world.root.clone();
-        governed
-            .world
-            .send(&OWNER, &root, ton("0.1"), &message)
-            .assert_success();
-        governed
+        Self::not_yet_owner(governance).taken_over()
     }
 
     /// The root contract still belongs to its first owner.
     pub fn not_yet_owner(governance: &Governance) -> Self {
-        let mut world = World::new();
+        Self::in_world(World::new(), governance)
+    }
+
+    /// On a chain with given fees.
+    pub fn on(network: &NetworkConfig) -> Self {
+        Self::in_world(World::on(network), &default_governance()).taken_over()
+    }
+
+    fn in_world(mut world: World, governance: &Governance) -> Self {
         let governor = deploy(&mut world, governance);
         Self {
             world,
@@ -86,21 +84,15 @@ impl Governed {
         }
     }
 
-    /// On a chain with given fees.
-    pub fn on(network: &NetworkConfig) -> Self {
-        let mut world = World::on(network);
-        let governor = deploy(&mut world, &default_governance());
+    /// The first owner hands the root contract over.
+    fn taken_over(mut self) -> Self {
         let message = ChangeOwnerFromOwner {
             query_id: query(1),
-            new_owner: governor.clone(),
+            new_owner: self.governor.clone(),
         };
-        let root = world.root.clone();
-        world.send(&OWNER, &root, ton("0.1"), &message).assert_success();
-        Self {
-            world,
-            governor,
-            query_id: query(99),
-        }
+        let root = self.world.root.clone();
+        self.world.send(&OWNER, &root, ton("0.1"), &message).assert_success();
+        self
     }
 
     /// Sends a message to the governor.

@@ -10,8 +10,9 @@ use cocoon_bindings::types::ExitCode;
 use cocoon_contract_tests::{
     ANYONE, ATTACHED, COUNCIL, CRITICAL_DELAY, DAY, Governed, OWNER, SIGNERS, body, query, ton,
 };
+use cocoon_emulator::NetworkConfig;
 
-use super::{HASH, add, assert_returned, bad_prices, is_valid};
+use super::{HASH, add, assert_returned, bad_prices, delete, is_valid};
 
 #[test]
 fn two_of_three_add_an_image_after_the_delay_and_one_revokes_it_at_once() {
@@ -231,4 +232,19 @@ fn ownership_is_given_away_by_the_same_route() {
     outcome.assert_refused(&root, ExitCode::ExpectedMessageFromOwner);
     assert_eq!(governed.state_of(id), ProposalState::Ready);
     assert_returned(&governed, &outcome);
+}
+
+#[test]
+fn the_same_under_cheaper_fees() {
+    let mut governed = Governed::on(&NetworkConfig::spring_2026());
+    let id = governed.decide(add);
+    let outcome = governed.execute(id);
+    outcome.assert_success();
+    assert_returned(&governed, &outcome);
+    assert!(is_valid(&governed));
+    let id = governed.propose(1, delete);
+    let outcome = governed.execute(id);
+    outcome.assert_success();
+    assert_returned(&governed, &outcome);
+    assert!(!is_valid(&governed));
 }
