@@ -14,7 +14,7 @@ pub(crate) enum Content {
     /// An ordinary message.
     Plain(Cell),
     /// A message with a signed payload.
-    Signed(Signed),
+    Signed(Box<Signed>),
 }
 
 /// The parts of a signed message, so that each can be made wrong.
@@ -96,7 +96,7 @@ impl Attempt {
             payload_tail: false,
         };
         Self {
-            content: Content::Signed(signed),
+            content: Content::Signed(Box::new(signed)),
             ..Self::plain(world, &EXCESSES, to, least, Cell::default())
         }
     }
