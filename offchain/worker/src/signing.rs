@@ -288,7 +288,7 @@ mod tests {
     fn a_proxy_that_does_not_sign_gets_no_more_signatures_until_it_does() {
         let folder = tempfile::tempdir().unwrap();
         let mut desk = desk(folder.path());
-        let mut next = |desk: &mut SignDesk, byte: u8| {
+        let next = |desk: &mut SignDesk, byte: u8| {
             let mut done = done();
             done.terms.request_id = [byte; 32];
             desk.remember(done);

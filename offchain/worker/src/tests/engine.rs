@@ -62,7 +62,7 @@ async fn a_plain_answer_is_complete_counted_reported_and_signed() {
     let signature = Signature(signature.signature.as_ref().try_into().unwrap());
     statement.verify(&signature, &play.identity.leaf_key()).unwrap();
     play.countersign(&statement).await;
-    let mut lie = statement;
+    let mut lie = statement.clone();
     lie.used.prompt += 1;
     lie.used.total += 1;
     assert!(play.link.query(ask(&lie), LIMIT).await.is_err());
