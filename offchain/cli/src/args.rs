@@ -1,8 +1,14 @@
 //! What can be typed: commands, options, help texts.
 
+pub mod governance;
+pub mod governor;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+use self::governance::RootCommand;
+use self::governor::GovernorCommand;
 
 /// Private inference with receipts that can be audited.
 #[derive(Debug, Parser)]
@@ -71,6 +77,12 @@ pub enum Command {
         #[command(subcommand)]
         command: RootCommand,
     },
+    /// The contract by which several signers own the root contract
+    Governor {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: GovernorCommand,
+    },
     /// The local chain
     Localnet {
         /// What to do with it.
@@ -106,25 +118,6 @@ pub enum RunCommand {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-}
-
-/// Commands on the root contract.
-#[derive(Debug, Subcommand)]
-pub enum RootCommand {
-    /// Print its parameters, hashes and proxies
-    #[command(after_help = "Examples:\n  cocoon root show\n  cocoon root show --chain-url URL --root ADDRESS --json")]
-    Show(RootShowArgs),
-}
-
-/// Options of `root show`.
-#[derive(Debug, Args)]
-pub struct RootShowArgs {
-    /// TON HTTP API to ask, instead of the local network's
-    #[arg(long, value_name = "URL", requires = "root")]
-    pub chain_url: Option<String>,
-    /// Address of the root contract, instead of the local network's
-    #[arg(long, value_name = "ADDRESS", requires = "chain_url")]
-    pub root: Option<String>,
 }
 
 /// Options of `up`.

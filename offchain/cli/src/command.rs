@@ -2,6 +2,8 @@
 
 pub(crate) mod audit;
 pub(crate) mod chat;
+pub(crate) mod governance;
+pub(crate) mod governor;
 pub(crate) mod root;
 pub(crate) mod run;
 pub(crate) mod status;

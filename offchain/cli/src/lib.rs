@@ -31,7 +31,9 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::{Cli, Command, RootCommand, RunCommand};
+use crate::args::governance::RootCommand;
+use crate::args::governor::GovernorCommand;
+use crate::args::{Cli, Command, RunCommand};
 use crate::failure::{Exit, Failure, OrFail as _};
 use crate::output::Output;
 
@@ -107,6 +109,15 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Root {
             command: RootCommand::Show(args),
         } => command::root::show(&global, args, output).await,
+        Command::Root {
+            command: RootCommand::Export(args),
+        } => command::governance::root(&global, args, output).await,
+        Command::Governor {
+            command: GovernorCommand::Show(place),
+        } => command::governor::show(&global, place, output).await,
+        Command::Governor {
+            command: GovernorCommand::Export(args),
+        } => command::governance::governor(&global, args, output).await,
         Command::Localnet {
             command: RunCommand::Run { config },
         } => command::run::localnet(&config, output).await,

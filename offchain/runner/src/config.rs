@@ -28,6 +28,10 @@ pub struct AttestationConfig {
     /// File of a simulated TDX platform. It counts only while the root contract is a test one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulated_platform: Option<PathBuf>,
+    /// Name of the simulated image that this runner pretends to run, instead of its role's. Only with a simulated
+    /// platform: images of real hardware are measured, not named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulated_image: Option<String>,
     /// File with Intel's collateral for quotes of peers, as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collateral: Option<PathBuf>,

@@ -21,6 +21,7 @@ pub struct Trust {
     store: Arc<TrustStore>,
     root: watch::Receiver<Arc<RootView>>,
     platform: Option<Arc<SimulatedPlatform>>,
+    image: Option<String>,
     collateral: Endorsements,
     clock: SharedClock,
 }
@@ -51,6 +52,7 @@ impl Trust {
             store,
             root,
             platform: platform.map(Arc::new),
+            image: config.simulated_image.clone(),
             collateral,
             clock,
         })
@@ -76,7 +78,10 @@ impl Trust {
     /// Where this runner's own evidence comes from; `role` names its image ("proxy", "worker").
     pub fn evidence(&self, role: &str) -> Arc<dyn EvidenceSource> {
         match &self.platform {
-            Some(platform) => Arc::new(Simulated::for_role(SimulatedPlatform::clone(platform), role)),
+            Some(platform) => {
+                let image = self.image.as_deref().unwrap_or(role);
+                Arc::new(Simulated::for_role(SimulatedPlatform::clone(platform), image))
+            }
             None => Arc::new(NoEvidence),
         }
     }

@@ -8,7 +8,8 @@ use cocoon_bindings::{Multipliers, Nanoton};
 use cocoon_chain::{HttpApi, RootView, SharedChain};
 use serde::Serialize;
 
-use crate::args::{Global, RootShowArgs};
+use crate::args::Global;
+use crate::args::governance::{Place, RootShowArgs};
 use crate::failure::{self, Exit, Failure, OrFail as _};
 use crate::local::layout::DataDir;
 use crate::local::network::NetworkFile;
@@ -43,7 +44,14 @@ struct Proxy {
 
 /// Runs the command.
 pub(crate) async fn show(global: &Global, args: RootShowArgs, output: Output) -> Result<Exit, Failure> {
-    let (url, root) = match (args.chain_url, args.root) {
+    let (_, view) = view(global, args.place).await?;
+    output.result(&Shown::from(view), text)?;
+    Ok(Exit::Done)
+}
+
+/// The root contract that is meant, as it is now, and the chain that it is on.
+pub(crate) async fn view(global: &Global, place: Place) -> Result<(SharedChain, RootView), Failure> {
+    let (url, root) = match (place.chain_url, place.root) {
         (Some(url), Some(root)) => (url, root),
         _ => {
             let network = NetworkFile::load(&DataDir::new(&global.data_dir))?;
@@ -54,8 +62,7 @@ pub(crate) async fn show(global: &Global, args: RootShowArgs, output: Output) ->
     let view = RootView::fetch(chain.as_ref(), &root)
         .await
         .map_err(failure::from_chain)?;
-    output.result(&Shown::from(view), text)?;
-    Ok(Exit::Done)
+    Ok((chain, view))
 }
 
 /// A chain and a contract on it, as a person names them.

@@ -89,6 +89,7 @@ impl Configs {
         };
         let attestation = AttestationConfig {
             simulated_platform: Some(data.platform_file()),
+            simulated_image: None,
             collateral: None,
         };
         let wallet = |name: &str, owner: &Address| WalletConfig {

@@ -250,6 +250,7 @@ impl Network {
             },
             attestation: AttestationConfig {
                 simulated_platform: Some(path("platform.json")),
+                simulated_image: None,
                 collateral: None,
             },
             listen: Listen {
