@@ -22,10 +22,12 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 pub mod api;
 pub mod binary;
+pub mod governance;
 pub mod inprocess;
 pub mod process;
 pub mod stranger;
 pub mod upstream;
+pub mod worker;
 
 /// Why a story could not be played: a sentence for the person who reads the test's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
