@@ -6,11 +6,14 @@
     reason = "what fails here is a test"
 )]
 
+mod anchor;
 mod bounces;
 mod bounces_matrix;
 mod client;
+mod equivocation;
 mod exits_addresses;
 mod exits_low_gas;
+mod fees;
 mod flows;
 mod frozen;
 mod gas;
@@ -22,6 +25,9 @@ mod order_getters;
 mod order_proxy;
 mod order_wallet_root;
 mod proxy;
+mod proxy_children;
+mod proxy_exit;
+mod proxy_storage;
 mod root;
 mod root_messages;
 mod root_ownership;
