@@ -18,7 +18,7 @@ const SECRET: HashBytes = HashBytes([0x77; 32]);
 /// Tokens that a grant or payout is about.
 const COUNT: u64 = 50_000_000;
 /// Longer than it takes an empty proxy contract to be frozen.
-const LONG: u32 = 600_000_000;
+const LONG: u32 = 300_000_000;
 
 /// What is passed on to the proxy contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
