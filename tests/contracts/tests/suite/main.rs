@@ -9,6 +9,8 @@
 mod bounces;
 mod bounces_matrix;
 mod client;
+mod dispute_client;
+mod dispute_worker;
 mod exits_addresses;
 mod exits_low_gas;
 mod flows;
@@ -21,6 +23,8 @@ mod order_getters;
 mod order_proxy;
 mod order_wallet_root;
 mod proxy;
+mod receipts;
+mod reputation;
 mod root;
 mod root_messages;
 mod root_ownership;
