@@ -2,7 +2,9 @@
 
 use cocoon_bindings::client::{ClaimByReceipt, GetCocoonClientClaim};
 use cocoon_bindings::ton::{Address, Cell, CellFamily, HashBytes, Store};
-use cocoon_bindings::types::{ChannelLink, ExitCode, Receipt, SettleClaim, StatementParties, StatementTiming, WorkStatement};
+use cocoon_bindings::types::{
+    ChannelLink, ExitCode, Receipt, SettleClaim, StatementParties, StatementTiming, WorkStatement,
+};
 use cocoon_bindings::worker::{ClaimByStatement, GetCocoonWorkerClaim};
 use cocoon_bindings::{ParamsVersion, QueryId};
 use cocoon_contract_tests::{CLIENT_OWNER, EXCESSES, Outcome, WORKER_OWNER, World, body, ton};
