@@ -69,7 +69,8 @@ impl Client {
         let bits = bits.cell(self.fixed.constants.clone()).cell(self.fixed.params.clone());
         match self.floor {
             None => bits.done(),
-            Some(floor) => bits.u64(floor).done(),
+            // Reopened, and nothing is claimed.
+            Some(floor) => bits.uint(1, 1).u64(floor).u64(0).u32(0).done(),
         }
     }
 
