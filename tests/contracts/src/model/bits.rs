@@ -97,6 +97,28 @@ impl Bits {
         self
     }
 
+    /// A dictionary of values that are given as cells.
+    pub(crate) fn bytes(mut self, entries: &BTreeMap<u8, Cell>) -> Self {
+        let sorted: Vec<_> = entries
+            .iter()
+            .map(|(key, value)| (*key, Inline(value.clone())))
+            .collect();
+        let dict = Dict::<u8, Inline>::try_from_sorted_slice(&sorted).unwrap();
+        dict.store_into(&mut self.0, Cell::empty_context()).unwrap();
+        self
+    }
+
+    /// A dictionary of values that are given as cells.
+    pub(crate) fn longs(mut self, entries: &BTreeMap<u64, Cell>) -> Self {
+        let sorted: Vec<_> = entries
+            .iter()
+            .map(|(key, value)| (*key, Inline(value.clone())))
+            .collect();
+        let dict = Dict::<u64, Inline>::try_from_sorted_slice(&sorted).unwrap();
+        dict.store_into(&mut self.0, Cell::empty_context()).unwrap();
+        self
+    }
+
     pub(crate) fn done(self) -> Cell {
         self.0.build().unwrap()
     }

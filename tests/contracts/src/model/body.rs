@@ -1,8 +1,8 @@
 //! What messages say. The model never reads a cell: whoever makes a message says what is in it.
 
-use cocoon_bindings::ton::{Address, Cell};
+use cocoon_bindings::ton::Address;
 
-use crate::model::root::Role;
+pub(crate) use crate::model::governance::{Endpoints, GovernAsk, GovernorOwn, RootAsk};
 
 /// What a message says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,24 @@ pub(crate) enum Body {
     WithdrawEarnings { query: u64, excesses: Address },
     /// To the proxy, from its owner: begin to close.
     CloseProxy { query: u64, excesses: Address },
+    /// To the proxy: record a checkpoint of its log.
+    Anchor {
+        query: u64,
+        excesses: Address,
+        signed: SignedCheckpoint,
+    },
+    /// To the proxy: two checkpoints that contradict each other.
+    ReportEquivocation {
+        query: u64,
+        reporter: Address,
+        evidence: Box<[SignedCheckpoint; 2]>,
+    },
+    /// To the proxy, from its owner: the stake, the key being lost.
+    ReclaimStake { query: u64, excesses: Address },
+    /// To a client or worker, from its owner: a count that the proxy signed.
+    Claim(Box<Claim>),
+    /// To a client or worker: settle by the claim.
+    SettleClaim { query: u64, excesses: Address },
     /// From a client to the proxy.
     ClientStep(ClientStep),
     /// From a worker to the proxy.
@@ -76,6 +94,10 @@ pub(crate) enum Body {
     RegisterWorker { query: u64, excesses: Address },
     /// To the root.
     Root { query: u64, ask: RootAsk },
+    /// To the governor.
+    Govern { query: u64, ask: GovernAsk },
+    /// A proposal that the governor executes itself, by its number.
+    GovernorOwn { id: u64, own: GovernorOwn },
     /// To the wallet, from its owner: send a message.
     WalletSend {
         query: u64,
@@ -124,6 +146,61 @@ pub(crate) struct SignedPart {
     pub(crate) expected: Address,
     /// A bit too many at its end.
     pub(crate) longer: bool,
+    /// What the proxy has seen of a worker.
+    pub(crate) score: Option<Score>,
+}
+
+/// What the proxy has seen of a worker; of the numbers only the first matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Score {
+    pub(crate) requests: u64,
+    pub(crate) failures: u64,
+    /// A bit too many at its end.
+    pub(crate) longer: bool,
+}
+
+/// What a proxy says of its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SignedCheckpoint {
+    pub(crate) known: bool,
+    pub(crate) proxy: Address,
+    pub(crate) seqno: u64,
+    pub(crate) size: u64,
+    pub(crate) tree: u8,
+    pub(crate) time: u64,
+    /// A bit too many at its end.
+    pub(crate) longer: bool,
+    pub(crate) signer: Signer,
+}
+
+/// A claim by a receipt or by a statement of work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) query: u64,
+    pub(crate) excesses: Address,
+    /// The receipt around the statement; a worker claims without.
+    pub(crate) receipt: Option<Receipt>,
+    pub(crate) statement: Statement,
+    pub(crate) signer: Signer,
+}
+
+/// What a proxy gives a client for an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Receipt {
+    pub(crate) known: bool,
+    pub(crate) version: u8,
+    pub(crate) client: Address,
+    pub(crate) after: u64,
+}
+
+/// What a worker and a proxy state about an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Statement {
+    pub(crate) known: bool,
+    pub(crate) version: u8,
+    pub(crate) proxy: Address,
+    pub(crate) worker: Address,
+    pub(crate) after: u64,
 }
 
 /// From a client to the proxy.
@@ -183,49 +260,6 @@ pub(crate) struct WorkerAsk {
     pub(crate) worker_part: u128,
     pub(crate) proxy_part: u128,
     pub(crate) excesses: Address,
-}
-
-/// What the root is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum RootAsk {
-    Add(Role, [u8; 32]),
-    Delete(Role, [u8; 32]),
-    RegisterProxy(Endpoints),
-    UnregisterProxy(u32),
-    UpdateProxy(u32, Endpoints),
-    Prices {
-        price: u128,
-        fee: u128,
-    },
-    Params {
-        price: u128,
-        fee: u128,
-        delays: [u32; 2],
-        stakes: [u128; 2],
-    },
-    AllParams {
-        price: u128,
-        fee: u128,
-        weights: [u32; 4],
-        delays: [u32; 2],
-        stakes: [u128; 2],
-    },
-    Codes([Cell; 3]),
-    UpgradeCode(Cell),
-    UpgradeFull {
-        state: Box<crate::model::Root>,
-        code: Cell,
-    },
-    Reset,
-    ChangeOwner(Address),
-}
-
-/// A record of where a proxy listens, perhaps a wrong one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Endpoints {
-    pub(crate) kind: bool,
-    pub(crate) length: u8,
-    pub(crate) text: Vec<u8>,
 }
 
 /// A message that a wallet is to send.

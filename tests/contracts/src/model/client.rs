@@ -7,11 +7,12 @@ use cocoon_bindings::ton::{Address, Cell};
 use crate::model::bits::Bits;
 use crate::model::body::{Body, ClientAsk, ClientStep, ClientTold, Damage, Signed};
 use crate::model::effect::{
-    Act, CHILD, COMMISSION, Env, Exit, Outcome, Return, excesses, keep_and_return_unused, refuse, require,
+    Act, CHILD, COMMISSION, Env, Exit, Outcome, Return, excesses, keep_and_return, keep_and_return_unused, refuse,
+    require,
 };
-use crate::model::signed::{CHARGE, GRANT, check_signed};
+use crate::model::signed::{CHARGE, GRANT, check_claim, check_signed};
 use crate::model::terms::Terms;
-use crate::model::{CLOSED, CLOSING, NORMAL};
+use crate::model::{CLAIMS, CLOSED, CLOSING, NORMAL};
 
 /// What never changes.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub(crate) struct Client {
     pub(crate) secret: [u8; 32],
     /// Tokens at the latest reopening.
     pub(crate) floor: Option<u64>,
+    /// A count that the proxy signed, and since when it is claimed.
+    pub(crate) claim: Option<(u64, u32)>,
 }
 
 impl Client {
@@ -56,6 +59,7 @@ impl Client {
             unlock: 0,
             secret: [0; 32],
             floor: None,
+            claim: None,
         }
     }
 
@@ -67,11 +71,15 @@ impl Client {
             .coins(self.stake);
         let bits = bits.u64(self.tokens).u32(self.unlock).raw(&self.secret);
         let bits = bits.cell(self.fixed.constants.clone()).cell(self.fixed.params.clone());
-        match self.floor {
-            None => bits.done(),
-            // Reopened, and nothing is claimed.
-            Some(floor) => bits.uint(1, 1).u64(floor).u64(0).u32(0).done(),
+        if self.floor.is_none() && self.claim.is_none() {
+            return bits.done();
         }
+        if !CLAIMS {
+            return bits.u64(self.floor.unwrap_or(0)).done();
+        }
+        let (tokens, since) = self.claim.unwrap_or_default();
+        let bits = bits.bit(self.floor.is_some()).u64(self.floor.unwrap_or(0));
+        bits.u64(tokens).u32(since).done()
     }
 
     /// What a message does.
@@ -121,6 +129,7 @@ impl Client {
                     self.state = NORMAL;
                     self.unlock = 0;
                     self.floor = Some(self.tokens);
+                    self.claim = None;
                 }
                 Ok(self.add(*amount, keep, *query, excesses))
             }
@@ -158,6 +167,27 @@ impl Client {
                 Ok(self.refund(self.balance - self.stake, keep, *query, excesses))
             }
             Body::RequestRefund { query, excesses } => self.request_refund(*query, excesses, longer, env),
+            Body::Claim(claim) if claim.receipt.is_some() => {
+                self.check_owner(env, 1010)?;
+                let keep = self.afford(0, env)?;
+                require(self.state != CLOSED, 1006)?;
+                require(!longer, 1004)?;
+                let tokens = check_claim(claim, &self.fixed.proxy, env)?;
+                let claimed = self.claim.map_or(0, |(tokens, _)| tokens);
+                require(tokens > self.tokens.max(claimed), 1000)?;
+                self.claim = Some((tokens, env.now));
+                Ok(keep_and_return(keep, &claim.excesses, claim.query))
+            }
+            Body::SettleClaim { query, excesses } => {
+                let keep = self.afford(0, env)?;
+                require(self.state != CLOSED, 1006)?;
+                require(!longer, 1004)?;
+                let (tokens, since) = self.claim.unwrap_or_default();
+                require(tokens > self.tokens, 1103)?;
+                require(env.now >= since + self.fixed.terms.delays[1], 1011)?;
+                self.charge(tokens);
+                Ok(self.tell(None, keep, *query, excesses))
+            }
             _ => refuse(1012),
         }
     }

@@ -49,6 +49,8 @@ pub(crate) enum Return {
     Plain,
     /// It comes back with the whole body.
     Rich,
+    /// It comes back with the body's root cell.
+    RichRoot,
 }
 
 /// Something that a contract does with its coins.

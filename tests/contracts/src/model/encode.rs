@@ -9,10 +9,13 @@ use ed25519_dalek::{Signer as _, SigningKey};
 
 use crate::model::bits::Bits;
 use crate::model::body::{
-    Body, ClientAsk, ClientStep, Damage, Outgoing, RootAsk, Signed, SignedPart, Signer, WorkerAsk, WorkerStep,
+    Body, Claim, ClientAsk, ClientStep, Damage, Outgoing, Receipt, Score, Signed, SignedCheckpoint, SignedPart, Signer,
+    Statement, WorkerAsk, WorkerStep,
 };
-use crate::model::root::{Role, record};
 use crate::model::wallet::External;
+
+/// Op of a worker's claim.
+const CLAIM_BY_STATEMENT: u32 = 0xe2d4_ff52;
 
 static KEYS: LazyLock<[SigningKey; 3]> = LazyLock::new(|| [7, 8, 9].map(|seed| SigningKey::from_bytes(&[seed; 32])));
 
@@ -22,7 +25,7 @@ impl Signer {
         KEYS[self as usize].verifying_key().to_bytes()
     }
 
-    fn sign(self, cell: &Cell) -> [u8; 64] {
+    pub(crate) fn sign(self, cell: &Cell) -> [u8; 64] {
         KEYS[self as usize].sign(cell.repr_hash().as_slice()).to_bytes()
     }
 }
@@ -56,6 +59,26 @@ impl Body {
             } => paid(0x9713_f187, *query, *amount, excesses),
             Self::WithdrawEarnings { query, excesses } => asked(0x7610_e6eb, *query, excesses),
             Self::CloseProxy { query, excesses } => asked(0xb51d_5a01, *query, excesses),
+            Self::Anchor {
+                query,
+                excesses,
+                signed,
+            } => {
+                let bits = Bits::message(0xd533_1342, *query).address(excesses);
+                let checkpoint = signed.checkpoint();
+                bits.raw(&signed.signer.sign(&checkpoint)).cell(checkpoint).done()
+            }
+            Self::ReportEquivocation {
+                query,
+                reporter,
+                evidence,
+            } => {
+                let bits = Bits::message(0x683d_2818, *query).address(reporter);
+                bits.cell(evidence[0].cell()).cell(evidence[1].cell()).done()
+            }
+            Self::ReclaimStake { query, excesses } => asked(0x17eb_ca2b, *query, excesses),
+            Self::Claim(claim) => claim.cell(),
+            Self::SettleClaim { query, excesses } => asked(0x8ce5_7608, *query, excesses),
             Self::ClientStep(step) => step.cell(),
             Self::WorkerStep(step) => step.cell(),
             Self::TopUp {
@@ -90,6 +113,8 @@ impl Body {
             Self::RequestRefund { query, excesses } => asked(0xfafa_6cc1, *query, excesses),
             Self::RegisterWorker { query, excesses } => asked(0x26ed_7f65, *query, excesses),
             Self::Root { query, ask } => ask.cell(*query),
+            Self::Govern { query, ask } => ask.cell(*query),
+            Self::GovernorOwn { id, own } => own.cell(*id),
             Self::WalletSend { query, mode, message } => Bits::message(0x9c69_f376, *query)
                 .uint((*mode).into(), 8)
                 .cell(message.cell())
@@ -115,11 +140,94 @@ impl SignedPart {
             Some(tokens) => bits.u64(tokens),
         };
         let bits = bits.address(&self.expected);
+        let bits = if self.longer { bits.bit(true) } else { bits };
+        match &self.score {
+            None => bits.done(),
+            Some(score) => {
+                let cell = score.bits();
+                bits.cell(if score.longer {
+                    cell.bit(true).done()
+                } else {
+                    cell.done()
+                })
+                .done()
+            }
+        }
+    }
+}
+
+impl Score {
+    /// Its 448 bits.
+    pub(crate) fn bits(&self) -> Bits {
+        let bits = Bits::new().u64(self.requests).u64(self.failures).u64(7);
+        (0..8).fold(bits, |bits, bucket| bits.u32(bucket))
+    }
+}
+
+impl SignedCheckpoint {
+    fn checkpoint(&self) -> Cell {
+        let op = if self.known { 0x405d_f46e } else { 0x405d_f46f };
+        let bits = Bits::new().u32(op).address(&self.proxy).u64(self.seqno).u64(self.size);
+        let bits = bits.raw(&[self.tree; 32]).u64(self.time);
         if self.longer {
             bits.bit(true).done()
         } else {
             bits.done()
         }
+    }
+
+    fn cell(&self) -> Cell {
+        let checkpoint = self.checkpoint();
+        Bits::new().raw(&self.signer.sign(&checkpoint)).cell(checkpoint).done()
+    }
+}
+
+impl Claim {
+    fn cell(&self) -> Cell {
+        let statement = self.statement.cell();
+        let (op, signed) = match &self.receipt {
+            None => (CLAIM_BY_STATEMENT, statement),
+            Some(receipt) => (0x866e_3ecf, receipt.cell(statement)),
+        };
+        let bits = Bits::message(op, self.query).address(&self.excesses);
+        bits.raw(&self.signer.sign(&signed)).cell(signed).done()
+    }
+}
+
+/// Place in a channel of receipts or statements.
+fn link(after: u64) -> Cell {
+    Bits::new().u64(3).raw(&[2; 32]).u64(after / 2).u64(after).done()
+}
+
+impl Receipt {
+    fn cell(&self, statement: Cell) -> Cell {
+        let op = if self.known { 0xc0c0_2ece } else { 0xc0c0_2ecf };
+        let bits = Bits::new().u32(op).uint(self.version.into(), 8).address(&self.client);
+        bits.raw(&[3; 32])
+            .raw(&[4; 32])
+            .cell(statement)
+            .cell(link(self.after))
+            .done()
+    }
+}
+
+impl Statement {
+    fn cell(&self) -> Cell {
+        let op = if self.known { 0xc0c0_57a1 } else { 0xc0c0_57a2 };
+        let bits = Bits::new()
+            .u32(op)
+            .uint(self.version.into(), 8)
+            .u32(1)
+            .u32(1000)
+            .uint(1, 8);
+        let bits = bits.u64(5).u64(6).u64(7).u64(8).raw(&[5; 32]).raw(&[6; 32]);
+        let parties = Bits::new()
+            .address(&self.proxy)
+            .address(&self.proxy)
+            .address(&self.worker)
+            .done();
+        let bits = bits.cell(parties).cell(link(self.after));
+        bits.cell(Cell::empty_cell()).cell(Bits::new().u64(9).done()).done()
     }
 }
 
@@ -165,71 +273,6 @@ impl WorkerStep {
         );
         let bits = Bits::message(0x4d72_5d2c, self.query).address(&self.owner);
         bits.uint(self.state.into(), 2).u64(self.tokens).maybe(ask).done()
-    }
-}
-
-impl RootAsk {
-    fn cell(&self, query: u64) -> Cell {
-        let bits = |op: u32| Bits::message(op, query);
-        match self {
-            Self::Add(role, hash) => {
-                let op = match role {
-                    Role::Worker => 0xe34b_1c60,
-                    Role::Proxy => 0x7186_0e80,
-                    Role::Model => 0xc146_134d,
-                };
-                bits(op).raw(hash).done()
-            }
-            Self::Delete(role, hash) => {
-                let op = match role {
-                    Role::Worker => 0x8d94_a79a,
-                    Role::Proxy => 0x3c41_d0b2,
-                    Role::Model => 0x92b1_1c18,
-                };
-                bits(op).raw(hash).done()
-            }
-            Self::RegisterProxy(endpoints) => bits(0x927c_7cb5).rest(&record(endpoints)).done(),
-            Self::UnregisterProxy(seqno) => bits(0x6d49_eaf2).u32(*seqno).done(),
-            Self::UpdateProxy(seqno, endpoints) => bits(0x9c79_24ba).u32(*seqno).rest(&record(endpoints)).done(),
-            Self::Prices { price, fee } => bits(0xc52e_d8d4).coins(*price).coins(*fee).done(),
-            Self::Params {
-                price,
-                fee,
-                delays,
-                stakes,
-            } => {
-                let bits = bits(0x022f_a189)
-                    .coins(*price)
-                    .coins(*fee)
-                    .u32(delays[0])
-                    .u32(delays[1]);
-                bits.coins(stakes[0]).coins(stakes[1]).done()
-            }
-            Self::AllParams {
-                price,
-                fee,
-                weights,
-                delays,
-                stakes,
-            } => {
-                let bits = bits(0x9f1e_69dc).coins(*price).coins(*fee);
-                let bits = weights.iter().fold(bits, |bits, weight| bits.u32(*weight));
-                bits.u32(delays[0])
-                    .u32(delays[1])
-                    .coins(stakes[0])
-                    .coins(stakes[1])
-                    .done()
-            }
-            Self::Codes([proxy, worker, client]) => bits(0xa237_0f61)
-                .cell(proxy.clone())
-                .cell(worker.clone())
-                .cell(client.clone())
-                .done(),
-            Self::UpgradeCode(code) => bits(0x11ae_fd51).cell(code.clone()).done(),
-            Self::UpgradeFull { state, code } => bits(0x4f7c_5789).cell(state.data()).cell(code.clone()).done(),
-            Self::Reset => bits(0x563c_1d96).done(),
-            Self::ChangeOwner(owner) => bits(0xc4a1_ae54).address(owner).done(),
-        }
     }
 }
 

@@ -9,6 +9,8 @@ pub(crate) mod body;
 pub(crate) mod client;
 pub(crate) mod effect;
 mod encode;
+pub(crate) mod governance;
+pub(crate) mod governor;
 pub(crate) mod proxy;
 pub(crate) mod root;
 pub(crate) mod signed;
@@ -22,11 +24,17 @@ use body::Body;
 use effect::{Env, Outcome};
 
 pub(crate) use client::Client;
+pub(crate) use governor::Governor;
 pub(crate) use proxy::Proxy;
 pub(crate) use root::Root;
 pub(crate) use terms::Terms;
 pub(crate) use wallet::Wallet;
 pub(crate) use worker::Worker;
+
+/// Whether clients and workers know claims and scores.
+pub(crate) const CLAIMS: bool = true;
+/// Whether the root knows descriptors and rebuilders.
+pub(crate) const DESCRIPTORS: bool = false;
 
 /// State of a contract in use.
 pub(crate) const NORMAL: u8 = 0;
@@ -43,6 +51,7 @@ pub(crate) enum Contract {
     Client(Client),
     Worker(Worker),
     Wallet(Wallet),
+    Governor(Box<Governor>),
 }
 
 impl Contract {
@@ -54,6 +63,7 @@ impl Contract {
             Self::Client(client) => client.data(),
             Self::Worker(worker) => worker.data(),
             Self::Wallet(wallet) => wallet.data(),
+            Self::Governor(governor) => governor.data(),
         }
     }
 
@@ -65,6 +75,7 @@ impl Contract {
             Self::Client(client) => client.receive(body, env),
             Self::Worker(worker) => worker.receive(body, env),
             Self::Wallet(wallet) => wallet.receive(body, env),
+            Self::Governor(governor) => governor.receive(body, env),
         }
     }
 }

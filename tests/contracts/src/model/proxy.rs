@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cocoon_bindings::ton::{Address, Cell};
 
 use crate::model::bits::Bits;
-use crate::model::body::{Body, ClientAsk, ClientStep, Damage, Signed, WorkerStep};
+use crate::model::body::{Body, ClientAsk, ClientStep, Damage, Signed, SignedCheckpoint, Signer, WorkerStep};
 use crate::model::effect::{
     Act, COMMISSION, Env, Exit, Outcome, Return, STORAGE, excesses, keep_and_return, payout, refuse, require,
 };
@@ -35,7 +35,16 @@ pub(crate) struct Proxy {
     pub(crate) balance: u128,
     pub(crate) stake: u128,
     pub(crate) unlock: u32,
+    /// The latest checkpoint.
+    pub(crate) anchor: Option<SignedCheckpoint>,
+    /// It lost a share of its stake.
+    pub(crate) slashed: bool,
 }
+
+/// Of its stake a proxy loses this share, per 10 000.
+const SLASHED: u128 = 2_500;
+/// Seconds after the close when the owner gets the stake without the key.
+pub(crate) const OWNER_EXIT: u32 = 180 * 86_400;
 
 impl Proxy {
     /// As it is deployed.
@@ -55,6 +64,8 @@ impl Proxy {
             balance: 0,
             stake: 0,
             unlock: 0,
+            anchor: None,
+            slashed: false,
         }
     }
 
@@ -63,7 +74,17 @@ impl Proxy {
         let fixed = &self.fixed;
         let bits = Bits::new().address(&fixed.owner).raw(&fixed.key).address(&fixed.root);
         let bits = bits.uint(self.state.into(), 2).coins(self.balance).coins(self.stake);
-        bits.u32(self.unlock).cell(fixed.params.clone()).done()
+        let bits = bits.u32(self.unlock).cell(fixed.params.clone());
+        if self.anchor.is_none() && !self.slashed {
+            return bits.done();
+        }
+        let tail = Bits::new().bit(self.slashed).bit(self.anchor.is_some());
+        let (seqno, size, tree, time) = self
+            .anchor
+            .as_ref()
+            .map_or((0, 0, 0, 0), |last| (last.seqno, last.size, last.tree, last.time));
+        bits.cell(tail.u64(seqno).u64(size).raw(&[tree; 32]).u64(time).done())
+            .done()
     }
 
     /// What a message does.
@@ -109,6 +130,52 @@ impl Proxy {
                 Ok(keep_and_return(env.keep(STORAGE), &signed.excesses, signed.query))
             }
             Body::Signed(signed) if signed.op == COMPLETE_CLOSE => self.complete(signed, longer, env),
+            Body::Anchor {
+                query,
+                excesses,
+                signed,
+            } => {
+                require(self.state != CLOSED, 1006)?;
+                require(env.value >= COMMISSION, 1003)?;
+                check_checkpoint(signed, env)?;
+                require(!longer, 1005)?;
+                let follows = self.anchor.as_ref().is_none_or(|last| {
+                    let grown = signed.size > last.size || (signed.size == last.size && signed.tree == last.tree);
+                    signed.seqno > last.seqno && grown && signed.time >= last.time
+                });
+                require(follows, 1100)?;
+                self.anchor = Some(signed.clone());
+                Ok(keep_and_return(env.keep(STORAGE), excesses, *query))
+            }
+            Body::ReportEquivocation {
+                query,
+                reporter,
+                evidence,
+            } => {
+                require(self.state != CLOSED, 1006)?;
+                require(env.value >= COMMISSION, 1003)?;
+                require(!self.slashed, 1102)?;
+                check_checkpoint(&evidence[0], env)?;
+                check_checkpoint(&evidence[1], env)?;
+                require(contradict(&evidence[0], &evidence[1]), 1101)?;
+                require(!longer, 1005)?;
+                let share = self.stake * SLASHED / 10_000;
+                self.stake -= share;
+                self.slashed = true;
+                let mut acts = self.pay(reporter, share, *query, env)?;
+                acts.push(excesses(reporter, *query));
+                Ok(acts)
+            }
+            Body::ReclaimStake { query, excesses: to } => {
+                self.check_owner(env)?;
+                require(self.state != CLOSED, 1006)?;
+                require(self.state == CLOSING && env.now >= self.unlock + OWNER_EXIT, 1011)?;
+                let stake = std::mem::take(&mut self.stake);
+                let mut acts = self.pay(&self.fixed.owner, stake, *query, env)?;
+                require(!longer, 1004)?;
+                acts.push(excesses(to, *query));
+                Ok(acts)
+            }
             Body::Text(text) => self.text(text, longer, env),
             _ => refuse(1012),
         }
@@ -211,4 +278,24 @@ impl Proxy {
             body: Body::Payout { query },
         }
     }
+}
+
+/// A checkpoint must be well formed, of this proxy and signed by it.
+fn check_checkpoint(signed: &SignedCheckpoint, env: &Env) -> Result<(), Exit> {
+    require(signed.known && !signed.longer, 1005)?;
+    require(signed.proxy == env.me, 1015)?;
+    require(signed.signer == Signer::Proxy, 1007)
+}
+
+/// No honest log leads to both.
+fn contradict(one: &SignedCheckpoint, other: &SignedCheckpoint) -> bool {
+    let said = |checkpoint: &SignedCheckpoint| (checkpoint.size, checkpoint.tree, checkpoint.time);
+    let (first, last) = if one.seqno <= other.seqno {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    let twice = one.seqno == other.seqno && said(one) != said(other);
+    let rewritten = one.size == other.size && one.tree != other.tree;
+    twice || rewritten || (first.seqno < last.seqno && last.size < first.size)
 }

@@ -1,19 +1,31 @@
 //! What people ask of the contracts.
 
+use cocoon_bindings::ton::Address;
+
 use crate::model::body::{
-    Body, ClientAsk, ClientStep, ClientTold, Endpoints, RootAsk, Signed, SignedPart, Signer, WorkerAsk, WorkerStep,
+    Body, Claim, ClientAsk, ClientStep, ClientTold, Receipt, Score, Signed, SignedCheckpoint, SignedPart, Signer,
+    Statement, WorkerAsk, WorkerStep,
 };
-use crate::model::root::Role;
 use crate::model::signed::{CHARGE, CLOSE_PROXY, COMPLETE_CLOSE, GRANT, LAST_PAYOUT, PAYOUT};
-use crate::model::{CLOSED, Contract};
+use crate::model::{CLAIMS, CLOSED, Contract};
+use crate::sequence::asks_of_root::root;
+use crate::sequence::govern;
 use crate::sequence::rng::Rng;
 use crate::sequence::run::Run;
-use crate::sequence::setup::{CLIENT_OWNERS, PROXY_OWNER, ROOT_OWNER, STRANGER, WALLET_OWNER, WORKER_OWNERS};
+use crate::sequence::setup::{CLIENT_OWNERS, PROXY_OWNER, STRANGER, WALLET_OWNER, WORKER_OWNERS};
 use crate::sequence::step::{Ask, MOST_COINS, TON, any_mode};
 
 /// Anything.
 pub(crate) fn any(run: &mut Run, rng: &mut Rng) -> Ask {
+    if run.governing && rng.percent(80) {
+        return if rng.percent(25) {
+            root(run, rng)
+        } else {
+            govern::govern(run, rng)
+        };
+    }
     match rng.below(100) {
+        99 => govern::govern(run, rng),
         0..=41 => client(run, rng),
         42..=63 => worker(run, rng),
         64..=81 => proxy(run, rng),
@@ -24,7 +36,7 @@ pub(crate) fn any(run: &mut Run, rng: &mut Rng) -> Ask {
 }
 
 /// Amounts of all sizes, mostly a few TON.
-fn amount(rng: &mut Rng) -> u128 {
+pub(crate) fn amount(rng: &mut Rng) -> u128 {
     match rng.below(20) {
         0 => 0,
         1 => 1,
@@ -50,7 +62,7 @@ fn count(rng: &mut Rng, settled: u64) -> u64 {
     }
 }
 
-fn signed(run: &mut Run, rng: &mut Rng, op: u32, tokens: Option<u64>, to: &cocoon_bindings::ton::Address) -> Body {
+fn signed(run: &mut Run, rng: &mut Rng, op: u32, tokens: Option<u64>, to: &Address) -> Body {
     let query = run.next_query();
     let excesses = run.excesses(rng);
     let mut inner = SignedPart {
@@ -59,6 +71,7 @@ fn signed(run: &mut Run, rng: &mut Rng, op: u32, tokens: Option<u64>, to: &cocoo
         tokens,
         expected: to.clone(),
         longer: false,
+        score: None,
     };
     let mut signer = Signer::Proxy;
     match rng.below(40) {
@@ -68,6 +81,8 @@ fn signed(run: &mut Run, rng: &mut Rng, op: u32, tokens: Option<u64>, to: &cocoo
         3 => inner.longer = true,
         4 => signer = Signer::Stranger,
         5 => signer = Signer::Runner,
+        6..=11 if CLAIMS => inner.score = Some(score(rng)),
+        12..=19 if CLAIMS && [PAYOUT, LAST_PAYOUT].contains(&op) => inner.score = Some(score(rng)),
         _ => {}
     }
     // A payload of another kind has another length: only the kinds with a count are mixed up.
@@ -83,12 +98,103 @@ fn signed(run: &mut Run, rng: &mut Rng, op: u32, tokens: Option<u64>, to: &cocoo
     })
 }
 
+fn score(rng: &mut Rng) -> Score {
+    Score {
+        requests: rng.below(20),
+        failures: rng.below(5),
+        longer: rng.percent(8),
+    }
+}
+
+/// A claim by what the proxy signed, mostly right.
+fn claim(run: &mut Run, rng: &mut Rng, after: u64, client: Option<&Address>, worker: &Address) -> Body {
+    let mut statement = Statement {
+        known: true,
+        version: 1,
+        proxy: run.net.places.proxy.clone(),
+        worker: worker.clone(),
+        after,
+    };
+    let mut receipt = client.map(|client| Receipt {
+        known: true,
+        version: 1,
+        client: client.clone(),
+        after,
+    });
+    let mut signer = Signer::Proxy;
+    match rng.below(30) {
+        0 => statement.known = false,
+        1 => statement.version = 2,
+        2 => statement.proxy = run.any_contract(rng),
+        3 => statement.worker = run.any_contract(rng),
+        4 => signer = Signer::Stranger,
+        5 => {
+            receipt = receipt.map(|receipt| Receipt {
+                client: run.any_contract(rng),
+                ..receipt
+            })
+        }
+        6 => {
+            receipt = receipt.map(|receipt| Receipt {
+                known: false,
+                ..receipt
+            })
+        }
+        7 => receipt = receipt.map(|receipt| Receipt { version: 0, ..receipt }),
+        8 => statement.after = rng.next(),
+        _ => {}
+    }
+    let (query, excesses) = (run.next_query(), run.excesses(rng));
+    Body::Claim(Box::new(Claim {
+        query,
+        excesses,
+        receipt,
+        statement,
+        signer,
+    }))
+}
+
+/// A checkpoint of the proxy's log, mostly one that follows.
+fn checkpoint(run: &mut Run, rng: &mut Rng) -> SignedCheckpoint {
+    let last = run.net.proxy().anchor.clone();
+    let (seqno, size, time) = last.map_or((1, 10, 100), |last| (last.seqno, last.size, last.time));
+    let near = |rng: &mut Rng, value: u64| match rng.below(12) {
+        0 => value.saturating_sub(1),
+        1..=3 => value,
+        4 => u64::MAX,
+        _ => value.saturating_add(1 + rng.below(5)),
+    };
+    let mut signed = SignedCheckpoint {
+        known: true,
+        proxy: run.net.places.proxy.clone(),
+        seqno: near(rng, seqno),
+        size: near(rng, size),
+        tree: u8::try_from(rng.below(3)).unwrap(),
+        time: near(rng, time),
+        longer: false,
+        signer: Signer::Proxy,
+    };
+    match rng.below(30) {
+        0 => signed.known = false,
+        1 => signed.proxy = run.any_contract(rng),
+        2 => signed.longer = true,
+        3 => signed.signer = Signer::Stranger,
+        _ => {}
+    }
+    signed
+}
+
 fn client(run: &mut Run, rng: &mut Rng) -> Ask {
     let place = rng.index(2);
     let (to, owner) = (run.net.places.clients[place].clone(), CLIENT_OWNERS[place].clone());
-    let (settled, stake, state) = {
+    let (settled, stake, state, claimed) = {
         let client = run.net.client(place);
-        (client.tokens, client.stake, client.state)
+        (
+            client.tokens,
+            client.stake,
+            client.state,
+            client.claim.is_some_and(|(tokens, _)| tokens > client.tokens),
+        )
     };
     let query = run.next_query();
     let excesses = run.excesses(rng);
@@ -96,6 +202,7 @@ fn client(run: &mut Run, rng: &mut Rng) -> Ask {
     let mut secret = [0; 32];
     secret[..8].copy_from_slice(&rng.next().to_be_bytes());
     let body = match rng.below(100) {
+        0..=19 if claimed => Body::SettleClaim { query, excesses },
         0..=27 => {
             moved = amount(rng);
             Body::TopUp {
@@ -149,10 +256,16 @@ fn client(run: &mut Run, rng: &mut Rng) -> Ask {
         }
         47..=55 => Body::Withdraw { query, excesses },
         56..=66 => Body::RequestRefund { query, excesses },
-        67..=90 => {
+        67..=85 => {
             let tokens = count(rng, settled);
             signed(run, rng, CHARGE, Some(tokens), &to)
         }
+        86..=88 if CLAIMS => {
+            let tokens = count(rng, settled);
+            let worker = run.net.places.workers[rng.index(2)].clone();
+            claim(run, rng, tokens, Some(&to), &worker)
+        }
+        89..=91 if CLAIMS => Body::SettleClaim { query, excesses },
         _ => {
             let tokens = count(rng, settled);
             signed(run, rng, GRANT, Some(tokens), &to)
@@ -170,10 +283,20 @@ fn worker(run: &mut Run, rng: &mut Rng) -> Ask {
     let place = rng.index(2);
     let (to, from) = (run.net.places.workers[place].clone(), WORKER_OWNERS[place].clone());
     let settled = run.net.worker(place).tokens;
+    let claimed = run.net.worker(place).claim.is_some_and(|(tokens, _)| tokens > settled);
     let tokens = count(rng, settled);
     let body = match rng.below(20) {
-        0..=14 => signed(run, rng, PAYOUT, Some(tokens), &to),
-        15 | 16 => signed(run, rng, LAST_PAYOUT, Some(tokens), &to),
+        0..=4 if claimed => Body::SettleClaim {
+            query: run.next_query(),
+            excesses: run.excesses(rng),
+        },
+        0..=11 => signed(run, rng, PAYOUT, Some(tokens), &to),
+        12 | 13 => signed(run, rng, LAST_PAYOUT, Some(tokens), &to),
+        14 | 15 if CLAIMS => claim(run, rng, tokens, None, &to),
+        16 | 17 if CLAIMS => Body::SettleClaim {
+            query: run.next_query(),
+            excesses: run.excesses(rng),
+        },
         _ => Body::RegisterWorker {
             query: run.next_query(),
             excesses: run.excesses(rng),
@@ -193,7 +316,21 @@ fn proxy(run: &mut Run, rng: &mut Rng) -> Ask {
     let excesses = run.excesses(rng);
     let mut moved = 0;
     let mut from = PROXY_OWNER;
-    let body = match rng.below(40) {
+    let body = match rng.below(52) {
+        40..=44 => Body::Anchor {
+            query,
+            excesses,
+            signed: checkpoint(run, rng),
+        },
+        45..=49 => {
+            let evidence = Box::new([checkpoint(run, rng), checkpoint(run, rng)]);
+            Body::ReportEquivocation {
+                query,
+                reporter: excesses,
+                evidence,
+            }
+        }
+        50 | 51 => Body::ReclaimStake { query, excesses },
         0..=13 => {
             moved = amount(rng);
             Body::IncreaseProxyStake {
@@ -237,7 +374,7 @@ fn proxy(run: &mut Run, rng: &mut Rng) -> Ask {
     Ask { from, to, moved, body }
 }
 
-fn forged_client_step(run: &mut Run, rng: &mut Rng, owner: cocoon_bindings::ton::Address) -> ClientStep {
+fn forged_client_step(run: &mut Run, rng: &mut Rng, owner: Address) -> ClientStep {
     let (amount, excesses) = (amount(rng), run.excesses(rng));
     let ask = match rng.below(6) {
         0 => ClientAsk::TopUp { amount, excesses },
@@ -258,75 +395,6 @@ fn forged_client_step(run: &mut Run, rng: &mut Rng, owner: cocoon_bindings::ton:
         owner,
         told,
         ask: rng.percent(90).then_some(ask),
-    }
-}
-
-fn root(run: &mut Run, rng: &mut Rng) -> Ask {
-    let to = run.net.places.root.clone();
-    let Contract::Root(root) = &run.net.contracts[&to] else {
-        panic!("the root is a root")
-    };
-    let from = root.owner.clone();
-    let state = root.clone();
-    let code = root.code.clone();
-    let last = root.last_proxy;
-    let [proxy_code, worker_code, client_code] = root.terms.codes.clone().map(Option::unwrap_or_default);
-    let role = *rng.pick(&[Role::Proxy, Role::Worker, Role::Model]);
-    let hash = [u8::try_from(rng.below(6)).unwrap(); 32];
-    let (price, fee) = (u128::from(rng.below(40)), u128::from(rng.below(30)));
-    let delays = [3600, 7200].map(|most| u32::try_from(rng.below(most)).unwrap());
-    let stakes = [amount(rng), amount(rng)];
-    let seqno = u32::try_from(rng.below(u64::from(last) + 2)).unwrap();
-    let ask = match rng.below(40) {
-        0..=9 => RootAsk::Add(role, hash),
-        10..=14 => RootAsk::Delete(role, hash),
-        15..=18 => RootAsk::RegisterProxy(endpoints(rng)),
-        19 | 20 => RootAsk::UnregisterProxy(seqno),
-        21..=23 => RootAsk::UpdateProxy(seqno, endpoints(rng)),
-        24..=27 => RootAsk::Prices { price, fee },
-        28 | 29 => RootAsk::Params {
-            price,
-            fee,
-            delays,
-            stakes,
-        },
-        30 | 31 => {
-            let weights = [1, 2, 3, 4].map(|least| u32::try_from(least * 1000 + rng.below(20_000)).unwrap());
-            RootAsk::AllParams {
-                price,
-                fee,
-                weights,
-                delays,
-                stakes,
-            }
-        }
-        32 => RootAsk::Codes([worker_code, client_code, proxy_code]),
-        33 => RootAsk::UpgradeCode(code),
-        34 => RootAsk::UpgradeFull { state, code },
-        35 => RootAsk::Reset,
-        _ => RootAsk::ChangeOwner(if rng.percent(50) { ROOT_OWNER } else { run.anybody(rng) }),
-    };
-    Ask {
-        from,
-        to,
-        moved: 0,
-        body: Body::Root {
-            query: run.next_query(),
-            ask,
-        },
-    }
-}
-
-fn endpoints(rng: &mut Rng) -> Endpoints {
-    let text = rng
-        .pick(&["10.0.0.1:8080", "10.0.0.1:1 10.0.0.2:2", ""])
-        .as_bytes()
-        .to_vec();
-    let length = u8::try_from(text.len()).unwrap();
-    Endpoints {
-        kind: rng.percent(6),
-        length: if rng.percent(8) { length + 1 } else { length },
-        text,
     }
 }
 

@@ -7,7 +7,7 @@ use cocoon_emulator::{Compute, Message, SkipReason, TransactionReport};
 use crate::model::body::{Body, RootAsk};
 use crate::model::effect::{Act, Env, Exit, Return};
 use crate::model::wallet::IGNORE_ERRORS;
-use crate::model::{CLOSED, Contract};
+use crate::model::{CLOSED, Contract, Governor};
 use crate::sequence::net::{Account, Flight, Net};
 use crate::sequence::run::Checked;
 
@@ -85,8 +85,8 @@ pub(crate) fn returned(flight: &Flight, report: &TransactionReport) -> Checked<V
     if message.destination.as_ref() != Some(&flight.from) || !message.bounced || message.value.get() > flight.value {
         return Err("the return goes elsewhere or brings too much".to_owned());
     }
-    let rich = flight.back == Return::Rich;
-    if rich != carries(&message.body, &flight.cell) {
+    let rich = matches!(flight.back, Return::Rich | Return::RichRoot);
+    if !carries(&message.body, &flight.cell, flight.back) {
         return Err("the return does not bring what the sender needs".to_owned());
     }
     let body = Body::Bounced {
@@ -104,10 +104,16 @@ pub(crate) fn returned(flight: &Flight, report: &TransactionReport) -> Checked<V
     }])
 }
 
-/// Whether a returned body holds the whole original.
-fn carries(returned: &Cell, original: &Cell) -> bool {
-    let first = returned.as_ref().reference_cloned(0);
-    first.is_some_and(|first| first.repr_hash() == original.repr_hash())
+/// Whether a returned body holds of the original what it should.
+fn carries(returned: &Cell, original: &Cell, back: Return) -> bool {
+    let Some(first) = returned.as_ref().reference_cloned(0) else {
+        return back == Return::Plain;
+    };
+    match back {
+        Return::Rich => first.repr_hash() == original.repr_hash(),
+        Return::RichRoot => first.data() == original.data() && first.reference_count() == 0,
+        Return::Plain | Return::Never => false,
+    }
 }
 
 /// Compares an internal message's effect.
@@ -142,9 +148,15 @@ pub(crate) fn effect(
             sent: returned(flight, report)?,
         })
     };
+    // A return to these undoes a step, and must never be lost.
+    let vital = flight.bounced
+        && matches!(
+            before,
+            Contract::Client(_) | Contract::Worker(_) | Contract::Governor(_)
+        );
     let exit = match report.compute {
         Compute::Skipped(SkipReason::NoGas) if value < ANY_GAS || original < ANY_GAS => {
-            return if flight.bounced {
+            return if vital {
                 Err("a return does not run".to_owned())
             } else {
                 without_effect(true)
@@ -154,7 +166,7 @@ pub(crate) fn effect(
         Compute::Skipped(reason) => return Err(format!("the code does not run: {reason:?}")),
         Compute::Ran { exit_code, .. } => exit_code,
     };
-    if exit == OUT_OF_GAS && value < ENOUGH_GAS && !flight.bounced {
+    if exit == OUT_OF_GAS && value < ENOUGH_GAS && !vital {
         return without_effect(true);
     }
     let mut contract = before.clone();
@@ -170,7 +182,7 @@ pub(crate) fn effect(
                     sent,
                 });
             }
-            if flight.bounced {
+            if vital {
                 return Err("a return fails".to_owned());
             }
             short_of(&acts, &env, report)?;
@@ -340,6 +352,11 @@ pub(crate) fn monotonic(before: &Contract, after: &Contract, flight: &Flight) ->
                 && after.last_proxy >= before.last_proxy
         }
         (Contract::Wallet(before), Contract::Wallet(after)) => after.seqno == before.seqno,
+        (Contract::Governor(before), Contract::Governor(after)) => {
+            let made = |governor: &Governor, index: &u8| governor.proposers.get(index).map_or(0, |(made, _)| *made);
+            let grown = |index: &u8| made(after, index) >= made(before, index);
+            after.epoch >= before.epoch && before.proposers.keys().all(grown)
+        }
         _ => false,
     };
     if grows {

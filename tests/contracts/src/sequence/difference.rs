@@ -15,6 +15,8 @@ const MOST_STEPS: u64 = 34;
 const LEAST_STEPS: u64 = 8;
 /// One sequence in so many ends with everybody leaving.
 const LEAVING: u64 = 3;
+/// One sequence in so many is mostly about the root and the governor.
+const GOVERNING: u64 = 6;
 
 /// A sequence after which the contracts and the model differ, or an invariant is broken.
 #[derive(Debug, Clone)]
@@ -77,20 +79,22 @@ impl Sequences {
     /// Runs given steps on a variant (a number below 100) and tells what is wrong, if anything is.
     pub fn difference(&self, variant: u64, leaving: bool, steps: &[u64]) -> Option<String> {
         let setup = self.setups.draw(variant);
-        outcome(setup, leaving, steps, false)?;
-        outcome(setup, leaving, steps, true)
+        let governing = variant.is_multiple_of(GOVERNING);
+        outcome(setup, governing, leaving, steps, false)?;
+        outcome(setup, governing, leaving, steps, true)
     }
 
     /// Leaves out steps as long as something stays wrong.
     fn shortened(&self, variant: u64, leaving: bool, mut steps: Vec<u64>) -> Vec<u64> {
         let setup = self.setups.draw(variant);
+        let governing = variant.is_multiple_of(GOVERNING);
         let mut size = steps.len().div_ceil(2);
         loop {
             let mut start = 0;
             while start < steps.len() {
                 let mut fewer = steps.clone();
                 fewer.drain(start..(start + size).min(fewer.len()));
-                if outcome(setup, leaving, &fewer, false).is_some() {
+                if outcome(setup, governing, leaving, &fewer, false).is_some() {
                     steps = fewer;
                 } else {
                     start += size;
@@ -105,9 +109,10 @@ impl Sequences {
 }
 
 /// What is wrong after a sequence: told in full if it is to be read.
-fn outcome(setup: &Setup, leaving: bool, steps: &[u64], readable: bool) -> Option<String> {
+fn outcome(setup: &Setup, governing: bool, leaving: bool, steps: &[u64], readable: bool) -> Option<String> {
     let chain = Emulator::from_snapshot(&setup.snapshot).unwrap();
     let mut run = Run::new(setup, chain, readable);
+    run.governing = governing;
     // The model computes with what the contracts did: a fault of theirs may lead it to an impossible place.
     let result = catch_unwind(AssertUnwindSafe(|| take(&mut run, leaving, steps)));
     let wrong = match result {

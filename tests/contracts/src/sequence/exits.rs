@@ -1,7 +1,10 @@
 //! After any sequence every owner gets out what is his.
 
+use cocoon_bindings::ton::Address;
+
 use crate::model::body::{Body, Signed, SignedPart, Signer};
 use crate::model::effect::STORAGE;
+use crate::model::proxy::OWNER_EXIT;
 use crate::model::signed::{COMPLETE_CLOSE, PAYOUT};
 use crate::model::{CLOSED, CLOSING, NORMAL};
 use crate::sequence::run::{Checked, Run, Sent};
@@ -25,13 +28,7 @@ impl Run {
         self.proxy_leaves()
     }
 
-    fn ask(
-        &mut self,
-        from: cocoon_bindings::ton::Address,
-        to: &cocoon_bindings::ton::Address,
-        value: u128,
-        body: Body,
-    ) -> Checked {
+    fn ask(&mut self, from: Address, to: &Address, value: u128, body: Body) -> Checked {
         self.send(Sent {
             from,
             to: to.clone(),
@@ -42,7 +39,7 @@ impl Run {
         self.drain()
     }
 
-    fn signed_by_proxy(&mut self, op: u32, tokens: Option<u64>, to: &cocoon_bindings::ton::Address) -> Body {
+    fn signed_by_proxy(&mut self, op: u32, tokens: Option<u64>, to: &Address) -> Body {
         let query = self.next_query();
         let inner = SignedPart {
             op,
@@ -50,6 +47,7 @@ impl Run {
             tokens,
             expected: to.clone(),
             longer: false,
+            score: None,
         };
         Body::Signed(Signed {
             op,
@@ -135,6 +133,9 @@ impl Run {
             )?;
         }
         if self.net.proxy().state == CLOSING {
+            if self.query.is_multiple_of(2) {
+                self.stake_without_key(&to)?;
+            }
             let wait = self.net.proxy().unlock.saturating_sub(self.chain.now());
             self.chain.advance(wait).map_err(|error| error.to_string())?;
             let message = self.signed_by_proxy(COMPLETE_CLOSE, None, &to);
@@ -148,5 +149,21 @@ impl Run {
             return Err("the proxy's owner cannot close".to_owned());
         }
         self.finish()
+    }
+
+    /// The owner gets the stake half a year later though the proxy signs nothing, if the coins are there.
+    fn stake_without_key(&mut self, to: &Address) -> Checked {
+        let wait = (self.net.proxy().unlock + OWNER_EXIT).saturating_sub(self.chain.now());
+        self.chain.advance(wait).map_err(|error| error.to_string())?;
+        // Pays for the storage since.
+        self.ask(STRANGER, to, TON, Body::Empty)?;
+        let (stake, held) = (self.net.proxy().stake, self.net.balance(to));
+        let (query, excesses) = (self.next_query(), EXCESSES);
+        self.ask(PROXY_OWNER, to, TON, Body::ReclaimStake { query, excesses })?;
+        let left = self.net.proxy().stake;
+        if stake + TON / 10 <= held && left != 0 {
+            return Err(format!("the owner cannot take back {left} of {stake}"));
+        }
+        Ok(())
     }
 }

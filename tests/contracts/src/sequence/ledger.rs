@@ -114,17 +114,20 @@ impl Ledger {
             Body::Note { .. } if !self.closed && before.clients.iter().any(|(_, client)| *client == flight.from) => {
                 (value, 0)
             }
-            Body::CloseProxy { .. } | Body::Signed(_) | Body::Text(_) => (0, signed(STORAGE)),
+            Body::ReportEquivocation { .. } | Body::ReclaimStake { .. } => {
+                (signed(after.stake) - signed(before.stake), signed(STORAGE))
+            }
+            Body::CloseProxy { .. } | Body::Anchor { .. } | Body::Signed(_) | Body::Text(_) => (0, signed(STORAGE)),
             _ => (0, value),
         };
         let adrift = entry.gained - booked;
-        // A note pays its gas out of what it brings.
+        // A message that is credited before storage is paid may also pay for that. A note pays its gas out of what it brings.
         let least = if matches!(body, Body::Note { .. }) {
             -entry.gas
         } else {
             0
         };
-        if adrift < least || adrift > room + entry.due {
+        if adrift < least || adrift > room + entry.due + entry.storage {
             return Err(format!(
                 "the proxy's coins changed by {} and not by {booked} (storage apart)",
                 entry.gained

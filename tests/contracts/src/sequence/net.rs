@@ -126,6 +126,7 @@ impl Net {
             (&places.workers[0], "worker 0"),
             (&places.workers[1], "worker 1"),
             (&places.wallet, "wallet"),
+            (&places.governor, "governor"),
         ];
         let people = PEOPLE.iter().map(|(address, name)| (address, *name));
         contracts

@@ -42,6 +42,8 @@ pub(crate) struct Run {
     /// What was sent, for repetition.
     pub(crate) history: Vec<Sent>,
     pub(crate) query: u64,
+    /// Mostly about the root and the governor.
+    pub(crate) governing: bool,
     /// What happened, if somebody wants to read it.
     pub(crate) account: Option<Vec<String>>,
     deliveries: usize,
@@ -69,6 +71,7 @@ impl Run {
             ledger,
             history: Vec::new(),
             query: 0,
+            governing: false,
             account: readable.then(Vec::new),
             deliveries: 0,
         }

@@ -7,8 +7,9 @@ use cocoon_bindings::ton::{Address, Cell, CellFamily, HashBytes};
 use cocoon_bindings::{ContractKind, Nanoton, StateInit};
 use cocoon_emulator::{Emulator, NetworkConfig, Snapshot};
 
-use crate::model::body::Signer;
-use crate::model::{Client, Contract, Proxy, Root, Terms, Wallet, Worker};
+use crate::model::body::{Body, RootAsk, Signer};
+use crate::model::governor::{Config, Prices};
+use crate::model::{Client, Contract, Governor, Proxy, Root, Terms, Wallet, Worker};
 use crate::world::START;
 
 /// Code of every contract: this build's, or one with a fault seeded into it.
@@ -24,6 +25,8 @@ pub struct Codes {
     pub worker: Cell,
     /// Code of wallets.
     pub wallet: Cell,
+    /// Code of governors.
+    pub governor: Cell,
 }
 
 impl Codes {
@@ -36,6 +39,7 @@ impl Codes {
             client: code(ContractKind::Client),
             worker: code(ContractKind::Worker),
             wallet: code(ContractKind::Wallet),
+            governor: code(ContractKind::Governor),
         }
     }
 }
@@ -80,21 +84,25 @@ pub(crate) static PEOPLE: [(Address, &str); 9] = [
 const VARIANTS: [Variant; 4] = [
     Variant {
         dear: true,
+        governed: true,
         price: 20,
         fee: 19,
     },
     Variant {
         dear: false,
+        governed: false,
         price: 20,
         fee: 19,
     },
     Variant {
         dear: true,
+        governed: false,
         price: 7,
         fee: 7,
     },
     Variant {
-        dear: true,
+        dear: false,
+        governed: true,
         price: 0,
         fee: 0,
     },
@@ -106,6 +114,7 @@ const SHARES: [u64; 4] = [60, 30, 6, 4];
 #[derive(Debug, Clone, Copy)]
 struct Variant {
     dear: bool,
+    governed: bool,
     price: u128,
     fee: u128,
 }
@@ -118,6 +127,7 @@ pub(crate) struct Places {
     pub(crate) clients: [Address; 2],
     pub(crate) workers: [Address; 2],
     pub(crate) wallet: Address,
+    pub(crate) governor: Address,
 }
 
 /// One deployed network, on the chain and in the model.
@@ -178,6 +188,8 @@ impl Setup {
             &codes.root,
             Contract::Root(Box::new(Root::new(&ROOT_OWNER, &terms, &codes.root))),
         );
+        let governor = Governor::new(&root, governance(), prices(&network));
+        let governor = place.deploy(&codes.governor, Contract::Governor(Box::new(governor)));
         let mut proxy_model = Proxy::new(&PROXY_OWNER, &key, &root, &terms);
         let proxy = place.deploy(&codes.proxy, Contract::Proxy(proxy_model.clone()));
         let clients = CLIENT_OWNERS.map(|owner| {
@@ -205,6 +217,9 @@ impl Setup {
             .collect::<Vec<_>>()
             .into();
         place.contracts.insert(proxy.clone(), Contract::Proxy(proxy_model));
+        if variant.governed {
+            place.hand_over(&root, &governor);
+        }
         let (contracts, codes) = (place.contracts, place.codes);
         let places = Places {
             root,
@@ -212,6 +227,7 @@ impl Setup {
             clients,
             workers,
             wallet,
+            governor,
         };
         Self {
             snapshot: chain.snapshot(),
@@ -219,6 +235,31 @@ impl Setup {
             codes,
             places,
         }
+    }
+}
+
+/// Two of three signers decide, one of them revokes; two may cancel.
+fn governance() -> Config {
+    Config {
+        threshold: 2,
+        revoke_threshold: 1,
+        delays: [3_600, 7_200],
+        signers: BTreeMap::from([(0, ROOT_OWNER), (1, PROXY_OWNER), (4, WALLET_OWNER)]),
+        council: BTreeMap::from([(0, person(0x13)), (3, person(0x15))]),
+    }
+}
+
+fn prices(network: &NetworkConfig) -> Prices {
+    let storage = network
+        .storage
+        .iter()
+        .rfind(|prices| prices.utime_since <= START)
+        .unwrap();
+    let forward = &network.forward;
+    Prices {
+        storage: [storage.bit_price_ps.into(), storage.cell_price_ps.into()],
+        lump: forward.lump_price.into(),
+        forward: [forward.bit_price.into(), forward.cell_price.into()],
     }
 }
 
@@ -247,5 +288,23 @@ impl Deployer<'_> {
         self.contracts.insert(to.clone(), contract);
         self.codes.insert(to.clone(), code.clone());
         to
+    }
+
+    /// Makes the governor the root's owner.
+    fn hand_over(&mut self, root: &Address, governor: &Address) {
+        let ask = RootAsk::ChangeOwner(governor.clone());
+        let message = InternalMessage {
+            to: root.clone(),
+            value: Nanoton::new(500_000_000),
+            bounce: true,
+            body: Body::Root { query: 0, ask }.cell(),
+            state_init: None,
+        };
+        self.chain.send_internal(&ROOT_OWNER, &message).unwrap();
+        self.chain.run().unwrap();
+        if let Some(Contract::Root(root)) = self.contracts.get_mut(root) {
+            root.owner = governor.clone();
+            root.version += 1;
+        }
     }
 }

@@ -87,6 +87,12 @@ impl Run {
             moved,
             mut body,
         } = ask;
+        // A contract says nothing by itself.
+        let from = if self.net.contracts.contains_key(&from) {
+            STRANGER
+        } else {
+            from
+        };
         let from = if rng.percent(12) { self.anybody(rng) } else { from };
         let to = if rng.percent(3) { self.any_contract(rng) } else { to };
         let value = any_value(rng, moved);

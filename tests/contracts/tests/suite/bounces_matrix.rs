@@ -10,7 +10,7 @@ use cocoon_bindings::types::Lifecycle;
 use cocoon_bindings::voucher::{CloseOp, SignedVoucher, VoucherOp};
 use cocoon_bindings::worker::WorkerSummary;
 use cocoon_contract_tests::{CLIENT_OWNER, EXCESSES, FEE, Outcome, PRICE, WORKER_OWNER, World, body, tokens, ton};
-use cocoon_emulator::{AccountStatus, AccountView, Compute, SkipReason};
+use cocoon_emulator::{AccountStatus, AccountView, Compute, NetworkConfig, SkipReason};
 
 /// An address of a workchain that does not exist: no message can be sent there.
 const NOWHERE: Address = Address::new(7, HashBytes([0x0a; 32]));
@@ -52,7 +52,11 @@ fn every_path() -> impl Iterator<Item = Path> {
 
 /// A client with 5 TON at a proxy that can pay, and a worker; each in the state that the path needs.
 fn ready(path: Path) -> World {
-    let mut world = World::new();
+    ready_on(&NetworkConfig::october_2025(), path)
+}
+
+fn ready_on(network: &NetworkConfig, path: Path) -> World {
+    let mut world = World::on(network);
     world.stake("20").assert_success();
     world.top_up("5").assert_success();
     world.deploy_worker();
@@ -359,5 +363,44 @@ fn the_proxy_owes_for_its_storage() {
         refill(&mut world);
         wait(&mut world, path);
         is_repeated(&mut world, path);
+    }
+}
+
+/// Gas and forwarding at four times the dearest prices that the chain has had: what a message must bring still pays
+/// for the way to the proxy, for its refusal, for the way back and for the undoing.
+#[test]
+fn the_commission_would_do_at_four_times_the_fees() {
+    let mut network = NetworkConfig::october_2025();
+    network.gas.gas_price *= 4;
+    network.gas.flat_gas_price *= 4;
+    network.forward.lump_price *= 4;
+    network.forward.bit_price *= 4;
+    network.forward.cell_price *= 4;
+    for path in every_path() {
+        let mut world = ready_on(&network, path);
+        let (proxy, client, worker) = (world.proxy.clone(), world.client.clone(), world.worker.clone());
+        for child in [client, worker] {
+            world.chain.set_balance(&child, ton("0.12")).unwrap();
+        }
+        world.chain.set_balance(&proxy, Nanoton::ZERO).unwrap();
+        let before = (world.client_data(), world.worker_data());
+        let refused_by_its_actions = TOP_UPS.contains(&path);
+        let excesses = if refused_by_its_actions { NOWHERE } else { EXCESSES };
+        let (from, to, value, message) = message(&mut world, path, &excesses);
+        let least = value
+            .checked_sub(ton("0.6"))
+            .and_then(|value| value.checked_add(Nanoton::new(1)));
+        let outcome = world.send_cell(&from, &to, least.unwrap(), message);
+        assert!(outcome.at(&proxy).bounced, "{path:?}");
+        assert_eq!(
+            outcome
+                .reports
+                .iter()
+                .filter(|report| report.address == to && report.success())
+                .count(),
+            2
+        );
+        let expected = (undone(path, &before.0, world.chain.now()), before.1);
+        assert_eq!((world.client_data(), world.worker_data()), expected, "{path:?}");
     }
 }
