@@ -1,5 +1,7 @@
 //! A network whose root contract belongs to a governor.
 
+use std::cell::RefCell;
+
 use cocoon_bindings::governor::{
     ApproveFromSigner, AskToExecuteProposal, GetGovernorState, GetNextProposalId, GetOpenProposals, GetProposal,
     GovernorState, ProposalState, ProposalSummary, ProposalView, ProposeFromSigner,
@@ -202,8 +204,24 @@ impl Governed {
     }
 }
 
+thread_local! {
+    /// What is deployed instead of the governor's code.
+    static CODE: RefCell<Option<Cell>> = const { RefCell::new(None) };
+}
+
+/// Runs something in which governors have another code.
+pub fn with_governor_code<R>(code: &Cell, run: impl FnOnce() -> R) -> R {
+    CODE.set(Some(code.clone()));
+    let result = run();
+    CODE.set(None);
+    result
+}
+
 fn deploy(world: &mut World, governance: &Governance) -> Address {
-    let init = governor_state_init(&world.root, governance).unwrap();
+    let mut init = governor_state_init(&world.root, governance).unwrap();
+    if let Some(code) = CODE.with_borrow(Clone::clone) {
+        init.code = code;
+    }
     let governor = init.address().unwrap();
     world
         .deploy(&OWNER, &governor, ton("1"), Cell::empty_cell(), init)

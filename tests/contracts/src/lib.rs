@@ -32,6 +32,7 @@ mod world;
 
 pub use governed::{
     ATTACHED, CHANGE_DELAY, CRITICAL_DELAY, DAY, Governed, HOUR, MAX_PAUSE, PAUSE_REST, default_governance,
+    with_governor_code,
 };
 pub use messages::{body, corrupted, query, tokens};
 pub use names::Names;

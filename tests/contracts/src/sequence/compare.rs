@@ -18,7 +18,7 @@ const ANY_GAS: u128 = 100_000;
 /// Above this no message's forwarding fee lies.
 const MOST_FORWARDING: u128 = 20_000_000;
 /// The machine's code for gas that ran out.
-const OUT_OF_GAS: i32 = -14;
+pub(crate) const OUT_OF_GAS: i32 = -14;
 
 /// How a message fared.
 pub(crate) struct Fared {

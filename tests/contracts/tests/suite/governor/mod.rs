@@ -6,6 +6,7 @@ mod configuration;
 mod council;
 mod execution;
 mod gas;
+mod mutants;
 mod ownership;
 mod proposals;
 mod random;

@@ -21,7 +21,8 @@ use cocoon_emulator::TransactionReport;
 use proptest::prelude::*;
 
 use crate::governor::HASH;
-use steps::{Kind, Step, any_step};
+use steps::Kind;
+pub(super) use steps::{Step, any_step};
 
 const QUERY: QueryId = query(99);
 
@@ -393,6 +394,15 @@ fn query_id_of(message: &Cell) -> u64 {
     slice.load_u64().unwrap()
 }
 
+/// Takes the steps, and asserts that governor and model agree after each of them and in the end.
+pub(super) fn live(steps: Vec<Step>) {
+    let mut run = Run::new();
+    for step in steps {
+        run.step(step);
+    }
+    run.end();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
@@ -400,10 +410,6 @@ proptest! {
     fn nothing_is_executed_without_threshold_and_delay_and_nothing_is_lost(
         steps in proptest::collection::vec(any_step(), 1..80),
     ) {
-        let mut run = Run::new();
-        for step in steps {
-            run.step(step);
-        }
-        run.end();
+        live(steps);
     }
 }

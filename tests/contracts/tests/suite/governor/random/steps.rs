@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use crate::governor::HASH;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::governor) enum Kind {
     Add,
     Delete,
     BadPrices,
@@ -69,7 +69,7 @@ impl Kind {
 
 /// One thing that somebody does, or the chain. Senders and the indices that they claim are independent.
 #[derive(Debug, Clone)]
-pub(super) enum Step {
+pub(in crate::governor) enum Step {
     Propose(usize, u8, Kind, u32),
     Approve(usize, u8, usize, bool),
     TakeBack(usize, u8, usize),
@@ -96,7 +96,7 @@ pub(super) fn any_kind() -> impl Strategy<Value = Kind> {
     ]
 }
 
-pub(super) fn any_step() -> impl Strategy<Value = Step> {
+pub(in crate::governor) fn any_step() -> impl Strategy<Value = Step> {
     // Mostly the signer who holds the index; sometimes another one, the council or a stranger.
     let signer = || prop_oneof![9 => (0..3usize).prop_map(|s| (s, s as u8)), 1 => (0..6usize, 0..4u8)];
     let member = || prop_oneof![4 => (0..2usize).prop_map(|m| (3 + m, m as u8)), 1 => (0..6usize, 0..3u8)];
