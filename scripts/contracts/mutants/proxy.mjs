@@ -14,7 +14,7 @@ export default [
     what: "The worker's part goes to the proxy's owner.",
     file: "proxy/settlement.tolk",
     search: "payAndKeep(owner, payout.workerPart, ",
-    replace: "payAndKeep(self.owner, payout.workerPart, ",
+    replace: "payAndKeep(self.owner(), payout.workerPart, ",
     contracts: ["Proxy"],
   },
   {

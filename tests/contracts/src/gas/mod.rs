@@ -3,7 +3,9 @@
 mod baseline;
 mod beside;
 mod common;
+mod governance;
 mod root;
+mod tails;
 mod wallet;
 
 use std::fmt::Write as _;
@@ -63,6 +65,9 @@ pub fn measure(network: &NetworkConfig) -> Vec<Row> {
         rows.append(&mut meter.rows);
     }
     rows.append(&mut beside::bounces(network));
+    rows.append(&mut tails::anchors(network));
+    rows.append(&mut tails::ownership(network));
+    rows.append(&mut governance::walk(network));
     rows
 }
 
@@ -119,26 +124,7 @@ impl Meter {
     }
 
     fn note_any(&mut self, step: &str, outcome: &Outcome, counts: impl Fn(&str) -> bool) {
-        for report in &outcome.reports {
-            let (Compute::Ran { gas_used, .. }, Some(contract)) =
-                (report.compute, self.cast.contract_at(&report.address))
-            else {
-                continue;
-            };
-            let message = report.in_msg.as_ref().map(|message| self.cast.message(message));
-            let message = message.unwrap_or_default();
-            if counts(&message) {
-                let message = message.split(" with ").next().unwrap_or_default().to_owned();
-                let fee = report.fees.gas.checked_add(report.fees.forward).unwrap();
-                self.rows.push(Row {
-                    step: step.to_owned(),
-                    contract,
-                    message,
-                    gas: gas_used,
-                    fee,
-                });
-            }
-        }
+        self.rows.extend(rows_of(&self.cast, step, outcome, counts));
     }
 
     /// Sends a message with the value that people attach, and takes down what it did.
@@ -151,4 +137,27 @@ impl Meter {
         let outcome = self.world.send_cell(from, to, ton("0.7"), message);
         self.note(step, &outcome);
     }
+}
+
+/// What the contracts did that got a message which counts.
+fn rows_of(cast: &Cast, step: &str, outcome: &Outcome, counts: impl Fn(&str) -> bool) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for report in &outcome.reports {
+        let (Compute::Ran { gas_used, .. }, Some(contract)) = (report.compute, cast.contract_at(&report.address))
+        else {
+            continue;
+        };
+        let message = report.in_msg.as_ref().map(|message| cast.message(message));
+        let message = message.unwrap_or_default();
+        if counts(&message) {
+            rows.push(Row {
+                step: step.to_owned(),
+                contract,
+                message: message.split(" with ").next().unwrap_or_default().to_owned(),
+                gas: gas_used,
+                fee: report.fees.gas.checked_add(report.fees.forward).unwrap(),
+            });
+        }
+    }
+    rows
 }

@@ -1,8 +1,13 @@
 //! The stories of contracts/README.md, told by the emulated chain: that page shows these traces.
 
-use cocoon_bindings::Nanoton;
+use cocoon_bindings::checkpoint::{ReportEquivocation, SignedCheckpoint};
+use cocoon_bindings::root::{AddWorkerHashFromOwner, DeleteWorkerHashFromOwner};
+use cocoon_bindings::ton::{Cell, HashBytes};
 use cocoon_bindings::voucher::{CloseOp, VoucherOp};
-use cocoon_contract_tests::{ANYONE, Cast, EXCESSES, Outcome, World, ton};
+use cocoon_bindings::{Nanoton, QueryId};
+use cocoon_contract_tests::{
+    ANYONE, CHANGE_DELAY, Cast, DAY, EXCESSES, Governed, Outcome, SIGNERS, World, body, query, ton,
+};
 
 /// A world whose messages are told.
 struct Story {
@@ -121,4 +126,82 @@ fn close_of_a_proxy() {
     let outcome = story.world.send_cell(&ANYONE, &proxy, ton("0.7"), complete);
     story.tell(outcome.assert_success());
     story.end("proxy_close");
+}
+
+#[test]
+fn a_proof_of_equivocation() {
+    let mut story = Story::in_use();
+    let proxy = story.world.proxy.clone();
+    let [first, second] = [1, 2].map(|root| {
+        let checkpoint = crate::anchor::checkpoint(&story.world, root, 10, u8::try_from(root).unwrap(), 5);
+        SignedCheckpoint::sign(checkpoint, &story.world.key).unwrap()
+    });
+    let anchor = first.anchor(query(7), &EXCESSES);
+    let outcome = story.world.send(&EXCESSES, &proxy, ton("0.2"), &anchor);
+    story.tell(outcome.assert_success());
+    let report = ReportEquivocation {
+        query_id: query(8),
+        reporter: ANYONE,
+        first,
+        second,
+    };
+    let outcome = story.world.send(&ANYONE, &proxy, ton("0.2"), &report);
+    story.tell(outcome.assert_success());
+    story.end("equivocation");
+}
+
+/// The traces of a governed network.
+struct Council {
+    governed: Governed,
+    story: Story,
+}
+
+impl Council {
+    fn begin() -> Self {
+        let governed = Governed::new();
+        let mut story = Story::begin();
+        story.cast = Cast::of(&governed.world);
+        story.cast.contract(&governed.governor, "governor");
+        for (signer, name) in SIGNERS.iter().zip(["first signer", "second signer", "third signer"]) {
+            story.cast.person(signer, name);
+        }
+        Self { governed, story }
+    }
+
+    fn propose(&mut self, signer_index: u8, message: impl FnOnce(QueryId) -> Cell) -> u64 {
+        let id = self.governed.next_id(signer_index);
+        let proposal = self.governed.proposal_of(signer_index, message(query(id)), 30 * DAY);
+        let signer = &SIGNERS[usize::from(signer_index)];
+        let outcome = self.governed.send(signer, &proposal);
+        self.story.tell(outcome.assert_success());
+        id
+    }
+
+    fn execute(&mut self, id: u64) {
+        let outcome = self.governed.execute(id);
+        self.story.tell(outcome.assert_success());
+    }
+}
+
+#[test]
+fn a_change_by_the_governor() {
+    let mut council = Council::begin();
+    let hash = HashBytes([5; 32]);
+    let id = council.propose(0, |query_id| body(&AddWorkerHashFromOwner { query_id, hash }));
+    let approval = council.governed.approval_of(1, id);
+    let outcome = council.governed.send(&SIGNERS[1], &approval);
+    council.story.tell(outcome.assert_success());
+    council.governed.world.chain.advance(CHANGE_DELAY).unwrap();
+    council.story.text += &format!("... {CHANGE_DELAY} seconds later\n");
+    council.execute(id);
+    council.story.end("governance_change");
+}
+
+#[test]
+fn a_revocation_by_the_governor() {
+    let mut council = Council::begin();
+    let hash = HashBytes([5; 32]);
+    let id = council.propose(0, |query_id| body(&DeleteWorkerHashFromOwner { query_id, hash }));
+    council.execute(id);
+    council.story.end("revoke");
 }
