@@ -2,7 +2,7 @@
 
 use cocoon_bindings::ImageHash;
 use cocoon_bindings::RootData;
-use cocoon_bindings::root::{RootMessage, RootStorage};
+use cocoon_bindings::root::{HashRole, RootMessage, RootStorage};
 use cocoon_bindings::ton::{Cell, CellError, Load};
 use cocoon_chain::Transaction;
 use std::collections::BTreeSet;
@@ -34,6 +34,11 @@ impl ListedImages {
             match RootMessage::load_from(&mut message.body()) {
                 Ok(RootMessage::AddProxyHashFromOwner(add)) => listed.proxy.insert(ImageHash::from(add.hash)),
                 Ok(RootMessage::AddWorkerHashFromOwner(add)) => listed.worker.insert(ImageHash::from(add.hash)),
+                Ok(RootMessage::AddImageFromOwner(add)) => match add.role {
+                    HashRole::Proxy => listed.proxy.insert(ImageHash::from(add.hash)),
+                    HashRole::Worker => listed.worker.insert(ImageHash::from(add.hash)),
+                    HashRole::Model => continue,
+                },
                 _ => continue,
             };
         }

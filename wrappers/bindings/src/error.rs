@@ -19,6 +19,12 @@ pub enum BindingsError {
         /// What was given, at most 80 characters of it.
         text: String,
     },
+    /// Text that is not a label of the root contract's lists.
+    #[error("not a label of at most 31 bytes without control characters: {text:?}")]
+    Label {
+        /// What was given, at most 80 characters of it.
+        text: String,
+    },
     /// Text that is not an amount.
     #[error("not an amount: {text:?}")]
     Amount {
@@ -61,6 +67,9 @@ pub enum BindingsError {
     /// The proxy's signature does not fit.
     #[error("the signature is not the proxy's")]
     Signature,
+    /// The rebuilder's signature does not fit.
+    #[error("the signature is not the rebuilder's, or not of this source and image")]
+    RebuilderSignature,
     /// The message is bound to another contract.
     #[error("the message is bound to another contract")]
     OtherContract,

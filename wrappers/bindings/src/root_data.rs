@@ -1,8 +1,9 @@
 //! What the root contract lists: images, models and proxies.
 
-use crate::ton::{Cell, CellBuilder, CellContext, CellError, CellSlice, Dict, HashBytes, Load, Store};
+use crate::hash_list::HashList;
+use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Dict, Load, Store};
 use crate::units::{ImageHash, ModelHash};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -79,83 +80,67 @@ impl<'a> Load<'a> for ProxyEndpoints {
 
 /// The lists of the root contract.
 ///
-/// The value side of the hash lists (empty in the deployed contract, a descriptor in ours) is not part of this view:
-/// writing it back drops descriptors, so it serves initial data and reading, not updates.
+/// Entries of the hash lists are kept bit by bit, also those that this build does not understand.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RootData {
     /// Images that may run a proxy.
-    pub proxy_hashes: BTreeSet<ImageHash>,
+    pub proxy_hashes: HashList<ImageHash>,
     /// Proxies by number.
     pub proxies: BTreeMap<u32, ProxyEndpoints>,
     /// The largest number given to a proxy so far.
     pub last_proxy_seqno: u32,
     /// Images that may run a worker.
-    pub worker_hashes: BTreeSet<ImageHash>,
+    pub worker_hashes: HashList<ImageHash>,
     /// Models that may be served.
-    pub model_hashes: BTreeSet<ModelHash>,
+    pub model_hashes: HashList<ModelHash>,
 }
 
 impl Store for RootData {
     fn store_into(&self, builder: &mut CellBuilder, context: &dyn CellContext) -> Result<(), CellError> {
-        store_set(&self.proxy_hashes, builder, context)?;
+        self.proxy_hashes.store_into(builder, context)?;
         let proxies: Vec<(u32, &ProxyEndpoints)> = self.proxies.iter().map(|(seqno, proxy)| (*seqno, proxy)).collect();
         Dict::<u32, &ProxyEndpoints>::try_from_sorted_slice(&proxies)?.store_into(builder, context)?;
         builder.store_u32(self.last_proxy_seqno)?;
-        store_set(&self.worker_hashes, builder, context)?;
-        store_set(&self.model_hashes, builder, context)
+        self.worker_hashes.store_into(builder, context)?;
+        self.model_hashes.store_into(builder, context)
     }
 }
 
 impl<'a> Load<'a> for RootData {
     fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
         Ok(Self {
-            proxy_hashes: load_set(slice)?,
+            proxy_hashes: HashList::load_from(slice)?,
             proxies: Dict::<u32, ProxyEndpoints>::load_from(slice)?
                 .iter()
                 .collect::<Result<_, _>>()?,
             last_proxy_seqno: slice.load_u32()?,
-            worker_hashes: load_set(slice)?,
-            model_hashes: load_set(slice)?,
+            worker_hashes: HashList::load_from(slice)?,
+            model_hashes: HashList::load_from(slice)?,
         })
     }
-}
-
-fn store_set<T>(set: &BTreeSet<T>, builder: &mut CellBuilder, context: &dyn CellContext) -> Result<(), CellError>
-where
-    T: Copy + Into<HashBytes>,
-{
-    let entries: Vec<(HashBytes, ())> = set.iter().map(|hash| ((*hash).into(), ())).collect();
-    Dict::<HashBytes, ()>::try_from_sorted_slice(&entries)?.store_into(builder, context)
-}
-
-fn load_set<T: From<HashBytes> + Ord>(slice: &mut CellSlice<'_>) -> Result<BTreeSet<T>, CellError> {
-    let root = Option::<Cell>::load_from(slice)?;
-    let dict = Dict::<HashBytes, ()>::from_raw(root);
-    dict.keys().map(|key| key.map(T::from)).collect()
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::hash_list::tests::any_list;
     use crate::ton::{from_cell, to_cell};
-    use proptest::collection::{btree_map, btree_set};
+    use proptest::collection::btree_map;
     use proptest::prelude::*;
 
     pub(crate) fn any_root_data() -> impl Strategy<Value = RootData> {
-        let hashes = || btree_set(any::<[u8; 32]>(), 0..6);
         let address = "[0-9]{1,3}\\.[0-9]{1,3}:[0-9]{1,5}";
         let proxies = btree_map(any::<u32>(), (address, address), 0..5);
-        (hashes(), proxies, any::<u32>(), hashes(), hashes()).prop_map(|(proxy, proxies, seqno, worker, model)| {
-            RootData {
-                proxy_hashes: proxy.into_iter().map(ImageHash::new).collect(),
-                proxies: proxies
-                    .into_iter()
-                    .map(|(seqno, (workers, clients))| (seqno, ProxyEndpoints { workers, clients }))
-                    .collect(),
-                last_proxy_seqno: seqno,
-                worker_hashes: worker.into_iter().map(ImageHash::new).collect(),
-                model_hashes: model.into_iter().map(ModelHash::new).collect(),
-            }
+        let lists = (any_list(), any_list(), any_list());
+        (lists, proxies, any::<u32>()).prop_map(|((proxy, worker, model), proxies, seqno)| RootData {
+            proxy_hashes: proxy,
+            proxies: proxies
+                .into_iter()
+                .map(|(seqno, (workers, clients))| (seqno, ProxyEndpoints { workers, clients }))
+                .collect(),
+            last_proxy_seqno: seqno,
+            worker_hashes: worker,
+            model_hashes: model,
         })
     }
 
@@ -173,15 +158,6 @@ pub(crate) mod tests {
         assert_eq!(both.to_string(), "10.0.0.1:8080");
         assert!("a b c".parse::<ProxyEndpoints>().is_err());
         assert!("".parse::<ProxyEndpoints>().is_err());
-    }
-
-    #[test]
-    fn a_hash_with_a_descriptor_is_still_listed() {
-        let mut dict = Dict::<HashBytes, u32>::new();
-        dict.set(HashBytes([5; 32]), 77).unwrap();
-        let cell = to_cell(&dict).unwrap();
-        let set: BTreeSet<ImageHash> = load_set(&mut cell.as_ref().as_slice().unwrap()).unwrap();
-        assert_eq!(set, BTreeSet::from([ImageHash::new([5; 32])]));
     }
 
     #[test]

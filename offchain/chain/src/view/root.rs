@@ -56,19 +56,19 @@ impl RootView {
         self.params.is_test
     }
 
-    /// Whether an image may run a proxy.
+    /// Whether an image may run a proxy at the time of this view.
     pub fn allows_proxy_image(&self, image: &ImageHash) -> bool {
-        self.data.proxy_hashes.contains(image)
+        self.data.proxy_hashes.is_valid(image, self.time)
     }
 
-    /// Whether an image may run a worker.
+    /// Whether an image may run a worker at the time of this view.
     pub fn allows_worker_image(&self, image: &ImageHash) -> bool {
-        self.data.worker_hashes.contains(image)
+        self.data.worker_hashes.is_valid(image, self.time)
     }
 
-    /// Whether a model may be served.
+    /// Whether a model may be served at the time of this view.
     pub fn allows_model(&self, model: &ModelHash) -> bool {
-        self.data.model_hashes.contains(model)
+        self.data.model_hashes.is_valid(model, self.time)
     }
 
     /// Whether two views say the same, the time they were taken aside.

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use cocoon_attest::simulated::simulated_measurements;
 use cocoon_bindings::ton::{Address, Cell, HashBytes, StackValue};
 use cocoon_bindings::units::{Nanoton, ParamsVersion};
-use cocoon_bindings::{ContractKind, Multipliers, Params, ProxyEndpoints, RootData, STRUCT_VERSION, root_state_init};
+use cocoon_bindings::{
+    ContractKind, HashList, Multipliers, Params, ProxyEndpoints, RootData, STRUCT_VERSION, root_state_init,
+};
 use cocoon_chain::{
     AccountState, AccountStatus, ChainClient, ChainError, GetterResult, RootView, Transaction, TransactionId,
 };
@@ -57,11 +59,11 @@ pub(crate) fn listing(proxy: SocketAddr) -> RootData {
     };
     let image = |role| simulated_measurements(role).image_hash();
     RootData {
-        proxy_hashes: BTreeSet::from([image("proxy")]),
+        proxy_hashes: [image("proxy")].into(),
         proxies: BTreeMap::from([(1, endpoint)]),
         last_proxy_seqno: 1,
-        worker_hashes: BTreeSet::from([image("worker")]),
-        model_hashes: BTreeSet::new(),
+        worker_hashes: [image("worker")].into(),
+        model_hashes: HashList::default(),
     }
 }
 

@@ -3,10 +3,12 @@
 use crate::support::{Any, ToStack};
 use cocoon_bindings::ton::{Cell, CellBuilder, Dict, HashBytes, StackValue};
 use cocoon_bindings::{
-    ImageHash, ModelHash, Multipliers, Nanoton, Params, ParamsVersion, ProxyEndpoints, RootData, STRUCT_VERSION,
+    HashDescriptor, HashEntry, HashList, ManifestHash, Multipliers, Nanoton, Params, ParamsVersion, ProxyEndpoints,
+    RootData, STRUCT_VERSION, TrustTimes,
 };
-use proptest::collection::{btree_map, btree_set};
+use proptest::collection::btree_map;
 use proptest::prelude::*;
+use std::fmt::Debug;
 
 impl Any for Params {
     fn any() -> BoxedStrategy<Self> {
@@ -97,18 +99,64 @@ impl ToStack for ProxyEndpoints {
     }
 }
 
+impl Any for HashDescriptor {
+    fn any() -> BoxedStrategy<Self> {
+        (any::<[u8; 32]>(), any::<[u32; 2]>(), "[a-z0-9 ü.]{0,15}")
+            .prop_map(|(hash, times, label)| Self {
+                manifest_hash: Some(ManifestHash::new(hash)),
+                times: TrustTimes {
+                    not_before: times[0],
+                    retire_after: times[1],
+                },
+                label: label.parse().unwrap(),
+            })
+            .boxed()
+    }
+}
+
+impl ToStack for HashDescriptor {
+    fn to_stack(&self, stack: &mut Vec<StackValue>) {
+        self.manifest_hash.unwrap().to_hash_bytes().to_stack(stack);
+        self.times.not_before.to_stack(stack);
+        self.times.retire_after.to_stack(stack);
+        let text = self.label.as_str().as_bytes();
+        let bits = u16::try_from(text.len() * 8).unwrap();
+        stack.push(StackValue::Slice(
+            CellBuilder::from_raw_data(text, bits).unwrap().build().unwrap(),
+        ));
+    }
+}
+
+/// A list whose entries are empty, descriptors or bits that mean nothing.
+fn any_list<T: Ord + From<[u8; 32]> + Debug + 'static>() -> BoxedStrategy<HashList<T>> {
+    let entry = prop_oneof![
+        Just(HashEntry::default()),
+        HashDescriptor::any().prop_map(|descriptor| HashEntry::described(&descriptor).unwrap()),
+        Cell::any().prop_map(HashEntry::from_raw),
+    ];
+    btree_map(any::<[u8; 32]>(), entry, 0..5)
+        .prop_map(|entries| {
+            let mut list = HashList::default();
+            for (hash, entry) in entries {
+                list.describe(T::from(hash), entry);
+            }
+            list
+        })
+        .boxed()
+}
+
 impl Any for RootData {
     fn any() -> BoxedStrategy<Self> {
-        let hashes = || btree_set(any::<[u8; 32]>(), 0..5);
         let proxies = btree_map(any::<u32>(), ProxyEndpoints::any(), 0..4);
-        (hashes(), proxies, any::<u32>(), hashes(), hashes())
+        let lists = (any_list(), any_list(), any_list());
+        (lists, proxies, any::<u32>())
             .prop_map(
-                |(proxy_hashes, proxies, last_proxy_seqno, worker_hashes, model_hashes)| Self {
-                    proxy_hashes: proxy_hashes.into_iter().map(ImageHash::new).collect(),
+                |((proxy_hashes, worker_hashes, model_hashes), proxies, last_proxy_seqno)| Self {
+                    proxy_hashes,
                     proxies,
                     last_proxy_seqno,
-                    worker_hashes: worker_hashes.into_iter().map(ImageHash::new).collect(),
-                    model_hashes: model_hashes.into_iter().map(ModelHash::new).collect(),
+                    worker_hashes,
+                    model_hashes,
                 },
             )
             .boxed()
@@ -118,19 +166,21 @@ impl Any for RootData {
 /// The dictionaries are built one entry after another here, in the bindings at once.
 impl ToStack for RootData {
     fn to_stack(&self, stack: &mut Vec<StackValue>) {
-        let set = |hashes: &mut dyn Iterator<Item = HashBytes>| {
-            let mut dict = Dict::<HashBytes, ()>::new();
-            hashes.for_each(|hash| assert!(dict.set(hash, ()).unwrap()));
+        fn dict<T: Ord + Copy + Into<HashBytes>>(list: &HashList<T>) -> Option<Cell> {
+            let mut dict = Dict::<HashBytes, HashEntry>::new();
+            for (hash, entry) in list.entries() {
+                assert!(dict.set((*hash).into(), entry).unwrap());
+            }
             dict.into_root()
-        };
+        }
         let mut proxies = Dict::<u32, ProxyEndpoints>::new();
         for (seqno, proxy) in &self.proxies {
             proxies.set(*seqno, proxy).unwrap();
         }
-        set(&mut self.proxy_hashes.iter().map(|hash| hash.to_hash_bytes())).to_stack(stack);
+        dict(&self.proxy_hashes).to_stack(stack);
         proxies.into_root().to_stack(stack);
         self.last_proxy_seqno.to_stack(stack);
-        set(&mut self.worker_hashes.iter().map(|hash| hash.to_hash_bytes())).to_stack(stack);
-        set(&mut self.model_hashes.iter().map(|hash| hash.to_hash_bytes())).to_stack(stack);
+        dict(&self.worker_hashes).to_stack(stack);
+        dict(&self.model_hashes).to_stack(stack);
     }
 }

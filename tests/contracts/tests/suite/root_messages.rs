@@ -1,13 +1,14 @@
 //! One well-formed message of each kind that the root contract takes from its owner.
 
 use cocoon_bindings::root::{
-    AddModelHashFromOwner, AddProxyHashFromOwner, AddWorkerHashFromOwner, ChangeAllParamsFromOwner,
-    ChangeCodesFromOwner, ChangeOwnerFromOwner, ChangeParamsFromOwner, ChangePricesFromOwner, DeleteModelHashFromOwner,
-    DeleteProxyHashFromOwner, DeleteWorkerHashFromOwner, OfferOwnershipFromOwner, RegisterProxyFromOwner,
-    ResetFromOwner, UnregisterProxyFromOwner, UpdateProxyFromOwner, UpgradeCodeFromOwner, UpgradeFullFromOwner,
+    AddImageFromOwner, AddModelFromOwner, AddModelHashFromOwner, AddProxyHashFromOwner, AddWorkerHashFromOwner,
+    Attestations, ChangeAllParamsFromOwner, ChangeCodesFromOwner, ChangeOwnerFromOwner, ChangeParamsFromOwner,
+    ChangePricesFromOwner, ChangeRebuildersFromOwner, DeleteModelHashFromOwner, DeleteProxyHashFromOwner,
+    DeleteWorkerHashFromOwner, HashRole, OfferOwnershipFromOwner, Rebuilders, RegisterProxyFromOwner, ResetFromOwner,
+    UnregisterProxyFromOwner, UpdateProxyFromOwner, UpgradeCodeFromOwner, UpgradeFullFromOwner,
 };
 use cocoon_bindings::ton::{Cell, CellFamily, HashBytes};
-use cocoon_bindings::{Nanoton, ProxyEndpoints};
+use cocoon_bindings::{HashDescriptor, Nanoton, ProxyEndpoints};
 use cocoon_contract_tests::{ANYONE, START, World, body, query, ton};
 
 /// One message of each kind, in the order of the contract.
@@ -80,6 +81,26 @@ pub(crate) fn every_message(world: &World) -> Vec<Cell> {
         body(&ChangeOwnerFromOwner {
             query_id,
             new_owner: ANYONE,
+        }),
+        body(&AddImageFromOwner {
+            query_id,
+            role: HashRole::Worker,
+            hash,
+            source_commit: HashBytes([1; 32]),
+            descriptor: HashDescriptor::default(),
+            attestations: Attestations { signatures: None },
+        }),
+        body(&AddModelFromOwner {
+            query_id,
+            hash,
+            descriptor: HashDescriptor::default(),
+        }),
+        body(&ChangeRebuildersFromOwner {
+            query_id,
+            rebuilders: Rebuilders {
+                keys: None,
+                threshold: 0,
+            },
         }),
         body(&OfferOwnershipFromOwner {
             query_id,

@@ -153,7 +153,7 @@ fn imports(text: &str, defined: &BTreeMap<String, String>) -> String {
             .any(|(what, end)| code.contains(&format!("pub {what} {name}{end}")))
     };
     let mut uses: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    let facade = ["Params", "RootData", "ProxyEndpoints"];
+    let facade = ["HashDescriptor", "Params", "ProxyEndpoints", "RootData"];
     let known = PRELUDE.iter().chain(&PRELUDE_MORE).map(|(name, path)| (*name, *path));
     let known = known.chain(facade.iter().map(|name| (*name, "crate")));
     let known = known.chain(defined.iter().map(|(name, path)| (name.as_str(), path.as_str())));

@@ -19,7 +19,8 @@ pub(crate) fn hand_written(name: &str) -> Option<&'static str> {
         "NetworkParams" => Some("Params"),
         "RootData" => Some("RootData"),
         "ProxyEndpoints" => Some("ProxyEndpoints"),
-        "HashEntry" => Some("()"),
+        "HashDescriptor" => Some("HashDescriptor"),
+        "HashEntry" | "RebuilderEntry" => Some("()"),
         _ => None,
     }
 }

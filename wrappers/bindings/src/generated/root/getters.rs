@@ -4,7 +4,7 @@
 use crate::error::BindingsError;
 use crate::get_method::{FromStack, GetMethod};
 use crate::stack::{StackReader, StackValue};
-use crate::ton::{Address, HashBytes};
+use crate::ton::{Address, Cell, HashBytes};
 use crate::units::{Nanoton, ParamsVersion};
 
 /// Result of get_cur_params.
@@ -61,6 +61,33 @@ impl FromStack for CurrentParams {
     }
 }
 
+/// Result of get_hash_entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HashEntrySummary {
+    /// Whether the hash is on the list.
+    pub is_listed: bool,
+    /// Whether it is trusted now.
+    pub is_valid: bool,
+    /// The first second in which it is trusted; 0 if none is set.
+    pub not_before: u32,
+    /// The last second in which it is trusted; 0 if none is set.
+    pub retire_after: u32,
+    /// What is known of it; null if nothing is.
+    pub descriptor: Option<Cell>,
+}
+
+impl FromStack for HashEntrySummary {
+    fn from_stack(reader: &mut StackReader<'_>) -> Result<Self, BindingsError> {
+        Ok(Self {
+            is_listed: reader.boolean()?,
+            is_valid: reader.boolean()?,
+            not_before: reader.unsigned()?,
+            retire_after: reader.unsigned()?,
+            descriptor: reader.maybe_cell()?.cloned(),
+        })
+    }
+}
+
 /// Result of get_ownership_offer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnershipOfferSummary {
@@ -75,6 +102,24 @@ impl FromStack for OwnershipOfferSummary {
         Ok(Self {
             new_owner: reader.address()?,
             until: reader.unsigned()?,
+        })
+    }
+}
+
+/// Result of get_rebuilders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RebuildersSummary {
+    /// Dictionary of Ed25519 keys with empty values; null if there are none.
+    pub keys: Option<Cell>,
+    /// Signatures that an image needs; 0: it needs none.
+    pub threshold: u8,
+}
+
+impl FromStack for RebuildersSummary {
+    fn from_stack(reader: &mut StackReader<'_>) -> Result<Self, BindingsError> {
+        Ok(Self {
+            keys: reader.maybe_cell()?.cloned(),
+            threshold: reader.unsigned()?,
         })
     }
 }
@@ -157,6 +202,29 @@ impl GetMethod for GetCurParams {
     }
 }
 
+/// What is known of a hash. The list is 0 for proxy images, 1 for worker images, 2 for models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GetHashEntry {
+    /// What is asked for.
+    pub role: u8,
+    /// What is asked for.
+    pub hash: HashBytes,
+}
+
+impl GetMethod for GetHashEntry {
+    type Output = HashEntrySummary;
+    const NAME: &'static str = "get_hash_entry";
+    const ID: u32 = 88562;
+
+    fn arguments(&self) -> Vec<StackValue> {
+        vec![StackValue::int(self.role), StackValue::hash(&self.hash.0)]
+    }
+
+    fn read(reader: &mut StackReader<'_>) -> Result<Self::Output, BindingsError> {
+        HashEntrySummary::from_stack(reader)
+    }
+}
+
 /// The offer of ownership that waits for its acceptance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GetOwnershipOffer;
@@ -172,6 +240,24 @@ impl GetMethod for GetOwnershipOffer {
 
     fn read(reader: &mut StackReader<'_>) -> Result<Self::Output, BindingsError> {
         OwnershipOfferSummary::from_stack(reader)
+    }
+}
+
+/// Who attests images, and how many of them must.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GetRebuilders;
+
+impl GetMethod for GetRebuilders {
+    type Output = RebuildersSummary;
+    const NAME: &'static str = "get_rebuilders";
+    const ID: u32 = 120319;
+
+    fn arguments(&self) -> Vec<StackValue> {
+        vec![]
+    }
+
+    fn read(reader: &mut StackReader<'_>) -> Result<Self::Output, BindingsError> {
+        RebuildersSummary::from_stack(reader)
     }
 }
 
@@ -193,7 +279,7 @@ impl GetMethod for LastProxySeqno {
     }
 }
 
-/// Whether a model is admitted.
+/// Whether a model is admitted now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelHashIsValid {
     /// What is asked for.
@@ -214,7 +300,7 @@ impl GetMethod for ModelHashIsValid {
     }
 }
 
-/// Whether a proxy image is trusted.
+/// Whether a proxy image is trusted now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProxyHashIsValid {
     /// What is asked for.
@@ -235,7 +321,7 @@ impl GetMethod for ProxyHashIsValid {
     }
 }
 
-/// Whether a worker image is trusted.
+/// Whether a worker image is trusted now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerHashIsValid {
     /// What is asked for.

@@ -2,8 +2,229 @@
 //! How messages are written and read.
 
 use crate::codec::{put, take, take_opcode};
-use crate::generated::root::{UpdateProxyFromOwner, UpgradeCodeFromOwner, UpgradeFullFromOwner};
+use crate::generated::root::{
+    AcceptOwnership, AddImageFromOwner, AddModelFromOwner, AddModelHashFromOwner, AddProxyHashFromOwner,
+    AddWorkerHashFromOwner, ChangeAllParamsFromOwner, ChangeCodesFromOwner, ChangeOwnerFromOwner,
+    ChangeParamsFromOwner, ChangePricesFromOwner, ChangeRebuildersFromOwner, DeleteModelHashFromOwner,
+    DeleteProxyHashFromOwner, DeleteWorkerHashFromOwner, DescribeHashFromOwner, OfferOwnershipFromOwner,
+    RebuildStatement, RegisterProxyFromOwner, ResetFromOwner, RetireHash, RootMessage, ScheduleRetirementFromOwner,
+    UnregisterProxyFromOwner, UpdateProxyFromOwner, UpgradeCodeFromOwner, UpgradeFullFromOwner,
+};
+use crate::generated::types::DoNotProcess;
 use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Load, Store};
+
+impl RebuildStatement {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0x8b89_e83e;
+}
+
+impl Store for RebuildStatement {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.source_commit, builder)?;
+        put(&self.image_hash, builder)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for RebuildStatement {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self {
+            source_commit: take(slice)?,
+            image_hash: take(slice)?,
+        })
+    }
+}
+
+impl RegisterProxyFromOwner {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0x927c_7cb5;
+}
+
+impl Store for RegisterProxyFromOwner {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.query_id, builder)?;
+        put(&self.endpoints, builder)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for RegisterProxyFromOwner {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self {
+            query_id: take(slice)?,
+            endpoints: take(slice)?,
+        })
+    }
+}
+
+impl ResetFromOwner {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0x563c_1d96;
+}
+
+impl Store for ResetFromOwner {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.query_id, builder)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for ResetFromOwner {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self { query_id: take(slice)? })
+    }
+}
+
+impl RetireHash {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0x395d_2ad9;
+}
+
+impl Store for RetireHash {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.query_id, builder)?;
+        put(&self.role, builder)?;
+        put(&self.hash, builder)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for RetireHash {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self {
+            query_id: take(slice)?,
+            role: take(slice)?,
+            hash: take(slice)?,
+        })
+    }
+}
+
+impl Store for RootMessage {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        match self {
+            Self::AddWorkerHashFromOwner(message) => put(message, builder),
+            Self::DeleteWorkerHashFromOwner(message) => put(message, builder),
+            Self::AddProxyHashFromOwner(message) => put(message, builder),
+            Self::DeleteProxyHashFromOwner(message) => put(message, builder),
+            Self::AddModelHashFromOwner(message) => put(message, builder),
+            Self::DeleteModelHashFromOwner(message) => put(message, builder),
+            Self::RegisterProxyFromOwner(message) => put(message, builder),
+            Self::UnregisterProxyFromOwner(message) => put(message, builder),
+            Self::UpdateProxyFromOwner(message) => put(message, builder),
+            Self::ChangePricesFromOwner(message) => put(message, builder),
+            Self::ChangeParamsFromOwner(message) => put(message, builder),
+            Self::ChangeAllParamsFromOwner(message) => put(message, builder),
+            Self::ChangeCodesFromOwner(message) => put(message, builder),
+            Self::UpgradeCodeFromOwner(message) => put(message, builder),
+            Self::UpgradeFullFromOwner(message) => put(message, builder),
+            Self::ResetFromOwner(message) => put(message, builder),
+            Self::ChangeOwnerFromOwner(message) => put(message, builder),
+            Self::AddImageFromOwner(message) => put(message, builder),
+            Self::AddModelFromOwner(message) => put(message, builder),
+            Self::DescribeHashFromOwner(message) => put(message, builder),
+            Self::ScheduleRetirementFromOwner(message) => put(message, builder),
+            Self::RetireHash(message) => put(message, builder),
+            Self::ChangeRebuildersFromOwner(message) => put(message, builder),
+            Self::OfferOwnershipFromOwner(message) => put(message, builder),
+            Self::AcceptOwnership(message) => put(message, builder),
+            Self::DoNotProcess(message) => put(message, builder),
+        }
+    }
+}
+
+impl<'a> Load<'a> for RootMessage {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        match slice.get_u32(0)? {
+            AddWorkerHashFromOwner::OPCODE => take(slice).map(Self::AddWorkerHashFromOwner),
+            DeleteWorkerHashFromOwner::OPCODE => take(slice).map(Self::DeleteWorkerHashFromOwner),
+            AddProxyHashFromOwner::OPCODE => take(slice).map(Self::AddProxyHashFromOwner),
+            DeleteProxyHashFromOwner::OPCODE => take(slice).map(Self::DeleteProxyHashFromOwner),
+            AddModelHashFromOwner::OPCODE => take(slice).map(Self::AddModelHashFromOwner),
+            DeleteModelHashFromOwner::OPCODE => take(slice).map(Self::DeleteModelHashFromOwner),
+            RegisterProxyFromOwner::OPCODE => take(slice).map(Self::RegisterProxyFromOwner),
+            UnregisterProxyFromOwner::OPCODE => take(slice).map(Self::UnregisterProxyFromOwner),
+            UpdateProxyFromOwner::OPCODE => take(slice).map(Self::UpdateProxyFromOwner),
+            ChangePricesFromOwner::OPCODE => take(slice).map(Self::ChangePricesFromOwner),
+            ChangeParamsFromOwner::OPCODE => take(slice).map(Self::ChangeParamsFromOwner),
+            ChangeAllParamsFromOwner::OPCODE => take(slice).map(Self::ChangeAllParamsFromOwner),
+            ChangeCodesFromOwner::OPCODE => take(slice).map(Self::ChangeCodesFromOwner),
+            UpgradeCodeFromOwner::OPCODE => take(slice).map(Self::UpgradeCodeFromOwner),
+            UpgradeFullFromOwner::OPCODE => take(slice).map(Self::UpgradeFullFromOwner),
+            ResetFromOwner::OPCODE => take(slice).map(Self::ResetFromOwner),
+            ChangeOwnerFromOwner::OPCODE => take(slice).map(Self::ChangeOwnerFromOwner),
+            AddImageFromOwner::OPCODE => take(slice).map(Self::AddImageFromOwner),
+            AddModelFromOwner::OPCODE => take(slice).map(Self::AddModelFromOwner),
+            DescribeHashFromOwner::OPCODE => take(slice).map(Self::DescribeHashFromOwner),
+            ScheduleRetirementFromOwner::OPCODE => take(slice).map(Self::ScheduleRetirementFromOwner),
+            RetireHash::OPCODE => take(slice).map(Self::RetireHash),
+            ChangeRebuildersFromOwner::OPCODE => take(slice).map(Self::ChangeRebuildersFromOwner),
+            OfferOwnershipFromOwner::OPCODE => take(slice).map(Self::OfferOwnershipFromOwner),
+            AcceptOwnership::OPCODE => take(slice).map(Self::AcceptOwnership),
+            DoNotProcess::OPCODE => take(slice).map(Self::DoNotProcess),
+            _ => Err(CellError::InvalidTag),
+        }
+    }
+}
+
+impl ScheduleRetirementFromOwner {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0x3619_52b6;
+}
+
+impl Store for ScheduleRetirementFromOwner {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.query_id, builder)?;
+        put(&self.role, builder)?;
+        put(&self.hash, builder)?;
+        builder.store_u32(self.retire_after)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for ScheduleRetirementFromOwner {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self {
+            query_id: take(slice)?,
+            role: take(slice)?,
+            hash: take(slice)?,
+            retire_after: slice.load_u32()?,
+        })
+    }
+}
+
+impl UnregisterProxyFromOwner {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0x6d49_eaf2;
+}
+
+impl Store for UnregisterProxyFromOwner {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.query_id, builder)?;
+        builder.store_u32(self.seqno)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for UnregisterProxyFromOwner {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self {
+            query_id: take(slice)?,
+            seqno: slice.load_u32()?,
+        })
+    }
+}
 
 impl UpdateProxyFromOwner {
     /// The bits that the message begins with.

@@ -71,6 +71,8 @@ pub enum ExitCode {
     NotOfferedOwner,
     /// Root: the descriptor or the rebuilders' list is not well formed.
     BadDescriptor,
+    /// Root: the time of the hash's retirement is not set, or has not come yet.
+    NotRetired,
     /// Governor: the sender is not the signer that it claims to be.
     NotSigner,
     /// Governor: the sender is not on the council.
@@ -146,6 +148,7 @@ impl ExitCode {
             1121 => Some(Self::UnknownHash),
             1122 => Some(Self::NotOfferedOwner),
             1123 => Some(Self::BadDescriptor),
+            1124 => Some(Self::NotRetired),
             1140 => Some(Self::NotSigner),
             1141 => Some(Self::NotCouncil),
             1142 => Some(Self::UnknownProposal),
@@ -204,6 +207,7 @@ impl ExitCode {
             Self::UnknownHash => 1121,
             Self::NotOfferedOwner => 1122,
             Self::BadDescriptor => 1123,
+            Self::NotRetired => 1124,
             Self::NotSigner => 1140,
             Self::NotCouncil => 1141,
             Self::UnknownProposal => 1142,
@@ -263,6 +267,7 @@ impl ExitCode {
             Self::UnknownHash => "Root: the hash is not listed.",
             Self::NotOfferedOwner => "Root: ownership was not offered to the sender, or the offer has expired.",
             Self::BadDescriptor => "Root: the descriptor or the rebuilders' list is not well formed.",
+            Self::NotRetired => "Root: the time of the hash's retirement is not set, or has not come yet.",
             Self::NotSigner => "Governor: the sender is not the signer that it claims to be.",
             Self::NotCouncil => "Governor: the sender is not on the council.",
             Self::UnknownProposal => "Governor: no such proposal is open.",
