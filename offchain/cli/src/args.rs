@@ -99,13 +99,13 @@ pub enum Command {
     Worker {
         /// What to do with it.
         #[command(subcommand)]
-        command: RunCommand,
+        command: PayeeCommand,
     },
     /// The client: the OpenAI API on this machine
     Client {
         /// What to do with it.
         #[command(subcommand)]
-        command: RunCommand,
+        command: PayeeCommand,
     },
 }
 
@@ -117,6 +117,23 @@ pub enum RunCommand {
         /// Its TOML configuration; `cocoon up` writes one for each
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+    },
+}
+
+/// Commands of a runner whose accounts a proxy keeps.
+#[derive(Debug, Subcommand)]
+pub enum PayeeCommand {
+    /// What every runner does.
+    #[command(flatten)]
+    Run(RunCommand),
+    /// Print the unsigned messages by which its owner settles on chain when a proxy is silent
+    #[command(after_help = "\
+For each proxy two messages: the claim, by what the proxy has signed, begins the delay in which the
+proxy may settle by itself; the other one settles when the delay is over.")]
+    Claims {
+        /// URL of the running runner, instead of the local network's
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
     },
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod chat;
+pub(crate) mod claims;
 pub(crate) mod governance;
 pub(crate) mod governor;
 pub(crate) mod root;

@@ -33,7 +33,7 @@ use clap::Parser as _;
 
 use crate::args::governance::RootCommand;
 use crate::args::governor::GovernorCommand;
-use crate::args::{Cli, Command, RunCommand};
+use crate::args::{Cli, Command, PayeeCommand, RunCommand};
 use crate::failure::{Exit, Failure, OrFail as _};
 use crate::output::Output;
 
@@ -125,10 +125,16 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
             command: RunCommand::Run { config },
         } => command::run::proxy(&config, output).await,
         Command::Worker {
-            command: RunCommand::Run { config },
+            command: PayeeCommand::Run(RunCommand::Run { config }),
         } => command::run::worker(&config, output).await,
+        Command::Worker {
+            command: PayeeCommand::Claims { url },
+        } => command::claims::worker(&global, url, output).await,
         Command::Client {
-            command: RunCommand::Run { config },
+            command: PayeeCommand::Run(RunCommand::Run { config }),
         } => command::run::client(&config, output).await,
+        Command::Client {
+            command: PayeeCommand::Claims { url },
+        } => command::claims::client(&global, url, output).await,
     }
 }

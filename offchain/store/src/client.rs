@@ -117,6 +117,15 @@ impl ClientStore {
         }
     }
 
+    /// The receipt at which each channel ends: what this client can prove to a contract.
+    pub fn latest_receipts(&self) -> Result<Vec<StoredReceipt>, StoreError> {
+        let mut latest = Vec::new();
+        for (_, head) in self.rows.all::<ChannelHead>(PROXIES)? {
+            latest.extend(self.receipt(&ReceiptId(head.hash))?);
+        }
+        Ok(latest)
+    }
+
     /// Where the channel of `client` at `proxy` stands by the receipts verified here.
     pub fn head(&self, proxy: &Address, client: &Address) -> Result<ChannelHead, StoreError> {
         Ok(self

@@ -298,6 +298,7 @@ fn a_client_finds_its_receipt_by_id_and_by_request() {
     drop(store);
     let store = ClientStore::open(folder.path()).unwrap();
     assert_eq!(store.receipt(&receipt.id()).unwrap(), Some(stored.clone()));
+    assert_eq!(store.latest_receipts().unwrap(), vec![stored.clone()]);
     assert_eq!(store.by_request(&receipt.receipt.request_id).unwrap(), Some(stored));
     assert_eq!(store.head(&address(8), &address(1)).unwrap(), head);
     assert_eq!(store.log().records(), 1);

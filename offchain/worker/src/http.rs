@@ -1,5 +1,6 @@
 //! The control port: health, statistics, switches.
 
+use crate::claim::{self, ShownClaim};
 use crate::error::WorkerError;
 use crate::limits::{MAX_COEFFICIENT, MAX_CONTROL_BYTES};
 use crate::payout::Payouts;
@@ -30,6 +31,7 @@ pub(crate) fn router(pages: Pages) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/jsonstats", get(stats))
+        .route("/claims", get(claims))
         .route("/request/enable", post(enable))
         .route("/request/disable", post(disable))
         .route("/request/change_coefficient", post(change_coefficient))
@@ -116,6 +118,19 @@ async fn stats(State(pages): State<Pages>) -> Json<Value> {
         "root_contract_config": root_config(&root),
         "proxies": proxies,
     }))
+}
+
+async fn claims(State(pages): State<Pages>) -> Result<Json<Vec<ShownClaim>>, (StatusCode, Json<Value>)> {
+    let worker = pages.worker;
+    let made = tokio::task::spawn_blocking(move || claim::claims(&worker)).await;
+    match made {
+        Ok(Ok(claims)) => Ok(Json(claims)),
+        Ok(Err(error)) => Err(refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())),
+        Err(_) => Err(refused(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the claims could not be made",
+        )),
+    }
 }
 
 fn root_config(root: &cocoon_chain::RootView) -> Value {

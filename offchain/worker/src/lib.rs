@@ -21,6 +21,7 @@
 mod answering;
 mod backend;
 mod balance;
+mod claim;
 mod config;
 mod connect;
 mod counters;

@@ -133,6 +133,16 @@ async fn a_new_image_is_proposed_approved_awaited_served_and_revoked() {
         "{stats:#}"
     );
 
+    let claims = worker.page("/claims").await.unwrap();
+    assert_eq!(
+        (claims.as_array().unwrap().len(), &claims[0]["tokens"]),
+        (1, &tokens.into()),
+        "{claims:#}"
+    );
+    assert_eq!(claims[0]["worker"], contract.to_string());
+    let claims = governors.run("client claims").await.unwrap();
+    assert_eq!(claims[0]["tokens"], receipt["channel"]["after"], "{claims:#}");
+
     // One signer revokes: no second signature, no delay. Whoever is served by that worker learns it at once.
     let mut events = network
         .api()

@@ -3,6 +3,7 @@
 //! Nothing that changes state is reachable by GET, and no header allows pages of other origins to call it.
 
 mod attestation;
+mod claims;
 mod inference;
 mod models;
 mod receipt;
@@ -76,6 +77,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*name}", get(models::one))
         .route("/v1/cocoon/receipts/{id}", get(receipt::show))
+        .route("/v1/cocoon/claims", get(claims::show))
         .route("/v1/cocoon/attestation", get(attestation::show))
         .route("/jsonstats", get(report::show))
         .route("/health", get(health))

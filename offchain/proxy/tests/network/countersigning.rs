@@ -1,7 +1,11 @@
 //! The proxy signs what its workers signed, and only that.
 
 use crate::support::{Act, Client, Network, Worker, address, until};
-use cocoon_bindings::units::Nanoton;
+use cocoon_bindings::ton::{from_cell, to_cell};
+use cocoon_bindings::units::{Nanoton, QueryId};
+use cocoon_bindings::worker::{ClaimByStatement, GetCocoonWorkerClaim};
+use cocoon_bindings::worker_state_init;
+use cocoon_chain::call_get_method;
 
 async fn network() -> Network {
     let network = Network::new();
@@ -66,4 +70,50 @@ async fn a_worker_that_does_not_sign_gets_no_signature() {
     .await;
     client.ask(2).await;
     assert!(worker.countersigned.lock().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_workers_contract_takes_the_signed_statement_as_a_claim() {
+    let network = network().await;
+    let mut config = network.config();
+    // This proxy never pays by itself.
+    config.settlement.worker_payout = Nanoton::MAX;
+    let (proxy, _stop) = network.try_start(config).await.unwrap();
+    let owner = address(4);
+    let worker = Worker::connect(&network, proxy.workers, owner.clone(), Act::Answer).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    client.ask(1).await;
+    let statement = client.ask(2).await.receipt.unwrap().receipt.statement;
+    until("the last statement is signed", || {
+        worker.countersigned.lock().unwrap().len() == 2
+    })
+    .await;
+    let signature = worker.countersigned.lock().unwrap()[1]
+        .signature
+        .as_ref()
+        .try_into()
+        .unwrap();
+
+    let claim = ClaimByStatement {
+        query_id: QueryId::new(1),
+        send_excesses_to: owner.clone(),
+        signature,
+        statement: from_cell(&statement.to_cell()).unwrap(),
+    };
+    let contract = network.worker_contract(&owner);
+    let (proxy_contract, key) = (network.proxy_contract(), network.proxy_key());
+    let init = worker_state_init(&owner, &proxy_contract, &key, &network.params).unwrap();
+    network.deliver(
+        &owner,
+        &contract,
+        Nanoton::from_ton(1),
+        to_cell(&claim).unwrap(),
+        Some(init),
+    );
+    let chain = network.shared_chain();
+    let open = call_get_method(chain.as_ref(), &contract, &GetCocoonWorkerClaim)
+        .await
+        .unwrap();
+    assert_eq!(open.tokens.get(), statement.channel.after);
+    assert_eq!(open.tokens.get(), 26);
 }

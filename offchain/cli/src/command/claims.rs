@@ -1,0 +1,85 @@
+//! `cocoon worker claims` and `cocoon client claims`: what settles on chain without the proxy.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use cocoon_bindings::ExportedMessage;
+use serde::{Deserialize, Serialize};
+
+use crate::args::Global;
+use crate::failure::{Exit, Failure, OrFail as _};
+use crate::local::layout::DataDir;
+use crate::local::network::NetworkFile;
+use crate::output::Output;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One claim, as both runners show it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Claim {
+    proxy: String,
+    tokens: u64,
+    claim: ExportedMessage,
+    settle: ExportedMessage,
+}
+
+/// Asks a worker.
+pub(crate) async fn worker(global: &Global, url: Option<String>, output: Output) -> Result<Exit, Failure> {
+    let url = url_or(global, url, |file| file.worker_url)?;
+    print(&format!("{url}/claims"), output).await
+}
+
+/// Asks a client.
+pub(crate) async fn client(global: &Global, url: Option<String>, output: Output) -> Result<Exit, Failure> {
+    let url = url_or(global, url, |file| file.client_url)?;
+    print(&format!("{url}/v1/cocoon/claims"), output).await
+}
+
+fn url_or(global: &Global, url: Option<String>, of: impl FnOnce(NetworkFile) -> String) -> Result<String, Failure> {
+    let url = match url {
+        Some(url) => url,
+        None => of(NetworkFile::load(&DataDir::new(&global.data_dir))?),
+    };
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+async fn print(url: &str, output: Output) -> Result<Exit, Failure> {
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(TIMEOUT)
+        .build()
+        .map_err(anyhow::Error::from)?;
+    let fetched = async {
+        http.get(url)
+            .send()
+            .await?
+            .error_for_status()?
+            .json::<Vec<Claim>>()
+            .await
+    };
+    let claims = fetched.await.or_fail(
+        Exit::Peer,
+        "the runner does not give its claims",
+        "is it running at that URL?",
+    )?;
+    output.result(&claims, |claims| text(claims))?;
+    Ok(Exit::Done)
+}
+
+fn text(claims: &[Claim]) -> String {
+    let mut text = String::new();
+    if claims.is_empty() {
+        text.push_str("No proxy has signed anything that could be claimed.");
+    }
+    for claim in claims {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "proxy {}: {} tokens in all", claim.proxy, claim.tokens);
+        for (name, message) in [("claim", &claim.claim), ("settle", &claim.settle)] {
+            let _ = writeln!(text, "  {name:<7} to {} with {}", message.to, message.value);
+            let _ = writeln!(text, "          body {}", message.body);
+            let _ = writeln!(text, "          body hash {}", message.body_hash);
+            let _ = writeln!(text, "          {}", message.link);
+        }
+    }
+    text
+}
