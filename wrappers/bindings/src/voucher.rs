@@ -4,12 +4,15 @@
 
 mod close;
 mod payload;
+mod score;
 
 pub use close::{CloseOp, SignedClose};
+pub use score::LATENCY_BOUNDS_MS;
 
 use crate::error::BindingsError;
 use crate::ton::{Address, Cell, CellBuilder, CellContext, CellError, CellSlice, Load, Store, from_cell, to_cell};
 use crate::units::{PublicKey, QueryId, TokenCount};
+use crate::worker::WorkerScore;
 use ed25519_dalek::SigningKey;
 use payload::{Payload, load_signed, store_signed};
 use std::fmt;
@@ -49,6 +52,11 @@ impl VoucherOp {
             _ => None,
         }
     }
+
+    /// Whether the voucher may carry a worker's score.
+    pub const fn takes_score(self) -> bool {
+        matches!(self, Self::WorkerPayout | Self::WorkerLastPayout)
+    }
 }
 
 /// A cumulative token count for one contract, signed by its proxy. A later one supersedes it.
@@ -59,6 +67,7 @@ pub struct SignedVoucher {
     tokens: TokenCount,
     expected: Address,
     excesses: Address,
+    score: Option<WorkerScore>,
     signature: [u8; 64],
 }
 
@@ -72,21 +81,47 @@ impl SignedVoucher {
         excesses: &Address,
         key: &SigningKey,
     ) -> Result<Self, BindingsError> {
-        let payload = Payload {
-            opcode: op.opcode(),
-            query_id,
-            tokens: Some(tokens),
-            expected: expected.clone(),
-        };
-        let signature = payload.sign(key)?;
-        Ok(Self {
+        Self {
             op,
             query_id,
             tokens,
             expected: expected.clone(),
             excesses: excesses.clone(),
-            signature,
-        })
+            score: None,
+            signature: [0; 64],
+        }
+        .signed(key)
+    }
+
+    /// Signs a worker's voucher that also carries what the proxy has seen of the worker. A voucher for a client has no
+    /// place for it.
+    pub fn sign_with_score(
+        op: VoucherOp,
+        query_id: QueryId,
+        tokens: TokenCount,
+        expected: &Address,
+        excesses: &Address,
+        score: WorkerScore,
+        key: &SigningKey,
+    ) -> Result<Self, BindingsError> {
+        if !op.takes_score() {
+            return Err(BindingsError::layout("a voucher with a score")(CellError::InvalidData));
+        }
+        Self {
+            op,
+            query_id,
+            tokens,
+            expected: expected.clone(),
+            excesses: excesses.clone(),
+            score: Some(score),
+            signature: [0; 64],
+        }
+        .signed(key)
+    }
+
+    fn signed(self, key: &SigningKey) -> Result<Self, BindingsError> {
+        let signature = self.payload().sign(key)?;
+        Ok(Self { signature, ..self })
     }
 
     /// What it is for.
@@ -107,6 +142,11 @@ impl SignedVoucher {
     /// The contract that it is for.
     pub fn expected(&self) -> &Address {
         &self.expected
+    }
+
+    /// What the proxy has seen of the worker, if the voucher says it.
+    pub fn score(&self) -> Option<&WorkerScore> {
+        self.score.as_ref()
     }
 
     /// Where the excesses go.
@@ -146,6 +186,7 @@ impl SignedVoucher {
             query_id: self.query_id,
             tokens: Some(self.tokens),
             expected: self.expected.clone(),
+            score: self.score.clone(),
         }
     }
 }
@@ -158,6 +199,7 @@ impl fmt::Debug for SignedVoucher {
             .field("query_id", &self.query_id)
             .field("tokens", &self.tokens)
             .field("expected", &self.expected)
+            .field("score", &self.score)
             .finish_non_exhaustive()
     }
 }
@@ -179,6 +221,7 @@ impl<'a> Load<'a> for SignedVoucher {
             tokens,
             expected: payload.expected,
             excesses,
+            score: payload.score,
             signature,
         })
     }

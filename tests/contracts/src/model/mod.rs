@@ -32,7 +32,7 @@ pub(crate) use wallet::Wallet;
 pub(crate) use worker::Worker;
 
 /// Whether clients and workers know claims and scores.
-pub(crate) const CLAIMS: bool = false;
+pub(crate) const CLAIMS: bool = true;
 /// Whether the root knows descriptors and rebuilders.
 pub(crate) const DESCRIPTORS: bool = false;
 

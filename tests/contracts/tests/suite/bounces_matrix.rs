@@ -10,15 +10,15 @@ use cocoon_bindings::types::Lifecycle;
 use cocoon_bindings::voucher::{CloseOp, SignedVoucher, VoucherOp};
 use cocoon_bindings::worker::WorkerSummary;
 use cocoon_contract_tests::{CLIENT_OWNER, EXCESSES, FEE, Outcome, PRICE, WORKER_OWNER, World, body, tokens, ton};
-use cocoon_emulator::{AccountStatus, Compute, NetworkConfig, SkipReason};
+use cocoon_emulator::{AccountStatus, AccountView, Compute, NetworkConfig, SkipReason};
 
 /// An address of a workchain that does not exist: no message can be sent there.
 const NOWHERE: Address = Address::new(7, HashBytes([0x0a; 32]));
 const SECRET: HashBytes = HashBytes([0x77; 32]);
 /// Tokens that a grant or payout is about.
 const COUNT: u64 = 50_000_000;
-/// Longer than it takes an empty proxy contract to be frozen.
-const LONG: u32 = 300_000_000;
+/// A debt in nanoton with which an account is frozen, and not deleted yet.
+const FREEZING: u64 = 500_000_000;
 
 /// What is passed on to the proxy contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,6 +239,12 @@ fn idle_without_coins(world: &mut World, seconds: u32) {
     world.chain.advance(seconds).unwrap();
 }
 
+/// Seconds after which an account without coins owes so many nanoton.
+fn until_debt(account: &AccountView, nanoton: u64) -> u32 {
+    // Prices of October 2025: 500 for a cell and 1 for a bit, in nanoton times 65,536 per second.
+    u32::try_from(nanoton * 65_536 / (account.cells * 500 + account.bits)).unwrap()
+}
+
 fn refill(world: &mut World) {
     let proxy = world.proxy.clone();
     world.chain.set_balance(&proxy, ton("50")).unwrap();
@@ -321,8 +327,9 @@ fn the_proxy_is_frozen() {
     for path in every_path() {
         let mut world = ready(path);
         let proxy = world.proxy.clone();
-        let state = world.chain.account(&proxy).unwrap().unwrap().state_init().unwrap();
-        idle_without_coins(&mut world, LONG);
+        let account = world.chain.account(&proxy).unwrap().unwrap();
+        let (state, seconds) = (account.state_init().unwrap(), until_debt(&account, FREEZING));
+        idle_without_coins(&mut world, seconds);
         // The first message finds it in debt and freezes it, the second finds it frozen.
         for _ in 0..2 {
             let outcome = comes_back(&mut world, path, &EXCESSES);
@@ -347,9 +354,8 @@ fn the_proxy_owes_for_its_storage() {
         let mut world = ready(path);
         let proxy = world.proxy.clone();
         let account = world.chain.account(&proxy).unwrap().unwrap();
-        // Prices of October 2025: 500 for a cell and 1 for a bit, in nanoton times 65,536 per second.
-        let seconds = 50_000_000 * 65_536 / (account.cells * 500 + account.bits);
-        idle_without_coins(&mut world, u32::try_from(seconds).unwrap());
+        let seconds = until_debt(&account, 50_000_000);
+        idle_without_coins(&mut world, seconds);
         let outcome = comes_back(&mut world, path, &EXCESSES);
         assert_eq!(outcome.exit(&proxy), 1001);
         let due = world.chain.account(&proxy).unwrap().unwrap().due;

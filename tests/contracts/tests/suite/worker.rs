@@ -103,3 +103,64 @@ fn notes_and_plain_transfers_are_accepted_and_the_rest_is_not() {
         ExitCode::UnknownOp,
     );
 }
+
+#[test]
+fn a_payout_that_bounces_after_the_last_one_opens_the_contract_for_what_is_unpaid() {
+    let mut world = World::new();
+    world.stake("1").assert_success();
+    world.deploy_worker();
+    let (worker, proxy) = (world.worker.clone(), world.proxy.clone());
+    // More than the proxy has.
+    let early = world.voucher(VoucherOp::WorkerPayout, 100_000_000);
+    world.start(&EXCESSES, &worker, ton("0.7"), early, None);
+    world.chain.step().unwrap();
+    let last = world.voucher(VoucherOp::WorkerLastPayout, 100_001_000);
+    let first = world.start(&EXCESSES, &worker, ton("0.7"), last.clone(), None);
+    assert_eq!(world.worker_data().state, Lifecycle::Closed);
+    let outcome = world.finish(first);
+    outcome.assert_success();
+    assert_eq!(outcome.received(&WORKER_OWNER).get(), 19 * 1000);
+    let data = world.worker_data();
+    assert_eq!((data.state, data.tokens), (Lifecycle::Normal, tokens(1000)));
+
+    world.stake("5").assert_success();
+    let outcome = world.send_cell(&EXCESSES, &worker, ton("0.7"), last.clone());
+    assert_eq!(outcome.received(&WORKER_OWNER), ton("1.9"));
+    let data = world.worker_data();
+    assert_eq!((data.state, data.tokens), (Lifecycle::Closed, tokens(100_001_000)));
+    assert_eq!(world.proxy_data().balance.get(), 100_001_000);
+    assert!(!outcome.spared(&proxy));
+    world.refused(&EXCESSES, &worker, "0.7", last, ExitCode::Closed);
+}
+
+#[test]
+fn what_a_worker_has_above_its_reserve_neither_goes_along_with_a_payout_nor_pays_for_it() {
+    let mut world = funded();
+    let worker = world.worker.clone();
+    world
+        .send_cell(&ANYONE, &worker, ton("0.5"), Cell::empty_cell())
+        .assert_success();
+    let held = world.balance(&worker);
+    let outcome = world.submit(VoucherOp::WorkerPayout, 10);
+    outcome.assert_success();
+    assert_eq!(world.balance(&worker), held);
+    assert_eq!(
+        outcome.received(&EXCESSES),
+        ton("0.7").checked_sub(outcome.cost()).unwrap()
+    );
+}
+
+#[test]
+fn a_worker_below_its_reserve_is_lifted_to_it_by_a_payout() {
+    let mut world = World::new();
+    world.top_up("5").assert_success();
+    let (worker, init) = (world.worker.clone(), world.worker_init.clone());
+    let voucher = world.voucher(VoucherOp::WorkerPayout, 10);
+    let outcome = world.deploy(&EXCESSES, &worker, ton("0.2"), voucher.clone(), init.clone());
+    outcome.assert_refused(&worker, ExitCode::LowContractBalance);
+    world
+        .deploy(&EXCESSES, &worker, ton("0.22"), voucher, init)
+        .assert_success();
+    assert_eq!(world.balance(&worker), ton("0.11"));
+    assert_eq!(world.worker_data().tokens, tokens(10));
+}

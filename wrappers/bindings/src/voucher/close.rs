@@ -59,6 +59,7 @@ impl SignedClose {
             query_id,
             tokens: None,
             expected: proxy.clone(),
+            score: None,
         };
         let signature = payload.sign(key)?;
         Ok(Self {
@@ -99,6 +100,7 @@ impl SignedClose {
             query_id: self.query_id,
             tokens: None,
             expected: self.proxy.clone(),
+            score: None,
         }
     }
 }

@@ -1,16 +1,20 @@
 //! The part that is signed, and how it is laid out in a message.
 
+use super::VoucherOp;
+use crate::codec::{put_ref, take_ref};
 use crate::error::BindingsError;
 use crate::ton::{Address, Cell, CellBuilder, CellError, CellSlice, Load, expect_end, load_address, store_address};
 use crate::units::{PublicKey, QueryId, TokenCount};
+use crate::worker::WorkerScore;
 use ed25519_dalek::{Signer, SigningKey};
 
-/// The signed part: `op queryId [newTokens] expectedMyAddress`.
+/// The signed part: `op queryId [newTokens] expectedMyAddress [^score]`.
 pub(super) struct Payload {
     pub(super) opcode: u32,
     pub(super) query_id: QueryId,
     pub(super) tokens: Option<TokenCount>,
     pub(super) expected: Address,
+    pub(super) score: Option<WorkerScore>,
 }
 
 impl Payload {
@@ -22,13 +26,17 @@ impl Payload {
             builder.store_u64(tokens.get())?;
         }
         store_address(&self.expected, &mut builder)?;
+        if let Some(score) = &self.score {
+            put_ref(score, &mut builder)?;
+        }
         builder.build()
     }
 
     pub(super) fn load(cell: &Cell, with_tokens: bool) -> Result<Self, CellError> {
         let mut slice = cell.as_ref().as_slice()?;
-        let payload = Self {
-            opcode: slice.load_u32()?,
+        let opcode = slice.load_u32()?;
+        let mut payload = Self {
+            opcode,
             query_id: QueryId::load_from(&mut slice)?,
             tokens: if with_tokens {
                 Some(TokenCount::load_from(&mut slice)?)
@@ -36,7 +44,11 @@ impl Payload {
                 None
             },
             expected: load_address(&mut slice)?,
+            score: None,
         };
+        if slice.size_refs() > 0 && VoucherOp::from_opcode(opcode).is_some_and(VoucherOp::takes_score) {
+            payload.score = Some(take_ref(&mut slice)?);
+        }
         expect_end(&slice)?;
         Ok(payload)
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::ton::{boc_bytes, parse_address, parse_boc};
+use crate::worker::LatencyBuckets;
 use proptest::prelude::*;
 
 /// A client's and a worker's payment as a deployed proxy sent them, and its key
@@ -51,6 +52,83 @@ fn any_address() -> impl Strategy<Value = Address> {
     any::<[u8; 32]>().prop_map(|hash| Address::new(0, hash.into()))
 }
 
+fn any_score() -> impl Strategy<Value = WorkerScore> {
+    (any::<[u64; 3]>(), any::<[u32; 8]>()).prop_map(|([requests, failures, tokens], counts)| {
+        let [
+            within100_ms,
+            within250_ms,
+            within500_ms,
+            within1_s,
+            within2500_ms,
+            within5_s,
+            within10_s,
+            later,
+        ] = counts;
+        WorkerScore {
+            requests,
+            failures,
+            tokens: TokenCount::new(tokens),
+            latency: LatencyBuckets {
+                within100_ms,
+                within250_ms,
+                within500_ms,
+                within1_s,
+                within2500_ms,
+                within5_s,
+                within10_s,
+                later,
+            },
+        }
+    })
+}
+
+/// The same voucher with something else in its payload.
+fn with_payload(voucher: &SignedVoucher, extend: impl Fn(&mut CellBuilder)) -> Cell {
+    let cell = voucher.to_cell().unwrap();
+    let mut payload = CellBuilder::new();
+    payload
+        .store_slice(cell.reference(0).unwrap().as_slice().unwrap())
+        .unwrap();
+    extend(&mut payload);
+    let mut message = CellBuilder::from_raw_data(cell.data(), cell.bit_len()).unwrap();
+    message.store_reference(payload.build().unwrap()).unwrap();
+    message.build().unwrap()
+}
+
+#[test]
+fn nothing_but_a_score_may_follow_the_address() {
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let contract = Address::new(0, [3; 32].into());
+    let sign = |op| SignedVoucher::sign(op, QueryId::new(5), TokenCount::new(6), &contract, &contract, &key).unwrap();
+    let score = to_cell(&WorkerScore::EMPTY).unwrap();
+    let longer = {
+        let mut builder = CellBuilder::new();
+        builder.store_slice(score.as_slice().unwrap()).unwrap();
+        builder.store_bit_one().unwrap();
+        builder.build().unwrap()
+    };
+    let payout = sign(VoucherOp::WorkerPayout);
+    let extended = with_payload(&payout, |payload| payload.store_reference(score.clone()).unwrap());
+    assert_eq!(
+        SignedVoucher::from_cell(&extended).unwrap().score(),
+        Some(&WorkerScore::EMPTY)
+    );
+    let refused = [
+        with_payload(&payout, |payload| payload.store_bit_one().unwrap()),
+        with_payload(&payout, |payload| payload.store_reference(longer.clone()).unwrap()),
+        with_payload(&payout, |payload| {
+            payload.store_reference(score.clone()).unwrap();
+            payload.store_reference(score.clone()).unwrap();
+        }),
+        with_payload(&sign(VoucherOp::ClientCharge), |payload| {
+            payload.store_reference(score.clone()).unwrap()
+        }),
+    ];
+    for cell in refused {
+        assert!(SignedVoucher::from_cell(&cell).is_err());
+    }
+}
+
 proptest! {
     #[test]
     fn a_voucher_survives_a_round_trip_and_a_new_submitter(
@@ -67,6 +145,31 @@ proptest! {
         prop_assert_eq!(&read, &signed);
         read.with_excesses(&second).verify(&PublicKey::from(&key), &contract).unwrap();
         prop_assert_eq!(VoucherOp::from_opcode(ops[op].opcode()), Some(ops[op]));
+    }
+
+    #[test]
+    fn a_score_is_signed_with_the_payout_and_survives_a_round_trip(
+        seed in any::<[u8; 32]>(), contract in any_address(), excesses in any_address(), score in any_score(),
+    ) {
+        let key = SigningKey::from_bytes(&seed);
+        let (query, tokens) = (QueryId::new(5), TokenCount::new(6));
+        for op in [VoucherOp::WorkerPayout, VoucherOp::WorkerLastPayout] {
+            let plain = SignedVoucher::sign(op, query, tokens, &contract, &excesses, &key).unwrap();
+            let scored =
+                SignedVoucher::sign_with_score(op, query, tokens, &contract, &excesses, score.clone(), &key).unwrap();
+            let read = SignedVoucher::from_cell(&scored.to_cell().unwrap()).unwrap();
+            prop_assert_eq!(&read, &scored);
+            prop_assert_eq!(read.score(), Some(&score));
+            read.verify(&PublicKey::from(&key), &contract).unwrap();
+            // The signature of the one is not that of the other.
+            let stripped = SignedVoucher { score: None, ..scored };
+            prop_assert!(stripped.verify(&PublicKey::from(&key), &contract).is_err());
+            prop_assert_eq!(plain.score(), None);
+        }
+        for op in [VoucherOp::ClientCharge, VoucherOp::ClientRefund] {
+            let refused = SignedVoucher::sign_with_score(op, query, tokens, &contract, &excesses, score.clone(), &key);
+            prop_assert!(refused.is_err());
+        }
     }
 
     #[test]

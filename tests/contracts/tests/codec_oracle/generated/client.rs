@@ -3,9 +3,9 @@
 
 use crate::support::{case, decode_as, union};
 use cocoon_bindings::client::{
-    AskToTopUp, ChangeSecretHashFromOwner, ChargePayload, ChargeSigned, ClientConst, ClientMessage, ClientState,
-    ClientStorage, ClientTail, GrantRefundPayload, GrantRefundSigned, IncreaseStakeFromOwner, RegisterFromOwner,
-    ReopenFromOwner, RequestRefundFromOwner, TopUpWithSecretFromOwner, WithdrawFromOwner,
+    AskToTopUp, ChangeSecretHashFromOwner, ChargePayload, ChargeSigned, ClaimByReceipt, ClientConst, ClientMessage,
+    ClientState, ClientStorage, ClientTail, GrantRefundPayload, GrantRefundSigned, IncreaseStakeFromOwner,
+    RegisterFromOwner, ReopenFromOwner, RequestRefundFromOwner, TopUpWithSecretFromOwner, WithdrawFromOwner,
 };
 use cocoon_bindings::ton::Cell;
 
@@ -43,6 +43,15 @@ case!(
     }
 );
 case!(
+    claim_by_receipt,
+    ClaimByReceipt {
+        query_id: plain,
+        send_excesses_to: plain,
+        signature: plain,
+        receipt: cell_of,
+    }
+);
+case!(
     client_const,
     ClientConst {
         owner: plain,
@@ -50,7 +59,7 @@ case!(
         proxy_public_key: plain,
     }
 );
-union!(client_message, ClientMessage [AskToTopUp, TopUpWithSecretFromOwner, ReopenFromOwner, RegisterFromOwner, ChangeSecretHashFromOwner, IncreaseStakeFromOwner, WithdrawFromOwner, RequestRefundFromOwner, ChargeSigned, GrantRefundSigned, DoNotProcess]);
+union!(client_message, ClientMessage [AskToTopUp, TopUpWithSecretFromOwner, ReopenFromOwner, RegisterFromOwner, ChangeSecretHashFromOwner, IncreaseStakeFromOwner, WithdrawFromOwner, RequestRefundFromOwner, ChargeSigned, GrantRefundSigned, ClaimByReceipt, SettleClaim, DoNotProcess]);
 case!(
     client_state,
     ClientState {
@@ -75,7 +84,14 @@ case!(
         tail: slice_of,
     }
 );
-case!(client_tail, ClientTail { grant_floor: plain });
+case!(
+    client_tail,
+    ClientTail {
+        reopened: plain,
+        grant_floor: plain,
+        claim: plain,
+    }
+);
 case!(
     grant_refund_payload,
     GrantRefundPayload {
@@ -146,6 +162,7 @@ pub(super) fn decode(cell: &Cell) {
     decode_as::<ChangeSecretHashFromOwner>(cell);
     decode_as::<ChargePayload>(cell);
     decode_as::<ChargeSigned>(cell);
+    decode_as::<ClaimByReceipt>(cell);
     decode_as::<ClientConst>(cell);
     decode_as::<ClientMessage>(cell);
     decode_as::<ClientState>(cell);

@@ -5,9 +5,10 @@ use crate::support::{by_hand, case, decode_as, named, union};
 use cocoon_bindings::Params;
 use cocoon_bindings::ton::Cell;
 use cocoon_bindings::types::{
-    AnchorSigned, Checkpoint, ClientPayload, ClientStep, DoNotProcess, ForcedRefundPayload, Lifecycle,
-    PayoutNotificationForOwner, RefundPayload, RegisterPayload, ReportEquivocation, ReturnExcessesBack,
-    SignedCheckpoint, StateCommitNote, TextCommand, TopUpPayload, WorkerPayoutPayload, WorkerStep,
+    AnchorSigned, ChannelLink, Checkpoint, ClientPayload, ClientStep, DoNotProcess, ForcedRefundPayload, Lifecycle,
+    PayoutNotificationForOwner, Receipt, RefundPayload, RegisterPayload, ReportEquivocation, ReturnExcessesBack,
+    SettleClaim, SignedCheckpoint, StateCommitNote, StatementParties, StatementTiming, TextCommand, TokenClaim,
+    TopUpPayload, WorkStatement, WorkerPayoutPayload, WorkerStep,
 };
 
 case!(
@@ -17,6 +18,15 @@ case!(
         send_excesses_to: plain,
         signature: plain,
         checkpoint: cell_of,
+    }
+);
+case!(
+    channel_link,
+    ChannelLink {
+        seqno: plain,
+        previous: plain,
+        before: plain,
+        after: plain,
     }
 );
 case!(
@@ -60,6 +70,17 @@ case!(
     PayoutNotificationForOwner { query_id: plain }
 );
 case!(
+    receipt,
+    Receipt {
+        version: plain,
+        client: plain,
+        request_id: plain,
+        proxy_evidence: plain,
+        statement: cell_of,
+        channel: cell_of,
+    }
+);
+case!(
     refund_payload,
     RefundPayload {
         refund_amount: plain,
@@ -78,6 +99,13 @@ case!(
 );
 case!(return_excesses_back, ReturnExcessesBack { query_id: plain });
 case!(
+    settle_claim,
+    SettleClaim {
+        query_id: plain,
+        send_excesses_to: plain,
+    }
+);
+case!(
     signed_checkpoint,
     SignedCheckpoint {
         signature: plain,
@@ -91,12 +119,52 @@ case!(
         unique_hash: plain,
     }
 );
+case!(
+    statement_parties,
+    StatementParties {
+        root: plain,
+        proxy: plain,
+        worker: plain,
+    }
+);
+case!(
+    statement_timing,
+    StatementTiming {
+        started: plain,
+        first_token: plain,
+        finished: plain,
+    }
+);
 case!(text_command, TextCommand { text: slice_of });
+case!(
+    token_claim,
+    TokenClaim {
+        tokens: plain,
+        since: plain,
+    }
+);
 case!(
     top_up_payload,
     TopUpPayload {
         top_up_amount: plain,
         send_excesses_to: plain,
+    }
+);
+case!(
+    work_statement,
+    WorkStatement {
+        version: plain,
+        params_version: plain,
+        coefficient: plain,
+        finish: plain,
+        seed: plain,
+        timing: plain,
+        client: plain,
+        request_id: plain,
+        parties: cell_of,
+        channel: cell_of,
+        hashes: plain,
+        tokens: plain,
     }
 );
 case!(
@@ -120,6 +188,7 @@ case!(
 
 pub(super) fn decode(cell: &Cell) {
     decode_as::<AnchorSigned>(cell);
+    decode_as::<ChannelLink>(cell);
     decode_as::<Checkpoint>(cell);
     decode_as::<ClientPayload>(cell);
     decode_as::<ClientStep>(cell);
@@ -128,14 +197,20 @@ pub(super) fn decode(cell: &Cell) {
     decode_as::<Lifecycle>(cell);
     decode_as::<Params>(cell);
     decode_as::<PayoutNotificationForOwner>(cell);
+    decode_as::<Receipt>(cell);
     decode_as::<RefundPayload>(cell);
     decode_as::<RegisterPayload>(cell);
     decode_as::<ReportEquivocation>(cell);
     decode_as::<ReturnExcessesBack>(cell);
+    decode_as::<SettleClaim>(cell);
     decode_as::<SignedCheckpoint>(cell);
     decode_as::<StateCommitNote>(cell);
+    decode_as::<StatementParties>(cell);
+    decode_as::<StatementTiming>(cell);
     decode_as::<TextCommand>(cell);
+    decode_as::<TokenClaim>(cell);
     decode_as::<TopUpPayload>(cell);
+    decode_as::<WorkStatement>(cell);
     decode_as::<WorkerPayoutPayload>(cell);
     decode_as::<WorkerStep>(cell);
 }

@@ -4,10 +4,20 @@
 use crate::support::{case, decode_as, union};
 use cocoon_bindings::ton::Cell;
 use cocoon_bindings::worker::{
-    LastPayoutPayload, LastPayoutSigned, PayoutPayload, PayoutSigned, RegisterWorkerFromOwner, WorkerMessage,
-    WorkerStorage,
+    ClaimByStatement, LastPayoutPayload, LastPayoutSigned, LatencyBuckets, PayoutPayload, PayoutSigned,
+    RegisterWorkerFromOwner, ScoredLastPayoutPayload, ScoredPayoutPayload, WorkerMessage, WorkerScore, WorkerStorage,
+    WorkerTail,
 };
 
+case!(
+    claim_by_statement,
+    ClaimByStatement {
+        query_id: plain,
+        send_excesses_to: plain,
+        signature: plain,
+        statement: cell_of,
+    }
+);
 case!(
     last_payout_payload,
     LastPayoutPayload {
@@ -23,6 +33,19 @@ case!(
         send_excesses_to: plain,
         signature: plain,
         payload: cell_of,
+    }
+);
+case!(
+    latency_buckets,
+    LatencyBuckets {
+        within100_ms: plain,
+        within250_ms: plain,
+        within500_ms: plain,
+        within1_s: plain,
+        within2500_ms: plain,
+        within5_s: plain,
+        within10_s: plain,
+        later: plain,
     }
 );
 case!(
@@ -49,7 +72,34 @@ case!(
         send_excesses_to: plain,
     }
 );
-union!(worker_message, WorkerMessage [PayoutSigned, LastPayoutSigned, RegisterWorkerFromOwner, DoNotProcess]);
+case!(
+    scored_last_payout_payload,
+    ScoredLastPayoutPayload {
+        query_id: plain,
+        new_tokens: plain,
+        expected_my_address: plain,
+        score: cell_of,
+    }
+);
+case!(
+    scored_payout_payload,
+    ScoredPayoutPayload {
+        query_id: plain,
+        new_tokens: plain,
+        expected_my_address: plain,
+        score: cell_of,
+    }
+);
+union!(worker_message, WorkerMessage [PayoutSigned, LastPayoutSigned, RegisterWorkerFromOwner, ClaimByStatement, SettleClaim, DoNotProcess]);
+case!(
+    worker_score,
+    WorkerScore {
+        requests: plain,
+        failures: plain,
+        tokens: plain,
+        latency: plain,
+    }
+);
 case!(
     worker_storage,
     WorkerStorage {
@@ -59,15 +109,29 @@ case!(
         state: plain,
         tokens: plain,
         params: cell_of,
+        tail: slice_of,
+    }
+);
+case!(
+    worker_tail,
+    WorkerTail {
+        score: plain,
+        claim: plain,
     }
 );
 
 pub(super) fn decode(cell: &Cell) {
+    decode_as::<ClaimByStatement>(cell);
     decode_as::<LastPayoutPayload>(cell);
     decode_as::<LastPayoutSigned>(cell);
+    decode_as::<LatencyBuckets>(cell);
     decode_as::<PayoutPayload>(cell);
     decode_as::<PayoutSigned>(cell);
     decode_as::<RegisterWorkerFromOwner>(cell);
+    decode_as::<ScoredLastPayoutPayload>(cell);
+    decode_as::<ScoredPayoutPayload>(cell);
     decode_as::<WorkerMessage>(cell);
+    decode_as::<WorkerScore>(cell);
     decode_as::<WorkerStorage>(cell);
+    decode_as::<WorkerTail>(cell);
 }

@@ -2,7 +2,7 @@
 //! Get methods and what they return.
 
 use crate::error::BindingsError;
-use crate::generated::types::Lifecycle;
+use crate::generated::types::{ClaimSummary, Lifecycle};
 use crate::get_method::{FromStack, GetMethod, stack_enum};
 use crate::stack::{StackReader, StackValue};
 use crate::ton::{Address, HashBytes};
@@ -44,6 +44,24 @@ impl FromStack for ClientSummary {
             unlock_ts: reader.unsigned()?,
             secret_hash: reader.hash()?,
         })
+    }
+}
+
+/// The claim that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GetCocoonClientClaim;
+
+impl GetMethod for GetCocoonClientClaim {
+    type Output = ClaimSummary;
+    const NAME: &'static str = "get_cocoon_client_claim";
+    const ID: u32 = 74404;
+
+    fn arguments(&self) -> Vec<StackValue> {
+        vec![]
+    }
+
+    fn read(reader: &mut StackReader<'_>) -> Result<Self::Output, BindingsError> {
+        ClaimSummary::from_stack(reader)
     }
 }
 

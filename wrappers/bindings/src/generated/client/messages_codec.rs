@@ -3,11 +3,11 @@
 
 use crate::codec::{put, put_ref, take, take_bits, take_opcode, take_ref};
 use crate::generated::client::{
-    AskToTopUp, ChangeSecretHashFromOwner, ChargePayload, ChargeSigned, ClientMessage, GrantRefundPayload,
-    GrantRefundSigned, IncreaseStakeFromOwner, RegisterFromOwner, ReopenFromOwner, RequestRefundFromOwner,
-    TopUpWithSecretFromOwner, WithdrawFromOwner,
+    AskToTopUp, ChangeSecretHashFromOwner, ChargePayload, ChargeSigned, ClaimByReceipt, ClientMessage,
+    GrantRefundPayload, GrantRefundSigned, IncreaseStakeFromOwner, RegisterFromOwner, ReopenFromOwner,
+    RequestRefundFromOwner, TopUpWithSecretFromOwner, WithdrawFromOwner,
 };
-use crate::generated::types::DoNotProcess;
+use crate::generated::types::{DoNotProcess, SettleClaim};
 use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Load, Store, load_address, store_address};
 
 impl AskToTopUp {
@@ -116,6 +116,34 @@ impl<'a> Load<'a> for ChargeSigned {
     }
 }
 
+impl ClaimByReceipt {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0x866e_3ecf;
+}
+
+impl Store for ClaimByReceipt {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.query_id, builder)?;
+        store_address(&self.send_excesses_to, builder)?;
+        builder.store_raw(&self.signature, 512)?;
+        put_ref(&self.receipt, builder)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for ClaimByReceipt {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self {
+            query_id: take(slice)?,
+            send_excesses_to: load_address(slice)?,
+            signature: take_bits(slice)?,
+            receipt: take_ref(slice)?,
+        })
+    }
+}
+
 impl Store for ClientMessage {
     fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
         match self {
@@ -129,6 +157,8 @@ impl Store for ClientMessage {
             Self::RequestRefundFromOwner(message) => put(message, builder),
             Self::ChargeSigned(message) => put(message, builder),
             Self::GrantRefundSigned(message) => put(message, builder),
+            Self::ClaimByReceipt(message) => put(message, builder),
+            Self::SettleClaim(message) => put(message, builder),
             Self::DoNotProcess(message) => put(message, builder),
         }
     }
@@ -147,6 +177,8 @@ impl<'a> Load<'a> for ClientMessage {
             RequestRefundFromOwner::OPCODE => take(slice).map(Self::RequestRefundFromOwner),
             ChargeSigned::OPCODE => take(slice).map(Self::ChargeSigned),
             GrantRefundSigned::OPCODE => take(slice).map(Self::GrantRefundSigned),
+            ClaimByReceipt::OPCODE => take(slice).map(Self::ClaimByReceipt),
+            SettleClaim::OPCODE => take(slice).map(Self::SettleClaim),
             DoNotProcess::OPCODE => take(slice).map(Self::DoNotProcess),
             _ => Err(CellError::InvalidTag),
         }

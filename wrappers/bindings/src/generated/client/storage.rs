@@ -2,7 +2,7 @@
 //! Stored data.
 
 use crate::Params;
-use crate::generated::types::Lifecycle;
+use crate::generated::types::{Lifecycle, TokenClaim};
 use crate::ton::{Address, Cell, HashBytes};
 use crate::units::{Nanoton, PublicKey, TokenCount};
 
@@ -51,13 +51,17 @@ pub struct ClientStorage {
     pub constants: ClientConst,
     /// Terms, without codes.
     pub params: Params,
-    /// Empty until the contract is reopened, then ClientTail.
+    /// Empty until the contract is reopened or a claim is opened, then ClientTail.
     pub tail: Cell,
 }
 
-/// What a reopened contract remembers.
+/// What a contract remembers that was reopened or had a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientTail {
-    /// Tokens charged when it was reopened; a grant of a refund must go beyond them.
+    /// Whether it was ever reopened.
+    pub reopened: bool,
+    /// Tokens charged when it was reopened last; a grant of a refund must go beyond them.
     pub grant_floor: u64,
+    /// The latest claim of the owner; reopening drops it.
+    pub claim: TokenClaim,
 }

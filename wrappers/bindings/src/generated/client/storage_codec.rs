@@ -80,7 +80,9 @@ impl<'a> Load<'a> for ClientStorage {
 
 impl Store for ClientTail {
     fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_bit(self.reopened)?;
         builder.store_u64(self.grant_floor)?;
+        put(&self.claim, builder)?;
         Ok(())
     }
 }
@@ -88,7 +90,9 @@ impl Store for ClientTail {
 impl<'a> Load<'a> for ClientTail {
     fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
         Ok(Self {
+            reopened: slice.load_bit()?,
             grant_floor: slice.load_u64()?,
+            claim: take(slice)?,
         })
     }
 }

@@ -4,7 +4,7 @@
 use crate::generated::client::ClientState;
 use crate::generated::types::Lifecycle;
 use crate::ton::{Address, Cell, HashBytes};
-use crate::units::{Nanoton, QueryId, TokenCount};
+use crate::units::{Nanoton, ParamsVersion, QueryId, TokenCount};
 
 /// Record the latest checkpoint of a proxy's log; signed by its key, sent by anyone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,19 @@ pub struct AnchorSigned {
     pub signature: [u8; 64],
     /// What is signed.
     pub checkpoint: Checkpoint,
+}
+
+/// Place in a channel; tokens are cumulative.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelLink {
+    /// 1 for the first link.
+    pub seqno: u64,
+    /// Hash of the link before it; zero for the first.
+    pub previous: HashBytes,
+    /// Tokens before it.
+    pub before: u64,
+    /// Tokens after it.
+    pub after: u64,
 }
 
 /// What a proxy says of its log at one moment. The proxy's key signs the hash of this cell.
@@ -85,6 +98,24 @@ pub struct PayoutNotificationForOwner {
     pub query_id: QueryId,
 }
 
+/// What a proxy gives a client for one answer. Its hash, signed by the proxy's contract key, is what a client claims
+/// with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Always RECEIPT_VERSION.
+    pub version: u8,
+    /// The client contract.
+    pub client: Address,
+    /// The request.
+    pub request_id: HashBytes,
+    /// Hash of the proxy's certificate.
+    pub proxy_evidence: HashBytes,
+    /// What the worker and the proxy state.
+    pub statement: WorkStatement,
+    /// Place in the channel of client and proxy.
+    pub channel: ChannelLink,
+}
+
 /// The client gets back what the proxy has granted, or what exceeds its stake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundPayload {
@@ -121,6 +152,15 @@ pub struct ReturnExcessesBack {
     pub query_id: QueryId,
 }
 
+/// Settle with the claim that is open, once its delay has passed; from anyone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettleClaim {
+    /// Chosen by the sender.
+    pub query_id: QueryId,
+    /// Who gets the rest of the value.
+    pub send_excesses_to: Address,
+}
+
 /// A checkpoint with the proxy's signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignedCheckpoint {
@@ -139,6 +179,28 @@ pub struct StateCommitNote {
     pub unique_hash: HashBytes,
 }
 
+/// The contracts that a statement is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementParties {
+    /// The root contract.
+    pub root: Address,
+    /// The proxy contract.
+    pub proxy: Address,
+    /// The worker contract.
+    pub worker: Address,
+}
+
+/// Times of an answer in Unix milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementTiming {
+    /// When the request came.
+    pub started: u64,
+    /// When the first token came.
+    pub first_token: u64,
+    /// When the answer was complete.
+    pub finished: u64,
+}
+
 /// A message with a text, for people who use a plain wallet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextCommand {
@@ -153,6 +215,36 @@ pub struct TopUpPayload {
     pub top_up_amount: Nanoton,
     /// Who gets the rest of the value.
     pub send_excesses_to: Address,
+}
+
+/// What a worker and a proxy state about one answer. Its hash, signed by the proxy's contract key, is what a worker
+/// claims with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkStatement {
+    /// Always RECEIPT_VERSION.
+    pub version: u8,
+    /// Version of the terms.
+    pub params_version: ParamsVersion,
+    /// The worker's coefficient.
+    pub coefficient: u32,
+    /// How the answer ended.
+    pub finish: u8,
+    /// Seed of the sampling.
+    pub seed: u64,
+    /// When it happened.
+    pub timing: StatementTiming,
+    /// The payer, blinded.
+    pub client: HashBytes,
+    /// The request.
+    pub request_id: HashBytes,
+    /// The contracts.
+    pub parties: StatementParties,
+    /// Place in the channel of proxy and worker.
+    pub channel: ChannelLink,
+    /// Hashes of request and answer; no contract reads them.
+    pub hashes: Cell,
+    /// Token counts by class; no contract reads them.
+    pub tokens: Cell,
 }
 
 /// Pay a worker.

@@ -3,9 +3,9 @@
 
 use crate::codec::{put, put_maybe_ref, put_ref, put_rest, take, take_bits, take_maybe_ref, take_opcode, take_ref};
 use crate::generated::types::{
-    AnchorSigned, Checkpoint, ClientPayload, ClientStep, DoNotProcess, ForcedRefundPayload, PayoutNotificationForOwner,
-    RefundPayload, RegisterPayload, ReportEquivocation, ReturnExcessesBack, SignedCheckpoint, StateCommitNote,
-    TextCommand, TopUpPayload, WorkerPayoutPayload, WorkerStep,
+    AnchorSigned, ChannelLink, Checkpoint, ClientPayload, ClientStep, DoNotProcess, ForcedRefundPayload,
+    PayoutNotificationForOwner, Receipt, RefundPayload, RegisterPayload, ReportEquivocation, ReturnExcessesBack,
+    SettleClaim, SignedCheckpoint, StateCommitNote, StatementParties, StatementTiming, TextCommand, TopUpPayload,
 };
 use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Load, Store, load_address, load_rest, store_address};
 
@@ -33,6 +33,27 @@ impl<'a> Load<'a> for AnchorSigned {
             send_excesses_to: load_address(slice)?,
             signature: take_bits(slice)?,
             checkpoint: take_ref(slice)?,
+        })
+    }
+}
+
+impl Store for ChannelLink {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u64(self.seqno)?;
+        put(&self.previous, builder)?;
+        builder.store_u64(self.before)?;
+        builder.store_u64(self.after)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for ChannelLink {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        Ok(Self {
+            seqno: slice.load_u64()?,
+            previous: take(slice)?,
+            before: slice.load_u64()?,
+            after: slice.load_u64()?,
         })
     }
 }
@@ -186,6 +207,38 @@ impl<'a> Load<'a> for PayoutNotificationForOwner {
     }
 }
 
+impl Receipt {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0xc0c0_2ece;
+}
+
+impl Store for Receipt {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        builder.store_u8(self.version)?;
+        store_address(&self.client, builder)?;
+        put(&self.request_id, builder)?;
+        put(&self.proxy_evidence, builder)?;
+        put_ref(&self.statement, builder)?;
+        put_ref(&self.channel, builder)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for Receipt {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self {
+            version: slice.load_u8()?,
+            client: load_address(slice)?,
+            request_id: take(slice)?,
+            proxy_evidence: take(slice)?,
+            statement: take_ref(slice)?,
+            channel: take_ref(slice)?,
+        })
+    }
+}
+
 impl RefundPayload {
     /// The bits that the message begins with.
     pub const OPCODE: u32 = 0xc68e_bc7b;
@@ -280,6 +333,30 @@ impl<'a> Load<'a> for ReturnExcessesBack {
     }
 }
 
+impl SettleClaim {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0x8ce5_7608;
+}
+
+impl Store for SettleClaim {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.query_id, builder)?;
+        store_address(&self.send_excesses_to, builder)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for SettleClaim {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self {
+            query_id: take(slice)?,
+            send_excesses_to: load_address(slice)?,
+        })
+    }
+}
+
 impl Store for SignedCheckpoint {
     fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
         builder.store_raw(&self.signature, 512)?;
@@ -317,6 +394,44 @@ impl<'a> Load<'a> for StateCommitNote {
         Ok(Self {
             seqno: slice.load_u32()?.cast_signed(),
             unique_hash: take(slice)?,
+        })
+    }
+}
+
+impl Store for StatementParties {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        store_address(&self.root, builder)?;
+        store_address(&self.proxy, builder)?;
+        store_address(&self.worker, builder)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for StatementParties {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        Ok(Self {
+            root: load_address(slice)?,
+            proxy: load_address(slice)?,
+            worker: load_address(slice)?,
+        })
+    }
+}
+
+impl Store for StatementTiming {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u64(self.started)?;
+        builder.store_u64(self.first_token)?;
+        builder.store_u64(self.finished)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for StatementTiming {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        Ok(Self {
+            started: slice.load_u64()?,
+            first_token: slice.load_u64()?,
+            finished: slice.load_u64()?,
         })
     }
 }
@@ -363,62 +478,6 @@ impl<'a> Load<'a> for TopUpPayload {
         Ok(Self {
             top_up_amount: take(slice)?,
             send_excesses_to: load_address(slice)?,
-        })
-    }
-}
-
-impl WorkerPayoutPayload {
-    /// The bits that the message begins with.
-    pub const OPCODE: u32 = 0x08e7_d036;
-}
-
-impl Store for WorkerPayoutPayload {
-    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
-        builder.store_u32(Self::OPCODE)?;
-        put(&self.worker_part, builder)?;
-        put(&self.proxy_part, builder)?;
-        store_address(&self.send_excesses_to, builder)?;
-        Ok(())
-    }
-}
-
-impl<'a> Load<'a> for WorkerPayoutPayload {
-    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
-        take_opcode(Self::OPCODE, slice)?;
-        Ok(Self {
-            worker_part: take(slice)?,
-            proxy_part: take(slice)?,
-            send_excesses_to: load_address(slice)?,
-        })
-    }
-}
-
-impl WorkerStep {
-    /// The bits that the message begins with.
-    pub const OPCODE: u32 = 0x4d72_5d2c;
-}
-
-impl Store for WorkerStep {
-    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
-        builder.store_u32(Self::OPCODE)?;
-        put(&self.query_id, builder)?;
-        store_address(&self.owner, builder)?;
-        put(&self.state, builder)?;
-        put(&self.tokens, builder)?;
-        put_maybe_ref(self.payload.as_ref(), builder)?;
-        Ok(())
-    }
-}
-
-impl<'a> Load<'a> for WorkerStep {
-    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
-        take_opcode(Self::OPCODE, slice)?;
-        Ok(Self {
-            query_id: take(slice)?,
-            owner: load_address(slice)?,
-            state: take(slice)?,
-            tokens: take(slice)?,
-            payload: take_maybe_ref(slice)?,
         })
     }
 }

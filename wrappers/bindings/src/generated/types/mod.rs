@@ -2,10 +2,14 @@
 //! What several contracts share.
 
 mod exit_code;
+mod getters;
 mod messages;
 mod messages_codec;
+mod messages_codec_2;
 mod storage;
+mod storage_codec;
 
 pub use exit_code::*;
+pub use getters::*;
 pub use messages::*;
 pub use storage::*;

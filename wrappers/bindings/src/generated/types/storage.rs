@@ -2,6 +2,7 @@
 //! Stored data.
 
 use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Load, Store};
+use crate::units::TokenCount;
 
 /// Life of a proxy, client or worker contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,4 +46,13 @@ impl<'a> Load<'a> for Lifecycle {
     fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
         Self::from_value(slice.load_uint(2)?).ok_or(CellError::InvalidTag)
     }
+}
+
+/// A count of tokens that the proxy has signed and not settled by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenClaim {
+    /// What may be settled, cumulative; 0: nothing was ever claimed.
+    pub tokens: TokenCount,
+    /// When it was claimed; the delay of the terms runs from here.
+    pub since: u32,
 }

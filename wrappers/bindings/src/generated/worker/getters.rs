@@ -2,11 +2,56 @@
 //! Get methods and what they return.
 
 use crate::error::BindingsError;
-use crate::generated::types::Lifecycle;
+use crate::generated::types::{ClaimSummary, Lifecycle};
 use crate::get_method::{FromStack, GetMethod, stack_enum};
 use crate::stack::{StackReader, StackValue};
 use crate::ton::Address;
 use crate::units::{PublicKey, TokenCount};
+
+/// Result of get_cocoon_worker_score; all zero before the first score.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScoreSummary {
+    /// Requests sent to it.
+    pub requests: u64,
+    /// Of these, those that failed by its fault.
+    pub failures: u64,
+    /// Tokens that it answered with.
+    pub tokens: TokenCount,
+    /// Answers that began within 100 ms.
+    pub within100_ms: u32,
+    /// Within 250 ms, and not in a bucket before; so with the others.
+    pub within250_ms: u32,
+    /// Within 500 ms.
+    pub within500_ms: u32,
+    /// Within a second.
+    pub within1_s: u32,
+    /// Within 2.5 seconds.
+    pub within2500_ms: u32,
+    /// Within 5 seconds.
+    pub within5_s: u32,
+    /// Within 10 seconds.
+    pub within10_s: u32,
+    /// Later.
+    pub later: u32,
+}
+
+impl FromStack for ScoreSummary {
+    fn from_stack(reader: &mut StackReader<'_>) -> Result<Self, BindingsError> {
+        Ok(Self {
+            requests: reader.unsigned()?,
+            failures: reader.unsigned()?,
+            tokens: TokenCount::new(reader.unsigned()?),
+            within100_ms: reader.unsigned()?,
+            within250_ms: reader.unsigned()?,
+            within500_ms: reader.unsigned()?,
+            within1_s: reader.unsigned()?,
+            within2500_ms: reader.unsigned()?,
+            within5_s: reader.unsigned()?,
+            within10_s: reader.unsigned()?,
+            later: reader.unsigned()?,
+        })
+    }
+}
 
 /// Result of get_cocoon_worker_data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +80,24 @@ impl FromStack for WorkerSummary {
     }
 }
 
+/// The claim that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GetCocoonWorkerClaim;
+
+impl GetMethod for GetCocoonWorkerClaim {
+    type Output = ClaimSummary;
+    const NAME: &'static str = "get_cocoon_worker_claim";
+    const ID: u32 = 68405;
+
+    fn arguments(&self) -> Vec<StackValue> {
+        vec![]
+    }
+
+    fn read(reader: &mut StackReader<'_>) -> Result<Self::Output, BindingsError> {
+        ClaimSummary::from_stack(reader)
+    }
+}
+
 /// State of the worker contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GetCocoonWorkerData;
@@ -50,5 +113,23 @@ impl GetMethod for GetCocoonWorkerData {
 
     fn read(reader: &mut StackReader<'_>) -> Result<Self::Output, BindingsError> {
         WorkerSummary::from_stack(reader)
+    }
+}
+
+/// What the proxy has seen of the worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GetCocoonWorkerScore;
+
+impl GetMethod for GetCocoonWorkerScore {
+    type Output = ScoreSummary;
+    const NAME: &'static str = "get_cocoon_worker_score";
+    const ID: u32 = 105985;
+
+    fn arguments(&self) -> Vec<StackValue> {
+        vec![]
+    }
+
+    fn read(reader: &mut StackReader<'_>) -> Result<Self::Output, BindingsError> {
+        ScoreSummary::from_stack(reader)
     }
 }

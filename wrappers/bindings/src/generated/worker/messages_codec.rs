@@ -2,11 +2,40 @@
 //! How messages are written and read.
 
 use crate::codec::{put, put_ref, take, take_bits, take_opcode, take_ref};
-use crate::generated::types::DoNotProcess;
+use crate::generated::types::{DoNotProcess, SettleClaim};
 use crate::generated::worker::{
-    LastPayoutPayload, LastPayoutSigned, PayoutPayload, PayoutSigned, RegisterWorkerFromOwner, WorkerMessage,
+    ClaimByStatement, LastPayoutPayload, LastPayoutSigned, PayoutPayload, PayoutSigned, RegisterWorkerFromOwner,
+    ScoredLastPayoutPayload, ScoredPayoutPayload, WorkerMessage,
 };
 use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Load, Store, load_address, store_address};
+
+impl ClaimByStatement {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0xe2d4_ff52;
+}
+
+impl Store for ClaimByStatement {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.query_id, builder)?;
+        store_address(&self.send_excesses_to, builder)?;
+        builder.store_raw(&self.signature, 512)?;
+        put_ref(&self.statement, builder)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for ClaimByStatement {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self {
+            query_id: take(slice)?,
+            send_excesses_to: load_address(slice)?,
+            signature: take_bits(slice)?,
+            statement: take_ref(slice)?,
+        })
+    }
+}
 
 impl LastPayoutPayload {
     /// The bits that the message begins with.
@@ -140,12 +169,70 @@ impl<'a> Load<'a> for RegisterWorkerFromOwner {
     }
 }
 
+impl ScoredLastPayoutPayload {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0xf5f2_6a36;
+}
+
+impl Store for ScoredLastPayoutPayload {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.query_id, builder)?;
+        put(&self.new_tokens, builder)?;
+        store_address(&self.expected_my_address, builder)?;
+        put_ref(&self.score, builder)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for ScoredLastPayoutPayload {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self {
+            query_id: take(slice)?,
+            new_tokens: take(slice)?,
+            expected_my_address: load_address(slice)?,
+            score: take_ref(slice)?,
+        })
+    }
+}
+
+impl ScoredPayoutPayload {
+    /// The bits that the message begins with.
+    pub const OPCODE: u32 = 0xa040_ad28;
+}
+
+impl Store for ScoredPayoutPayload {
+    fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
+        builder.store_u32(Self::OPCODE)?;
+        put(&self.query_id, builder)?;
+        put(&self.new_tokens, builder)?;
+        store_address(&self.expected_my_address, builder)?;
+        put_ref(&self.score, builder)?;
+        Ok(())
+    }
+}
+
+impl<'a> Load<'a> for ScoredPayoutPayload {
+    fn load_from(slice: &mut CellSlice<'a>) -> Result<Self, CellError> {
+        take_opcode(Self::OPCODE, slice)?;
+        Ok(Self {
+            query_id: take(slice)?,
+            new_tokens: take(slice)?,
+            expected_my_address: load_address(slice)?,
+            score: take_ref(slice)?,
+        })
+    }
+}
+
 impl Store for WorkerMessage {
     fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
         match self {
             Self::PayoutSigned(message) => put(message, builder),
             Self::LastPayoutSigned(message) => put(message, builder),
             Self::RegisterWorkerFromOwner(message) => put(message, builder),
+            Self::ClaimByStatement(message) => put(message, builder),
+            Self::SettleClaim(message) => put(message, builder),
             Self::DoNotProcess(message) => put(message, builder),
         }
     }
@@ -157,6 +244,8 @@ impl<'a> Load<'a> for WorkerMessage {
             PayoutSigned::OPCODE => take(slice).map(Self::PayoutSigned),
             LastPayoutSigned::OPCODE => take(slice).map(Self::LastPayoutSigned),
             RegisterWorkerFromOwner::OPCODE => take(slice).map(Self::RegisterWorkerFromOwner),
+            ClaimByStatement::OPCODE => take(slice).map(Self::ClaimByStatement),
+            SettleClaim::OPCODE => take(slice).map(Self::SettleClaim),
             DoNotProcess::OPCODE => take(slice).map(Self::DoNotProcess),
             _ => Err(CellError::InvalidTag),
         }

@@ -2,9 +2,44 @@
 //! Stored data.
 
 use crate::Params;
-use crate::generated::types::Lifecycle;
-use crate::ton::Address;
+use crate::generated::types::{Lifecycle, TokenClaim};
+use crate::ton::{Address, Cell};
 use crate::units::{PublicKey, TokenCount};
+
+/// How many answers began after what time: from the request to the first token, at the proxy.
+/// Bounds of the buckets in milliseconds: 100, 250, 500, 1 000, 2 500, 5 000, 10 000.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LatencyBuckets {
+    /// Within 100 ms.
+    pub within100_ms: u32,
+    /// Within 250 ms, and not in a bucket before; so with the others.
+    pub within250_ms: u32,
+    /// Within 500 ms.
+    pub within500_ms: u32,
+    /// Within a second.
+    pub within1_s: u32,
+    /// Within 2.5 seconds.
+    pub within2500_ms: u32,
+    /// Within 5 seconds.
+    pub within5_s: u32,
+    /// Within 10 seconds.
+    pub within10_s: u32,
+    /// Later.
+    pub later: u32,
+}
+
+/// What the proxy has seen of a worker, from the beginning on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerScore {
+    /// Requests sent to it.
+    pub requests: u64,
+    /// Of these, those that failed by its fault.
+    pub failures: u64,
+    /// Tokens that it answered with.
+    pub tokens: TokenCount,
+    /// When its answers began.
+    pub latency: LatencyBuckets,
+}
 
 /// Data of a worker contract.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,4 +56,15 @@ pub struct WorkerStorage {
     pub tokens: TokenCount,
     /// Terms, without codes.
     pub params: Params,
+    /// Empty until there is a score or a claim, then one reference to WorkerTail.
+    pub tail: Cell,
+}
+
+/// What a worker contract knows beyond payments. All zero at first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerTail {
+    /// The latest score that came with a payout.
+    pub score: WorkerScore,
+    /// The latest claim of the owner.
+    pub claim: TokenClaim,
 }
