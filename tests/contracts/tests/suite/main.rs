@@ -10,6 +10,8 @@ mod anchor;
 mod bounces;
 mod bounces_matrix;
 mod client;
+mod dispute_client;
+mod dispute_worker;
 mod equivocation;
 mod dispute_client;
 mod dispute_worker;
