@@ -2,11 +2,11 @@
 
 export default [
   {
-    name: "root-deletes-the-wrong-list",
-    what: "A deleted proxy hash is looked for among the workers'.",
+    name: "root-adds-to-the-wrong-list",
+    what: "A proxy hash is added to the workers'.",
     file: "Root.tolk",
-    search: "data.proxyHashes.delete(msg.hash);",
-    replace: "data.workerHashes.delete(msg.hash);",
+    search: "data.proxyHashes.set(msg.hash, {});",
+    replace: "data.workerHashes.set(msg.hash, {});",
     contracts: ["Root"],
   },
   {

@@ -2,6 +2,46 @@
 
 export default [
   {
+    name: "voucher-signature-not-checked",
+    what: "Anyone may sign charges and payouts.",
+    file: "vouchers.tolk",
+    search: "    assert (isSignatureValid(payload.hash(), signature, proxyPublicKey)) throw Errors.BadSignature;\n",
+    replace: "",
+    contracts: ["Client", "Worker"],
+  },
+  {
+    name: "voucher-for-another-contract",
+    what: "A voucher for another contract is taken.",
+    file: "vouchers.tolk",
+    search: "    assert (mine) throw Errors.ExpectedMyAddress;\n",
+    replace: "",
+    contracts: ["Client", "Worker"],
+  },
+  {
+    name: "worker-payout-repeats",
+    what: "A payout does not record the tokens that it paid for.",
+    file: "worker/books.tolk",
+    search: "    self.tokens = newTokens;\n    return delta;",
+    replace: "    return delta;",
+    contracts: ["Worker"],
+  },
+  {
+    name: "worker-takes-old-counts",
+    what: "A payout of fewer tokens than before by one is accepted: the least difference is off by one.",
+    file: "worker/books.tolk",
+    search: "assert (delta >= atLeast) throw",
+    replace: "assert (delta >= atLeast - 1) throw",
+    contracts: ["Worker"],
+  },
+  {
+    name: "worker-gets-the-whole-price",
+    what: "The worker's part is the whole price.",
+    file: "worker/payout.tolk",
+    search: "val workerPart = delta * params.workerFeePerToken;",
+    replace: "val workerPart = delta * params.pricePerToken;",
+    contracts: ["Worker"],
+  },
+  {
     name: "worker-last-payout-leaves-it-open",
     what: "The last payout does not close the contract.",
     file: "Worker.tolk",
