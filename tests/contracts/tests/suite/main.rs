@@ -13,8 +13,6 @@ mod client;
 mod dispute_client;
 mod dispute_worker;
 mod equivocation;
-mod dispute_client;
-mod dispute_worker;
 mod exits_addresses;
 mod exits_low_gas;
 mod fees;
