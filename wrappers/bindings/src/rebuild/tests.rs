@@ -5,7 +5,10 @@ use proptest::prelude::*;
 const VECTOR: [&str; 3] = [
     "0d2996bb7a66cd5be3053cfbc82ceb7813170b303f9686e9839fc81e7609508b",
     "ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c",
-    "S",
+    concat!(
+        "a2791f7659ad3d3d60e47277aa5f19d6084a0099b8453289faaa0b0e6cd4ad38",
+        "1cbe38cc4dd902e15fd276dbf5257063d4a2a7b50bc1a900a239d455d7901002"
+    ),
 ];
 
 fn statement() -> RebuildStatement {
