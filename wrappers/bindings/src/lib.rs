@@ -24,6 +24,10 @@ mod contract;
 mod descriptor;
 mod error;
 pub mod export;
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a message is decoded once and not kept in numbers"
+)]
 mod generated;
 mod get_method;
 pub mod governance;
