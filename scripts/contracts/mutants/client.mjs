@@ -81,4 +81,20 @@ export default [
     replace: "assert (msg.newStake >= client.stake) throw",
     contracts: ["Client"],
   },
+  {
+    name: "client-claims-anything",
+    what: "A claim needs no signature of the proxy.",
+    file: "client/claims.tolk",
+    search: "    assert (isSignatureValid(receipt.hash(), signature, constants.proxyPublicKey)) throw Errors.BadSignature;\n",
+    replace: "",
+    contracts: ["Client"],
+  },
+  {
+    name: "client-settles-claims-at-once",
+    what: "A claim is settled without the delay.",
+    file: "Client.tolk",
+    search: "            assert (blockchain.now() >= client.settleFrom(claim)) throw Errors.NotUnlockedYet;\n",
+    replace: "",
+    contracts: ["Client"],
+  },
 ];

@@ -81,4 +81,28 @@ export default [
     replace: "    self.balance = 0;\n",
     contracts: ["Proxy"],
   },
+  {
+    name: "proxy-slashed-twice",
+    what: "A proxy is slashed for every report.",
+    file: "proxy/equivocation.tolk",
+    search: "    assert (!tail.isSlashed) throw Errors.AlreadySlashed;\n",
+    replace: "",
+    contracts: ["Proxy"],
+  },
+  {
+    name: "proxy-anchors-backwards",
+    what: "A checkpoint may have any number.",
+    file: "proxy/anchor.tolk",
+    search: "        assert (next.seqno > last.seqno) throw Errors.StaleCheckpoint;\n",
+    replace: "",
+    contracts: ["Proxy"],
+  },
+  {
+    name: "proxy-slashed-without-contradiction",
+    what: "Any two checkpoints prove equivocation.",
+    file: "proxy/equivocation.tolk",
+    search: "    assert (one.contradicts(other)) throw Errors.NotEquivocation;\n",
+    replace: "",
+    contracts: ["Proxy"],
+  },
 ];

@@ -57,4 +57,28 @@ export default [
     replace: "worker.tokens -= 0 * (payout.workerPart + payout.proxyPart) / params.pricePerToken;",
     contracts: ["Worker"],
   },
+  {
+    name: "worker-claims-anything",
+    what: "A claim needs no signature of the proxy.",
+    file: "worker/claims.tolk",
+    search: "    assert (isSignatureValid(statement.hash(), signature, self.proxyPublicKey)) throw Errors.BadSignature;\n",
+    replace: "",
+    contracts: ["Worker"],
+  },
+  {
+    name: "worker-claims-for-others",
+    what: "A statement about another worker opens a claim.",
+    file: "worker/claims.tolk",
+    search: "    assert ((parties.worker == contract.getAddress()) & (parties.proxy == self.proxy)) throw Errors.ReceiptMismatch;\n",
+    replace: "",
+    contracts: ["Worker"],
+  },
+  {
+    name: "worker-settles-claims-at-once",
+    what: "A claim is settled without the delay.",
+    file: "Worker.tolk",
+    search: "            assert (blockchain.now() >= worker.settleFrom(claim)) throw Errors.NotUnlockedYet;\n",
+    replace: "",
+    contracts: ["Worker"],
+  },
 ];

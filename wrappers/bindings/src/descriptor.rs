@@ -118,7 +118,7 @@ impl<'a> Load<'a> for HashDescriptor {
         };
         let bits = slice.size_bits();
         let mut buffer = [0u8; Label::MAX_BYTES];
-        if bits % 8 != 0 || usize::from(bits / 8) > buffer.len() {
+        if !bits.is_multiple_of(8) || usize::from(bits / 8) > buffer.len() {
             return Err(CellError::InvalidData);
         }
         let text = std::str::from_utf8(slice.load_raw(&mut buffer, bits)?).map_err(|_| CellError::InvalidData)?;
