@@ -88,9 +88,8 @@ impl Standing {
             }
             let changed = self.root.changed();
             // When nobody updates the view any more, the daemon is ending; the timer goes on until then.
-            match tokio::time::timeout(STANDING_CHECK, changed).await {
-                Ok(Err(_)) => tokio::time::sleep(STANDING_CHECK).await,
-                Ok(Ok(())) | Err(_) => {}
+            if let Ok(Err(_)) = tokio::time::timeout(STANDING_CHECK, changed).await {
+                tokio::time::sleep(STANDING_CHECK).await;
             }
         }
     }

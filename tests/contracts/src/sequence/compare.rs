@@ -63,7 +63,9 @@ pub(crate) fn stored(net: &Net, address: &Address, after: &Account) -> Checked {
         code: code.clone(),
         data,
     };
-    if after.frozen == init.hash().ok() {
+    let hash = init.hash().ok();
+    // What freezes in the state that its address is made of becomes uninitialised: the chain keeps no hash of it.
+    if after.frozen == hash || (after.frozen.is_none() && hash == Some(address.address)) {
         Ok(())
     } else {
         Err("a frozen contract has lost its state".to_owned())
@@ -208,7 +210,9 @@ fn unchanged(flight: &Flight, env: &Env, after: &Account, report: &TransactionRe
     if must_return && !report.bounced && flight.back != Return::Never && affordable {
         return Err("a refused message does not come back".to_owned());
     }
-    if after.balance < own {
+    // The chain fines what fails after the code has run; a wallet pays that for what its owner tells it to send.
+    let fine = if must_return { 0 } else { MOST_FORWARDING };
+    if after.balance + fine < own {
         Err("a refused message costs the contract coins".to_owned())
     } else {
         Ok(())
