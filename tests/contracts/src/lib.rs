@@ -26,6 +26,7 @@ mod model;
 mod names;
 mod outcome;
 mod people;
+pub mod receipts;
 mod sequence;
 mod trace;
 mod world;

@@ -2,6 +2,7 @@
 
 mod baseline;
 mod beside;
+mod claims;
 mod common;
 mod governance;
 mod root;
@@ -65,6 +66,7 @@ pub fn measure(network: &NetworkConfig) -> Vec<Row> {
         rows.append(&mut meter.rows);
     }
     rows.append(&mut beside::bounces(network));
+    rows.append(&mut claims::walk(network));
     rows.append(&mut tails::anchors(network));
     rows.append(&mut tails::ownership(network));
     rows.append(&mut governance::walk(network));

@@ -8,7 +8,7 @@ use cocoon_bindings::{Nanoton, QueryId};
 use cocoon_contract_tests::{ANYONE, CLIENT_OWNER, EXCESSES, PRICE, START, World, body, corrupted, query, tokens, ton};
 use ed25519_dalek::SigningKey;
 
-use crate::receipts::{claim_by_receipt, client_claim, client_claims, receipt, refused, settle};
+use cocoon_contract_tests::receipts::{claim_by_receipt, client_claim, client_claims, receipt, refused, settle};
 
 const QUERY: QueryId = query(61);
 /// Tokens that cost 1 TON.

@@ -7,7 +7,7 @@ use cocoon_bindings::{Nanoton, QueryId};
 use cocoon_contract_tests::{ANYONE, EXCESSES, FEE, START, WORKER_OWNER, World, corrupted, query, tokens, ton};
 use ed25519_dalek::SigningKey;
 
-use crate::receipts::{claim_by_statement, refused, settle, statement, worker_claim, worker_claims};
+use cocoon_contract_tests::receipts::{claim_by_statement, refused, settle, statement, worker_claim, worker_claims};
 
 const QUERY: QueryId = query(60);
 /// Tokens whose worker's part is 1.9 TON.

@@ -5,6 +5,7 @@ use cocoon_bindings::root::{AddWorkerHashFromOwner, DeleteWorkerHashFromOwner};
 use cocoon_bindings::ton::{Cell, HashBytes};
 use cocoon_bindings::voucher::{CloseOp, VoucherOp};
 use cocoon_bindings::{Nanoton, QueryId};
+use cocoon_contract_tests::receipts::{settle, worker_claims};
 use cocoon_contract_tests::{
     ANYONE, CHANGE_DELAY, Cast, DAY, EXCESSES, Governed, Outcome, SIGNERS, World, body, query, ton,
 };
@@ -67,6 +68,21 @@ fn charge() {
     let outcome = story.world.submit(VoucherOp::ClientCharge, 100_000_000);
     story.tell(outcome.assert_success());
     story.end("charge");
+}
+
+#[test]
+fn dispute() {
+    let mut story = Story::in_use();
+    let outcome = worker_claims(&mut story.world, 100_000_000);
+    story.tell(outcome.assert_success());
+    story.later(300);
+    let worker = story.world.worker.clone();
+    let outcome = story
+        .world
+        .send_cell(&ANYONE, &worker, ton("0.7"), settle(QueryId::new(60)));
+    story.tell(outcome.assert_success());
+    assert_eq!(story.world.worker_data().tokens.get(), 100_000_000);
+    story.end("dispute");
 }
 
 #[test]

@@ -30,7 +30,6 @@ mod proxy;
 mod proxy_children;
 mod proxy_exit;
 mod proxy_storage;
-mod receipts;
 mod reputation;
 mod root;
 mod root_descriptors;

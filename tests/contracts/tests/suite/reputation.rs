@@ -8,7 +8,7 @@ use cocoon_bindings::{QueryId, TokenCount};
 use cocoon_contract_tests::{ANYONE, EXCESSES, Outcome, WORKER_OWNER, World, query, tokens, ton};
 use ed25519_dalek::Signer;
 
-use crate::receipts::{settle, worker_claim, worker_claims};
+use cocoon_contract_tests::receipts::{settle, worker_claim, worker_claims};
 
 const QUERY: QueryId = query(62);
 

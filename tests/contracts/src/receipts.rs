@@ -7,11 +7,15 @@ use cocoon_bindings::types::{
 };
 use cocoon_bindings::worker::{ClaimByStatement, GetCocoonWorkerClaim};
 use cocoon_bindings::{ParamsVersion, QueryId};
-use cocoon_contract_tests::{CLIENT_OWNER, EXCESSES, Outcome, WORKER_OWNER, World, body, ton};
 use ed25519_dalek::{Signer, SigningKey};
 
+use crate::messages::body;
+use crate::outcome::Outcome;
+use crate::people::{CLIENT_OWNER, EXCESSES, WORKER_OWNER};
+use crate::world::{World, ton};
+
 /// A link of a channel that ends at a count.
-pub(crate) fn link(after: u64) -> ChannelLink {
+pub fn link(after: u64) -> ChannelLink {
     ChannelLink {
         seqno: 3,
         previous: HashBytes([0x31; 32]),
@@ -21,7 +25,7 @@ pub(crate) fn link(after: u64) -> ChannelLink {
 }
 
 /// A statement for the world's worker.
-pub(crate) fn statement(world: &World, after: u64) -> WorkStatement {
+pub fn statement(world: &World, after: u64) -> WorkStatement {
     WorkStatement {
         version: 1,
         params_version: ParamsVersion::new(1),
@@ -47,7 +51,7 @@ pub(crate) fn statement(world: &World, after: u64) -> WorkStatement {
 }
 
 /// A receipt for the world's client.
-pub(crate) fn receipt(world: &World, after: u64) -> Receipt {
+pub fn receipt(world: &World, after: u64) -> Receipt {
     Receipt {
         version: 1,
         client: world.client.clone(),
@@ -59,12 +63,12 @@ pub(crate) fn receipt(world: &World, after: u64) -> Receipt {
 }
 
 /// A signature of a cell's hash.
-pub(crate) fn sign(key: &SigningKey, signed: &impl Store) -> [u8; 64] {
+pub fn sign(key: &SigningKey, signed: &impl Store) -> [u8; 64] {
     key.sign(body(signed).repr_hash().as_slice()).to_bytes()
 }
 
 /// The worker's claim with a statement that a key signed.
-pub(crate) fn claim_by_statement(query_id: QueryId, statement: WorkStatement, key: &SigningKey) -> Cell {
+pub fn claim_by_statement(query_id: QueryId, statement: WorkStatement, key: &SigningKey) -> Cell {
     body(&ClaimByStatement {
         query_id,
         send_excesses_to: EXCESSES,
@@ -74,7 +78,7 @@ pub(crate) fn claim_by_statement(query_id: QueryId, statement: WorkStatement, ke
 }
 
 /// The client's claim with a receipt that a key signed.
-pub(crate) fn claim_by_receipt(query_id: QueryId, receipt: Receipt, key: &SigningKey) -> Cell {
+pub fn claim_by_receipt(query_id: QueryId, receipt: Receipt, key: &SigningKey) -> Cell {
     body(&ClaimByReceipt {
         query_id,
         send_excesses_to: EXCESSES,
@@ -84,21 +88,21 @@ pub(crate) fn claim_by_receipt(query_id: QueryId, receipt: Receipt, key: &Signin
 }
 
 /// The worker's owner claims a count.
-pub(crate) fn worker_claims(world: &mut World, after: u64) -> Outcome {
+pub fn worker_claims(world: &mut World, after: u64) -> Outcome {
     let message = claim_by_statement(world.next_query(), statement(world, after), &world.key);
     let worker = world.worker.clone();
     world.send_cell(&WORKER_OWNER, &worker, ton("0.7"), message)
 }
 
 /// The client's owner claims a count.
-pub(crate) fn client_claims(world: &mut World, after: u64) -> Outcome {
+pub fn client_claims(world: &mut World, after: u64) -> Outcome {
     let message = claim_by_receipt(world.next_query(), receipt(world, after), &world.key);
     let client = world.client.clone();
     world.send_cell(&CLIENT_OWNER, &client, ton("0.7"), message)
 }
 
 /// Settles with the claim that is open.
-pub(crate) fn settle(query_id: QueryId) -> Cell {
+pub fn settle(query_id: QueryId) -> Cell {
     body(&SettleClaim {
         query_id,
         send_excesses_to: EXCESSES,
@@ -106,19 +110,19 @@ pub(crate) fn settle(query_id: QueryId) -> Cell {
 }
 
 /// The worker's claim as tokens, time and when it may be settled.
-pub(crate) fn worker_claim(world: &World) -> (u64, u32, u64) {
+pub fn worker_claim(world: &World) -> (u64, u32, u64) {
     let claim = world.get(&world.worker, &GetCocoonWorkerClaim);
     (claim.tokens.get(), claim.since, claim.settle_from)
 }
 
 /// The client's claim as tokens, time and when it may be settled.
-pub(crate) fn client_claim(world: &World) -> (u64, u32, u64) {
+pub fn client_claim(world: &World) -> (u64, u32, u64) {
     let claim = world.get(&world.client, &GetCocoonClientClaim);
     (claim.tokens.get(), claim.since, claim.settle_from)
 }
 
 /// Sends a message that must be refused, whatever time has passed: nothing changes but for the storage that is due.
-pub(crate) fn refused(world: &mut World, from: &Address, to: &Address, value: &str, message: Cell, error: ExitCode) {
+pub fn refused(world: &mut World, from: &Address, to: &Address, value: &str, message: Cell, error: ExitCode) {
     let (data, held) = (world.data(to), world.balance(to));
     let outcome = world.send_cell(from, to, ton(value), message);
     outcome.assert_refused(to, error);
