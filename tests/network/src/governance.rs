@@ -146,10 +146,14 @@ impl Governors {
         self.send(from, &line).await.map(drop)
     }
 
-    /// Whether the root contract lists a worker image.
+    /// Whether the root contract lists a worker image that is valid now.
     pub async fn lists_worker_image(&self, image: &HashBytes) -> Result<bool, Failure> {
         let shown = self.run("root show").await?;
-        let images = shown["worker_images"].as_array().cloned().unwrap_or_default();
-        Ok(images.iter().any(|listed| *listed == image.to_string()))
+        let images = shown["worker_images"].as_array();
+        let images = images.ok_or_else(|| Failure::new(format!("no images are shown: {shown:#}")))?;
+        let hash = image.to_string();
+        Ok(images
+            .iter()
+            .any(|listed| listed["hash"] == hash && listed["is_valid"] == true))
     }
 }
