@@ -12,7 +12,7 @@ use crate::model::effect::{
 };
 use crate::model::signed::{CHARGE, GRANT, check_claim, check_signed};
 use crate::model::terms::Terms;
-use crate::model::{CLAIMS, CLOSED, CLOSING, NORMAL};
+use crate::model::{CLOSED, CLOSING, NORMAL};
 
 /// What never changes.
 #[derive(Debug)]
@@ -73,9 +73,6 @@ impl Client {
         let bits = bits.cell(self.fixed.constants.clone()).cell(self.fixed.params.clone());
         if self.floor.is_none() && self.claim.is_none() {
             return bits.done();
-        }
-        if !CLAIMS {
-            return bits.u64(self.floor.unwrap_or(0)).done();
         }
         let (tokens, since) = self.claim.unwrap_or_default();
         let bits = bits.bit(self.floor.is_some()).u64(self.floor.unwrap_or(0));

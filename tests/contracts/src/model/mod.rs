@@ -31,11 +31,6 @@ pub(crate) use terms::Terms;
 pub(crate) use wallet::Wallet;
 pub(crate) use worker::Worker;
 
-/// Whether clients and workers know claims and scores.
-pub(crate) const CLAIMS: bool = true;
-/// Whether the root knows descriptors and rebuilders.
-pub(crate) const DESCRIPTORS: bool = true;
-
 /// State of a contract in use.
 pub(crate) const NORMAL: u8 = 0;
 /// State of a contract that is about to close.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cocoon_bindings::ton::{Address, Cell, CellFamily};
 
-use crate::model::DESCRIPTORS;
 use crate::model::bits::Bits;
 use crate::model::body::{Body, Damage, Endpoints, RootAsk, Signer};
 use crate::model::effect::{Env, Exit, Outcome, STORAGE, keep_and_return, refuse, require};
@@ -115,9 +114,6 @@ impl Root {
             .offer
             .as_ref()
             .map(|(to, until)| Bits::new().address(to).u32(*until).done());
-        if !DESCRIPTORS {
-            return bits.cell(Bits::new().maybe(offer).done()).done();
-        }
         let keys = keys.iter().map(|key| (*key, Cell::empty_cell())).collect();
         bits.cell(
             Bits::new()

@@ -7,7 +7,7 @@ use crate::model::body::{
     Statement, WorkerAsk, WorkerStep,
 };
 use crate::model::signed::{CHARGE, CLOSE_PROXY, COMPLETE_CLOSE, GRANT, LAST_PAYOUT, PAYOUT};
-use crate::model::{CLAIMS, CLOSED, Contract};
+use crate::model::{CLOSED, Contract};
 use crate::sequence::asks_of_root::root;
 use crate::sequence::govern;
 use crate::sequence::rng::Rng;
@@ -81,8 +81,8 @@ fn signed(run: &mut Run, rng: &mut Rng, op: u32, tokens: Option<u64>, to: &Addre
         3 => inner.longer = true,
         4 => signer = Signer::Stranger,
         5 => signer = Signer::Runner,
-        6..=11 if CLAIMS => inner.score = Some(score(rng)),
-        12..=19 if CLAIMS && [PAYOUT, LAST_PAYOUT].contains(&op) => inner.score = Some(score(rng)),
+        6..=11 => inner.score = Some(score(rng)),
+        12..=19 if [PAYOUT, LAST_PAYOUT].contains(&op) => inner.score = Some(score(rng)),
         _ => {}
     }
     // A payload of another kind has another length: only the kinds with a count are mixed up.
@@ -260,12 +260,12 @@ fn client(run: &mut Run, rng: &mut Rng) -> Ask {
             let tokens = count(rng, settled);
             signed(run, rng, CHARGE, Some(tokens), &to)
         }
-        86..=88 if CLAIMS => {
+        86..=88 => {
             let tokens = count(rng, settled);
             let worker = run.net.places.workers[rng.index(2)].clone();
             claim(run, rng, tokens, Some(&to), &worker)
         }
-        89..=91 if CLAIMS => Body::SettleClaim { query, excesses },
+        89..=91 => Body::SettleClaim { query, excesses },
         _ => {
             let tokens = count(rng, settled);
             signed(run, rng, GRANT, Some(tokens), &to)
@@ -292,8 +292,8 @@ fn worker(run: &mut Run, rng: &mut Rng) -> Ask {
         },
         0..=11 => signed(run, rng, PAYOUT, Some(tokens), &to),
         12 | 13 => signed(run, rng, LAST_PAYOUT, Some(tokens), &to),
-        14 | 15 if CLAIMS => claim(run, rng, tokens, None, &to),
-        16 | 17 if CLAIMS => Body::SettleClaim {
+        14 | 15 => claim(run, rng, tokens, None, &to),
+        16 | 17 => Body::SettleClaim {
             query: run.next_query(),
             excesses: run.excesses(rng),
         },

@@ -2,7 +2,7 @@
 
 use crate::model::body::{Body, Endpoints, RootAsk, Signer};
 use crate::model::root::{Descriptor, Role};
-use crate::model::{Contract, DESCRIPTORS, Root};
+use crate::model::{Contract, Root};
 use crate::sequence::asks::amount;
 use crate::sequence::rng::Rng;
 use crate::sequence::run::Run;
@@ -36,11 +36,7 @@ pub(crate) fn root(run: &mut Run, rng: &mut Rng) -> Ask {
     } else {
         now + u32::try_from(rng.below(2000)).unwrap()
     };
-    let ask = match if DESCRIPTORS {
-        rng.below(64)
-    } else {
-        [rng.below(40), 59 + rng.below(5)][rng.index(2)]
-    } {
+    let ask = match rng.below(64) {
         40..=44 => RootAsk::AddImage {
             role,
             hash,
