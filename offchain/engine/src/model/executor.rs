@@ -1,23 +1,17 @@
 //! The line between scheduling and arithmetic.
 
-use crate::engine::SequenceId;
+use super::batch::Piece;
 use crate::error::EngineError;
 
-/// A piece of work for one sequence: tokens that follow those which the executor has seen of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Work {
-    pub(crate) id: SequenceId,
-    pub(crate) tokens: Vec<u32>,
-    /// Whether the logits after the last token are wanted.
-    pub(crate) logits: bool,
-}
-
-/// Runs a model. Knows sequences only by id and by the tokens that it has seen of them; knows nothing of text,
-/// sampling or queues.
+/// Runs a model. Knows of sequences only the pieces that it is handed; knows nothing of text, sampling or queues.
+///
+/// **Invariant:** the numbers that come back for a piece, and the keys and values that it leaves in its blocks, depend on
+/// the tokens of its sequence alone, bit for bit: not on the other pieces, nor on how the sequence was cut into pieces,
+/// nor on which blocks it has.
 pub(crate) trait Executor: Send {
-    /// Does a batch; for each piece the logits, if wanted. The result for a piece depends on its sequence alone.
-    fn run(&mut self, batch: &[Work]) -> Result<Vec<Option<Vec<f32>>>, EngineError>;
+    /// How many blocks the cache has: ids are below this.
+    fn blocks(&self) -> usize;
 
-    /// Forgets a sequence and frees its cache.
-    fn forget(&mut self, id: SequenceId);
+    /// Does a batch; for each piece what it wanted.
+    fn run(&mut self, pieces: &[Piece]) -> Result<Vec<Option<Vec<f32>>>, EngineError>;
 }

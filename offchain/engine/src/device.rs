@@ -1,0 +1,189 @@
+//! The operations that a model is made of, and the devices that do them.
+//!
+//! A tensor is [rows, width] of f32, one row for each token of the batch. **Invariant:** every row of a result depends on
+//! the same row of the inputs (and, for attention, on its own sequence) alone, and its sums run in an order that does not
+//! depend on how many rows there are.
+
+use crate::error::EngineError;
+use crate::model::Batch;
+use std::ops::Range;
+
+/// How the numbers of matrices are stored on the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum WeightFormat {
+    /// As the checkpoint has them, in 32 bits.
+    #[default]
+    F32,
+    /// The upper half of an f32.
+    Bf16,
+    /// Blocks of 32 along the inputs: signed bytes and an f16 scale (the numbers of GGUF's `q8_0`).
+    Q8,
+    /// Blocks of 32 along the inputs: four bits less 8 and an f16 scale (the numbers of GGUF's `q4_0`).
+    Q4,
+}
+
+/// A matrix in a checkpoint, read row by row so that it never lies in memory as a whole.
+pub(crate) trait MatrixRows {
+    /// Rows.
+    fn outputs(&self) -> usize;
+    /// Columns.
+    fn inputs(&self) -> usize;
+    /// Fills `rows`, a whole number of rows, from row `first` on.
+    fn read(&self, first: usize, rows: &mut [f32]) -> Result<(), EngineError>;
+}
+
+/// Cosines and sines of rotary positions, computed on the host: [positions, half] each, row after row.
+pub(crate) struct RopeTable {
+    pub(crate) half: usize,
+    pub(crate) cos: Vec<f32>,
+    pub(crate) sin: Vec<f32>,
+}
+
+/// Which columns of a tensor hold heads that are turned: head `h` begins at column `h * stride + offset`, and there its
+/// first `2 * half` columns turn in the way of GPT-NeoX (column `i` with column `i + half`); others stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RopeHeads {
+    pub(crate) heads: usize,
+    pub(crate) stride: usize,
+    pub(crate) offset: usize,
+}
+
+/// The cache of one layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CacheShape {
+    pub(crate) kv_heads: usize,
+    pub(crate) key_dim: usize,
+    /// 0: there are no values of their own; the values are the first `AttentionShape::value_dim` columns of the keys.
+    pub(crate) value_dim: usize,
+}
+
+/// What attention computes. Query head `h` reads key head `h / (heads / kv_heads)`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct AttentionShape {
+    pub(crate) heads: usize,
+    pub(crate) kv_heads: usize,
+    pub(crate) key_dim: usize,
+    pub(crate) value_dim: usize,
+    /// Of the products of queries and keys.
+    pub(crate) scale: f32,
+    /// Positions that a token sees, itself included; `None` for all.
+    pub(crate) window: Option<usize>,
+    /// `cap * tanh(score / cap)` before the softmax.
+    pub(crate) softcap: Option<f32>,
+}
+
+/// The function between the two halves of a gated feed-forward.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Activation {
+    /// `gate * sigmoid(gate) * up`.
+    Silu,
+    /// `gelu(gate) * up` with the tanh approximation.
+    GeluTanh,
+    /// GPT-OSS: gate clamped from above, up from both sides by `limit`; `gate * sigmoid(alpha * gate) * (up + 1)`.
+    ClampedSwiglu {
+        /// Of the sigmoid.
+        alpha: f32,
+        /// Of the clamps.
+        limit: f32,
+    },
+}
+
+/// One expert's matrices.
+pub(crate) struct Expert<D: Device + ?Sized> {
+    /// [2 * width, hidden]: the gate's rows, then the up projection's.
+    pub(crate) gate_up: D::Matrix,
+    /// [hidden, width].
+    pub(crate) down: D::Matrix,
+}
+
+/// That a row goes through an expert.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Route {
+    pub(crate) row: usize,
+    pub(crate) expert: usize,
+    /// Its output's part in the sum.
+    pub(crate) weight: f32,
+}
+
+/// A device. All tensors of one call come from the same device; shapes are the caller's duty, and a wrong one is a
+/// defect that panics in the device.
+pub(crate) trait Device: Send + 'static {
+    /// [rows, width] of f32.
+    type Tensor;
+    /// A matrix, [outputs, inputs], packed once, with an optional bias.
+    type Matrix: Send;
+    /// Numbers that stay f32: scales of norms, sinks.
+    type Vector: Send;
+    /// A [`RopeTable`] on the device.
+    type Rope: Send;
+    /// Keys and values of all layers.
+    type Cache: Send;
+
+    /// Packs a matrix. `bias` has one number for each output.
+    fn matrix(
+        &mut self,
+        rows: &dyn MatrixRows,
+        bias: Option<&[f32]>,
+        format: WeightFormat,
+    ) -> Result<Self::Matrix, EngineError>;
+    /// Takes numbers.
+    fn vector(&mut self, numbers: &[f32]) -> Result<Self::Vector, EngineError>;
+    /// Takes a table.
+    fn rope_table(&mut self, table: &RopeTable) -> Result<Self::Rope, EngineError>;
+    /// Makes the cache: for each layer, `blocks` blocks.
+    fn cache(&mut self, layers: &[CacheShape], blocks: usize) -> Result<Self::Cache, EngineError>;
+
+    /// Takes rows from the host.
+    fn tensor(&mut self, width: usize, numbers: &[f32]) -> Self::Tensor;
+    /// The rows of `table` with these numbers.
+    fn embed(&mut self, table: &Self::Matrix, tokens: &[u32]) -> Self::Tensor;
+    /// `input * weight^T + bias`.
+    fn linear(&mut self, input: &Self::Tensor, weight: &Self::Matrix) -> Self::Tensor;
+    /// One matrix for each head: columns `h * inputs .. (h + 1) * inputs` go through `weights[h]`; results side by side.
+    fn linear_heads(&mut self, input: &Self::Tensor, weights: &[Self::Matrix]) -> Self::Tensor;
+    /// Root mean square norm of every group of as many columns as `scale` has numbers.
+    fn rms_norm(&mut self, input: &Self::Tensor, scale: &Self::Vector, epsilon: f32) -> Self::Tensor;
+    /// `sum += other`.
+    fn add(&mut self, sum: &mut Self::Tensor, other: &Self::Tensor);
+    /// `input *= factor`.
+    fn scale(&mut self, input: &mut Self::Tensor, factor: f32);
+    /// The first half of the columns is the gate, the second is scaled by it.
+    fn gated(&mut self, gate_up: Self::Tensor, activation: Activation) -> Self::Tensor;
+    /// Some columns.
+    fn columns(&mut self, input: &Self::Tensor, columns: Range<usize>) -> Self::Tensor;
+    /// Head by head the columns of one tensor, then those of the other: `heads` heads in both. In `one` or `other` a
+    /// tensor of a single head is repeated for every head.
+    fn join_heads(&mut self, one: &Self::Tensor, other: &Self::Tensor, heads: usize) -> Self::Tensor;
+    /// Some rows.
+    fn rows(&mut self, input: &Self::Tensor, rows: &[usize]) -> Self::Tensor;
+    /// Turns heads to their positions.
+    fn rope(&mut self, heads: &mut Self::Tensor, shape: RopeHeads, table: &Self::Rope, batch: &Batch);
+    /// Writes the keys and values of the batch into its blocks of `layer`, then lets every query attend to the positions
+    /// up to its own. `queries` is [rows, heads * key_dim], `keys` [rows, kv_heads * key_dim], `values`
+    /// [rows, kv_heads * value_dim] or absent, as the cache has them; `sinks` has one number for each head, a score
+    /// without a value. Gives [rows, heads * value_dim].
+    #[allow(clippy::too_many_arguments, reason = "one operation; a struct would be taken apart at once")]
+    fn attend(
+        &mut self,
+        cache: &mut Self::Cache,
+        layer: usize,
+        shape: &AttentionShape,
+        queries: &Self::Tensor,
+        keys: &Self::Tensor,
+        values: Option<&Self::Tensor>,
+        sinks: Option<&Self::Vector>,
+        batch: &Batch,
+    ) -> Self::Tensor;
+    /// Sends rows through experts and adds what comes out, for each row in the order of `routes`. A row without a route
+    /// becomes zeros.
+    fn experts(
+        &mut self,
+        input: &Self::Tensor,
+        experts: &[Expert<Self>],
+        routes: &[Route],
+        activation: Activation,
+    ) -> Self::Tensor;
+    /// Reads a tensor, row after row.
+    fn host(&mut self, input: Self::Tensor) -> Result<Vec<f32>, EngineError>;
+}
