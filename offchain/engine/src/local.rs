@@ -8,6 +8,7 @@ use crate::load::ModelParts;
 use crate::model::{Executor, Work};
 use crate::options::EngineOptions;
 use crate::request::{Prompt, SubmitRequest};
+use crate::sampling::Sampler;
 use crate::scheduler::Scheduler;
 use crate::sequence::{NewSequence, Sequence};
 use crate::text::deltas::Deltas;
@@ -110,8 +111,7 @@ impl<E: Executor> Engine for LocalEngine<E> {
         self.scheduler.enqueue(Sequence::new(NewSequence {
             id,
             max_len: prompt.len().saturating_add(wished).min(self.context),
-            sampling,
-            seed: request.seed,
+            sampler: Sampler::new(sampling, request.seed, &prompt),
             eos: if request.ignore_eos {
                 Vec::new()
             } else {

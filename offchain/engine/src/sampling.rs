@@ -4,7 +4,7 @@ mod choose;
 mod params;
 mod penalty;
 mod random;
+mod sampler;
 
-pub(crate) use choose::choose;
 pub use params::{Sampling, SamplingWish};
-pub(crate) use penalty::Penalties;
+pub(crate) use sampler::Sampler;

@@ -4,7 +4,7 @@ use crate::engine::{FinishReason, SequenceId, Usage};
 use crate::error::EngineError;
 use crate::limits::PREFILL_CHUNK;
 use crate::model::Work;
-use crate::sampling::{Penalties, Sampling, choose};
+use crate::sampling::Sampler;
 use crate::text::deltas::Deltas;
 use crate::text::reasoning::ReasoningCounter;
 use crate::text::stop::{Filtered, StopFilter};
@@ -19,10 +19,8 @@ pub(crate) struct Sequence {
     computed: usize,
     /// Tokens of prompt and answer at most.
     max_len: usize,
-    sampling: Sampling,
-    seed: u64,
+    sampler: Sampler,
     eos: Vec<u32>,
-    penalties: Penalties,
     deltas: Deltas,
     stop: StopFilter,
     reasoning: ReasoningCounter,
@@ -40,8 +38,7 @@ pub(crate) struct NewSequence {
     pub(crate) id: SequenceId,
     pub(crate) prompt: Vec<u32>,
     pub(crate) max_len: usize,
-    pub(crate) sampling: Sampling,
-    pub(crate) seed: u64,
+    pub(crate) sampler: Sampler,
     /// Tokens that end the answer.
     pub(crate) eos: Vec<u32>,
     pub(crate) deltas: Deltas,
@@ -56,10 +53,8 @@ impl Sequence {
             prompt_len: new.prompt.len(),
             computed: 0,
             max_len: new.max_len,
-            sampling: new.sampling,
-            seed: new.seed,
+            sampler: new.sampler,
             eos: new.eos,
-            penalties: Penalties::of_prompt(&new.prompt),
             tokens: new.prompt,
             deltas: new.deltas,
             stop: new.stop,
@@ -87,16 +82,13 @@ impl Sequence {
     /// Takes note that the executor has done `work`; with logits, chooses the next token.
     pub(crate) fn accept(&mut self, work: &Work, logits: Option<Vec<f32>>) -> Result<Option<Advance>, EngineError> {
         self.computed += work.tokens.len();
-        let Some(mut logits) = logits else { return Ok(None) };
-        self.penalties.apply(&self.sampling, &mut logits);
-        let position = self.tokens.len() as u64;
-        let token = choose(&self.sampling, self.seed, position, &logits)?;
-        self.push(token).map(Some)
+        let Some(logits) = logits else { return Ok(None) };
+        let chosen = self.sampler.next(self.tokens.len() as u64, logits)?;
+        self.push(chosen.token).map(Some)
     }
 
     fn push(&mut self, token: u32) -> Result<Advance, EngineError> {
         self.tokens.push(token);
-        self.penalties.count(token);
         self.reasoning.push(token);
         let ended = self.eos.contains(&token);
         let piece = if ended {

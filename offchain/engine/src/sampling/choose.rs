@@ -14,7 +14,7 @@ struct Candidate {
 }
 
 /// Chooses the token for `position` of the sequence; penalties are applied already.
-pub(crate) fn choose(sampling: &Sampling, seed: u64, position: u64, logits: &[f32]) -> Result<u32, EngineError> {
+pub(super) fn choose(sampling: &Sampling, seed: u64, position: u64, logits: &[f32]) -> Result<u32, EngineError> {
     let best = likeliest(logits).ok_or(EngineError::NotANumber)?;
     if sampling.temperature == 0.0 || sampling.top_k == 1 {
         return Ok(best.token);

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 /// How often each token has appeared. Ordered maps, so that the arithmetic has one order.
 #[derive(Clone, Default)]
-pub(crate) struct Penalties {
+pub(super) struct Penalties {
     in_answer: BTreeMap<u32, u32>,
     in_prompt: BTreeMap<u32, ()>,
 }
 
 impl Penalties {
-    pub(crate) fn of_prompt(tokens: &[u32]) -> Self {
+    pub(super) fn of_prompt(tokens: &[u32]) -> Self {
         Self {
             in_answer: BTreeMap::new(),
             in_prompt: tokens.iter().map(|token| (*token, ())).collect(),
@@ -19,12 +19,12 @@ impl Penalties {
     }
 
     /// Counts a token of the answer.
-    pub(crate) fn count(&mut self, token: u32) {
+    pub(super) fn count(&mut self, token: u32) {
         *self.in_answer.entry(token).or_default() += 1;
     }
 
     /// Changes the logits.
-    pub(crate) fn apply(&self, sampling: &Sampling, logits: &mut [f32]) {
+    pub(super) fn apply(&self, sampling: &Sampling, logits: &mut [f32]) {
         if sampling.repetition_penalty != 1.0 {
             let only_prompt = self
                 .in_prompt
