@@ -1,0 +1,35 @@
+//! Products with the matrices of a model.
+//!
+//! A matrix is packed once ([`PackedMatrix`]): in panels of 16 outputs whose numbers lie side by side. The inputs of a
+//! product are prepared once ([`Activations`]), and serve every matrix that needs the same [`InputKind`]. [`multiply`]
+//! then computes any range of panels for all tokens, so that threads share a product by its panels.
+//!
+//! **Invariant:** an output is one chain over its inputs in ascending order, begun with the bias. In f32 and bf16 a
+//! link is a fused multiply-add; in q8 and q4 it is a block of 32 inputs, whose integer sum is exact:
+//! `sum = fma(scale of weights * scale of inputs, integer sum, sum)`. So neither the number of tokens nor the range of
+//! panels nor the instructions of the processor change a bit.
+
+mod activations;
+mod lanes;
+mod memory;
+mod multiply;
+mod narrow;
+mod output;
+mod packed;
+#[cfg(test)]
+mod tests;
+mod tile;
+mod variant;
+mod wide;
+
+pub(crate) use activations::{ActivationWriter, Activations, InputKind};
+pub(crate) use multiply::{multiply, multiply_with};
+pub(crate) use output::OutputColumns;
+pub(crate) use packed::PackedMatrix;
+pub(crate) use variant::Variant;
+
+/// Outputs of a panel.
+pub(crate) const PANEL: usize = lanes::LANES;
+
+/// Tokens whose inputs lie interleaved.
+pub(crate) const TILE: usize = 6;
