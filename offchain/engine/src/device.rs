@@ -4,6 +4,13 @@
 //! the same row of the inputs (and, for attention, on its own sequence) alone, and its sums run in an order that does not
 //! depend on how many rows there are.
 
+#![allow(dead_code, reason = "some operations belong to families that are yet to come")]
+
+mod burn;
+pub(crate) mod rounding;
+
+pub(crate) use burn::BurnDevice;
+
 use crate::error::EngineError;
 use crate::model::Batch;
 use std::ops::Range;
@@ -152,8 +159,7 @@ pub(crate) trait Device: Send + 'static {
     fn gated(&mut self, gate_up: Self::Tensor, activation: Activation) -> Self::Tensor;
     /// Some columns.
     fn columns(&mut self, input: &Self::Tensor, columns: Range<usize>) -> Self::Tensor;
-    /// Head by head the columns of one tensor, then those of the other: `heads` heads in both. In `one` or `other` a
-    /// tensor of a single head is repeated for every head.
+    /// Head by head the columns of `one`, then those of `other`: `heads` heads in both.
     fn join_heads(&mut self, one: &Self::Tensor, other: &Self::Tensor, heads: usize) -> Self::Tensor;
     /// Some rows.
     fn rows(&mut self, input: &Self::Tensor, rows: &[usize]) -> Self::Tensor;
@@ -163,7 +169,10 @@ pub(crate) trait Device: Send + 'static {
     /// up to its own. `queries` is [rows, heads * key_dim], `keys` [rows, kv_heads * key_dim], `values`
     /// [rows, kv_heads * value_dim] or absent, as the cache has them; `sinks` has one number for each head, a score
     /// without a value. Gives [rows, heads * value_dim].
-    #[allow(clippy::too_many_arguments, reason = "one operation; a struct would be taken apart at once")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one operation; a struct would be taken apart at once"
+    )]
     fn attend(
         &mut self,
         cache: &mut Self::Cache,

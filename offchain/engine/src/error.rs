@@ -207,7 +207,7 @@ impl EngineError {
             Self::ReadFile { .. } => "give the folder of a Hugging Face model with config.json and weights",
             Self::FileTooLarge { .. } | Self::Json { .. } | Self::Safetensors { .. } => "fetch the model again",
             Self::UnsupportedConfig { .. } | Self::MissingConfig { .. } | Self::UnknownTensor { .. } => {
-                "use a dense Qwen3 model without quantization"
+                "use a model of a family that this engine reads, without quantization"
             }
             Self::MissingTensor { .. } | Self::TensorShape { .. } | Self::TensorType { .. } => {
                 "the weights belong to another configuration or are quantized"

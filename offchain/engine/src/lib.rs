@@ -1,5 +1,5 @@
 //! Runs a language model: takes chats or texts, gives text piece by piece, several sequences side by side. A model is
-//! an ordinary Hugging Face folder of the Qwen3 dense family; the tensors run on Burn.
+//! an ordinary Hugging Face folder; families are listed in `model/families`.
 //!
 //! **Invariant:** the same request with the same seed on the same model gives the same tokens, whatever runs beside
 //! it. No prompt and no answer ever gets into an error, a log line or a `Debug` output. No type of Burn is public.
@@ -20,6 +20,7 @@
 //! ```
 
 mod card;
+mod device;
 mod engine;
 mod error;
 mod handle;
@@ -38,6 +39,7 @@ mod text;
 pub mod tiny;
 
 pub use card::ModelCard;
+pub use device::WeightFormat;
 pub use engine::{Engine, FinishReason, SequenceId, StepOutput, Usage};
 pub use error::{EngineError, Retry, Who};
 pub use handle::{EngineEvent, EngineHandle, EngineLoad, Sink, Ticket};

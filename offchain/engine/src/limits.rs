@@ -17,8 +17,8 @@ pub const MAX_STOP_BYTES: usize = 256;
 /// depend on what else runs; a decode step of the neighbours waits for at most one chunk.
 pub const PREFILL_CHUNK: usize = 256;
 
-/// Positions by which a sequence's cache grows.
-pub const KV_BLOCK: usize = 256;
+/// Positions of one block of the cache: a sequence wastes half of this on average, and prompts share whole blocks.
+pub const KV_BLOCK: usize = 32;
 
 /// Sequences that run side by side unless the options say otherwise.
 pub const DEFAULT_MAX_NUM_SEQS: usize = 8;

@@ -1,19 +1,19 @@
 //! From a Hugging Face folder to a model in memory.
 
-mod config;
 mod generation;
 mod safetensors_file;
 mod template_file;
 mod weights;
 
-pub(crate) use config::ModelConfig;
 pub(crate) use weights::Weights;
 
 use crate::card::ModelCard;
+use crate::device::{BurnDevice, WeightFormat};
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::limits::{KV_BLOCK, MAX_CONFIG_BYTES};
 use crate::local::LocalEngine;
-use crate::model::BurnExecutor;
+use crate::model::{Config, Executor, LoadOptions, ModelSpec, Transformer, model_spec};
 use crate::options::EngineOptions;
 use crate::text::reasoning::ThinkMarks;
 use crate::text::template::ChatTemplate;
@@ -23,9 +23,6 @@ use generation::GenerationDefaults;
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-
-/// The backend of this build.
-type Device = burn::backend::Flex;
 
 /// Everything but the tensors that an engine needs of a model.
 pub(crate) struct ModelParts {
@@ -39,7 +36,7 @@ pub(crate) struct ModelParts {
 /// A model in memory, with the folder that it came from.
 pub struct LoadedModel {
     parts: ModelParts,
-    executor: BurnExecutor<Device>,
+    executor: Box<dyn Executor>,
     options: EngineOptions,
     folder: PathBuf,
     files: Vec<PathBuf>,
@@ -48,24 +45,30 @@ pub struct LoadedModel {
 /// Reads the model in `folder`: config.json, model.safetensors or its parts, tokenizer.json, generation_config.json,
 /// chat_template.jinja or tokenizer_config.json.
 pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, EngineError> {
-    let config = ModelConfig::read(&folder.join("config.json"))?;
-    let generation = GenerationDefaults::read(folder, &config)?;
+    let spec = read_spec(&folder.join("config.json"))?;
+    let generation = GenerationDefaults::read(folder, &spec)?;
     let tokenizer = Tokenizer::read(&folder.join("tokenizer.json"))?;
     let (template, template_files) = template_file::read(folder)?;
     let max_model_len = options
         .max_model_len
-        .unwrap_or(config.max_positions)
-        .min(config.max_positions);
+        .unwrap_or(spec.max_positions)
+        .min(spec.max_positions);
     let mut weights = Weights::open(folder)?;
-    let executor = BurnExecutor::load(&config, &mut weights, max_model_len)?;
+    let device = BurnDevice::<burn::backend::Flex>::new();
+    let on_device = LoadOptions {
+        format: WeightFormat::F32,
+        positions: max_model_len,
+        blocks: options.max_kv_tokens.div_ceil(KV_BLOCK),
+    };
+    let executor = Box::new(Transformer::load(&spec, &mut weights, device, on_device)?);
     weights.finish()?;
 
     let think = ThinkMarks::of(&tokenizer);
     let card = ModelCard {
-        architecture: config.architecture.clone(),
+        architecture: spec.architecture,
         precision: "f32",
         engine: ModelCard::engine_name(),
-        vocab_size: config.vocab_size,
+        vocab_size: spec.vocab_size,
         max_model_len,
         parameters: weights.parameters(),
         reasons: think.is_some(),
@@ -90,6 +93,15 @@ pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, 
         folder: folder.to_owned(),
         files,
     })
+}
+
+pub(crate) fn read_spec(path: &Path) -> Result<ModelSpec, EngineError> {
+    let bytes = read_bounded(path, MAX_CONFIG_BYTES)?;
+    let fields = serde_json::from_slice(&bytes).map_err(|source| EngineError::Json {
+        file: "config.json",
+        source,
+    })?;
+    model_spec(Config::new(fields))
 }
 
 impl LoadedModel {

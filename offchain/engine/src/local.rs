@@ -3,9 +3,9 @@
 use crate::card::ModelCard;
 use crate::engine::{Engine, FinishReason, SequenceId, StepOutput};
 use crate::error::EngineError;
-use crate::limits::{DEFAULT_MAX_TOKENS, MAX_PROMPT_BYTES};
+use crate::limits::{DEFAULT_MAX_TOKENS, KV_BLOCK, MAX_PROMPT_BYTES};
 use crate::load::ModelParts;
-use crate::model::{Executor, Work};
+use crate::model::{BlockId, Executor, Piece};
 use crate::options::EngineOptions;
 use crate::request::{Prompt, SubmitRequest};
 use crate::sampling::Sampler;
@@ -20,6 +20,8 @@ pub(crate) struct LocalEngine<E> {
     parts: ModelParts,
     executor: E,
     scheduler: Scheduler,
+    /// Blocks of the cache that no sequence has.
+    free: Vec<BlockId>,
     cancelled: Vec<SequenceId>,
     next_id: u64,
     /// Positions that one sequence may have.
@@ -28,12 +30,16 @@ pub(crate) struct LocalEngine<E> {
 
 impl<E: Executor> LocalEngine<E> {
     pub(crate) fn new(parts: ModelParts, executor: E, options: EngineOptions) -> Self {
-        let context = parts.card.max_model_len.min(options.max_kv_tokens);
-        let scheduler = Scheduler::new(&options);
+        let blocks = executor.blocks();
+        let positions = options.max_kv_tokens.min(blocks.saturating_mul(KV_BLOCK));
+        let context = parts.card.max_model_len.min(positions);
+        let scheduler = Scheduler::new(&options, blocks);
+        let ids = 0..u32::try_from(blocks).unwrap_or(u32::MAX);
         Self {
             parts,
             executor,
             scheduler,
+            free: ids.map(BlockId).collect(),
             cancelled: Vec::new(),
             next_id: 0,
             context,
@@ -67,20 +73,21 @@ impl<E: Executor> LocalEngine<E> {
     }
 
     fn end(&mut self, id: SequenceId) {
-        self.scheduler.remove(id);
-        self.executor.forget(id);
+        if let Some(sequence) = self.scheduler.remove(id) {
+            self.free.extend(sequence.into_blocks());
+        }
     }
 
     fn report_cancelled(&mut self, outputs: &mut Vec<StepOutput>) {
         for id in std::mem::take(&mut self.cancelled) {
             if let Some(sequence) = self.scheduler.remove(id) {
-                self.executor.forget(id);
                 outputs.push(output(
                     &sequence,
                     Vec::new(),
                     String::new(),
                     Some(FinishReason::Cancelled),
                 ));
+                self.free.extend(sequence.into_blocks());
             }
         }
     }
@@ -133,11 +140,12 @@ impl<E: Executor> Engine for LocalEngine<E> {
         let mut outputs = Vec::new();
         self.report_cancelled(&mut outputs);
         self.scheduler.admit();
-        let batch: Vec<Work> = self.scheduler.running_mut().iter().map(Sequence::next_work).collect();
+        let running = self.scheduler.running_mut().iter_mut();
+        let batch: Vec<Piece> = running.map(|sequence| sequence.next_piece(&mut self.free)).collect();
         let results = self.executor.run(&batch)?;
         let mut ended = Vec::new();
-        for ((sequence, work), logits) in self.scheduler.running_mut().iter_mut().zip(&batch).zip(results) {
-            let output = match sequence.accept(work, logits) {
+        for ((sequence, piece), logits) in self.scheduler.running_mut().iter_mut().zip(&batch).zip(results) {
+            let output = match sequence.accept(piece.tokens.len(), logits) {
                 Ok(None) => continue,
                 Ok(Some(advance)) => output(sequence, vec![advance.token], advance.text, advance.finish),
                 // Only this sequence is broken: its numbers or its text.

@@ -1,12 +1,25 @@
-//! The work on the device, behind the narrow [`Executor`].
+//! Models as data, and the one transformer that runs them on any [`crate::device::Device`] behind the narrow
+//! [`Executor`].
+//!
+//! To add a family: one file in `families/` that turns its config.json into a [`ModelSpec`].
 
 mod attention;
-mod block;
-mod burn_executor;
+mod batch;
+mod config;
 mod executor;
-mod kv_cache;
-mod layers;
+mod families;
+mod feed_forward;
+mod layer;
+mod load;
 mod rope;
+mod source;
+mod spec;
+mod transformer;
 
-pub(crate) use burn_executor::BurnExecutor;
-pub(crate) use executor::{Executor, Work};
+pub(crate) use batch::{Batch, BlockId, Piece, Span, Wanted};
+pub(crate) use config::{Config, token_ids};
+pub(crate) use executor::Executor;
+pub(crate) use families::model_spec;
+pub(crate) use source::{Checkpoint, HostRows, Source};
+pub(crate) use spec::ModelSpec;
+pub(crate) use transformer::{LoadOptions, Transformer};

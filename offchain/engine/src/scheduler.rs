@@ -1,4 +1,4 @@
-//! Who runs and who waits. No arithmetic, no text: only places and positions.
+//! Who runs and who waits. No arithmetic, no text: only places and blocks.
 
 use crate::engine::SequenceId;
 use crate::error::EngineError;
@@ -10,22 +10,23 @@ use std::collections::VecDeque;
 pub(crate) struct Scheduler {
     waiting: VecDeque<Sequence>,
     running: Vec<Sequence>,
-    /// Positions that the running sequences may come to need.
+    /// Blocks that the running sequences may come to need.
     reserved: usize,
     max_num_seqs: usize,
     max_waiting: usize,
-    max_kv_tokens: usize,
+    blocks: usize,
 }
 
 impl Scheduler {
-    pub(crate) fn new(options: &EngineOptions) -> Self {
+    /// For an executor with so many blocks.
+    pub(crate) fn new(options: &EngineOptions, blocks: usize) -> Self {
         Self {
             waiting: VecDeque::new(),
             running: Vec::new(),
             reserved: 0,
             max_num_seqs: options.max_num_seqs.max(1),
             max_waiting: options.max_waiting,
-            max_kv_tokens: options.max_kv_tokens,
+            blocks,
         }
     }
 
@@ -51,7 +52,7 @@ impl Scheduler {
     pub(crate) fn admit(&mut self) {
         while self.running.len() < self.max_num_seqs {
             let Some(first) = self.waiting.front() else { break };
-            let fits = self.reserved + first.reserve() <= self.max_kv_tokens;
+            let fits = self.reserved + first.reserve() <= self.blocks;
             if !fits && !self.running.is_empty() {
                 break;
             }

@@ -2,8 +2,8 @@
 
 use crate::engine::{FinishReason, SequenceId, Usage};
 use crate::error::EngineError;
-use crate::limits::PREFILL_CHUNK;
-use crate::model::Work;
+use crate::limits::{KV_BLOCK, PREFILL_CHUNK};
+use crate::model::{BlockId, Piece, Wanted};
 use crate::sampling::Sampler;
 use crate::text::deltas::Deltas;
 use crate::text::reasoning::ReasoningCounter;
@@ -17,6 +17,8 @@ pub(crate) struct Sequence {
     prompt_len: usize,
     /// Tokens that the executor has seen.
     computed: usize,
+    /// Blocks of the cache that hold them, with room for some more.
+    blocks: Vec<BlockId>,
     /// Tokens of prompt and answer at most.
     max_len: usize,
     sampler: Sampler,
@@ -52,6 +54,7 @@ impl Sequence {
             id: new.id,
             prompt_len: new.prompt.len(),
             computed: 0,
+            blocks: Vec::new(),
             max_len: new.max_len,
             sampler: new.sampler,
             eos: new.eos,
@@ -62,26 +65,41 @@ impl Sequence {
         }
     }
 
-    /// Positions of the cache that this sequence may come to need.
+    /// Blocks of the cache that this sequence may come to need.
     pub(crate) fn reserve(&self) -> usize {
-        self.max_len
+        self.max_len.div_ceil(KV_BLOCK)
     }
 
-    /// The next piece of work. Pieces of the prompt end at multiples of [`PREFILL_CHUNK`], whatever else runs.
-    pub(crate) fn next_work(&self) -> Work {
+    /// The next piece of work; takes the blocks that it needs from `free`. Pieces of the prompt end at multiples of
+    /// [`PREFILL_CHUNK`].
+    pub(crate) fn next_piece(&mut self, free: &mut Vec<BlockId>) -> Piece {
         let border = (self.computed / PREFILL_CHUNK + 1) * PREFILL_CHUNK;
         let end = border.min(self.tokens.len());
-        let tokens = self.tokens[self.computed..end].to_vec();
-        Work {
-            id: self.id,
-            tokens,
-            logits: end == self.tokens.len(),
+        while self.blocks.len() * KV_BLOCK < end
+            && let Some(block) = free.pop()
+        {
+            self.blocks.push(block);
+        }
+        Piece {
+            tokens: self.tokens[self.computed..end].to_vec(),
+            start: self.computed,
+            blocks: self.blocks.clone(),
+            wanted: if end == self.tokens.len() {
+                Wanted::Logits
+            } else {
+                Wanted::Nothing
+            },
         }
     }
 
-    /// Takes note that the executor has done `work`; with logits, chooses the next token.
-    pub(crate) fn accept(&mut self, work: &Work, logits: Option<Vec<f32>>) -> Result<Option<Advance>, EngineError> {
-        self.computed += work.tokens.len();
+    /// Gives its blocks back.
+    pub(crate) fn into_blocks(self) -> Vec<BlockId> {
+        self.blocks
+    }
+
+    /// Takes note that the executor has done `tokens` tokens; with logits, chooses the next token.
+    pub(crate) fn accept(&mut self, tokens: usize, logits: Option<Vec<f32>>) -> Result<Option<Advance>, EngineError> {
+        self.computed += tokens;
         let Some(logits) = logits else { return Ok(None) };
         let chosen = self.sampler.next(self.tokens.len() as u64, logits)?;
         self.push(chosen.token).map(Some)

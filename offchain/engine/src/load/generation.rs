@@ -1,9 +1,9 @@
 //! `generation_config.json`: the model's own sampling defaults and its ends.
 
-use super::config::{ModelConfig, token_ids};
 use super::read_bounded;
 use crate::error::EngineError;
 use crate::limits::MAX_CONFIG_BYTES;
+use crate::model::{ModelSpec, token_ids};
 use crate::sampling::{Sampling, SamplingWish};
 use serde::Deserialize;
 use serde_json::Value;
@@ -30,12 +30,12 @@ struct Fields {
 }
 
 impl GenerationDefaults {
-    pub(super) fn read(folder: &Path, config: &ModelConfig) -> Result<Self, EngineError> {
+    pub(super) fn read(folder: &Path, spec: &ModelSpec) -> Result<Self, EngineError> {
         let path = folder.join(FILE);
         if !path.exists() {
             return Ok(Self {
                 sampling: Sampling::default(),
-                eos: config.eos.clone(),
+                eos: spec.eos.clone(),
                 file: None,
             });
         }
@@ -52,7 +52,7 @@ impl GenerationDefaults {
         };
         let mut eos = token_ids(fields.eos_token_id.as_ref());
         if eos.is_empty() {
-            eos.clone_from(&config.eos);
+            eos.clone_from(&spec.eos);
         }
         Ok(Self {
             sampling: wish.resolve(&Sampling::default())?,

@@ -2,8 +2,10 @@
 
 use super::read_bounded;
 use super::safetensors_file::SafetensorsFile;
+use crate::device::MatrixRows;
 use crate::error::EngineError;
 use crate::limits::MAX_HEADER_BYTES;
+use crate::model::{Checkpoint, HostRows, Source};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -60,13 +62,8 @@ impl Weights {
         Ok(weights)
     }
 
-    /// Whether there is such a tensor.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.place.contains_key(name)
-    }
-
     /// The numbers of a tensor that must have `shape`.
-    pub(crate) fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EngineError> {
+    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EngineError> {
         let missing = || EngineError::MissingTensor { name: name.to_owned() };
         let place = *self.place.get(name).ok_or_else(missing)?;
         let (_, file) = &mut self.files[place];
@@ -83,11 +80,6 @@ impl Weights {
             self.parameters += numbers.len() as u64;
         }
         Ok(numbers)
-    }
-
-    /// Says that a tensor is rightly not read.
-    pub(crate) fn pass_over(&mut self, name: &str) {
-        self.taken.insert(name.to_owned());
     }
 
     /// Refuses weights with a tensor that nobody asked for: they belong to another architecture.
@@ -110,5 +102,19 @@ impl Weights {
             .into_iter()
             .chain(self.files.iter().map(|(name, _)| PathBuf::from(name)))
             .collect()
+    }
+}
+
+impl Checkpoint for Weights {
+    fn matrix(&mut self, source: &Source) -> Result<Box<dyn MatrixRows + '_>, EngineError> {
+        let mut numbers = Vec::new();
+        for part in &source.parts {
+            numbers.extend(part.pick(&self.take(&part.tensor, &part.shape)?));
+        }
+        Ok(Box::new(HostRows::new(source.inputs(), numbers)))
+    }
+
+    fn pass_over(&mut self, tensor: &str) {
+        self.taken.insert(tensor.to_owned());
     }
 }

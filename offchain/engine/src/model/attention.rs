@@ -1,101 +1,108 @@
-//! Attention with grouped queries, normed queries and keys, rotary positions and a cache.
+//! Attention of one layer.
 
-use super::kv_cache::KvCache;
-use super::layers::{Linear, RmsNorm};
-use super::rope::Rope;
+use super::layer::Step;
+use super::load::{Loader, Norm};
+use super::spec::{AttentionSpec, GroupedSpec};
+use crate::device::{AttentionShape, CacheShape, Device, RopeHeads};
 use crate::error::EngineError;
-use crate::load::{ModelConfig, Weights};
-use burn::tensor::activation::softmax;
-use burn::tensor::backend::Backend;
-use burn::tensor::{Bool, Tensor};
 
-/// The attention of one layer.
-pub(super) struct Attention<B: Backend> {
-    query: Linear<B>,
-    key: Linear<B>,
-    value: Linear<B>,
-    output: Linear<B>,
-    query_norm: RmsNorm<B>,
-    key_norm: RmsNorm<B>,
-    heads: usize,
-    kv_heads: usize,
-    head_dim: usize,
+/// One of the kinds of attention.
+pub(super) enum Attention<D: Device> {
+    Grouped(Grouped<D>),
 }
 
-impl<B: Backend> Attention<B> {
-    pub(super) fn load(
-        config: &ModelConfig,
-        weights: &mut Weights,
-        prefix: &str,
-        device: &B::Device,
-    ) -> Result<Self, EngineError> {
-        let (hidden, size) = (config.hidden, config.head_dim);
-        let (wide, narrow) = (config.heads * size, config.kv_heads * size);
-        let mut linear = |name: &str, inputs, outputs| {
-            Linear::load(weights, &format!("{prefix}.{name}.weight"), inputs, outputs, device)
-        };
-        let query = linear("q_proj", hidden, wide)?;
-        let key = linear("k_proj", hidden, narrow)?;
-        let value = linear("v_proj", hidden, narrow)?;
-        let output = linear("o_proj", wide, hidden)?;
-        let mut norm = |name: &str| {
-            RmsNorm::load(
-                weights,
-                &format!("{prefix}.{name}.weight"),
-                size,
-                config.norm_eps,
-                device,
-            )
-        };
+/// Query heads in groups that share a head of keys and values.
+pub(super) struct Grouped<D: Device> {
+    query_key_value: D::Matrix,
+    output: D::Matrix,
+    query_norm: Option<Norm<D>>,
+    key_norm: Option<Norm<D>>,
+    sinks: Option<D::Vector>,
+    rope: Option<usize>,
+    shape: AttentionShape,
+}
+
+impl<D: Device> Attention<D> {
+    pub(super) fn load(spec: &AttentionSpec, loader: &mut Loader<'_, D>) -> Result<Self, EngineError> {
+        match spec {
+            AttentionSpec::Grouped(spec) => Ok(Self::Grouped(Grouped::load(spec, loader)?)),
+        }
+    }
+
+    pub(super) fn cache_shape(&self) -> CacheShape {
+        match self {
+            Self::Grouped(grouped) => CacheShape {
+                kv_heads: grouped.shape.kv_heads,
+                key_dim: grouped.shape.key_dim,
+                value_dim: grouped.shape.value_dim,
+            },
+        }
+    }
+
+    pub(super) fn forward(&self, input: &D::Tensor, layer: usize, step: &mut Step<'_, D>) -> D::Tensor {
+        match self {
+            Self::Grouped(grouped) => grouped.forward(input, layer, step),
+        }
+    }
+}
+
+impl<D: Device> Grouped<D> {
+    fn load(spec: &GroupedSpec, loader: &mut Loader<'_, D>) -> Result<Self, EngineError> {
         Ok(Self {
-            query,
-            key,
-            value,
-            output,
-            query_norm: norm("q_norm")?,
-            key_norm: norm("k_norm")?,
-            heads: config.heads,
-            kv_heads: config.kv_heads,
-            head_dim: size,
+            query_key_value: loader.linear(&spec.query_key_value)?,
+            output: loader.linear(&spec.output)?,
+            query_norm: loader.norm_if(spec.query_norm.as_ref())?,
+            key_norm: loader.norm_if(spec.key_norm.as_ref())?,
+            sinks: spec.sinks.as_ref().map(|sinks| loader.vector(sinks)).transpose()?,
+            rope: spec.rope,
+            shape: AttentionShape {
+                heads: spec.heads,
+                kv_heads: spec.kv_heads,
+                key_dim: spec.head_dim,
+                value_dim: spec.head_dim,
+                scale: spec.scale,
+                window: spec.window,
+                softcap: spec.softcap,
+            },
         })
     }
 
-    /// `input` is [token, hidden]; its first token stands at the cache's length.
-    pub(super) fn forward(
-        &self,
-        input: Tensor<B, 2>,
-        layer: usize,
-        cache: &mut KvCache<B>,
-        rope: &Rope<B>,
-    ) -> Tensor<B, 2> {
-        let [tokens, _] = input.dims();
-        let start = cache.len();
-        let split = |flat: Tensor<B, 2>, heads: usize| flat.reshape([tokens, heads, self.head_dim]);
-        let query = self
-            .query_norm
-            .forward(split(self.query.forward(input.clone()), self.heads))
-            .swap_dims(0, 1);
-        let key = self
-            .key_norm
-            .forward(split(self.key.forward(input.clone()), self.kv_heads))
-            .swap_dims(0, 1);
-        let value = split(self.value.forward(input), self.kv_heads).swap_dims(0, 1);
-        let (keys, values) = cache.extend(layer, rope.turn(key, start), value);
+    fn forward(&self, input: &D::Tensor, layer: usize, step: &mut Step<'_, D>) -> D::Tensor {
+        let shape = &self.shape;
+        let (wide, narrow) = (shape.heads * shape.key_dim, shape.kv_heads * shape.key_dim);
+        let all = step.device.linear(input, &self.query_key_value);
+        let query = step.device.columns(&all, 0..wide);
+        let key = step.device.columns(&all, wide..wide + narrow);
+        let value = step.device.columns(&all, wide + narrow..wide + 2 * narrow);
+        drop(all);
+        let query = self.place(query, shape.heads, self.query_norm.as_ref(), step);
+        let key = self.place(key, shape.kv_heads, self.key_norm.as_ref(), step);
+        let mixed = step.device.attend(
+            step.cache,
+            layer,
+            shape,
+            &query,
+            &key,
+            Some(&value),
+            self.sinks.as_ref(),
+            step.batch,
+        );
+        step.device.linear(&mixed, &self.output)
+    }
 
-        // Query heads that share a key head lie side by side: they become rows of one product.
-        let group = self.heads / self.kv_heads;
-        let query = rope
-            .turn(query, start)
-            .reshape([self.kv_heads, group * tokens, self.head_dim]);
-        let scale = 1.0 / (self.head_dim as f64).sqrt();
-        let mut scores = query.matmul(keys.swap_dims(1, 2)) * scale;
-        if tokens > 1 {
-            let mask = Tensor::<B, 2, Bool>::tril_mask([tokens, start + tokens], start as i64, &scores.device());
-            let mask = mask.unsqueeze::<3>().repeat_dim(0, self.kv_heads).repeat_dim(1, group);
-            scores = scores.mask_fill(mask, f32::NEG_INFINITY);
+    /// Norms heads and turns them to their positions.
+    fn place(&self, mut tensor: D::Tensor, heads: usize, norm: Option<&Norm<D>>, step: &mut Step<'_, D>) -> D::Tensor {
+        if let Some(norm) = norm {
+            tensor = norm.forward(step.device, &tensor);
         }
-        let mixed = softmax(scores, 2).matmul(values);
-        let mixed = mixed.reshape([self.heads, tokens, self.head_dim]).swap_dims(0, 1);
-        self.output.forward(mixed.reshape([tokens, self.heads * self.head_dim]))
+        if let Some(rope) = self.rope {
+            let heads = RopeHeads {
+                heads,
+                stride: self.shape.key_dim,
+                offset: 0,
+            };
+            step.device.rope(&mut tensor, heads, &step.ropes[rope], step.batch);
+        }
+        tensor
     }
 }

@@ -15,3 +15,13 @@ pub(crate) trait Executor: Send {
     /// Does a batch; for each piece what it wanted.
     fn run(&mut self, pieces: &[Piece]) -> Result<Vec<Option<Vec<f32>>>, EngineError>;
 }
+
+impl<E: Executor + ?Sized> Executor for Box<E> {
+    fn blocks(&self) -> usize {
+        (**self).blocks()
+    }
+
+    fn run(&mut self, pieces: &[Piece]) -> Result<Vec<Option<Vec<f32>>>, EngineError> {
+        (**self).run(pieces)
+    }
+}

@@ -1,0 +1,34 @@
+//! The families, one file each: config.json becomes a [`ModelSpec`].
+
+mod decoder;
+mod llama;
+mod mistral;
+mod qwen2;
+mod qwen3;
+mod qwen3_moe;
+
+use super::config::Config;
+use super::spec::ModelSpec;
+use crate::error::EngineError;
+use crate::limits::MAX_LAYERS;
+
+/// Reads the shape of a model. Refuses what it does not know by the name of the field.
+pub(crate) fn model_spec(mut config: Config) -> Result<ModelSpec, EngineError> {
+    let family = config.text("model_type").unwrap_or_default();
+    let spec = match family.as_str() {
+        "llama" => llama::spec(&mut config),
+        "mistral" => mistral::spec(&mut config),
+        "qwen2" => qwen2::spec(&mut config),
+        "qwen3" => qwen3::spec(&mut config),
+        "qwen3_moe" => qwen3_moe::spec(&mut config),
+        _ => Err(config.unsupported("model_type")),
+    }?;
+    config.finish()?;
+    if spec.layers.len() > MAX_LAYERS {
+        return Err(Config::missing("num_hidden_layers"));
+    }
+    Ok(spec)
+}
+
+#[cfg(test)]
+mod tests;

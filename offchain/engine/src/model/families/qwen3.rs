@@ -1,0 +1,30 @@
+//! Qwen3: normed heads of queries and keys.
+
+use super::decoder::{Attention, Decoder, qwen_windows};
+use crate::error::EngineError;
+use crate::model::config::Config;
+use crate::model::rope::RopeSpec;
+use crate::model::spec::{FeedSpec, ModelSpec};
+
+pub(super) fn spec(config: &mut Config) -> Result<ModelSpec, EngineError> {
+    config.demand("architectures", vec!["Qwen3ForCausalLM"])?;
+    config.demand("hidden_act", "silu")?;
+    let decoder = Decoder::read(config, Some(128))?;
+    let rope = RopeSpec::read(config, decoder.head_dim, None)?;
+    let windows = qwen_windows(config, decoder.layers)?;
+    let bias = config.flag("attention_bias", false)?;
+    let width = config.dimension("intermediate_size")?;
+    let layer = |(layer, window)| {
+        let attention = Attention {
+            bias,
+            output_bias: bias,
+            head_norms: true,
+            window,
+            rope: 0,
+        };
+        let feed = decoder.gated(&Decoder::name(layer, "mlp"), width, false);
+        decoder.layer(layer, decoder.attention(layer, &attention), FeedSpec::Dense(feed))
+    };
+    let layers = windows.into_iter().enumerate().map(layer).collect();
+    decoder.model(config, vec![rope], layers, false)
+}

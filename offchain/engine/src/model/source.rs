@@ -1,0 +1,214 @@
+//! Which numbers of a checkpoint make up a matrix.
+#![allow(dead_code, reason = "some shapes belong to families that are yet to come")]
+
+use crate::device::MatrixRows;
+use crate::error::EngineError;
+use std::ops::Range;
+
+/// A matrix made of tensors of a checkpoint, one below the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Source {
+    /// All have the same number of columns.
+    pub(crate) parts: Vec<Part>,
+}
+
+/// Some rows of one tensor. The tensor is seen as a matrix whose columns are its last dimension; one with a single
+/// dimension is a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Its name.
+    pub(crate) tensor: String,
+    /// The shape that it must have.
+    pub(crate) shape: Vec<usize>,
+    /// First, these rows are taken; `None` for all.
+    pub(crate) rows: Option<Range<usize>>,
+    /// Then rows and columns change places.
+    pub(crate) transposed: bool,
+    /// Then row `i` of the result is row `order[i]` of what is there.
+    pub(crate) order: Option<Vec<usize>>,
+}
+
+impl Part {
+    /// All of a tensor, as it lies in the checkpoint.
+    pub(crate) fn new(tensor: impl Into<String>, shape: &[usize]) -> Self {
+        Self {
+            tensor: tensor.into(),
+            shape: shape.to_vec(),
+            rows: None,
+            transposed: false,
+            order: None,
+        }
+    }
+
+    /// Only these rows of it.
+    pub(crate) fn rows(self, rows: Range<usize>) -> Self {
+        Self {
+            rows: Some(rows),
+            ..self
+        }
+    }
+
+    /// With rows and columns changed.
+    pub(crate) fn transposed(self) -> Self {
+        Self {
+            transposed: true,
+            ..self
+        }
+    }
+
+    /// With its rows in this order.
+    pub(crate) fn in_order(self, order: Vec<usize>) -> Self {
+        Self {
+            order: Some(order),
+            ..self
+        }
+    }
+
+    /// Columns of the tensor as a matrix.
+    pub(crate) fn stored_columns(&self) -> usize {
+        match self.shape.as_slice() {
+            [] | [_] => 1,
+            [.., last] => *last,
+        }
+    }
+
+    /// The rows that are taken.
+    pub(crate) fn stored_rows(&self) -> Range<usize> {
+        let all = self.shape.iter().product::<usize>() / self.stored_columns().max(1);
+        self.rows.clone().unwrap_or(0..all)
+    }
+
+    /// Rows of the result.
+    pub(crate) fn outputs(&self) -> usize {
+        match (&self.order, self.transposed) {
+            (Some(order), _) => order.len(),
+            (None, true) => self.stored_columns(),
+            (None, false) => self.stored_rows().len(),
+        }
+    }
+
+    /// Columns of the result.
+    pub(crate) fn inputs(&self) -> usize {
+        if self.transposed {
+            self.stored_rows().len()
+        } else {
+            self.stored_columns()
+        }
+    }
+
+    /// The part, out of all numbers of the tensor.
+    pub(crate) fn pick(&self, tensor: &[f32]) -> Vec<f32> {
+        let (rows, columns) = (self.stored_rows(), self.stored_columns());
+        let taken = &tensor[rows.start * columns..rows.end * columns];
+        let turned: Vec<f32> = if self.transposed {
+            let column = |column: usize| taken.iter().skip(column).step_by(columns).copied();
+            (0..columns).flat_map(column).collect()
+        } else {
+            taken.to_vec()
+        };
+        let Some(order) = &self.order else { return turned };
+        let inputs = self.inputs();
+        order
+            .iter()
+            .flat_map(|row| turned[row * inputs..(row + 1) * inputs].iter().copied())
+            .collect()
+    }
+}
+
+impl From<Part> for Source {
+    fn from(part: Part) -> Self {
+        Self { parts: vec![part] }
+    }
+}
+
+impl Source {
+    /// Tensors one below the other.
+    pub(crate) fn stacked(parts: impl IntoIterator<Item = Part>) -> Self {
+        Self {
+            parts: parts.into_iter().collect(),
+        }
+    }
+
+    /// Rows.
+    pub(crate) fn outputs(&self) -> usize {
+        self.parts.iter().map(Part::outputs).sum()
+    }
+
+    /// Columns.
+    pub(crate) fn inputs(&self) -> usize {
+        self.parts.first().map_or(0, Part::inputs)
+    }
+}
+
+/// Where tensors come from.
+pub(crate) trait Checkpoint {
+    /// The matrix. Its tensors must be there and have their shapes.
+    fn matrix(&mut self, source: &Source) -> Result<Box<dyn MatrixRows + '_>, EngineError>;
+    /// Says that a tensor is rightly not read.
+    fn pass_over(&mut self, tensor: &str);
+
+    /// All numbers of the matrix, row after row.
+    fn numbers(&mut self, source: &Source) -> Result<Vec<f32>, EngineError> {
+        let rows = self.matrix(source)?;
+        let mut numbers = vec![0.0; rows.outputs() * rows.inputs()];
+        rows.read(0, &mut numbers)?;
+        Ok(numbers)
+    }
+}
+
+/// A matrix in memory.
+pub(crate) struct HostRows {
+    inputs: usize,
+    numbers: Vec<f32>,
+}
+
+impl HostRows {
+    /// `numbers` are whole rows of `inputs` each.
+    pub(crate) fn new(inputs: usize, numbers: Vec<f32>) -> Self {
+        Self { inputs, numbers }
+    }
+}
+
+impl MatrixRows for HostRows {
+    fn outputs(&self) -> usize {
+        self.numbers.len() / self.inputs.max(1)
+    }
+
+    fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    fn read(&self, first: usize, rows: &mut [f32]) -> Result<(), EngineError> {
+        let from = first * self.inputs;
+        rows.copy_from_slice(&self.numbers[from..from + rows.len()]);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_cut_then_turned_then_ordered() {
+        // Two matrices of [3, 2] in one tensor.
+        let tensor: Vec<f32> = (0..12_u8).map(f32::from).collect();
+        let part = Part::new("t", &[2, 3, 2]);
+        assert_eq!((part.outputs(), part.inputs()), (6, 2));
+        let second = part.rows(3..6);
+        assert_eq!(second.pick(&tensor), [6.0, 7.0, 8.0, 9.0, 10.0, 11.0]);
+        let turned = second.transposed();
+        assert_eq!((turned.outputs(), turned.inputs()), (2, 3));
+        assert_eq!(turned.pick(&tensor), [6.0, 8.0, 10.0, 7.0, 9.0, 11.0]);
+        let ordered = turned.in_order(vec![1]);
+        assert_eq!((ordered.outputs(), ordered.inputs()), (1, 3));
+        assert_eq!(ordered.pick(&tensor), [7.0, 9.0, 11.0]);
+    }
+
+    #[test]
+    fn one_dimension_is_a_column() {
+        let part = Part::new("t", &[3]).rows(1..3);
+        assert_eq!((part.outputs(), part.inputs()), (2, 1));
+        assert_eq!(part.pick(&[1.0, 2.0, 3.0]), [2.0, 3.0]);
+    }
+}

@@ -1,0 +1,250 @@
+//! The model that a spec describes, on a device.
+
+use super::batch::{Batch, Piece, Wanted};
+use super::executor::Executor;
+use super::layer::{Layer, Step};
+use super::load::{Loader, Norm};
+use super::source::Checkpoint;
+use super::spec::{LinearSpec, ModelSpec};
+use crate::device::{CacheShape, Device, WeightFormat};
+use crate::error::EngineError;
+
+/// How a model is put on a device.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LoadOptions {
+    /// Of all matrices but routers.
+    pub(crate) format: WeightFormat,
+    /// Positions of one sequence.
+    pub(crate) positions: usize,
+    /// Blocks of the cache.
+    pub(crate) blocks: usize,
+}
+
+/// Weights and cache on a device.
+pub(crate) struct Transformer<D: Device> {
+    device: D,
+    embedding: D::Matrix,
+    embedding_scale: Option<f32>,
+    layers: Vec<Layer<D>>,
+    norm: Norm<D>,
+    /// `None`: the embedding.
+    head: Option<D::Matrix>,
+    ropes: Vec<D::Rope>,
+    cache: D::Cache,
+    blocks: usize,
+}
+
+impl<D: Device> Transformer<D> {
+    /// Takes every tensor of the model from `checkpoint`.
+    pub(crate) fn load(
+        spec: &ModelSpec,
+        checkpoint: &mut dyn Checkpoint,
+        mut device: D,
+        options: LoadOptions,
+    ) -> Result<Self, EngineError> {
+        let mut loader = Loader {
+            device: &mut device,
+            checkpoint,
+            format: options.format,
+        };
+        let embedding = loader.linear(&LinearSpec::plain(spec.embedding.clone()))?;
+        let layers = spec.layers.iter().map(|layer| Layer::load(layer, &mut loader));
+        let layers = layers.collect::<Result<Vec<_>, _>>()?;
+        let norm = loader.norm(&spec.norm)?;
+        let head = match &spec.head {
+            Some(head) => Some(loader.linear(&LinearSpec::plain(head.clone()))?),
+            None => None,
+        };
+        spec.passed_over.iter().for_each(|name| checkpoint.pass_over(name));
+        let ropes = spec
+            .ropes
+            .iter()
+            .map(|rope| device.rope_table(&rope.table(options.positions)));
+        let ropes = ropes.collect::<Result<Vec<_>, _>>()?;
+        let shapes: Vec<CacheShape> = layers.iter().map(Layer::cache_shape).collect();
+        let cache = device.cache(&shapes, options.blocks)?;
+        Ok(Self {
+            device,
+            embedding,
+            embedding_scale: spec.embedding_scale,
+            layers,
+            norm,
+            head,
+            ropes,
+            cache,
+            blocks: options.blocks,
+        })
+    }
+
+    /// What the last layer leaves of every row.
+    fn states(&mut self, batch: &Batch) -> Result<D::Tensor, EngineError> {
+        let mut state = self.device.embed(&self.embedding, &batch.tokens);
+        if let Some(factor) = self.embedding_scale {
+            self.device.scale(&mut state, factor);
+        }
+        let mut step = Step {
+            device: &mut self.device,
+            cache: &mut self.cache,
+            ropes: &self.ropes,
+            batch,
+        };
+        for (number, layer) in self.layers.iter().enumerate() {
+            layer.forward(&mut state, number, &mut step)?;
+        }
+        Ok(state)
+    }
+
+    /// The normed states of some rows, and with `logits` what the head makes of them.
+    fn read(&mut self, state: &D::Tensor, rows: &[usize], logits: bool) -> Result<Vec<f32>, EngineError> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let state = self.device.rows(state, rows);
+        let normed = self.norm.forward(&mut self.device, &state);
+        if !logits {
+            return self.device.host(normed);
+        }
+        let head = self.head.as_ref().unwrap_or(&self.embedding);
+        let logits = self.device.linear(&normed, head);
+        self.device.host(logits)
+    }
+}
+
+impl<D: Device> Executor for Transformer<D> {
+    fn blocks(&self) -> usize {
+        self.blocks
+    }
+
+    fn run(&mut self, pieces: &[Piece]) -> Result<Vec<Option<Vec<f32>>>, EngineError> {
+        let batch = Batch::of(pieces);
+        if batch.tokens.is_empty() {
+            return Ok(pieces.iter().map(|_| None).collect());
+        }
+        let state = self.states(&batch)?;
+        let of = |wanted: Wanted| {
+            let spans = pieces.iter().zip(&batch.spans);
+            spans
+                .filter(move |(piece, _)| piece.wanted == wanted)
+                .map(|(_, span)| span.rows.clone())
+        };
+        let last: Vec<usize> = of(Wanted::Logits).map(|rows| rows.end - 1).collect();
+        let all: Vec<usize> = of(Wanted::States).flatten().collect();
+        let logits = self.read(&state, &last, true)?;
+        let states = self.read(&state, &all, false)?;
+        let mut logits = logits.chunks_exact((logits.len() / last.len().max(1)).max(1));
+        let hidden = states.len() / all.len().max(1);
+        let mut states = states.as_slice();
+        let result = pieces.iter().map(|piece| match piece.wanted {
+            Wanted::Nothing => None,
+            Wanted::Logits => logits.next().map(<[f32]>::to_vec),
+            Wanted::States => {
+                let (own, rest) = states.split_at(piece.tokens.len() * hidden);
+                states = rest;
+                Some(own.to_vec())
+            }
+        });
+        Ok(result.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::BurnDevice;
+    use crate::load::{Weights, read_spec};
+    use crate::model::BlockId;
+    use crate::tiny;
+    use burn::backend::Flex;
+    use serde_json::Value;
+
+    const BLOCKS: usize = 64;
+
+    fn model() -> Transformer<BurnDevice<Flex>> {
+        let folder = tempfile::tempdir().unwrap();
+        tiny::write_to(folder.path()).unwrap();
+        let spec = read_spec(&folder.path().join("config.json")).unwrap();
+        let mut weights = Weights::open(folder.path()).unwrap();
+        let options = LoadOptions {
+            format: WeightFormat::F32,
+            positions: spec.max_positions,
+            blocks: BLOCKS,
+        };
+        Transformer::load(&spec, &mut weights, BurnDevice::new(), options).unwrap()
+    }
+
+    fn piece(tokens: &[u32], start: usize, blocks: &[u32], wanted: Wanted) -> Piece {
+        Piece {
+            tokens: tokens.to_vec(),
+            start,
+            blocks: blocks.iter().map(|id| BlockId(*id)).collect(),
+            wanted,
+        }
+    }
+
+    #[test]
+    fn logits_are_those_of_the_reference() {
+        let mut model = model();
+        let golden: Value = serde_json::from_str(include_str!("../../tests/golden-tiny.json")).unwrap();
+        let numbers = |value: &Value| -> Vec<f64> {
+            let numbers = value.as_array().unwrap().iter();
+            numbers.map(|n| n.as_f64().unwrap()).collect()
+        };
+        for (number, case) in golden["cases"].as_array().unwrap().iter().enumerate() {
+            let tokens: Vec<u32> = numbers(&case["prompt_tokens"])
+                .iter()
+                .map(|token| *token as u32)
+                .collect();
+            let blocks: Vec<u32> = (0..BLOCKS as u32).collect();
+            let found = model.run(&[piece(&tokens, 0, &blocks, Wanted::Logits)]).unwrap();
+            let found = found.into_iter().next().flatten().unwrap();
+            let expected = numbers(&case["logits"]);
+            let scale = expected.iter().fold(0.0_f64, |max, logit| max.max(logit.abs()));
+            let differences = found.iter().zip(&expected);
+            let differences = differences.map(|(one, other)| (f64::from(*one) - other).abs());
+            let worst = differences.fold(0.0, f64::max);
+            assert!(worst <= 1e-3 * scale, "case {number}: {worst} of {scale}");
+        }
+    }
+
+    #[test]
+    fn neighbours_pieces_and_blocks_change_no_bit() {
+        let mut model = model();
+        let tokens: Vec<u32> = (0..70).map(|n| n * 37 % 1000).collect();
+        let alone = model
+            .run(&[piece(&tokens, 0, &[0, 1, 2], Wanted::Logits)])
+            .unwrap()
+            .remove(0)
+            .unwrap();
+        // The same in pieces, in scattered blocks, beside another sequence.
+        let blocks = [9, 4, 30];
+        let mut last = None;
+        for (number, cut) in [0..33, 33..34, 34..70].into_iter().enumerate() {
+            let other = piece(&tokens[number..number + 5], 5 * number, &[7], Wanted::Logits);
+            let own = piece(&tokens[cut.clone()], cut.start, &blocks, Wanted::Logits);
+            last = model.run(&[other, own]).unwrap().remove(1);
+        }
+        assert_eq!(last.unwrap(), alone);
+    }
+
+    #[test]
+    fn states_come_for_every_token_and_logits_belong_to_their_piece() {
+        let mut model = model();
+        let (one, other) = ([5, 6, 7], [8, 9]);
+        let states = |model: &mut Transformer<_>, tokens: &[u32], block| {
+            let result = model.run(&[piece(tokens, 0, &[block], Wanted::States)]).unwrap();
+            result.into_iter().next().flatten().unwrap()
+        };
+        let (first, second) = (states(&mut model, &one, 0), states(&mut model, &other, 1));
+        assert_eq!((first.len(), second.len()), (3 * 128, 2 * 128));
+        let logits = model.run(&[piece(&one, 0, &[0], Wanted::Logits)]).unwrap().remove(0);
+        let mixed = model
+            .run(&[
+                piece(&one, 0, &[2], Wanted::States),
+                piece(&other, 0, &[3], Wanted::Nothing),
+                piece(&one, 0, &[4], Wanted::Logits),
+                piece(&other, 0, &[5], Wanted::States),
+            ])
+            .unwrap();
+        assert_eq!(mixed, [Some(first), None, logits, Some(second)]);
+    }
+}
