@@ -7,12 +7,17 @@
 #![allow(dead_code, reason = "some operations belong to families that are yet to come")]
 
 mod burn;
+mod cpu;
+mod dry;
 pub(crate) mod rounding;
 
 pub(crate) use burn::BurnDevice;
+pub(crate) use cpu::CpuDevice;
+pub(crate) use dry::{DryDevice, Ledger};
 
 use crate::error::EngineError;
 use crate::model::Batch;
+use std::fmt;
 use std::ops::Range;
 
 /// How the numbers of matrices are stored on the device.
@@ -28,6 +33,32 @@ pub enum WeightFormat {
     Q8,
     /// Blocks of 32 along the inputs: four bits less 8 and an f16 scale (the numbers of GGUF's `q4_0`).
     Q4,
+}
+
+impl WeightFormat {
+    /// All, from the largest to the smallest.
+    pub const ALL: [Self; 4] = [Self::F32, Self::Bf16, Self::Q8, Self::Q4];
+
+    /// As options and manifests write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Q8 => "q8",
+            Self::Q4 => "q4",
+        }
+    }
+
+    /// The format of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
+    }
+}
+
+impl fmt::Display for WeightFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// A matrix in a checkpoint, read row by row so that it never lies in memory as a whole.

@@ -107,6 +107,12 @@ pub enum EngineError {
         /// Why.
         source: safetensors::SafeTensorError,
     },
+    /// The model does not fit in memory with these options.
+    #[error("the model does not fit: {plan}")]
+    Memory {
+        /// What it would take.
+        plan: Box<crate::load::MemoryPlan>,
+    },
     /// The tokenizer cannot be read or fails.
     #[error("the tokenizer fails while {doing}")]
     Tokenizer {
@@ -212,6 +218,7 @@ impl EngineError {
             Self::MissingTensor { .. } | Self::TensorShape { .. } | Self::TensorType { .. } => {
                 "the weights belong to another configuration or are quantized"
             }
+            Self::Memory { .. } => "set a smaller weight format or max_kv_tokens, or free memory",
             Self::Tokenizer { .. } => "tokenizer.json must be of the format of the `tokenizers` library",
             Self::NoTemplate | Self::Template { .. } => "send a plain completion, or use an instruct model",
             Self::TemplateRefused => "use the roles system, user and assistant, each with a text",

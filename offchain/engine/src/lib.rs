@@ -24,6 +24,7 @@ mod device;
 mod engine;
 mod error;
 mod handle;
+mod kernels;
 pub mod limits;
 mod load;
 mod local;
@@ -35,6 +36,8 @@ mod request;
 mod sampling;
 mod scheduler;
 mod sequence;
+#[doc(hidden)]
+pub mod speed;
 mod text;
 pub mod tiny;
 
@@ -43,8 +46,8 @@ pub use device::WeightFormat;
 pub use engine::{Engine, FinishReason, SequenceId, StepOutput, Usage};
 pub use error::{EngineError, Retry, Who};
 pub use handle::{EngineEvent, EngineHandle, EngineLoad, Sink, Ticket};
-pub use load::{LoadedModel, ManifestFailure, load_model};
-pub use options::EngineOptions;
+pub use load::{LoadedModel, ManifestFailure, MemoryPlan, load_model, plan_memory};
+pub use options::{ComputeDevice, EngineOptions};
 #[cfg(feature = "mock")]
 pub use parrot::Parrot;
 pub use request::{Chat, Prompt, StopStrings, SubmitRequest};

@@ -1,20 +1,24 @@
 //! From a Hugging Face folder to a model in memory.
 
 mod generation;
+mod memory;
+mod plan;
 mod safetensors_file;
 mod template_file;
+mod warm_up;
 mod weights;
 
+pub use plan::MemoryPlan;
 pub(crate) use weights::Weights;
 
 use crate::card::ModelCard;
-use crate::device::{BurnDevice, WeightFormat};
+use crate::device::{BurnDevice, CpuDevice};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::limits::{KV_BLOCK, MAX_CONFIG_BYTES};
 use crate::local::LocalEngine;
 use crate::model::{Config, Executor, LoadOptions, ModelSpec, Transformer, model_spec};
-use crate::options::EngineOptions;
+use crate::options::{ComputeDevice, EngineOptions};
 use crate::text::reasoning::ThinkMarks;
 use crate::text::template::ChatTemplate;
 use crate::text::tokenizer::Tokenizer;
@@ -54,19 +58,32 @@ pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, 
         .unwrap_or(spec.max_positions)
         .min(spec.max_positions);
     let mut weights = Weights::open(folder)?;
-    let device = BurnDevice::<burn::backend::Flex>::new();
     let on_device = LoadOptions {
-        format: WeightFormat::F32,
+        format: options.weight_format,
         positions: max_model_len,
         blocks: options.max_kv_tokens.div_ceil(KV_BLOCK),
     };
-    let executor = Box::new(Transformer::load(&spec, &mut weights, device, on_device)?);
+    let mut executor: Box<dyn Executor> = match options.device {
+        ComputeDevice::Cpu => {
+            let plan = MemoryPlan::new(&spec, &options)?;
+            if !plan.fits() {
+                return Err(EngineError::Memory { plan: Box::new(plan) });
+            }
+            let device = CpuDevice::new(options.thread_count(), options.pin_threads);
+            Box::new(Transformer::load(&spec, &mut weights, device, on_device)?)
+        }
+        ComputeDevice::Reference => {
+            let device = BurnDevice::<burn::backend::Flex>::new();
+            Box::new(Transformer::load(&spec, &mut weights, device, on_device)?)
+        }
+    };
     weights.finish()?;
+    warm_up::run(executor.as_mut(), max_model_len)?;
 
     let think = ThinkMarks::of(&tokenizer);
     let card = ModelCard {
         architecture: spec.architecture,
-        precision: "f32",
+        precision: options.weight_format.name(),
         engine: ModelCard::engine_name(),
         vocab_size: spec.vocab_size,
         max_model_len,
@@ -93,6 +110,11 @@ pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, 
         folder: folder.to_owned(),
         files,
     })
+}
+
+/// What the model in `folder` takes of memory on the CPU, and what there is; reads no weights.
+pub fn plan_memory(folder: &Path, options: &EngineOptions) -> Result<MemoryPlan, EngineError> {
+    MemoryPlan::new(&read_spec(&folder.join("config.json"))?, options)
 }
 
 pub(crate) fn read_spec(path: &Path) -> Result<ModelSpec, EngineError> {

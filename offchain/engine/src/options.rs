@@ -1,6 +1,20 @@
 //! What an operator may set.
 
+use crate::device::WeightFormat;
 use crate::limits;
+use std::num::NonZeroUsize;
+
+/// What computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum ComputeDevice {
+    /// This machine's processors, with our own kernels.
+    #[default]
+    Cpu,
+    /// Burn's plain arithmetic on one processor: slow; what the others are compared with. Weights are rounded to their
+    /// format and kept as f32.
+    Reference,
+}
 
 /// Bounds of one engine. All have defaults.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +28,14 @@ pub struct EngineOptions {
     pub max_model_len: Option<usize>,
     /// Positions of all running sequences together: the memory of the cache.
     pub max_kv_tokens: usize,
+    /// What computes.
+    pub device: ComputeDevice,
+    /// How weights are kept.
+    pub weight_format: WeightFormat,
+    /// Threads that compute; `None`: as many as this process may use.
+    pub threads: Option<NonZeroUsize>,
+    /// Whether each thread but the engine's own stays on one processor. Good where nothing else runs.
+    pub pin_threads: bool,
 }
 
 impl Default for EngineOptions {
@@ -23,6 +45,18 @@ impl Default for EngineOptions {
             max_waiting: limits::DEFAULT_MAX_WAITING,
             max_model_len: None,
             max_kv_tokens: limits::DEFAULT_MAX_KV_TOKENS,
+            device: ComputeDevice::default(),
+            weight_format: WeightFormat::default(),
+            threads: None,
+            pin_threads: false,
         }
+    }
+}
+
+impl EngineOptions {
+    /// How many threads compute.
+    pub(crate) fn thread_count(&self) -> usize {
+        let possible = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.threads.map_or_else(possible, NonZeroUsize::get)
     }
 }

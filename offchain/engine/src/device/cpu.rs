@@ -148,7 +148,12 @@ impl Device for CpuDevice {
         let width = input.width;
         let mut out = self.room(input.rows(), width);
         self.by_rows(&mut out, |rows, out| {
-            kernels::rms_norm(&input.numbers[rows.start * width..rows.end * width], out, scale, epsilon);
+            kernels::rms_norm(
+                &input.numbers[rows.start * width..rows.end * width],
+                out,
+                scale,
+                epsilon,
+            );
         });
         out
     }
@@ -161,7 +166,9 @@ impl Device for CpuDevice {
     }
 
     fn scale(&mut self, input: &mut CpuTensor, factor: f32) {
-        self.by_rows(input, |_, numbers| numbers.iter_mut().for_each(|number| *number *= factor));
+        self.by_rows(input, |_, numbers| {
+            numbers.iter_mut().for_each(|number| *number *= factor)
+        });
     }
 
     fn gated(&mut self, gate_up: CpuTensor, activation: Activation) -> CpuTensor {

@@ -1,5 +1,8 @@
 //! Keeps a thread on one processor.
-#![allow(unsafe_code, reason = "calls of the C library that every program here is linked with")]
+#![allow(
+    unsafe_code,
+    reason = "calls of the C library that every program here is linked with"
+)]
 
 /// Bits of the sets that Linux is given: 1024 processors.
 #[cfg(target_os = "linux")]

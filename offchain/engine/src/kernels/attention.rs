@@ -22,6 +22,11 @@ const TASK_ROWS: usize = 12;
 /// Rows of the greatest tile: as many accumulators as AVX2 has registers for.
 const TILE: usize = 6;
 
+/// Bytes that one thread needs for the scores of rows that see so many positions.
+pub(crate) fn score_bytes(positions: usize) -> usize {
+    (TILE * positions.next_multiple_of(KV_BLOCK)).next_power_of_two() * size_of::<f32>()
+}
+
 /// What attention reads. The batch's own keys and values are in the layer already.
 pub(crate) struct AttentionInputs<'a> {
     pub(crate) layer: &'a KvLayer,
@@ -128,7 +133,9 @@ widest! { fn tile_of_6(tile: &Tile<'_>, scores: &mut Vec<f32>, out: &SharedOut<'
 #[inline(always)]
 fn tile_body<const R: usize>(tile: &Tile<'_>, scores: &mut Vec<f32>, out: &SharedOut<'_>) -> usize {
     let rows: [Row<'_>; R] = std::array::from_fn(|index| tile.row(index));
-    let (low, high) = rows.iter().fold((usize::MAX, 0), |(low, high), row| (low.min(row.low), high.max(row.high)));
+    let (low, high) = rows.iter().fold((usize::MAX, 0), |(low, high), row| {
+        (low.min(row.low), high.max(row.high))
+    });
     let base = low / KV_BLOCK * KV_BLOCK;
     let len = high.next_multiple_of(KV_BLOCK) - base;
     if scores.len() < R * len {
@@ -205,10 +212,16 @@ fn exponentials(scores: &mut [f32], sink: Option<f32>) -> f32 {
     let mut greatest = [f32::NEG_INFINITY; LANES];
     for chunk in chunks.iter() {
         for lane in 0..LANES {
-            greatest[lane] = if chunk[lane] > greatest[lane] { chunk[lane] } else { greatest[lane] };
+            greatest[lane] = if chunk[lane] > greatest[lane] {
+                chunk[lane]
+            } else {
+                greatest[lane]
+            };
         }
     }
-    let greatest = greatest.iter().fold(sink.unwrap_or(f32::NEG_INFINITY), |one, other| one.max(*other));
+    let greatest = greatest
+        .iter()
+        .fold(sink.unwrap_or(f32::NEG_INFINITY), |one, other| one.max(*other));
     let mut sums = [0.0_f32; LANES];
     for chunk in chunks {
         for lane in 0..LANES {
@@ -244,7 +257,15 @@ fn weighted_values<const R: usize>(
         let all = all.start..all.end.max(all.start);
         let weights = &weights[first - positions.start..];
         for position in first..all.start {
-            add_seen(&mut sums, rows, position, weights, len, &values[(position - first) * stride + column..], first);
+            add_seen(
+                &mut sums,
+                rows,
+                position,
+                weights,
+                len,
+                &values[(position - first) * stride + column..],
+                first,
+            );
         }
         for position in all.clone() {
             let slot = position - first;
@@ -257,7 +278,15 @@ fn weighted_values<const R: usize>(
             }
         }
         for position in all.end..end {
-            add_seen(&mut sums, rows, position, weights, len, &values[(position - first) * stride + column..], first);
+            add_seen(
+                &mut sums,
+                rows,
+                position,
+                weights,
+                len,
+                &values[(position - first) * stride + column..],
+                first,
+            );
         }
     }
     sums

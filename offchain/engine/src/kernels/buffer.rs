@@ -1,5 +1,8 @@
 //! Memory for numbers: aligned to cache lines, used again without asking the system.
-#![allow(unsafe_code, reason = "aligned memory that begins as zeros is asked from the system directly")]
+#![allow(
+    unsafe_code,
+    reason = "aligned memory that begins as zeros is asked from the system directly"
+)]
 
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
@@ -25,7 +28,10 @@ impl Buffer {
     ///
     /// # Panics
     /// When a buffer of this length cannot exist.
-    #[allow(clippy::expect_used, reason = "lengths come from shapes whose sizes were checked at load")]
+    #[allow(
+        clippy::expect_used,
+        reason = "lengths come from shapes whose sizes were checked at load"
+    )]
     pub(crate) fn zeroed(len: usize) -> Self {
         let layout = Self::layout(len).expect("more bytes than there are addresses");
         if layout.size() == 0 {

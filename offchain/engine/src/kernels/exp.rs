@@ -71,7 +71,10 @@ mod tests {
         for step in -4000..4000 {
             let x = step as f32 * 0.01;
             assert!((f64::from(tanh(x)) - f64::from(x).tanh()).abs() < 2e-7, "tanh({x})");
-            assert!((f64::from(sigmoid(x)) - 1.0 / (1.0 + f64::from(-x).exp())).abs() < 2e-7, "sigmoid({x})");
+            assert!(
+                (f64::from(sigmoid(x)) - 1.0 / (1.0 + f64::from(-x).exp())).abs() < 2e-7,
+                "sigmoid({x})"
+            );
         }
     }
 }

@@ -38,7 +38,9 @@ mod tests {
     #[test]
     fn norms_follow_the_formula_group_by_group() {
         for width in [1, 7, 16, 33, 128] {
-            let input: Vec<f32> = (0..width * 5).map(|i| (i as f32 * 0.71).sin() * (1 + i / width) as f32).collect();
+            let input: Vec<f32> = (0..width * 5)
+                .map(|i| (i as f32 * 0.71).sin() * (1 + i / width) as f32)
+                .collect();
             let scale: Vec<f32> = (0..width).map(|i| 0.5 + i as f32 * 0.01).collect();
             let mut out = vec![f32::NAN; input.len()];
             rms_norm(&input, &mut out, &scale, 1e-6);

@@ -1,5 +1,8 @@
 //! Threads that share the tasks of one operation, then spin a moment for the next and sleep.
-#![allow(unsafe_code, reason = "workers borrow the operation of the caller, who waits for them")]
+#![allow(
+    unsafe_code,
+    reason = "workers borrow the operation of the caller, who waits for them"
+)]
 
 use std::any::Any;
 use std::cell::UnsafeCell;

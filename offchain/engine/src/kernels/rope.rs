@@ -62,11 +62,18 @@ mod tests {
                         let i = (column - first) % half;
                         let (x, y) = (value(first + i), value(first + half + i));
                         let (sin, cos) = angle(positions[row] as usize, i).sin_cos();
-                        if column - first < half { x * cos - y * sin } else { y * cos + x * sin }
+                        if column - first < half {
+                            x * cos - y * sin
+                        } else {
+                            y * cos + x * sin
+                        }
                     }
                     _ => value(column),
                 };
-                assert!((f64::from(after[row * width + column]) - expected).abs() < 1e-6, "row {row}, column {column}");
+                assert!(
+                    (f64::from(after[row * width + column]) - expected).abs() < 1e-6,
+                    "row {row}, column {column}"
+                );
             }
         }
     }

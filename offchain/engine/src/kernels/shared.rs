@@ -33,7 +33,10 @@ impl<'a> SharedOut<'a> {
     /// While the part lives, nobody else has a part that overlaps it.
     #[allow(clippy::mut_from_ref, reason = "the caller keeps the parts disjoint")]
     pub(crate) unsafe fn part(&self, range: Range<usize>) -> &'a mut [f32] {
-        assert!(range.start <= range.end && range.end <= self.len, "a part outside of the slice");
+        assert!(
+            range.start <= range.end && range.end <= self.len,
+            "a part outside of the slice"
+        );
         // SAFETY: inside of the slice, and disjoint from all others by the caller's word.
         unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
     }

@@ -45,11 +45,19 @@ impl CpuDevice {
         };
         let any = &experts[any.expert];
         let (wide, hidden) = (any.gate_up.outputs(), any.down.outputs());
-        let gate_up = self.grouped(&groups, wide, |place| input.row(routes[order[place]].row), |group| {
-            &experts[group.expert].gate_up
-        });
+        let gate_up = self.grouped(
+            &groups,
+            wide,
+            |place| input.row(routes[order[place]].row),
+            |group| &experts[group.expert].gate_up,
+        );
         let gated = self.gated(gate_up, activation);
-        let down = self.grouped(&groups, hidden, |place| gated.row(place), |group| &experts[group.expert].down);
+        let down = self.grouped(
+            &groups,
+            hidden,
+            |place| gated.row(place),
+            |group| &experts[group.expert].down,
+        );
         // Where each route's result lies.
         let mut places = vec![0; routes.len()];
         for (place, route) in order.iter().enumerate() {
@@ -86,7 +94,9 @@ impl CpuDevice {
         for (group, prepared) in groups.iter().zip(&mut self.inputs) {
             let matrix = matrix(group);
             let first = group.routes.start;
-            prepared.prepare(matrix.input_kind(), group.routes.len(), matrix.inputs(), |token| row(first + token));
+            prepared.prepare(matrix.input_kind(), group.routes.len(), matrix.inputs(), |token| {
+                row(first + token)
+            });
         }
         let mut rest = &mut *out.numbers;
         let mut products = Vec::with_capacity(groups.len());

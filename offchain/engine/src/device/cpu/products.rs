@@ -48,7 +48,9 @@ impl CpuDevice {
         let mut from = 0;
         for (weight, prepared) in weights.iter().zip(&mut self.inputs) {
             let columns = from..from + weight.inputs();
-            prepared.prepare(weight.input_kind(), input.rows(), weight.inputs(), |row| &input.row(row)[columns.clone()]);
+            prepared.prepare(weight.input_kind(), input.rows(), weight.inputs(), |row| {
+                &input.row(row)[columns.clone()]
+            });
             from = columns.end;
         }
         let mut rest = OutputColumns::new(&mut out.numbers, width, 0..width);
@@ -76,7 +78,8 @@ impl CpuDevice {
 
 /// Computes products, each cut into stretches of panels.
 pub(super) fn run(pool: &mut Pool, products: &[Product<'_>]) {
-    let work = |product: &Product<'_>| product.matrix.panels() * PANEL * product.matrix.inputs() * product.input.tokens();
+    let work =
+        |product: &Product<'_>| product.matrix.panels() * PANEL * product.matrix.inputs() * product.input.tokens();
     let all: usize = products.iter().map(work).sum();
     // Enough stretches that a thread which is held up leaves little to the end.
     let stretches = (all / ALONE).clamp(1, if pool.threads() == 1 { 1 } else { pool.threads() * 8 });
@@ -88,7 +91,9 @@ pub(super) fn run(pool: &mut Pool, products: &[Product<'_>]) {
             let (panels, work) = (product.matrix.panels(), work(product));
             // Four panels at a time are multiplied fastest.
             let at_once = (panels * share).div_ceil(work.max(1)).min(panels).next_multiple_of(4);
-            (0..panels).step_by(at_once.max(1)).map(move |first| (number, first..(first + at_once).min(panels)))
+            (0..panels)
+                .step_by(at_once.max(1))
+                .map(move |first| (number, first..(first + at_once).min(panels)))
         })
         .collect();
     pool.run(cuts.len(), &|task, _| {
@@ -100,4 +105,3 @@ pub(super) fn run(pool: &mut Pool, products: &[Product<'_>]) {
         multiply(product.matrix, panels, product.input, &mut out);
     });
 }
-

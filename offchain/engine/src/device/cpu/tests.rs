@@ -32,7 +32,9 @@ fn batch(pieces: &[(usize, usize, u32)]) -> Batch {
     let pieces: Vec<Piece> = pieces
         .iter()
         .map(|(start, tokens, first_block)| Piece {
-            tokens: (0..*tokens as u32).map(|token| (token * 7 + *start as u32) % 50).collect(),
+            tokens: (0..*tokens as u32)
+                .map(|token| (token * 7 + *start as u32) % 50)
+                .collect(),
             start: *start,
             blocks: (0..8).map(|block| BlockId(first_block + 7 - block)).collect(),
             wanted: Wanted::Nothing,
@@ -56,12 +58,21 @@ fn check<O: Operation>() {
         let expected = on::<_, O>(Reference::new(), &input, &all);
         let found = on::<_, O>(CpuDevice::new(1, false), &input, &all);
         assert_eq!(found.len(), expected.len());
-        let greatest = expected.iter().fold(0.0_f32, |greatest, number| greatest.max(number.abs()));
+        let greatest = expected
+            .iter()
+            .fold(0.0_f32, |greatest, number| greatest.max(number.abs()));
         for (found, expected) in found.iter().zip(&expected) {
-            assert!((found - expected).abs() <= 1e-5 * greatest, "{found} is not {expected} of {greatest}");
+            assert!(
+                (found - expected).abs() <= 1e-5 * greatest,
+                "{found} is not {expected} of {greatest}"
+            );
         }
         for threads in 2..=4 {
-            assert_eq!(on::<_, O>(CpuDevice::new(threads, false), &input, &all), found, "{threads} threads");
+            assert_eq!(
+                on::<_, O>(CpuDevice::new(threads, false), &input, &all),
+                found,
+                "{threads} threads"
+            );
         }
         let width = found.len() / rows;
         for row in (0..rows).step_by(rows.div_ceil(5)) {
@@ -94,21 +105,37 @@ macro_rules! operation {
 
 operation!(linear_is_the_product, Linear, 96, |device, input, _batch| {
     let bias = numbers(203, 9);
-    let matrix = device.matrix(&host_rows(203, 96, 1), Some(&bias), WeightFormat::F32).unwrap();
+    let matrix = device
+        .matrix(&host_rows(203, 96, 1), Some(&bias), WeightFormat::F32)
+        .unwrap();
     device.linear(&input, &matrix)
 });
 
-operation!(linear_in_bf16_is_the_product_of_rounded_weights, LinearBf16, 96, |device, input, _batch| {
-    let matrix = device.matrix(&host_rows(520, 96, 1), None, WeightFormat::Bf16).unwrap();
-    device.linear(&input, &matrix)
-});
+operation!(
+    linear_in_bf16_is_the_product_of_rounded_weights,
+    LinearBf16,
+    96,
+    |device, input, _batch| {
+        let matrix = device.matrix(&host_rows(520, 96, 1), None, WeightFormat::Bf16).unwrap();
+        device.linear(&input, &matrix)
+    }
+);
 
-operation!(heads_have_their_own_matrices, LinearHeads, 3 * 24, |device, input, _batch| {
-    let matrices: Vec<_> = (0..3)
-        .map(|head| device.matrix(&host_rows(40, 24, head), None, WeightFormat::F32).unwrap())
-        .collect();
-    device.linear_heads(&input, &matrices)
-});
+operation!(
+    heads_have_their_own_matrices,
+    LinearHeads,
+    3 * 24,
+    |device, input, _batch| {
+        let matrices: Vec<_> = (0..3)
+            .map(|head| {
+                device
+                    .matrix(&host_rows(40, 24, head), None, WeightFormat::F32)
+                    .unwrap()
+            })
+            .collect();
+        device.linear_heads(&input, &matrices)
+    }
+);
 
 operation!(norms_are_of_groups, RmsNorm, 6 * 32, |device, input, _batch| {
     let scale = device.vector(&numbers(32, 4)).unwrap();
@@ -123,8 +150,10 @@ operation!(sums_and_factors, AddScale, 200, |device, input, _batch| {
     sum
 });
 
-operation!(silu_gates, Silu, 2 * 90, |device, input, _batch| device.gated(input, Activation::Silu));
-operation!(gelu_gates, Gelu, 2 * 90, |device, input, _batch| device.gated(input, Activation::GeluTanh));
+operation!(silu_gates, Silu, 2 * 90, |device, input, _batch| device
+    .gated(input, Activation::Silu));
+operation!(gelu_gates, Gelu, 2 * 90, |device, input, _batch| device
+    .gated(input, Activation::GeluTanh));
 operation!(clamped_gates, Clamped, 2 * 90, |device, input, _batch| {
     let activation = Activation::ClampedSwiglu {
         alpha: 1.702,
@@ -166,8 +195,12 @@ operation!(heads_turn, Rope, 3 * 20, |device, input, batch| {
 operation!(experts_add_up_by_their_weights, Mixture, 48, |device, input, batch| {
     let experts: Vec<Expert<D>> = (0..5)
         .map(|expert| Expert {
-            gate_up: device.matrix(&host_rows(2 * 40, 48, expert), None, WeightFormat::F32).unwrap(),
-            down: device.matrix(&host_rows(48, 40, expert + 50), None, WeightFormat::F32).unwrap(),
+            gate_up: device
+                .matrix(&host_rows(2 * 40, 48, expert), None, WeightFormat::F32)
+                .unwrap(),
+            down: device
+                .matrix(&host_rows(48, 40, expert + 50), None, WeightFormat::F32)
+                .unwrap(),
         })
         .collect();
     // By position, so that a row alone takes the same way; some rows take none.
@@ -178,14 +211,20 @@ operation!(experts_add_up_by_their_weights, Mixture, 48, |device, input, batch| 
         .flat_map(|(row, position)| {
             let position = *position as usize;
             let chosen = [(position * 3 + 1) % 5, (position * 3) % 5, (position + 4) % 5];
-            let distinct = if chosen[0] == chosen[2] || chosen[1] == chosen[2] { 2 } else { 3 };
-            chosen.into_iter().take(if position % 7 == 3 { 0 } else { distinct }).enumerate().map(
-                move |(place, expert)| Route {
+            let distinct = if chosen[0] == chosen[2] || chosen[1] == chosen[2] {
+                2
+            } else {
+                3
+            };
+            chosen
+                .into_iter()
+                .take(if position % 7 == 3 { 0 } else { distinct })
+                .enumerate()
+                .map(move |(place, expert)| Route {
                     row,
                     expert,
                     weight: 0.2 + place as f32 * 0.3,
-                },
-            )
+                })
         })
         .collect();
     device.experts(&input, &experts, &routes, Activation::Silu)
@@ -203,7 +242,10 @@ fn rows_of_the_embedding_are_gathered() {
         let table = device.matrix(&host_rows(61, 50, 2), None, format).unwrap();
         let found = device.embed(&table, &tokens);
         let two = device.rows(&found, &[499, 3]);
-        assert_eq!(device.host(two).unwrap(), [&expected[499 * 50..], &expected[150..200]].concat());
+        assert_eq!(
+            device.host(two).unwrap(),
+            [&expected[499 * 50..], &expected[150..200]].concat()
+        );
         assert_eq!(device.host(found).unwrap(), expected);
     }
 }

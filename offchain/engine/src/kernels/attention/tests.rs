@@ -47,7 +47,9 @@ fn plain(shape: &AttentionShape, sequence: &Sequence, shared: bool, sinks: Optio
                     let key = &sequence.keys[at(other) * shape.key_dim..][..shape.key_dim];
                     let product: f64 = query.iter().zip(key).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum();
                     let score = product * f64::from(shape.scale);
-                    shape.softcap.map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh())
+                    shape
+                        .softcap
+                        .map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh())
                 })
                 .collect();
             let sink = sinks.map_or(0.0, |sinks| f64::from(sinks[head]).exp());
@@ -60,7 +62,10 @@ fn plain(shape: &AttentionShape, sequence: &Sequence, shared: bool, sinks: Optio
                         sequence.values[at(other) * shape.value_dim + column]
                     })
                 };
-                let weighted = scores.iter().enumerate().map(|(place, score)| score.exp() * value(low + place));
+                let weighted = scores
+                    .iter()
+                    .enumerate()
+                    .map(|(place, score)| score.exp() * value(low + place));
                 out.push(weighted.sum::<f64>() / sum);
             }
         }
@@ -112,7 +117,8 @@ impl<'a> Bench<'a> {
             let keys = &sequence.keys[positions.start * width..positions.end * width];
             let width = shape.kv_heads * shape.value_dim;
             let values = &sequence.values[positions.start * width..positions.end * width];
-            self.layer.write(positions.start, blocks, keys, (!self.shared).then_some(values));
+            self.layer
+                .write(positions.start, blocks, keys, (!self.shared).then_some(values));
             let width = shape.heads * shape.key_dim;
             queries.extend_from_slice(&sequence.queries[positions.start * width..positions.end * width]);
             spans.push(Span {
@@ -138,7 +144,9 @@ impl<'a> Bench<'a> {
 /// Blocks in an order that is not ascending.
 fn blocks(which: usize, positions: usize) -> Vec<BlockId> {
     let count = positions.div_ceil(KV_BLOCK) as u32;
-    (0..count).map(|place| BlockId((which as u32 * 20 + (count - place) * 7) % 20 + which as u32 * 20)).collect()
+    (0..count)
+        .map(|place| BlockId((which as u32 * 20 + (count - place) * 7) % 20 + which as u32 * 20))
+        .collect()
 }
 
 fn shapes() -> Vec<(AttentionShape, bool, bool)> {
@@ -181,7 +189,10 @@ fn attention_follows_the_formula() {
         let expected = plain(&shape, &sequence, shared, sinks);
         assert_eq!(out.len(), expected.len());
         for (out, expected) in out.iter().zip(expected) {
-            assert!((f64::from(*out) - expected).abs() < 2e-5, "{out} is not {expected}: {shape:?}");
+            assert!(
+                (f64::from(*out) - expected).abs() < 2e-5,
+                "{out} is not {expected}: {shape:?}"
+            );
         }
     }
 }

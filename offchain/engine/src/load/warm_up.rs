@@ -1,0 +1,33 @@
+//! The first step of a model is slow: pages are touched, threads start. It is done before the first request.
+
+use crate::error::EngineError;
+use crate::limits::{KV_BLOCK, PREFILL_CHUNK};
+use crate::model::{BlockId, Executor, Piece, Wanted};
+
+/// Runs a piece of a prompt and one token after it, in the first blocks, whose contents nobody reads after that. Weights
+/// that give something else than numbers are refused here.
+pub(super) fn run(executor: &mut dyn Executor, max_model_len: usize) -> Result<(), EngineError> {
+    let room = executor.blocks().saturating_mul(KV_BLOCK).min(max_model_len);
+    let prompt = PREFILL_CHUNK.min(room.saturating_sub(1));
+    step(executor, 0, prompt)?;
+    step(executor, prompt, room.min(prompt + 1) - prompt)
+}
+
+fn step(executor: &mut dyn Executor, start: usize, tokens: usize) -> Result<(), EngineError> {
+    if tokens == 0 {
+        return Ok(());
+    }
+    let blocks = 0..(start + tokens).div_ceil(KV_BLOCK);
+    let piece = Piece {
+        tokens: vec![0; tokens],
+        start,
+        blocks: blocks.filter_map(|id| u32::try_from(id).ok()).map(BlockId).collect(),
+        wanted: Wanted::Logits,
+    };
+    let results = executor.run(&[piece])?;
+    let finite = |logits: &Vec<f32>| logits.iter().all(|logit| logit.is_finite());
+    match results.iter().flatten().all(finite) {
+        true => Ok(()),
+        false => Err(EngineError::NotANumber),
+    }
+}
