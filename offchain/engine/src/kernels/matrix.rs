@@ -10,15 +10,18 @@
 //! panels nor the instructions of the processor change a bit.
 
 mod activations;
+mod blocks;
 mod lanes;
+mod layout;
+mod links;
 mod memory;
 mod multiply;
 mod narrow;
 mod output;
 mod packed;
+mod strip;
 #[cfg(test)]
 mod tests;
-mod tile;
 mod variant;
 mod wide;
 

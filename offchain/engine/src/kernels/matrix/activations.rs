@@ -1,11 +1,12 @@
 //! The inputs of a product, laid out for it.
 //!
 //! Tokens lie in tiles of six, the last one perhaps smaller; within a tile of `t` tokens the numbers of an input lie side
-//! by side: [inputs][t], with zeros for one more input where the number of inputs is odd.
+//! by side: [inputs][t], with zeros for one more input where the number of inputs is odd. Blocks likewise: [blocks][t].
 
 #![allow(unsafe_code, reason = "threads write tiles of one buffer")]
 
 use super::TILE;
+use super::blocks::{BLOCK, InputBlock};
 use crate::device::WeightFormat;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -35,6 +36,7 @@ pub(crate) struct Activations {
     tokens: usize,
     inputs: usize,
     numbers: Vec<f32>,
+    blocks: Vec<InputBlock>,
 }
 
 impl Activations {
@@ -45,6 +47,7 @@ impl Activations {
             tokens: 0,
             inputs: 0,
             numbers: Vec::new(),
+            blocks: Vec::new(),
         }
     }
 
@@ -71,13 +74,19 @@ impl Activations {
                     self.numbers.resize(size, 0.0);
                 }
             }
-            InputKind::Blocks => unreachable!("refused when packed"),
+            InputKind::Blocks => {
+                let size = tokens * inputs.div_ceil(BLOCK);
+                if self.blocks.len() < size {
+                    self.blocks.resize(size, InputBlock::ZERO);
+                }
+            }
         }
         ActivationWriter {
             kind,
             tokens,
             inputs,
             numbers: self.numbers.as_mut_ptr(),
+            blocks: self.blocks.as_mut_ptr(),
             life: PhantomData,
         }
     }
@@ -97,10 +106,20 @@ impl Activations {
         self.inputs
     }
 
-    /// The numbers of a tile: [inputs, rounded up to even][tokens of the tile].
-    pub(super) fn numbers(&self, tile: usize) -> &[f32] {
-        let tokens = tile_tokens(self.tokens, tile).len();
-        &self.numbers[tile * TILE * padded(self.inputs)..][..tokens * padded(self.inputs)]
+    /// Where a tile begins, and the bytes from token to token; from link to link it is as many times the tokens of the
+    /// tile.
+    pub(super) fn tile(&self, tile: usize) -> (*const u8, usize) {
+        let first = tile * TILE;
+        match self.kind {
+            InputKind::Numbers => {
+                let numbers = &self.numbers[first * padded(self.inputs)..];
+                (numbers.as_ptr().cast(), size_of::<f32>())
+            }
+            InputKind::Blocks => {
+                let blocks = &self.blocks[first * self.inputs.div_ceil(BLOCK)..];
+                (blocks.as_ptr().cast(), size_of::<InputBlock>())
+            }
+        }
     }
 }
 
@@ -111,10 +130,11 @@ pub(crate) struct ActivationWriter<'a> {
     tokens: usize,
     inputs: usize,
     numbers: *mut f32,
+    blocks: *mut InputBlock,
     life: PhantomData<&'a mut Activations>,
 }
 
-// SAFETY: the pointer is used in `fill` alone, whose contract keeps threads apart.
+// SAFETY: the pointers are used in `fill` alone, whose contract keeps threads apart.
 unsafe impl Send for ActivationWriter<'_> {}
 // SAFETY: as above.
 unsafe impl Sync for ActivationWriter<'_> {}
@@ -140,7 +160,13 @@ impl ActivationWriter<'_> {
                     let to = unsafe { std::slice::from_raw_parts_mut(self.numbers.add(first), size) };
                     interleave(to, tokens, self.inputs, &row);
                 }
-                InputKind::Blocks => unreachable!("refused when packed"),
+                InputKind::Blocks => {
+                    let of_row = self.inputs.div_ceil(BLOCK);
+                    let (first, size) = (tile * TILE * of_row, tokens.len() * of_row);
+                    // SAFETY: as above.
+                    let to = unsafe { std::slice::from_raw_parts_mut(self.blocks.add(first), size) };
+                    quantize(to, tokens, self.inputs, &row);
+                }
             }
         }
     }
@@ -168,6 +194,17 @@ fn interleave<'r>(to: &mut [f32], tokens: Range<usize>, inputs: usize, row: &imp
             for (group, number) in to.chunks_exact_mut(width).zip(numbers) {
                 group[place] = *number;
             }
+        }
+    }
+}
+
+fn quantize<'r>(to: &mut [InputBlock], tokens: Range<usize>, inputs: usize, row: &impl Fn(usize) -> &'r [f32]) {
+    let width = tokens.len();
+    for (place, token) in tokens.enumerate() {
+        let numbers = row(token);
+        assert_eq!(numbers.len(), inputs, "a row has a number for each input");
+        for (group, numbers) in to.chunks_exact_mut(width).zip(numbers.chunks(BLOCK)) {
+            group[place] = InputBlock::of(numbers);
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Memory of packed matrices: pages of their own, large ones where the system has them.
 
-#![allow(unsafe_code, reason = "views of raw bytes as numbers")]
-
 use crate::error::EngineError;
 use memmap2::MmapMut;
 
@@ -31,17 +29,5 @@ impl Memory {
     /// The bytes, to be filled.
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.bytes[..self.len]
-    }
-
-    /// As f32; bytes beyond the last whole number stay out.
-    pub(super) fn f32s_mut(&mut self) -> &mut [f32] {
-        // SAFETY: every bit pattern is an f32, and pages are aligned.
-        unsafe { self.bytes_mut().align_to_mut().1 }
-    }
-
-    /// As numbers of two bytes.
-    pub(super) fn u16s_mut(&mut self) -> &mut [u16] {
-        // SAFETY: every bit pattern is a u16, and pages are aligned.
-        unsafe { self.bytes_mut().align_to_mut().1 }
     }
 }

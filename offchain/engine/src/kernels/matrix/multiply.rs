@@ -2,9 +2,13 @@
 
 #![allow(unsafe_code, reason = "functions for instructions that were detected at run time")]
 
+use super::blocks::BLOCK;
 #[cfg(target_arch = "x86_64")]
 use super::lanes::Avx2;
 use super::lanes::{Lanes, Scalar};
+use super::links::{Bf16, F32, Q4, Q8};
+use crate::device::WeightFormat;
+
 use super::{Activations, OutputColumns, PANEL, PackedMatrix, TILE, Variant, narrow, wide};
 use std::ops::Range;
 
@@ -31,6 +35,9 @@ pub(crate) fn multiply_with(
     assert_eq!(out.width(), outputs.len(), "a column for each output");
     assert_eq!(out.rows(), input.tokens(), "a row for each token");
     assert_eq!(input.inputs(), matrix.inputs(), "inputs of the matrix");
+    if input.tokens() == 0 {
+        return;
+    }
     assert_eq!(input.kind(), matrix.input_kind(), "inputs as the format takes them");
     let product = Product {
         matrix,
@@ -38,12 +45,13 @@ pub(crate) fn multiply_with(
         input,
         out,
     };
-    match variant {
-        // SAFETY: plain Rust runs everywhere.
-        Variant::Scalar => unsafe { run::<Scalar>(&product) },
-        // SAFETY: the processor has the instructions, as was checked.
-        #[cfg(target_arch = "x86_64")]
-        Variant::Avx2 => unsafe { run_avx2(&product) },
+    // SAFETY: the processor has the instructions, and the shapes fit.
+    unsafe {
+        match variant {
+            Variant::Scalar => run::<Scalar>(&product),
+            #[cfg(target_arch = "x86_64")]
+            Variant::Avx2 => run::<Avx2>(&product),
+        }
     }
 }
 
@@ -55,21 +63,21 @@ pub(super) struct Product<'a, 'o> {
     pub(super) out: &'a OutputColumns<'o>,
 }
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,f16c")]
-unsafe fn run_avx2(product: &Product<'_, '_>) {
-    // SAFETY: the instructions are those of `Avx2`.
-    unsafe { run::<Avx2>(product) }
-}
-
-#[inline(always)]
+/// # Safety
+/// The processor has the instructions, and the shapes fit.
 unsafe fn run<L: Lanes>(product: &Product<'_, '_>) {
-    // SAFETY: the processor has the instructions, and the shapes fit: both by the caller.
+    let inputs = product.input.inputs();
+    // SAFETY: the same contract.
     unsafe {
-        if product.input.tokens() <= TILE {
-            narrow::run::<L>(product);
-        } else {
-            wide::run::<L>(product);
+        match (product.matrix.format(), product.input.tokens() <= TILE) {
+            (WeightFormat::F32, true) => narrow::run::<L, F32>(product, inputs),
+            (WeightFormat::F32, false) => wide::run::<L, F32>(product, 1),
+            (WeightFormat::Bf16, true) => narrow::run::<L, Bf16>(product, inputs.div_ceil(2)),
+            (WeightFormat::Bf16, false) => wide::run_bf16::<L>(product),
+            (WeightFormat::Q8, true) => narrow::run::<L, Q8>(product, inputs.div_ceil(BLOCK)),
+            (WeightFormat::Q8, false) => wide::run::<L, Q8>(product, BLOCK),
+            (WeightFormat::Q4, true) => narrow::run::<L, Q4>(product, inputs.div_ceil(BLOCK)),
+            (WeightFormat::Q4, false) => wide::run::<L, Q4>(product, BLOCK),
         }
     }
 }

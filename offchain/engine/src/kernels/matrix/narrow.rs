@@ -4,74 +4,47 @@
 
 use super::lanes::Lanes;
 use super::multiply::Product;
-use super::tile::{begin, links_bf16, links_f32, store};
-use crate::device::WeightFormat;
+use super::strip::{Links, Strip};
 
-/// All panels, several at a time.
+/// All panels, as many at a time as the registers hold: a chain alone would wait for its own links. Where the tokens do
+/// not fit beside one panel, they take turns while it is in the cache.
 ///
 /// # Safety
-/// As [`Lanes`] says; 1 to 6 tokens.
-#[inline(always)]
-pub(super) unsafe fn run<L: Lanes>(product: &Product<'_, '_>) {
-    // SAFETY: the same contract.
-    unsafe {
-        match product.input.tokens() {
-            1 => tokens::<L, 1>(product),
-            2 => tokens::<L, 2>(product),
-            3 => tokens::<L, 3>(product),
-            4 => tokens::<L, 4>(product),
-            5 => tokens::<L, 5>(product),
-            _ => tokens::<L, 6>(product),
-        }
-    }
-}
-
-/// As many panels at a time as the registers hold: a chain alone would wait for its own links.
-#[inline(always)]
-unsafe fn tokens<L: Lanes, const T: usize>(product: &Product<'_, '_>) {
-    // SAFETY: the same contract.
-    unsafe {
-        let mut panel = product.panels.start;
-        if 4 * T <= L::ACCUMULATORS {
-            panel = panels::<L, 4, T>(product, panel);
-        }
-        if 2 * T <= L::ACCUMULATORS {
-            panel = panels::<L, 2, T>(product, panel);
-        }
-        panels::<L, 1, T>(product, panel);
-    }
-}
-
-/// Panels from `panel` on, `P` at a time; the first that is left over.
-#[inline(always)]
-unsafe fn panels<L: Lanes, const P: usize, const T: usize>(product: &Product<'_, '_>, mut panel: usize) -> usize {
-    let (inputs, numbers) = (product.input.inputs(), product.input.numbers(0).as_ptr());
-    while product.panels.end - panel >= P {
-        let mut weights = [std::ptr::null::<u8>(); P];
-        for (place, weights) in weights.iter_mut().enumerate() {
-            *weights = product.matrix.panel(panel + place).as_ptr();
-        }
-        // SAFETY: a panel has as many numbers as its format says, and the tile has `T` tokens.
-        unsafe {
-            let sums = begin::<L, P, T>(product, panel);
-            let sums = match product.matrix.format() {
-                WeightFormat::F32 => links_f32::<L, P, T>(cast(weights), numbers, inputs, sums),
-                WeightFormat::Bf16 => links_bf16::<L, P, T>(cast(weights), numbers, inputs.div_ceil(2), sums),
-                WeightFormat::Q8 | WeightFormat::Q4 => unreachable!("refused when packed"),
+/// As [`Lanes`] says; 1 to 6 tokens of a kind of inputs that `K` takes.
+pub(super) unsafe fn run<L: Lanes, K: Links>(product: &Product<'_, '_>, count: usize) {
+    let tokens = product.input.tokens();
+    let turns = turns::<L, K>(tokens);
+    let at_once = tokens.div_ceil(turns);
+    let most = [4, 2]
+        .into_iter()
+        .find(|panels| panels * at_once <= K::sums::<L>())
+        .unwrap_or(1);
+    let (inputs, token_bytes) = product.input.tile(0);
+    let mut panel = product.panels.start;
+    while panel < product.panels.end {
+        let left = product.panels.end - panel;
+        let panels = [4, 2].into_iter().find(|panels| *panels <= most.min(left)).unwrap_or(1);
+        let weights = product.matrix.panel(panel);
+        for token in (0..tokens).step_by(at_once) {
+            let strip = Strip {
+                product,
+                panel,
+                token,
+                weights: weights.as_ptr(),
+                stride: weights.len(),
+                inputs: inputs.wrapping_add(token * token_bytes),
+                width: tokens,
+                count,
+                begins: true,
             };
-            store::<L, P, T>(product, panel, 0, sums);
+            // SAFETY: a panel has `count` links, and so has the tile.
+            unsafe { strip.run::<L, K>(panels, at_once.min(tokens - token)) };
         }
-        panel += P;
+        panel += panels;
     }
-    panel
 }
 
-/// The same addresses of other numbers.
-#[inline(always)]
-fn cast<N, const P: usize>(weights: [*const u8; P]) -> [*const N; P] {
-    let mut cast = [std::ptr::null(); P];
-    for (to, from) in cast.iter_mut().zip(weights) {
-        *to = from.cast();
-    }
-    cast
+/// In how many turns the tokens of a tile pass a panel.
+pub(super) fn turns<L: Lanes, K: Links>(tokens: usize) -> usize {
+    tokens.div_ceil(K::sums::<L>())
 }

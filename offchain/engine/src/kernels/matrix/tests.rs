@@ -1,6 +1,7 @@
 //! Every variant against plain Rust bit by bit, and plain Rust against sums in f64.
 
-use super::{Activations, OutputColumns, PackedMatrix, Variant, multiply_with};
+use super::blocks::{BLOCK, InputBlock};
+use super::{Activations, InputKind, OutputColumns, PackedMatrix, Variant, multiply_with};
 use crate::device::{MatrixRows, WeightFormat};
 use crate::error::EngineError;
 
@@ -82,6 +83,28 @@ impl Case {
         prepared
     }
 
+    /// The inputs of a token as products take them.
+    fn stored_input(&self, token: usize) -> Vec<f32> {
+        let input = &self.input[token * self.inputs..][..self.inputs];
+        match self.matrix.input_kind() {
+            InputKind::Numbers => input.to_vec(),
+            InputKind::Blocks => {
+                let blocks = input
+                    .chunks(BLOCK)
+                    .map(|numbers| (numbers.len(), InputBlock::of(numbers)));
+                blocks
+                    .flat_map(|(count, block)| {
+                        block
+                            .bytes
+                            .into_iter()
+                            .take(count)
+                            .map(move |b| block.scale * f32::from(b))
+                    })
+                    .collect()
+            }
+        }
+    }
+
     fn panels(
         &self,
         variant: Variant,
@@ -93,7 +116,12 @@ impl Case {
     }
 }
 
-const FORMATS: [WeightFormat; 2] = [WeightFormat::F32, WeightFormat::Bf16];
+const FORMATS: [WeightFormat; 4] = [
+    WeightFormat::F32,
+    WeightFormat::Bf16,
+    WeightFormat::Q8,
+    WeightFormat::Q4,
+];
 
 /// Outputs around panels, inputs around blocks and stretches, tokens around tiles.
 const SHAPES: [(usize, usize, usize); 12] = [
@@ -189,12 +217,12 @@ fn products_agree_with_sums_in_f64_of_the_stored_numbers() {
             for output in 0..outputs {
                 case.matrix.gather(output, &mut row);
                 for token in 0..tokens {
-                    let input = &case.input[token * inputs..][..inputs];
-                    let products = row.iter().zip(input).map(|(w, x)| f64::from(*w) * f64::from(*x));
+                    let input = case.stored_input(token);
+                    let products = row.iter().zip(&input).map(|(w, x)| f64::from(*w) * f64::from(*x));
                     let expected = f64::from(case.bias[output]) + products.clone().sum::<f64>();
                     let size = f64::from(case.bias[output]).abs() + products.map(f64::abs).sum::<f64>();
                     let difference = (f64::from(found[token * outputs + output]) - expected).abs();
-                    let bound = size * (inputs + 1) as f64 * f64::from(f32::EPSILON);
+                    let bound = size * (inputs + 4) as f64 * f64::from(f32::EPSILON);
                     assert!(
                         difference <= bound,
                         "{format:?} {outputs} {inputs} {tokens}: {difference} > {bound}"
@@ -218,13 +246,67 @@ fn stored_rows_are_the_rounded_rows() {
         assert_eq!(matrix.bytes(), PackedMatrix::bytes_for(outputs, inputs, format));
         for output in 0..outputs {
             matrix.gather(output, &mut row);
-            for (stored, number) in row.iter().zip(&plain.numbers[output * inputs..]) {
-                let expected = match format {
-                    WeightFormat::Bf16 => half::bf16::from_f32(*number).to_f32(),
-                    _ => *number,
-                };
-                assert_eq!(stored.to_bits(), expected.to_bits());
+            let plain = &plain.numbers[output * inputs..][..inputs];
+            for (stored, numbers) in row.chunks(BLOCK).zip(plain.chunks(BLOCK)) {
+                let largest = numbers
+                    .iter()
+                    .fold(0.0, |largest: f32, number| largest.max(number.abs()));
+                for (stored, number) in stored.iter().zip(numbers) {
+                    let bound = match format {
+                        WeightFormat::F32 => 0.0,
+                        WeightFormat::Bf16 => number.abs() / 256.0,
+                        // Half a step, and what a number loses that the rounded scale does not reach.
+                        WeightFormat::Q8 => largest / 127.0 * 0.57,
+                        // A whole step at the end that -8 is not at.
+                        WeightFormat::Q4 => largest / 8.0 * 1.01,
+                    };
+                    assert!((stored - number).abs() <= bound, "{format:?} {stored} {number}");
+                }
             }
+        }
+    }
+}
+
+#[test]
+fn quantized_inputs_are_near_and_know_their_sum() {
+    for numbers in numbers(5, 320).chunks(BLOCK) {
+        let block = InputBlock::of(numbers);
+        assert_eq!(block.sum, block.bytes.iter().map(|byte| i32::from(*byte)).sum::<i32>());
+        assert_eq!(block.bytes.iter().map(|byte| byte.unsigned_abs()).max(), Some(127));
+        for (byte, number) in block.bytes.iter().zip(numbers) {
+            assert!((f32::from(*byte) * block.scale - number).abs() <= block.scale * 0.5001);
+        }
+    }
+}
+
+#[test]
+fn inputs_that_are_not_finite_stay_visible() {
+    for bad in [f32::NAN, -f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        for format in FORMATS {
+            let mut case = Case::new(20, 70, 1, format);
+            case.input[40] = bad;
+            for variant in Variant::available() {
+                assert!(
+                    case.product(variant).iter().all(|number| !number.is_finite()),
+                    "{format:?} {variant:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn zeros_and_the_smallest_numbers_give_finite_products() {
+    for small in [0.0, -0.0, f32::from_bits(1), f32::MIN_POSITIVE, 1e-36] {
+        for format in FORMATS {
+            let mut case = Case::new(20, 70, 1, format);
+            case.input.fill(small);
+            assert!(
+                case.product(Variant::detected())
+                    .iter()
+                    .all(|number| number.is_finite()),
+                "{format:?} {small}"
+            );
         }
     }
 }
