@@ -25,11 +25,10 @@ mod tests;
 mod variant;
 mod wide;
 
-pub(crate) use activations::{ActivationWriter, Activations, InputKind};
-pub(crate) use multiply::{multiply, multiply_with};
+pub(crate) use activations::Activations;
+pub(crate) use multiply::multiply;
 pub(crate) use output::OutputColumns;
 pub(crate) use packed::PackedMatrix;
-pub(crate) use variant::Variant;
 
 /// Outputs of a panel.
 pub(crate) const PANEL: usize = lanes::LANES;

@@ -72,19 +72,18 @@ fn nearest(number: f32) -> i8 {
     lowest.cast_signed()
 }
 
-/// Writes a block of `q8_0`.
+/// Writes a block of `q8_0` as `device::rounding` defines it.
 pub(super) fn write_q8(numbers: &[f32; BLOCK], block: &mut [u8]) {
     let largest = numbers
         .iter()
         .fold(0.0, |largest: f32, number| largest.max(number.abs()));
-    let (scale, inverse) = stored_scale(largest / 127.0);
-    block[..2].copy_from_slice(&scale.to_le_bytes());
+    let inverse = write_scale(largest / 127.0, block);
     for (byte, number) in block[2..].iter_mut().zip(numbers) {
-        *byte = nearest((number * inverse).clamp(-127.0, 127.0)).cast_unsigned();
+        *byte = ((number * inverse).round() as i8).cast_unsigned();
     }
 }
 
-/// Writes a block of `q4_0`: the number that is farthest from zero becomes -8.
+/// Writes a block of `q4_0` as `device::rounding` defines it: the number that is farthest from zero becomes -8.
 pub(super) fn write_q4(numbers: &[f32; BLOCK], block: &mut [u8]) {
     let farthest = numbers.iter().fold(0.0, |farthest: f32, number| {
         if number.abs() > farthest.abs() {
@@ -93,19 +92,17 @@ pub(super) fn write_q4(numbers: &[f32; BLOCK], block: &mut [u8]) {
             farthest
         }
     });
-    let (scale, inverse) = stored_scale(farthest / -8.0);
-    block[..2].copy_from_slice(&scale.to_le_bytes());
-    let half = |number: f32| (nearest((number * inverse).clamp(-8.0, 7.0)) + 8).cast_unsigned();
+    let inverse = write_scale(farthest / -8.0, block);
+    let half = |number: f32| (number * inverse + 8.5).floor().clamp(0.0, 15.0) as u8;
     for (place, byte) in block[2..].iter_mut().enumerate() {
         *byte = half(numbers[place]) | half(numbers[place + BLOCK / 2]) << 4;
     }
 }
 
-/// A scale as it is stored, and the inverse of that.
-fn stored_scale(scale: f32) -> (f16, f32) {
-    let scale = f16::from_f32(scale.clamp(-65504.0, 65504.0));
-    let inverse = if scale == f16::ZERO { 0.0 } else { 1.0 / scale.to_f32() };
-    (scale, inverse)
+/// Writes a scale; gives the inverse of the exact one.
+fn write_scale(exact: f32, block: &mut [u8]) -> f32 {
+    block[..2].copy_from_slice(&f16::from_f32(exact).to_le_bytes());
+    if exact == 0.0 { 0.0 } else { 1.0 / exact }
 }
 
 /// The numbers of a block of `q8_0`.

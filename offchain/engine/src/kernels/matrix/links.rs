@@ -1,6 +1,7 @@
 //! The innermost loops, one for each weight format.
 
 #![allow(unsafe_code, reason = "vector instructions work on raw pointers")]
+#![allow(clippy::needless_range_loop, reason = "the indices are those of registers")]
 
 use super::PANEL;
 use super::blocks::InputBlock;

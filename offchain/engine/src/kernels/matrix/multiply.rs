@@ -7,9 +7,10 @@ use super::blocks::BLOCK;
 use super::lanes::Avx2;
 use super::lanes::{Lanes, Scalar};
 use super::links::{Bf16, F32, Q4, Q8};
+use super::variant::Variant;
 use crate::device::WeightFormat;
 
-use super::{Activations, OutputColumns, PANEL, PackedMatrix, TILE, Variant, narrow, wide};
+use super::{Activations, OutputColumns, PANEL, PackedMatrix, TILE, narrow, wide};
 use std::ops::Range;
 
 /// `input * matrix^T + bias` for the outputs of some panels. `out` has a row for each token and exactly the columns of

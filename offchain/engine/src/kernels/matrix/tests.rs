@@ -1,7 +1,11 @@
 //! Every variant against plain Rust bit by bit, and plain Rust against sums in f64.
 
+use super::activations::InputKind;
 use super::blocks::{BLOCK, InputBlock};
-use super::{Activations, InputKind, OutputColumns, PackedMatrix, Variant, multiply_with};
+use super::multiply::multiply_with;
+use super::variant::Variant;
+use super::{Activations, OutputColumns, PackedMatrix};
+use crate::device::rounding::round;
 use crate::device::{MatrixRows, WeightFormat};
 use crate::error::EngineError;
 
@@ -62,8 +66,8 @@ impl Case {
             inputs,
             tokens,
             input: numbers(3, tokens * inputs),
-            matrix: PackedMatrix::pack(&plain, (inputs % 3 != 0).then_some(&bias), format).unwrap(),
-            bias: if inputs % 3 != 0 { bias } else { vec![0.0; outputs] },
+            matrix: PackedMatrix::pack(&plain, (!inputs.is_multiple_of(3)).then_some(&bias), format).unwrap(),
+            bias: if !inputs.is_multiple_of(3) { bias } else { vec![0.0; outputs] },
         }
     }
 
@@ -246,23 +250,9 @@ fn stored_rows_are_the_rounded_rows() {
         assert_eq!(matrix.bytes(), PackedMatrix::bytes_for(outputs, inputs, format));
         for output in 0..outputs {
             matrix.gather(output, &mut row);
-            let plain = &plain.numbers[output * inputs..][..inputs];
-            for (stored, numbers) in row.chunks(BLOCK).zip(plain.chunks(BLOCK)) {
-                let largest = numbers
-                    .iter()
-                    .fold(0.0, |largest: f32, number| largest.max(number.abs()));
-                for (stored, number) in stored.iter().zip(numbers) {
-                    let bound = match format {
-                        WeightFormat::F32 => 0.0,
-                        WeightFormat::Bf16 => number.abs() / 256.0,
-                        // Half a step, and what a number loses that the rounded scale does not reach.
-                        WeightFormat::Q8 => largest / 127.0 * 0.57,
-                        // A whole step at the end that -8 is not at.
-                        WeightFormat::Q4 => largest / 8.0 * 1.01,
-                    };
-                    assert!((stored - number).abs() <= bound, "{format:?} {stored} {number}");
-                }
-            }
+            let mut rounded = plain.numbers[output * inputs..][..inputs].to_vec();
+            round(&mut rounded, format);
+            assert_eq!(row, rounded, "{format:?}");
         }
     }
 }
