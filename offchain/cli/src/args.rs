@@ -2,6 +2,7 @@
 
 pub mod governance;
 pub mod governor;
+pub mod model;
 
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 use self::governance::RootCommand;
 use self::governor::GovernorCommand;
+use self::model::ModelCommand;
 
 /// Private inference with receipts that can be audited.
 #[derive(Debug, Parser)]
@@ -82,6 +84,12 @@ pub enum Command {
         /// What to do with it.
         #[command(subcommand)]
         command: GovernorCommand,
+    },
+    /// Models: fetch them from a hub
+    Model {
+        /// What to do.
+        #[command(subcommand)]
+        command: ModelCommand,
     },
     /// The local chain
     Localnet {

@@ -86,6 +86,17 @@ pub fn from_localnet(error: cocoon_localnet::LocalNetError) -> Failure {
     Failure::new(Exit::Configuration, error, hint)
 }
 
+/// A failure on the way to a model.
+pub fn from_hub(error: cocoon_hub::HubError) -> Failure {
+    let exit = match error.who() {
+        cocoon_hub::Who::Caller => Exit::Usage,
+        cocoon_hub::Who::Host => Exit::Configuration,
+        _ => Exit::Peer,
+    };
+    let hint = error.hint();
+    Failure::new(exit, error, hint)
+}
+
 /// A failure of the client runner.
 pub fn from_client(error: cocoon_client::ClientError) -> Failure {
     let (exit, hint) = (exit_of(error.who()), error.hint());

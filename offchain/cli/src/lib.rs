@@ -33,6 +33,7 @@ use clap::Parser as _;
 
 use crate::args::governance::RootCommand;
 use crate::args::governor::GovernorCommand;
+use crate::args::model::ModelCommand;
 use crate::args::{Cli, Command, PayeeCommand, RunCommand};
 use crate::failure::{Exit, Failure, OrFail as _};
 use crate::output::Output;
@@ -118,6 +119,9 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Governor {
             command: GovernorCommand::Export(args),
         } => command::governance::governor(&global, args, output).await,
+        Command::Model {
+            command: ModelCommand::Pull(args),
+        } => command::model::pull(args, output).await,
         Command::Localnet {
             command: RunCommand::Run { config },
         } => command::run::localnet(&config, output).await,

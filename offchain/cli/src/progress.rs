@@ -67,3 +67,57 @@ impl Drop for Progress {
         }
     }
 }
+
+/// Shows how far a transfer of bytes is: a bar on a terminal, a line for each file elsewhere.
+pub(crate) struct Transfer {
+    output: Output,
+    bar: Option<ProgressBar>,
+    file: String,
+}
+
+impl Transfer {
+    /// A transfer of `total` bytes.
+    pub(crate) fn new(output: Output, total: u64) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(total);
+            let template = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Self {
+            output,
+            bar,
+            file: String::new(),
+        }
+    }
+
+    /// `done` bytes are there; `file` is on its way.
+    pub(crate) fn at(&mut self, file: &str, done: u64) {
+        if self.file != file {
+            file.clone_into(&mut self.file);
+            match &self.bar {
+                Some(bar) => bar.set_message(self.file.clone()),
+                None => self.output.note(format!("{file} ...")),
+            }
+        }
+        if let Some(bar) = &self.bar {
+            bar.set_position(done);
+        }
+    }
+
+    /// All bytes are there.
+    pub(crate) fn finish(self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// The transfer has failed; what is there stays shown.
+    pub(crate) fn abandon(self) {
+        if let Some(bar) = &self.bar {
+            bar.abandon();
+        }
+    }
+}

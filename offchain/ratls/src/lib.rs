@@ -35,6 +35,7 @@ pub mod pow;
 mod source;
 mod tls;
 mod trust;
+mod web;
 
 pub use certificate::{CLAIMS_OID, ParsedCertificate, QUOTE_OID};
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
@@ -44,3 +45,4 @@ pub use identity::{Identity, IdentityKeeper};
 pub use peer::{Peer, verify_certificate};
 pub use source::{EvidenceSource, NoEvidence, Simulated};
 pub use trust::{ImageFilter, PeerPolicy, TrustSettings, TrustStore};
+pub use web::web_client_config;

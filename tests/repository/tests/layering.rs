@@ -21,6 +21,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("cocoon-ratls", 3),
     ("cocoon-store", 3),
     ("cocoon-engine", 3),
+    ("cocoon-hub", 4),
     ("cocoon-runner", 4),
     ("cocoon-client", 5),
     ("cocoon-proxy", 5),

@@ -15,7 +15,7 @@ use rustls::{
 use super::Verifier;
 use crate::RatlsError;
 
-fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     let mut provider = aws_lc_rs::default_provider();
     provider.cipher_suites = vec![
         aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256,
@@ -24,7 +24,7 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(provider)
 }
 
-fn failed(error: rustls::Error) -> RatlsError {
+pub(crate) fn failed(error: rustls::Error) -> RatlsError {
     RatlsError::Tls {
         reason: error.to_string(),
     }

@@ -1,0 +1,190 @@
+//! The hub's HTTP interface.
+
+use std::fmt;
+
+use futures_util::StreamExt as _;
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Response, StatusCode, Url};
+
+use crate::error::HubError;
+use crate::limits::{CONNECT_TIMEOUT, MAX_LISTING_BYTES, MAX_NAME_BYTES, READ_TIMEOUT};
+use crate::listing::Snapshot;
+
+/// The hub unless another is named.
+pub const DEFAULT_HUB: &str = "https://huggingface.co";
+
+/// An access token; not shown in `Debug`.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl Token {
+    /// Takes what stands in a token file; blanks at its ends do not count.
+    pub fn new(text: &str) -> Self {
+        Self(text.trim().to_owned())
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+/// The way to a hub.
+#[derive(Clone, Debug)]
+pub struct Hub {
+    base: Url,
+    http: reqwest::Client,
+    token: Option<HeaderValue>,
+}
+
+impl Hub {
+    /// A hub at `url`. Certificates of https are checked against the roots of the web.
+    pub fn new(url: &str, token: Option<Token>) -> Result<Self, HubError> {
+        let address = || HubError::Address { url: url.to_owned() };
+        let base = Url::parse(url).map_err(|_| address())?;
+        if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {
+            return Err(address());
+        }
+        let tls = cocoon_ratls::web_client_config().map_err(HubError::Tls)?;
+        let http = reqwest::Client::builder()
+            .use_preconfigured_tls(tls)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .read_timeout(READ_TIMEOUT)
+            .user_agent(concat!("cocoon/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(HubError::Unreachable)?;
+        let header = |Token(text)| {
+            let mut value = HeaderValue::try_from(format!("Bearer {text}")).map_err(|_| HubError::Name {
+                kind: "token",
+                name: "(not shown)".to_owned(),
+            })?;
+            value.set_sensitive(true);
+            Ok(value)
+        };
+        Ok(Self {
+            base,
+            http,
+            token: token.map(header).transpose()?,
+        })
+    }
+
+    /// Lists what an engine reads of `repository` at `revision`: a branch, a tag or a commit.
+    pub async fn snapshot(&self, repository: &str, revision: &str) -> Result<Snapshot, HubError> {
+        let parts: Vec<&str> = repository.split('/').collect();
+        if parts.len() != 2 || !parts.iter().all(|part| is_name(part)) {
+            return Err(HubError::Name {
+                kind: "repository",
+                name: repository.to_owned(),
+            });
+        }
+        // A branch may have a slash; as one part of a path it is written %2F.
+        if !revision.split('/').all(is_name) {
+            return Err(HubError::Name {
+                kind: "revision",
+                name: revision.to_owned(),
+            });
+        }
+        let mut url = self.url(&["api", "models", parts[0], parts[1], "revision", revision])?;
+        url.set_query(Some("blobs=true"));
+        let name = format!("{repository}@{revision}");
+        let response = accepted(self.get(url, 0).await?, &name)?;
+        let bytes = bounded(response).await?;
+        Snapshot::parse(repository, &bytes)
+    }
+
+    /// Asks for a file from byte `from` on.
+    pub(crate) async fn file(&self, snapshot: &Snapshot, name: &str, from: u64) -> Result<Response, HubError> {
+        let mut parts: Vec<&str> = snapshot.repository.split('/').collect();
+        parts.extend(["resolve", &snapshot.commit, name]);
+        self.get(self.url(&parts)?, from).await
+    }
+
+    async fn get(&self, url: Url, from: u64) -> Result<Response, HubError> {
+        let mut request = self.http.get(url);
+        if let Some(token) = &self.token {
+            // A redirect to another host loses it.
+            request = request.header(AUTHORIZATION, token.clone());
+        }
+        if from > 0 {
+            request = request.header(reqwest::header::RANGE, format!("bytes={from}-"));
+        }
+        request.send().await.map_err(unreachable)
+    }
+
+    fn url(&self, parts: &[&str]) -> Result<Url, HubError> {
+        let mut url = self.base.clone();
+        match url.path_segments_mut() {
+            Ok(mut segments) => segments.pop_if_empty().extend(parts),
+            Err(()) => {
+                return Err(HubError::Address {
+                    url: self.base.to_string(),
+                });
+            }
+        };
+        Ok(url)
+    }
+}
+
+/// An answer that is no refusal.
+pub(crate) fn accepted(response: Response, name: &str) -> Result<Response, HubError> {
+    let name = name.to_owned();
+    match response.status() {
+        status if status.is_success() => Ok(response),
+        StatusCode::NOT_FOUND => Err(HubError::NotFound { name }),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(HubError::Denied { name }),
+        status => Err(HubError::Status {
+            status: status.as_u16(),
+            name,
+        }),
+    }
+}
+
+/// An error of the connection. The address is left out: redirects carry signatures that open files.
+pub(crate) fn unreachable(error: reqwest::Error) -> HubError {
+    HubError::Unreachable(error.without_url())
+}
+
+async fn bounded(response: Response) -> Result<Vec<u8>, HubError> {
+    let mut bytes = Vec::new();
+    let mut stream = response.bytes_stream();
+    while let Some(piece) = stream.next().await {
+        bytes.extend_from_slice(&piece.map_err(unreachable)?);
+        if bytes.len() > MAX_LISTING_BYTES {
+            return Err(HubError::Listing {
+                problem: "it is too long",
+            });
+        }
+    }
+    Ok(bytes)
+}
+
+fn is_name(part: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    !part.is_empty() && part.len() <= MAX_NAME_BYTES && part.bytes().all(allowed) && !part.bytes().all(|b| b == b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_no_name_is_refused_before_anything_is_sent() {
+        let hub = Hub::new("http://127.0.0.1:1", Some(Token::new(" secret\n"))).unwrap();
+        for repository in ["qwen", "a/b/c", "a/..", "a/b?x", "", "a/"] {
+            assert!(matches!(
+                hub.snapshot(repository, "main").await,
+                Err(HubError::Name { kind: "repository", .. })
+            ));
+        }
+        for revision in ["", "..", "a//b", "main?x"] {
+            assert!(matches!(
+                hub.snapshot("a/b", revision).await,
+                Err(HubError::Name { kind: "revision", .. })
+            ));
+        }
+        assert!(!format!("{hub:?}").contains("secret"));
+        assert!(matches!(Hub::new("ftp://x", None), Err(HubError::Address { .. })));
+        assert!(matches!(Hub::new("x", None), Err(HubError::Address { .. })));
+    }
+}
