@@ -92,6 +92,28 @@ fn an_unreachable_client_has_its_own_exit_code() {
 }
 
 #[test]
+fn a_model_that_cannot_be_pulled_is_a_matter_of_the_caller_or_the_hub() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, exit) in [
+        (["qwen", "--hub", "http://127.0.0.1:1"], 2),
+        (["acme/tiny", "--hub", "hub.example.org"], 2),
+        (["acme/tiny", "--hub", "http://127.0.0.1:1"], 5),
+    ] {
+        let mut line = vec!["model", "pull"];
+        line.extend(arguments);
+        let output = cocoon(folder.path(), &line);
+        assert_eq!(output.status.code(), Some(exit), "{arguments:?}");
+        assert!(output.stdout.is_empty());
+        assert!(String::from_utf8(output.stderr).unwrap().contains("\nhint: "));
+    }
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().count(),
+        0,
+        "nothing is left behind"
+    );
+}
+
+#[test]
 fn a_wrong_key_of_a_configuration_is_named_with_file_and_line() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(

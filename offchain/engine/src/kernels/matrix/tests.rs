@@ -67,7 +67,11 @@ impl Case {
             tokens,
             input: numbers(3, tokens * inputs),
             matrix: PackedMatrix::pack(&plain, (!inputs.is_multiple_of(3)).then_some(&bias), format).unwrap(),
-            bias: if !inputs.is_multiple_of(3) { bias } else { vec![0.0; outputs] },
+            bias: if !inputs.is_multiple_of(3) {
+                bias
+            } else {
+                vec![0.0; outputs]
+            },
         }
     }
 
