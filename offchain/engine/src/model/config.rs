@@ -6,12 +6,13 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
 /// Fields that do not change what a decoder computes at inference.
-const WITHOUT_EFFECT: [&str; 27] = [
+const WITHOUT_EFFECT: [&str; 28] = [
     "_name_or_path",
     "architectures",
     "attention_dropout",
     "auto_map",
     "bos_token_id",
+    "cache_implementation",
     "chunk_size_feed_forward",
     "classifier_dropout",
     "dtype",

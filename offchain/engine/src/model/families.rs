@@ -1,8 +1,11 @@
 //! The families, one file each: config.json becomes a [`ModelSpec`].
 
 mod decoder;
+mod gemma3;
+mod gpt_oss;
 mod llama;
 mod mistral;
+mod quantization;
 mod qwen2;
 mod qwen3;
 mod qwen3_moe;
@@ -11,11 +14,18 @@ use super::config::Config;
 use super::spec::ModelSpec;
 use crate::error::EngineError;
 use crate::limits::MAX_LAYERS;
+use quantization::Quantization;
 
 /// Reads the shape of a model. Refuses what it does not know by the name of the field.
 pub(crate) fn model_spec(mut config: Config) -> Result<ModelSpec, EngineError> {
     let family = config.text("model_type").unwrap_or_default();
+    let quantization = Quantization::read(&mut config)?;
+    if quantization == Quantization::Mxfp4Experts && family != "gpt_oss" {
+        return Err(config.unsupported("quantization_config"));
+    }
     let spec = match family.as_str() {
+        "gemma3_text" => gemma3::spec(&mut config),
+        "gpt_oss" => gpt_oss::spec(&mut config, quantization),
         "llama" => llama::spec(&mut config),
         "mistral" => mistral::spec(&mut config),
         "qwen2" => qwen2::spec(&mut config),

@@ -83,6 +83,9 @@ impl RopeSpec {
             return Err(Config::missing("rope_theta"));
         }
         let mut fields = Config::part(name, fields.clone());
+        if fields.number("factor", Some(1.0))? < 1.0 {
+            return Err(fields.unsupported("factor"));
+        }
         fields.skip("rope_theta");
         let older = fields.text("type");
         let kind = fields

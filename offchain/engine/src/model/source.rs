@@ -1,6 +1,4 @@
 //! Which numbers of a checkpoint make up a matrix.
-#![allow(dead_code, reason = "some shapes belong to families that are yet to come")]
-
 use crate::device::MatrixRows;
 use crate::error::EngineError;
 use std::ops::Range;
@@ -150,7 +148,7 @@ pub(crate) trait Checkpoint {
     /// All numbers of the matrix, row after row.
     fn numbers(&mut self, source: &Source) -> Result<Vec<f32>, EngineError> {
         let rows = self.matrix(source)?;
-        let mut numbers = vec![0.0; rows.outputs() * rows.inputs()];
+        let mut numbers = vec![0.0; source.outputs() * source.inputs()];
         rows.read(0, &mut numbers)?;
         Ok(numbers)
     }

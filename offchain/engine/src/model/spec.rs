@@ -142,6 +142,5 @@ pub(crate) enum Routing {
         normed: bool,
     },
     /// The best, then softmax over these (GPT-OSS).
-    #[allow(dead_code, reason = "for a family that is yet to come")]
     BestThenSoftmax,
 }

@@ -55,7 +55,11 @@ struct Experts {
 
 impl Experts {
     fn read(config: &mut Config) -> Result<Self, EngineError> {
-        let count = config.dimension("num_experts")?;
+        // The newest files have the second name.
+        let count = match config.get("num_experts").is_some() {
+            true => config.dimension("num_experts")?,
+            false => config.dimension("num_local_experts")?,
+        };
         let per_token = config.dimension_or("num_experts_per_tok", Some(8))?;
         if per_token > count {
             return Err(Config::missing("num_experts_per_tok"));

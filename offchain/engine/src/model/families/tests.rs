@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::spec::{AttentionSpec, GroupedSpec};
+use crate::model::spec::{AttentionSpec, FeedSpec, GroupedSpec};
 use serde_json::{Map, Value, json};
 
 fn fields(value: Value) -> Map<String, Value> {
@@ -32,6 +32,39 @@ fn llama() -> Map<String, Value> {
             "original_max_position_embeddings": 8192, "rope_type": "llama3"},
         "rope_theta": 500000.0, "tie_word_embeddings": true, "torch_dtype": "bfloat16",
         "transformers_version": "4.45.0.dev0", "use_cache": true, "vocab_size": 128256
+    }))
+}
+
+/// The published Gemma-3-1B.
+fn gemma3() -> Map<String, Value> {
+    fields(json!({
+        "architectures": ["Gemma3ForCausalLM"], "attention_bias": false, "attention_dropout": 0.0,
+        "attn_logit_softcapping": null, "bos_token_id": 2, "cache_implementation": "hybrid",
+        "eos_token_id": [1, 106], "final_logit_softcapping": null, "head_dim": 256,
+        "hidden_activation": "gelu_pytorch_tanh", "hidden_size": 1152, "initializer_range": 0.02,
+        "intermediate_size": 6912, "max_position_embeddings": 32768, "model_type": "gemma3_text",
+        "num_attention_heads": 4, "num_hidden_layers": 26, "num_key_value_heads": 1, "pad_token_id": 0,
+        "query_pre_attn_scalar": 256, "rms_norm_eps": 1e-06, "rope_local_base_freq": 10000, "rope_scaling": null,
+        "rope_theta": 1000000, "sliding_window": 512, "sliding_window_pattern": 6, "torch_dtype": "bfloat16",
+        "transformers_version": "4.50.0.dev0", "use_cache": true, "vocab_size": 262144
+    }))
+}
+
+/// The published GPT-OSS-20B, with fewer layers named.
+fn gpt_oss() -> Map<String, Value> {
+    fields(json!({
+        "architectures": ["GptOssForCausalLM"], "attention_bias": true, "attention_dropout": 0.0,
+        "eos_token_id": 200002, "experts_per_token": 4, "head_dim": 64, "hidden_act": "silu", "hidden_size": 2880,
+        "initial_context_length": 4096, "initializer_range": 0.02, "intermediate_size": 2880,
+        "layer_types": ["sliding_attention", "full_attention"], "max_position_embeddings": 131072,
+        "model_type": "gpt_oss", "num_attention_heads": 64, "num_experts_per_tok": 4, "num_hidden_layers": 2,
+        "num_key_value_heads": 8, "num_local_experts": 32, "output_router_logits": false, "pad_token_id": 199999,
+        "quantization_config": {"modules_to_not_convert": ["lm_head"], "quant_method": "mxfp4"},
+        "rms_norm_eps": 1e-05, "rope_scaling": {"beta_fast": 32.0, "beta_slow": 1.0, "factor": 32.0,
+            "original_max_position_embeddings": 4096, "rope_type": "yarn", "truncate": false},
+        "rope_theta": 150000, "router_aux_loss_coef": 0.9, "sliding_window": 128, "swiglu_limit": 7.0,
+        "tie_word_embeddings": false, "transformers_version": "4.55.0.dev0", "use_cache": true,
+        "vocab_size": 201088
     }))
 }
 
@@ -89,7 +122,21 @@ fn what_is_not_supported_is_refused_by_name() {
             "rope_parameters.rope_type",
         ),
         ("layer_types", json!(["sliding_attention"]), "layer_types"),
-        ("quantization_config", json!({"bits": 4}), "quantization_config"),
+        (
+            "quantization_config",
+            json!({"bits": 4}),
+            "quantization_config.quant_method",
+        ),
+        (
+            "quantization_config",
+            json!({"quant_method": "mxfp4"}),
+            "quantization_config",
+        ),
+        (
+            "quantization_config",
+            json!({"quant_method": "fp8", "weight_block_size": [64, 64]}),
+            "quantization_config.weight_block_size",
+        ),
         ("num_experts", json!(8), "num_experts"),
     ] {
         let mut fields = qwen3();
@@ -131,4 +178,62 @@ fn windows_of_qwen_begin_where_the_file_says() {
         (grouped(&spec, 26).window, grouped(&spec, 27).window),
         (None, Some(512))
     );
+}
+
+#[test]
+fn gemma_has_a_rope_for_each_kind_of_layer() {
+    let spec = read(gemma3()).unwrap();
+    let kinds: Vec<_> = [4, 5, 6]
+        .map(|layer| (grouped(&spec, layer).window, grouped(&spec, layer).rope))
+        .into();
+    assert_eq!(kinds, [(Some(512), Some(1)), (None, Some(0)), (Some(512), Some(1))]);
+    assert_eq!((spec.ropes[0].theta, spec.ropes[1].theta), (1e6, 1e4));
+    assert!(spec.head.is_none() && spec.norm.plus_one && spec.layers[0].after_feed.is_some());
+    // As newer files write the ropes, with a scaling of the global one.
+    let mut newer = gemma3();
+    for older in ["rope_theta", "rope_local_base_freq", "rope_scaling"] {
+        newer.remove(older);
+    }
+    let ropes = json!({
+        "full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 2e6},
+        "sliding_attention": {"rope_type": "default", "rope_theta": 3e4},
+    });
+    newer.insert("rope_parameters".to_owned(), ropes);
+    let spec = read(newer.clone()).unwrap();
+    assert_eq!((spec.ropes[0].theta, spec.ropes[1].theta), (2e6, 3e4));
+    assert!(matches!(
+        spec.ropes[0].scaling,
+        crate::model::rope::RopeScaling::Linear { factor: 8.0 }
+    ));
+    newer["rope_parameters"]["chunked_attention"] = json!({});
+    assert!(matches!(
+        read(newer),
+        Err(EngineError::UnsupportedConfig { field, .. }) if field == "rope_parameters.chunked_attention"
+    ));
+}
+
+#[test]
+fn experts_of_gpt_oss_are_cut_out_of_one_tensor() {
+    let spec = read(gpt_oss()).unwrap();
+    let FeedSpec::Experts(experts) = &spec.layers[1].feed else {
+        panic!("no experts")
+    };
+    let part = &experts.experts[3].gate_up.weight.parts[0];
+    assert_eq!(
+        (part.stored_rows(), part.outputs(), part.inputs()),
+        (3 * 5760..4 * 5760, 5760, 2880)
+    );
+    assert_eq!(part.order.as_ref().unwrap()[2879..2881], [5758, 1]);
+    let mut plain = gpt_oss();
+    plain.remove("quantization_config");
+    let spec = read(plain).unwrap();
+    let FeedSpec::Experts(experts) = &spec.layers[1].feed else {
+        panic!("no experts")
+    };
+    let part = &experts.experts[3].gate_up.weight.parts[0];
+    assert_eq!(
+        (part.stored_rows(), part.outputs(), part.inputs()),
+        (3 * 2880..4 * 2880, 5760, 2880)
+    );
+    assert_eq!((grouped(&spec, 0).window, grouped(&spec, 1).window), (Some(128), None));
 }
