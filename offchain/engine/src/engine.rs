@@ -2,6 +2,7 @@
 
 use crate::card::ModelCard;
 use crate::error::EngineError;
+use crate::metrics::Occupancy;
 use crate::request::SubmitRequest;
 use std::fmt;
 
@@ -25,17 +26,24 @@ pub enum FinishReason {
     Length,
     /// [`Engine::cancel`] ended it.
     Cancelled,
+    /// Its deadline ended it.
+    Deadline,
+    /// It waited too long for its first step, or had to leave a full queue to another payer's request. Nothing was
+    /// computed for it.
+    Overloaded,
     /// The model's output was not a number or not a text; other sequences go on.
     Failed,
 }
 
 impl FinishReason {
-    /// As the OpenAI interface writes it; the last two are our own.
+    /// As the OpenAI interface writes it; all but the first two are our own.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stop => "stop",
             Self::Length => "length",
             Self::Cancelled => "cancelled",
+            Self::Deadline => "deadline",
+            Self::Overloaded => "overloaded",
             Self::Failed => "error",
         }
     }
@@ -97,13 +105,19 @@ pub trait Engine: Send {
     /// Puts a request into the queue.
     fn submit(&mut self, request: SubmitRequest) -> Result<SequenceId, EngineError>;
 
-    /// Ends a sequence; the next step reports it as [`FinishReason::Cancelled`]. An id that has ended is ignored.
+    /// Ends a sequence and frees what it holds; the next step reports it as [`FinishReason::Cancelled`]. An id that has
+    /// ended is ignored.
     fn cancel(&mut self, id: SequenceId);
 
-    /// Lets every running sequence go on by one token or one piece of its prompt. An error is of the whole engine:
+    /// Lets running sequences go on by one token or one piece of their prompts. An error is of the whole engine:
     /// all its sequences are lost.
     fn step(&mut self) -> Result<Vec<StepOutput>, EngineError>;
 
-    /// Whether nothing runs and nothing waits.
+    /// Whether nothing runs, waits or is to be reported.
     fn is_idle(&self) -> bool;
+
+    /// How places and cache are used; an engine without a cache has nothing to say.
+    fn occupancy(&self) -> Occupancy {
+        Occupancy::default()
+    }
 }

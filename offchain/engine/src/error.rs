@@ -170,6 +170,9 @@ pub enum EngineError {
         /// The limit.
         limit: usize,
     },
+    /// The request waited too long for its turn, or left a full queue to another payer's.
+    #[error("the engine is overloaded")]
+    Overloaded,
     /// The arithmetic gave something that is not a number.
     #[error("the model's output is not a number")]
     NotANumber,
@@ -202,6 +205,7 @@ impl EngineError {
     pub fn retry(&self) -> Retry {
         match self {
             Self::QueueFull { .. } => Retry::Later,
+            Self::Overloaded => Retry::OtherPeer,
             Self::NotANumber | Self::Device { .. } | Self::Stopped => Retry::OtherPeer,
             _ => Retry::Never,
         }
@@ -225,7 +229,7 @@ impl EngineError {
             Self::EmptyPrompt => "send at least one character",
             Self::ContextLength { .. } | Self::PromptTooLong { .. } => "send a shorter prompt",
             Self::Parameter { .. } | Self::UnknownToken { .. } => "correct the request",
-            Self::QueueFull { .. } => "wait a moment and send the request again",
+            Self::QueueFull { .. } | Self::Overloaded => "wait a moment and send the request again",
             Self::NotANumber | Self::Device { .. } | Self::Stopped => "restart the worker",
         }
     }

@@ -3,12 +3,13 @@
 use crate::card::ModelCard;
 use crate::engine::{Engine, FinishReason, SequenceId, StepOutput};
 use crate::error::EngineError;
+use crate::metrics::{EngineLoad, Histogram, Occupancy};
 use crate::request::SubmitRequest;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// How often a thread without work looks for cancelled tickets; new requests wake it at once.
 const IDLE_LOOK: Duration = Duration::from_millis(200);
@@ -26,16 +27,6 @@ pub enum EngineEvent {
 /// Called on the engine's thread: must not block. Dropped without a last event if the engine dies.
 pub type Sink = Box<dyn FnMut(EngineEvent) + Send>;
 
-/// How busy an engine is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct EngineLoad {
-    /// Requests that were submitted and have not ended.
-    pub active: usize,
-    /// Whether the thread lives.
-    pub is_alive: bool,
-}
-
 /// The way to an engine that runs on its own thread. Clones share it; the thread ends with the last of them.
 #[derive(Clone)]
 pub struct EngineHandle {
@@ -43,7 +34,16 @@ pub struct EngineHandle {
     card: Arc<ModelCard>,
     active: Arc<AtomicUsize>,
     alive: Arc<AtomicBool>,
+    figures: Arc<Mutex<Figures>>,
     queue: usize,
+}
+
+/// What the thread tells of itself after each step.
+#[derive(Clone, Copy, Default)]
+struct Figures {
+    occupancy: Occupancy,
+    time_to_first_token: Histogram,
+    inter_token_latency: Histogram,
 }
 
 /// Holds a request: dropping it cancels the request.
@@ -69,6 +69,7 @@ struct Submission {
     request: SubmitRequest,
     sink: Sink,
     cancelled: Arc<AtomicBool>,
+    at: Instant,
 }
 
 impl EngineHandle {
@@ -80,9 +81,11 @@ impl EngineHandle {
             card: Arc::new(engine.card().clone()),
             active: Arc::default(),
             alive: Arc::new(AtomicBool::new(true)),
+            figures: Arc::default(),
             queue,
         };
         let (active, alive) = (handle.active.clone(), AliveFlag(handle.alive.clone()));
+        let figures = handle.figures.clone();
         let run = move || {
             let _alive = alive;
             Driver {
@@ -90,6 +93,8 @@ impl EngineHandle {
                 receiver,
                 live: HashMap::new(),
                 active,
+                figures: Figures::default(),
+                published: figures,
             }
             .run();
         };
@@ -113,6 +118,7 @@ impl EngineHandle {
             request,
             sink,
             cancelled: cancelled.clone(),
+            at: Instant::now(),
         };
         self.active.fetch_add(1, Ordering::AcqRel);
         match self.sender.try_send(submission) {
@@ -129,7 +135,11 @@ impl EngineHandle {
 
     /// How busy the engine is.
     pub fn load(&self) -> EngineLoad {
+        let figures = *self.figures.lock().unwrap_or_else(PoisonError::into_inner);
         EngineLoad {
+            occupancy: figures.occupancy,
+            time_to_first_token: figures.time_to_first_token,
+            inter_token_latency: figures.inter_token_latency,
             active: self.active.load(Ordering::Acquire),
             is_alive: self.alive.load(Ordering::Acquire),
         }
@@ -150,11 +160,16 @@ struct Driver {
     receiver: Receiver<Submission>,
     live: HashMap<SequenceId, Live>,
     active: Arc<AtomicUsize>,
+    figures: Figures,
+    published: Arc<Mutex<Figures>>,
 }
 
 struct Live {
     sink: Sink,
     cancelled: Arc<AtomicBool>,
+    /// When the request was submitted, or its last token came.
+    since: Instant,
+    has_tokens: bool,
 }
 
 impl Driver {
@@ -167,7 +182,7 @@ impl Driver {
             let cancelled: Vec<SequenceId> = cancelled.map(|(id, _)| *id).collect();
             cancelled.into_iter().for_each(|id| self.engine.cancel(id));
             match self.engine.step() {
-                Ok(outputs) => outputs.into_iter().for_each(|output| self.deliver(output)),
+                Ok(outputs) => self.deliver_all(outputs),
                 Err(error) => return self.fail(error),
             }
         }
@@ -197,16 +212,42 @@ impl Driver {
             request,
             mut sink,
             cancelled,
+            at,
         } = submission;
         match self.engine.submit(request) {
             Ok(id) => {
-                self.live.insert(id, Live { sink, cancelled });
+                let live = Live {
+                    sink,
+                    cancelled,
+                    since: at,
+                    has_tokens: false,
+                };
+                self.live.insert(id, live);
             }
             Err(error) => {
                 self.active.fetch_sub(1, Ordering::AcqRel);
                 sink(EngineEvent::Failed(error));
             }
         }
+    }
+
+    /// The figures are out before the outputs, so that whoever has seen its last output finds itself counted.
+    fn deliver_all(&mut self, outputs: Vec<StepOutput>) {
+        let now = Instant::now();
+        for output in outputs.iter().filter(|output| !output.tokens.is_empty()) {
+            let Some(live) = self.live.get_mut(&output.id) else {
+                continue;
+            };
+            let passed = now.saturating_duration_since(std::mem::replace(&mut live.since, now));
+            if std::mem::replace(&mut live.has_tokens, true) {
+                self.figures.inter_token_latency.record(passed);
+            } else {
+                self.figures.time_to_first_token.record(passed);
+            }
+        }
+        self.figures.occupancy = self.engine.occupancy();
+        *self.published.lock().unwrap_or_else(PoisonError::into_inner) = self.figures;
+        outputs.into_iter().for_each(|output| self.deliver(output));
     }
 
     fn deliver(&mut self, output: StepOutput) {
@@ -218,6 +259,7 @@ impl Driver {
         if let Some(live) = self.live.get_mut(&id) {
             match output.finish_reason {
                 Some(FinishReason::Failed) => (live.sink)(EngineEvent::Failed(EngineError::NotANumber)),
+                Some(FinishReason::Overloaded) => (live.sink)(EngineEvent::Failed(EngineError::Overloaded)),
                 _ => (live.sink)(EngineEvent::Output(output)),
             }
         }

@@ -28,13 +28,15 @@ mod kernels;
 pub mod limits;
 mod load;
 mod local;
+mod metrics;
 mod model;
 mod options;
 #[cfg(feature = "mock")]
 mod parrot;
+mod payer;
 mod request;
 mod sampling;
-mod scheduler;
+mod schedule;
 mod sequence;
 #[doc(hidden)]
 pub mod speed;
@@ -45,10 +47,12 @@ pub use card::ModelCard;
 pub use device::WeightFormat;
 pub use engine::{Engine, FinishReason, SequenceId, StepOutput, Usage};
 pub use error::{EngineError, Retry, Who};
-pub use handle::{EngineEvent, EngineHandle, EngineLoad, Sink, Ticket};
+pub use handle::{EngineEvent, EngineHandle, Sink, Ticket};
 pub use load::{LoadedModel, ManifestFailure, MemoryPlan, load_model, plan_memory};
+pub use metrics::{EngineLoad, Histogram, Occupancy};
 pub use options::{ComputeDevice, EngineOptions};
 #[cfg(feature = "mock")]
 pub use parrot::Parrot;
+pub use payer::{Payer, PayerSalt};
 pub use request::{Chat, Prompt, StopStrings, SubmitRequest};
 pub use sampling::{Sampling, SamplingWish};

@@ -1,5 +1,7 @@
 //! Bounds of the engine, each with its reason.
 
+use std::time::Duration;
+
 /// Bytes of a prompt before it is tokenized: the protocol's frame is 16 MiB, and a tokenizer needs many times its
 /// input in memory.
 pub const MAX_PROMPT_BYTES: usize = 4 * 1024 * 1024;
@@ -13,9 +15,21 @@ pub const MAX_STOP_STRINGS: usize = 16;
 /// Bytes of one stop string: as much text may be held back from the stream.
 pub const MAX_STOP_BYTES: usize = 256;
 
-/// Tokens of a prompt that are computed in one step. Its borders are fixed positions, so that arithmetic does not
-/// depend on what else runs; a decode step of the neighbours waits for at most one chunk.
-pub const PREFILL_CHUNK: usize = 256;
+/// Tokens of one step, prompts and answers together, unless the options say otherwise: an answer's next token waits for
+/// at most this much of its neighbours' prompts.
+pub const DEFAULT_MAX_STEP_TOKENS: usize = 256;
+
+/// How long a request may wait for its first step unless the options say otherwise; whoever has waited this long is
+/// served sooner elsewhere.
+pub const DEFAULT_MAX_QUEUE_AGE: Duration = Duration::from_secs(60);
+
+/// What a token of an answer counts in the fair shares of payers, in tokens of a prompt: it costs a pass over all
+/// weights that prompt tokens share with their neighbours.
+pub const ANSWER_TOKEN_WEIGHT: usize = 2;
+
+/// Payers without a request here whose use of the engine is remembered; it is 50 bytes for each, and who is forgotten
+/// only starts level with the others.
+pub const MAX_REMEMBERED_PAYERS: usize = 4096;
 
 /// Positions of one block of the cache: a sequence wastes half of this on average, and prompts share whole blocks.
 pub const KV_BLOCK: usize = 32;

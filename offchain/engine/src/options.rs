@@ -3,6 +3,7 @@
 use crate::device::WeightFormat;
 use crate::limits;
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 /// What computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -28,6 +29,10 @@ pub struct EngineOptions {
     pub max_model_len: Option<usize>,
     /// Positions of all running sequences together: the memory of the cache.
     pub max_kv_tokens: usize,
+    /// Tokens of one step, prompts and answers together. More makes prompts faster and neighbours' answers slower.
+    pub max_step_tokens: usize,
+    /// How long a request may wait for its first step; then it is refused as [`crate::EngineError::Overloaded`].
+    pub max_queue_age: Duration,
     /// What computes.
     pub device: ComputeDevice,
     /// How weights are kept.
@@ -45,6 +50,8 @@ impl Default for EngineOptions {
             max_waiting: limits::DEFAULT_MAX_WAITING,
             max_model_len: None,
             max_kv_tokens: limits::DEFAULT_MAX_KV_TOKENS,
+            max_step_tokens: limits::DEFAULT_MAX_STEP_TOKENS,
+            max_queue_age: limits::DEFAULT_MAX_QUEUE_AGE,
             device: ComputeDevice::default(),
             weight_format: WeightFormat::default(),
             threads: None,

@@ -2,9 +2,11 @@
 
 use crate::error::EngineError;
 use crate::limits::{MAX_MESSAGES, MAX_STOP_BYTES, MAX_STOP_STRINGS};
+use crate::payer::{Payer, PayerSalt};
 use crate::sampling::SamplingWish;
 use serde_json::{Map, Value};
 use std::fmt;
+use std::time::Instant;
 
 /// A conversation, as the OpenAI interface has it: each message an object with `role` and `content`.
 #[derive(Clone, PartialEq, Default)]
@@ -56,6 +58,13 @@ pub struct SubmitRequest {
     pub stop: StopStrings,
     /// Whether to go on past the model's own end.
     pub ignore_eos: bool,
+    /// Whose share of the engine this takes. All requests without one share as if they were of one payer.
+    pub payer: Option<Payer>,
+    /// Under which secret the prefix cache may share what this request computes. Without one it shares with nobody: it
+    /// finds nothing, and nothing of it is found.
+    pub payer_salt: Option<PayerSalt>,
+    /// When the answer is worth nothing any more; it ends there.
+    pub deadline: Option<Instant>,
 }
 
 /// Stop strings; their content is not shown in `Debug`.
@@ -84,6 +93,9 @@ impl SubmitRequest {
             max_tokens: None,
             stop: StopStrings::default(),
             ignore_eos: false,
+            payer: None,
+            payer_salt: None,
+            deadline: None,
         }
     }
 
