@@ -78,7 +78,7 @@ pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, 
         }
     };
     weights.finish()?;
-    warm_up::run(executor.as_mut(), max_model_len)?;
+    warm_up::run(executor.as_mut(), max_model_len, options.step_tokens())?;
 
     let think = ThinkMarks::of(&tokenizer);
     let card = ModelCard {

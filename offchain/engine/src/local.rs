@@ -5,24 +5,30 @@ use crate::engine::{Engine, FinishReason, SequenceId, StepOutput};
 use crate::error::EngineError;
 use crate::limits::{DEFAULT_MAX_TOKENS, KV_BLOCK, MAX_PROMPT_BYTES};
 use crate::load::ModelParts;
-use crate::model::{BlockId, Executor, Piece};
+use crate::metrics::Occupancy;
+use crate::model::Executor;
 use crate::options::EngineOptions;
 use crate::request::{Prompt, SubmitRequest};
 use crate::sampling::Sampler;
-use crate::scheduler::Scheduler;
+use crate::schedule::{Aim, Bounds, Dropped, NewEntry, Scheduler};
 use crate::sequence::{NewSequence, Sequence};
 use crate::text::deltas::Deltas;
 use crate::text::reasoning::ReasoningCounter;
 use crate::text::stop::StopFilter;
+use std::collections::HashMap;
+use std::time::Instant;
 
 /// An [`Engine`] over any [`Executor`].
 pub(crate) struct LocalEngine<E> {
     parts: ModelParts,
     executor: E,
     scheduler: Scheduler,
-    /// Blocks of the cache that no sequence has.
-    free: Vec<BlockId>,
-    cancelled: Vec<SequenceId>,
+    /// All sequences that have not ended.
+    sequences: HashMap<SequenceId, Sequence>,
+    /// What the next step has to report.
+    cancelled: Vec<StepOutput>,
+    /// Where the scheduler's time begins.
+    started: Instant,
     next_id: u64,
     /// Positions that one sequence may have.
     context: usize,
@@ -33,14 +39,21 @@ impl<E: Executor> LocalEngine<E> {
         let blocks = executor.blocks();
         let positions = options.max_kv_tokens.min(blocks.saturating_mul(KV_BLOCK));
         let context = parts.card.max_model_len.min(positions);
-        let scheduler = Scheduler::new(&options, blocks);
-        let ids = 0..u32::try_from(blocks).unwrap_or(u32::MAX);
+        let scheduler = Scheduler::new(Bounds {
+            max_num_seqs: options.max_num_seqs,
+            max_waiting: options.max_waiting,
+            max_queue_age: options.max_queue_age,
+            step_tokens: options.step_tokens(),
+            blocks,
+            block_size: KV_BLOCK,
+        });
         Self {
             parts,
             executor,
             scheduler,
-            free: ids.map(BlockId).collect(),
+            sequences: HashMap::new(),
             cancelled: Vec::new(),
+            started: Instant::now(),
             next_id: 0,
             context,
         }
@@ -72,24 +85,49 @@ impl<E: Executor> LocalEngine<E> {
         self.parts.tokenizer.encode(&text)
     }
 
-    fn end(&mut self, id: SequenceId) {
-        if let Some(sequence) = self.scheduler.remove(id) {
-            self.free.extend(sequence.into_blocks());
+    /// Does what the scheduler has planned; the logits of those sequences that go on.
+    fn run_step(&mut self, outputs: &mut Vec<StepOutput>) -> Result<Vec<(SequenceId, Vec<f32>)>, EngineError> {
+        let plan = self.scheduler.plan(self.started.elapsed());
+        for (id, why) in &plan.dropped {
+            let reason = match why {
+                Dropped::Deadline => FinishReason::Deadline,
+                Dropped::Overload => FinishReason::Overloaded,
+            };
+            let sequence = self.sequences.remove(id);
+            outputs.extend(sequence.map(|sequence| ended(&sequence, reason)));
         }
-    }
-
-    fn report_cancelled(&mut self, outputs: &mut Vec<StepOutput>) {
-        for id in std::mem::take(&mut self.cancelled) {
-            if let Some(sequence) = self.scheduler.remove(id) {
-                outputs.push(output(
-                    &sequence,
-                    Vec::new(),
-                    String::new(),
-                    Some(FinishReason::Cancelled),
-                ));
-                self.free.extend(sequence.into_blocks());
+        if plan.pieces.is_empty() {
+            return Ok(Vec::new());
+        }
+        let results = self.executor.run(&plan.pieces)?;
+        self.scheduler.computed(&plan);
+        for id in &plan.ids {
+            if let Some(sequence) = self.sequences.get_mut(id) {
+                sequence.set_cached(self.scheduler.cached(*id));
             }
         }
+        let results = plan.ids.into_iter().zip(results);
+        Ok(results.filter_map(|(id, logits)| Some((id, logits?))).collect())
+    }
+
+    /// Lets a sequence go on by one token.
+    fn advance(&mut self, id: SequenceId, logits: Vec<f32>) -> Option<StepOutput> {
+        let sequence = self.sequences.get_mut(&id)?;
+        let output = match sequence.accept(logits) {
+            Ok(advance) => output(sequence, vec![advance.token], advance.text, advance.finish),
+            // Only this sequence is broken: its numbers or its text.
+            Err(_) => {
+                self.scheduler.end_broken(id);
+                ended(sequence, FinishReason::Failed)
+            }
+        };
+        if output.finish_reason.is_some() {
+            self.scheduler.end(id);
+            self.sequences.remove(&id);
+        } else {
+            output.tokens.iter().for_each(|token| self.scheduler.push(id, *token));
+        }
+        Some(output)
     }
 }
 
@@ -100,7 +138,7 @@ impl<E: Executor> Engine for LocalEngine<E> {
 
     fn submit(&mut self, request: SubmitRequest) -> Result<SequenceId, EngineError> {
         request.check()?;
-        self.scheduler.check_room()?;
+        self.scheduler.check_room(request.payer)?;
         let sampling = request.sampling.resolve(&self.parts.card.sampling_defaults)?;
         let prompt = self.prompt_tokens(request.prompt)?;
         if prompt.is_empty() {
@@ -115,8 +153,9 @@ impl<E: Executor> Engine for LocalEngine<E> {
         let id = SequenceId(self.next_id);
         self.next_id += 1;
         let wished = request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
-        self.scheduler.enqueue(Sequence::new(NewSequence {
+        let sequence = Sequence::new(NewSequence {
             id,
+            prompt_len: prompt.len(),
             max_len: prompt.len().saturating_add(wished).min(self.context),
             sampler: Sampler::new(sampling, request.seed, &prompt),
             eos: if request.ignore_eos {
@@ -127,42 +166,51 @@ impl<E: Executor> Engine for LocalEngine<E> {
             deltas: Deltas::new(self.parts.tokenizer.clone()),
             stop: StopFilter::new(request.stop.0),
             reasoning: ReasoningCounter::after_prompt(self.parts.think, &prompt),
+        });
+        self.sequences.insert(id, sequence);
+        self.scheduler.enqueue(NewEntry {
+            id,
             prompt,
-        }));
+            aim: Aim::Answer,
+            payer: request.payer,
+            salt: request.payer_salt,
+            arrived: self.started.elapsed(),
+            deadline: request
+                .deadline
+                .map(|deadline| deadline.saturating_duration_since(self.started)),
+        });
         Ok(id)
     }
 
     fn cancel(&mut self, id: SequenceId) {
-        self.cancelled.push(id);
+        // What has been pushed out of the queue is not there any more, and the next step says so.
+        if self.scheduler.end(id)
+            && let Some(sequence) = self.sequences.remove(&id)
+        {
+            self.cancelled.push(ended(&sequence, FinishReason::Cancelled));
+        }
     }
 
     fn step(&mut self) -> Result<Vec<StepOutput>, EngineError> {
-        let mut outputs = Vec::new();
-        self.report_cancelled(&mut outputs);
-        self.scheduler.admit();
-        let running = self.scheduler.running_mut().iter_mut();
-        let batch: Vec<Piece> = running.map(|sequence| sequence.next_piece(&mut self.free)).collect();
-        let results = self.executor.run(&batch)?;
-        let mut ended = Vec::new();
-        for ((sequence, piece), logits) in self.scheduler.running_mut().iter_mut().zip(&batch).zip(results) {
-            let output = match sequence.accept(piece.tokens.len(), logits) {
-                Ok(None) => continue,
-                Ok(Some(advance)) => output(sequence, vec![advance.token], advance.text, advance.finish),
-                // Only this sequence is broken: its numbers or its text.
-                Err(_) => output(sequence, Vec::new(), String::new(), Some(FinishReason::Failed)),
-            };
-            if output.finish_reason.is_some() {
-                ended.push(sequence.id);
-            }
-            outputs.push(output);
+        let mut outputs = std::mem::take(&mut self.cancelled);
+        for (id, logits) in self.run_step(&mut outputs)? {
+            outputs.extend(self.advance(id, logits));
         }
-        ended.into_iter().for_each(|id| self.end(id));
         Ok(outputs)
     }
 
     fn is_idle(&self) -> bool {
-        self.scheduler.is_empty()
+        self.scheduler.is_empty() && self.cancelled.is_empty()
     }
+
+    fn occupancy(&self) -> Occupancy {
+        self.scheduler.occupancy()
+    }
+}
+
+/// The end of a sequence that brings nothing more.
+fn ended(sequence: &Sequence, reason: FinishReason) -> StepOutput {
+    output(sequence, Vec::new(), String::new(), Some(reason))
 }
 
 fn output(sequence: &Sequence, tokens: Vec<u32>, text_delta: String, finish: Option<FinishReason>) -> StepOutput {

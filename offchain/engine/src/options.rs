@@ -66,4 +66,9 @@ impl EngineOptions {
         let possible = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         self.threads.map_or_else(possible, NonZeroUsize::get)
     }
+
+    /// Tokens of one step: however many answers go on, a block of a prompt has room beside them.
+    pub(crate) fn step_tokens(&self) -> usize {
+        self.max_step_tokens.max(self.max_num_seqs + limits::KV_BLOCK)
+    }
 }

@@ -37,7 +37,7 @@ pub(crate) struct Bounds {
     pub(crate) max_waiting: usize,
     /// How long a sequence may wait for its first step.
     pub(crate) max_queue_age: Duration,
-    /// Tokens of one step. Raised where it would leave no room for a block of a prompt beside the answers.
+    /// Tokens of one step. Raised where a block of a prompt would have no room beside the answers.
     pub(crate) step_tokens: usize,
     /// Blocks of the cache: enough for the longest sequence that is ever enqueued.
     pub(crate) blocks: usize,

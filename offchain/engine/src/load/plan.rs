@@ -3,7 +3,7 @@
 use super::memory;
 use crate::device::{DryDevice, Ledger, MatrixRows, WeightFormat};
 use crate::error::EngineError;
-use crate::limits::{KV_BLOCK, PREFILL_CHUNK};
+use crate::limits::KV_BLOCK;
 use crate::model::{BlockId, Checkpoint, Executor, LoadOptions, ModelSpec, Piece, Source, Transformer, Wanted};
 use crate::options::EngineOptions;
 use std::fmt;
@@ -139,7 +139,7 @@ impl Counted {
         let device = DryDevice::new(ledger.clone(), options.thread_count());
         let mut dry = Transformer::load(spec, &mut Shapes, device, on_device)?;
         let longest = positions.min(options.max_kv_tokens).max(1);
-        let chunk = PREFILL_CHUNK.min(longest);
+        let chunk = options.step_tokens().min(longest);
         let piece = |tokens: usize| Piece {
             tokens: vec![0; tokens],
             start: longest - tokens,

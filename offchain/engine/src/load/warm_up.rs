@@ -1,14 +1,14 @@
 //! The first step of a model is slow: pages are touched, threads start. It is done before the first request.
 
 use crate::error::EngineError;
-use crate::limits::{KV_BLOCK, PREFILL_CHUNK};
+use crate::limits::KV_BLOCK;
 use crate::model::{BlockId, Executor, Piece, Wanted};
 
-/// Runs a piece of a prompt and one token after it, in the first blocks, whose contents nobody reads after that. Weights
+/// Runs a piece of a prompt of `step_tokens` tokens and one token after it, in the first blocks, whose contents nobody reads after that. Weights
 /// that give something else than numbers are refused here.
-pub(super) fn run(executor: &mut dyn Executor, max_model_len: usize) -> Result<(), EngineError> {
+pub(super) fn run(executor: &mut dyn Executor, max_model_len: usize, step_tokens: usize) -> Result<(), EngineError> {
     let room = executor.blocks().saturating_mul(KV_BLOCK).min(max_model_len);
-    let prompt = PREFILL_CHUNK.min(room.saturating_sub(1));
+    let prompt = step_tokens.min(room.saturating_sub(1));
     step(executor, 0, prompt)?;
     step(executor, prompt, room.min(prompt + 1) - prompt)
 }
