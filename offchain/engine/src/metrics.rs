@@ -67,7 +67,7 @@ impl Histogram {
 
     /// How many durations were counted.
     pub fn count(&self) -> u64 {
-        self.counts.iter().fold(0, |sum, count| sum + count)
+        self.counts.iter().sum()
     }
 
     /// Their sum.

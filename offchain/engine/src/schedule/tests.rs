@@ -143,7 +143,10 @@ fn ending_a_sequence_frees_its_blocks_at_once() {
         world.cancel(id);
     }
     let occupancy = world.scheduler.occupancy();
-    assert_eq!((occupancy.kv_blocks_used, occupancy.running, occupancy.waiting), (0, 0, 0));
+    assert_eq!(
+        (occupancy.kv_blocks_used, occupancy.running, occupancy.waiting),
+        (0, 0, 0)
+    );
     assert!(world.scheduler.is_empty());
     assert!(!world.scheduler.end(ids[0]), "it has ended");
 }
