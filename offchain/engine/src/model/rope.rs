@@ -210,3 +210,6 @@ impl Yarn {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests;
