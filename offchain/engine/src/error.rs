@@ -47,6 +47,14 @@ pub enum EngineError {
         /// The limit.
         limit: u64,
     },
+    /// The weights lie in more files than those of any model that we know of.
+    #[error("the weights lie in {found} files, more than {limit}")]
+    TooManyFiles {
+        /// How many.
+        found: usize,
+        /// The limit.
+        limit: usize,
+    },
     /// A file of the model is not the JSON it should be.
     #[error("{file} is not valid")]
     Json {
@@ -92,7 +100,7 @@ pub enum EngineError {
         found: Vec<usize>,
     },
     /// A tensor has a number format that is not read.
-    #[error("tensor `{name}` holds {dtype}; f32, f16 and bf16 are read")]
+    #[error("tensor `{name}` holds {dtype}; f32, f16, bf16 and f8_e4m3 in blocks are read")]
     TensorType {
         /// Its name.
         name: String,
@@ -215,7 +223,9 @@ impl EngineError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::ReadFile { .. } => "give the folder of a Hugging Face model with config.json and weights",
-            Self::FileTooLarge { .. } | Self::Json { .. } | Self::Safetensors { .. } => "fetch the model again",
+            Self::FileTooLarge { .. } | Self::TooManyFiles { .. } | Self::Json { .. } | Self::Safetensors { .. } => {
+                "fetch the model again"
+            }
             Self::UnsupportedConfig { .. } | Self::MissingConfig { .. } | Self::UnknownTensor { .. } => {
                 "use a model of a family that this engine reads, without quantization"
             }

@@ -34,6 +34,8 @@ mod options;
 #[cfg(feature = "mock")]
 mod parrot;
 mod payer;
+#[cfg(test)]
+mod reference;
 mod request;
 mod sampling;
 mod schedule;

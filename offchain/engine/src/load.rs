@@ -1,10 +1,13 @@
 //! From a Hugging Face folder to a model in memory.
 
 mod generation;
+mod mapped;
 mod memory;
 mod plan;
+mod rows;
 mod safetensors_file;
 mod template_file;
+mod tensor;
 mod warm_up;
 mod weights;
 

@@ -1,11 +1,13 @@
 //! All tensors of a model: one file, or several with an index.
 
 use super::read_bounded;
+use super::rows::SourceRows;
 use super::safetensors_file::SafetensorsFile;
+use super::tensor::{NumberFormat, Tensor};
 use crate::device::MatrixRows;
 use crate::error::EngineError;
-use crate::limits::MAX_HEADER_BYTES;
-use crate::model::{Checkpoint, HostRows, Source};
+use crate::limits::{MAX_HEADER_BYTES, MAX_WEIGHT_FILES};
+use crate::model::{Checkpoint, Part, Source};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use std::path::{Path, PathBuf};
 const WHOLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
-/// The weights of a folder. Each tensor is taken once; what nobody takes is an error at the end.
+/// The weights of a folder. What nobody takes is an error at the end.
 pub(crate) struct Weights {
     files: Vec<(String, SafetensorsFile)>,
     /// Tensor to position in `files`.
@@ -41,6 +43,12 @@ impl Weights {
         } else {
             BTreeSet::from([WHOLE.to_owned()])
         };
+        if names.len() > MAX_WEIGHT_FILES {
+            return Err(EngineError::TooManyFiles {
+                found: names.len(),
+                limit: MAX_WEIGHT_FILES,
+            });
+        }
         let mut weights = Self {
             files: Vec::new(),
             place: BTreeMap::new(),
@@ -62,35 +70,56 @@ impl Weights {
         Ok(weights)
     }
 
-    /// The numbers of a tensor that must have `shape`.
-    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, EngineError> {
+    /// A tensor that must be there.
+    fn tensor(&self, name: &str) -> Result<Tensor<'_>, EngineError> {
         let missing = || EngineError::MissingTensor { name: name.to_owned() };
         let place = *self.place.get(name).ok_or_else(missing)?;
-        let (_, file) = &mut self.files[place];
-        let found = &file.info(name).ok_or_else(missing)?.shape;
-        if found != shape {
-            return Err(EngineError::TensorShape {
-                name: name.to_owned(),
-                expected: shape.to_vec(),
-                found: found.clone(),
+        self.files[place].1.tensor(name)?.ok_or_else(missing)
+    }
+
+    /// A tensor that must be there and have `shape`; with its factors if it is fp8.
+    fn numbers_of(&self, name: &str, shape: &[usize]) -> Result<Tensor<'_>, EngineError> {
+        let tensor = self.tensor(name)?;
+        demand_shape(name, shape, tensor.shape())?;
+        if tensor.format() != NumberFormat::F8E4m3 {
+            return Ok(tensor);
+        }
+        let name = scales_name(name);
+        let scales = self.tensor(&name)?;
+        demand_shape(&name, &tensor.scales_shape(), scales.shape())?;
+        if shape.len() != 2 || scales.format() == NumberFormat::F8E4m3 {
+            return Err(EngineError::TensorType {
+                name,
+                dtype: "F8_E4M3".to_owned(),
             });
         }
-        let numbers = file.read(name)?;
-        if self.taken.insert(name.to_owned()) {
-            self.parameters += numbers.len() as u64;
+        Ok(tensor.scaled(scales))
+    }
+
+    /// Marks what a part reads as taken.
+    fn take(&mut self, name: &str, shape: &[usize]) -> Result<(), EngineError> {
+        let tensor = self.numbers_of(name, shape)?;
+        let (numbers, is_f8) = (tensor.len() as u64, tensor.format() == NumberFormat::F8E4m3);
+        if is_f8 {
+            self.taken.insert(scales_name(name));
         }
-        Ok(numbers)
+        if self.taken.insert(name.to_owned()) {
+            self.parameters += numbers;
+        }
+        Ok(())
     }
 
     /// Refuses weights with a tensor that nobody asked for: they belong to another architecture.
     pub(crate) fn finish(&self) -> Result<(), EngineError> {
         match self.place.keys().find(|name| !self.taken.contains(*name)) {
-            Some(name) => Err(EngineError::UnknownTensor { name: name.clone() }),
+            Some(name) => Err(EngineError::UnknownTensor {
+                name: name.chars().take(200).collect(),
+            }),
             None => Ok(()),
         }
     }
 
-    /// Numbers read so far.
+    /// Numbers of the tensors that were taken.
     pub(crate) fn parameters(&self) -> u64 {
         self.parameters
     }
@@ -107,14 +136,163 @@ impl Weights {
 
 impl Checkpoint for Weights {
     fn matrix(&mut self, source: &Source) -> Result<Box<dyn MatrixRows + '_>, EngineError> {
-        let mut numbers = Vec::new();
         for part in &source.parts {
-            numbers.extend(part.pick(&self.take(&part.tensor, &part.shape)?));
+            self.take(&part.tensor, &part.shape)?;
         }
-        Ok(Box::new(HostRows::new(source.inputs(), numbers)))
+        let tensors = source.parts.iter().map(|part| {
+            let tensor = self.numbers_of(&part.tensor, &part.shape)?;
+            Ok((part.clone(), tensor))
+        });
+        let parts = tensors.collect::<Result<Vec<(Part, Tensor<'_>)>, EngineError>>()?;
+        Ok(Box::new(SourceRows::new(parts)))
     }
 
     fn pass_over(&mut self, tensor: &str) {
-        self.taken.insert(tensor.to_owned());
+        match tensor.strip_suffix('*') {
+            Some(start) => {
+                let names = self.place.keys().filter(|name| name.starts_with(start));
+                self.taken.extend(names.cloned());
+            }
+            None => drop(self.taken.insert(tensor.to_owned())),
+        }
+    }
+}
+
+/// Where the factors of an fp8 tensor lie.
+fn scales_name(tensor: &str) -> String {
+    format!("{tensor}_scale_inv")
+}
+
+fn demand_shape(name: &str, expected: &[usize], found: &[usize]) -> Result<(), EngineError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(EngineError::TensorShape {
+        name: name.to_owned(),
+        expected: expected.to_vec(),
+        found: found.to_vec(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use safetensors::tensor::{Dtype, TensorView};
+
+    fn write(folder: &Path, file: &str, tensors: &[(&str, Dtype, &[usize], Vec<u8>)]) {
+        let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
+            let view = TensorView::new(*dtype, shape.to_vec(), bytes).unwrap();
+            (name.to_string(), view)
+        });
+        safetensors::serialize_to_file(views, None, &folder.join(file)).unwrap();
+    }
+
+    fn floats(numbers: &[f32]) -> Vec<u8> {
+        numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn parts_in_several_files_are_one_matrix() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        write(
+            path,
+            "one.safetensors",
+            &[("q", Dtype::F32, &[1, 2], floats(&[1.0, 2.0]))],
+        );
+        let halves = [0x40, 0x40, 0x80, 0x40]; // 3 and 4
+        write(
+            path,
+            "two.safetensors",
+            &[
+                ("k", Dtype::BF16, &[1, 2], halves.to_vec()),
+                ("extra", Dtype::F32, &[1], floats(&[0.0])),
+            ],
+        );
+        let index = r#"{"weight_map": {"q": "one.safetensors", "k": "two.safetensors", "extra": "two.safetensors"}}"#;
+        std::fs::write(path.join(INDEX), index).unwrap();
+
+        let mut weights = Weights::open(path).unwrap();
+        let source = Source::stacked([Part::new("q", &[1, 2]), Part::new("k", &[1, 2])]);
+        assert_eq!(weights.numbers(&source).unwrap(), [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(
+            weights.numbers(&source).unwrap(),
+            [1.0, 2.0, 3.0, 4.0],
+            "a tensor may be read twice"
+        );
+        assert_eq!(weights.parameters(), 4);
+        assert!(matches!(weights.finish(), Err(EngineError::UnknownTensor { name }) if name == "extra"));
+        weights.pass_over("extra.*");
+        assert!(weights.finish().is_err());
+        weights.pass_over("ext*");
+        weights.finish().unwrap();
+        assert_eq!(weights.files().len(), 3);
+        let narrow = Source::from(Part::new("q", &[2, 1]));
+        assert!(matches!(weights.numbers(&narrow), Err(EngineError::TensorShape { .. })));
+        let absent = Source::from(Part::new("v", &[1, 2]));
+        assert!(matches!(weights.numbers(&absent), Err(EngineError::MissingTensor { name }) if name == "v"));
+    }
+
+    #[test]
+    fn fp8_needs_factors_of_the_right_shape() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let eights = || (Dtype::F8_E4M3, [2_usize, 3], vec![0x38; 6]);
+        let (dtype, shape, bytes) = eights();
+        let good = ("good", dtype, &shape[..], bytes.clone());
+        let scale = ("good_scale_inv", Dtype::F32, &[1_usize, 1][..], floats(&[0.5]));
+        let bad = ("bad", dtype, &shape[..], bytes.clone());
+        let bad_scale = ("bad_scale_inv", Dtype::F32, &[2_usize][..], floats(&[0.5, 0.5]));
+        write(
+            path,
+            WHOLE,
+            &[good, scale, bad, bad_scale, ("bare", dtype, &shape, bytes)],
+        );
+        let mut weights = Weights::open(path).unwrap();
+        let of = |name: &str| Source::from(Part::new(name, &[2, 3]));
+        assert_eq!(weights.numbers(&of("good")).unwrap(), [0.5; 6]);
+        assert_eq!(weights.parameters(), 6, "factors are no parameters");
+        assert!(matches!(
+            weights.numbers(&of("bad")),
+            Err(EngineError::TensorShape { .. })
+        ));
+        assert!(matches!(
+            weights.numbers(&of("bare")),
+            Err(EngineError::MissingTensor { .. })
+        ));
+    }
+
+    #[test]
+    fn damaged_files_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        write(path, WHOLE, &[("q", Dtype::F32, &[1, 2], floats(&[1.0, 2.0]))]);
+        let whole = std::fs::read(path.join(WHOLE)).unwrap();
+        let mut longer = whole.clone();
+        longer.push(0);
+        let mut huge = whole.clone();
+        huge[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+        for bytes in [
+            &[][..],
+            &whole[..7],
+            &whole[..20],
+            &whole[..whole.len() - 1],
+            &longer,
+            &huge,
+        ] {
+            std::fs::write(path.join(WHOLE), bytes).unwrap();
+            assert!(
+                matches!(Weights::open(path), Err(EngineError::Safetensors { .. })),
+                "{}",
+                bytes.len()
+            );
+        }
+        std::fs::remove_file(path.join(WHOLE)).unwrap();
+        std::fs::write(path.join(INDEX), r#"{"weight_map": {"q": "../q.safetensors"}}"#).unwrap();
+        assert!(matches!(Weights::open(path), Err(EngineError::ReadFile { .. })));
+        let many: BTreeMap<String, String> = (0..=MAX_WEIGHT_FILES).map(|n| (n.to_string(), n.to_string())).collect();
+        let index = serde_json::json!({ "weight_map": many });
+        std::fs::write(path.join(INDEX), index.to_string()).unwrap();
+        assert!(matches!(Weights::open(path), Err(EngineError::TooManyFiles { .. })));
     }
 }

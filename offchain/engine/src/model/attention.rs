@@ -1,5 +1,6 @@
 //! Attention of one layer.
 
+use super::latent::Latent;
 use super::layer::Step;
 use super::load::{Loader, Norm};
 use super::spec::{AttentionSpec, GroupedSpec};
@@ -9,6 +10,7 @@ use crate::error::EngineError;
 /// One of the kinds of attention.
 pub(super) enum Attention<D: Device> {
     Grouped(Grouped<D>),
+    Latent(Latent<D>),
 }
 
 /// Query heads in groups that share a head of keys and values.
@@ -26,6 +28,7 @@ impl<D: Device> Attention<D> {
     pub(super) fn load(spec: &AttentionSpec, loader: &mut Loader<'_, D>) -> Result<Self, EngineError> {
         match spec {
             AttentionSpec::Grouped(spec) => Ok(Self::Grouped(Grouped::load(spec, loader)?)),
+            AttentionSpec::Latent(spec) => Ok(Self::Latent(Latent::load(spec, loader)?)),
         }
     }
 
@@ -36,12 +39,14 @@ impl<D: Device> Attention<D> {
                 key_dim: grouped.shape.key_dim,
                 value_dim: grouped.shape.value_dim,
             },
+            Self::Latent(latent) => latent.cache_shape(),
         }
     }
 
     pub(super) fn forward(&self, input: &D::Tensor, layer: usize, step: &mut Step<'_, D>) -> D::Tensor {
         match self {
             Self::Grouped(grouped) => grouped.forward(input, layer, step),
+            Self::Latent(latent) => latent.forward(input, layer, step),
         }
     }
 }

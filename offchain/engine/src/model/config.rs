@@ -101,6 +101,15 @@ impl Config {
             .ok_or(Self::missing(name))
     }
 
+    /// A number of things, possibly none, at most [`MAX_DIMENSION`], with a default for files that lack it.
+    pub(crate) fn count(&mut self, name: &'static str, default: usize) -> Result<usize, EngineError> {
+        match self.get(name) {
+            Some(value) if value == 0 => Ok(0),
+            Some(_) => self.dimension(name),
+            None => Ok(default),
+        }
+    }
+
     /// A finite number with a default for files that lack it.
     pub(crate) fn number(&mut self, name: &'static str, default: Option<f64>) -> Result<f64, EngineError> {
         let number = match self.get(name) {

@@ -1,6 +1,7 @@
 //! The families, one file each: config.json becomes a [`ModelSpec`].
 
 mod decoder;
+mod deepseek;
 mod gemma3;
 mod gpt_oss;
 mod llama;
@@ -24,6 +25,8 @@ pub(crate) fn model_spec(mut config: Config) -> Result<ModelSpec, EngineError> {
         return Err(config.unsupported("quantization_config"));
     }
     let spec = match family.as_str() {
+        "deepseek_v2" => deepseek::spec_of_v2(&mut config),
+        "deepseek_v3" => deepseek::spec_of_v3(&mut config),
         "gemma3_text" => gemma3::spec(&mut config),
         "gpt_oss" => gpt_oss::spec(&mut config, quantization),
         "llama" => llama::spec(&mut config),

@@ -21,7 +21,11 @@ pub(super) struct Gated<D: Device> {
 /// Some experts of many for each token.
 pub(super) struct Experts<D: Device> {
     router: D::Matrix,
+    /// Added to scores where experts are chosen.
+    correction: Option<Vec<f32>>,
     experts: Vec<Expert<D>>,
+    /// The expert of all tokens.
+    shared: Option<Gated<D>>,
     activation: Activation,
     routing: Routing,
     per_token: usize,
@@ -75,6 +79,14 @@ impl<D: Device> Experts<D> {
                 .iter()
                 .map(|spec| expert(spec, loader))
                 .collect::<Result<_, _>>()?,
+            correction: match &spec.correction {
+                Some(correction) => Some(loader.checkpoint.numbers(correction)?),
+                None => None,
+            },
+            shared: match &spec.shared {
+                Some(shared) => Some(Gated::load(shared, loader)?),
+                None => None,
+            },
             activation: spec.experts.first().map_or(Activation::Silu, |spec| spec.activation),
             routing: spec.routing,
             per_token: spec.per_token,
@@ -86,52 +98,14 @@ impl<D: Device> Experts<D> {
         let scores = device.host(scores)?;
         let mut routes = Vec::new();
         for (row, scores) in scores.chunks_exact(self.experts.len()).enumerate() {
-            let chosen = self.routing.choose(scores, self.per_token);
+            let chosen = self.routing.choose(scores, self.correction.as_deref(), self.per_token);
             routes.extend(chosen.into_iter().map(|(expert, weight)| Route { row, expert, weight }));
         }
-        Ok(device.experts(input, &self.experts, &routes, self.activation))
-    }
-}
-
-impl Routing {
-    /// The best experts, best first and the lower number first among equals, with their weights.
-    fn choose(self, scores: &[f32], count: usize) -> Vec<(usize, f32)> {
-        let mut order: Vec<usize> = (0..scores.len()).collect();
-        order.sort_by(|one, other| scores[*other].total_cmp(&scores[*one]));
-        order.truncate(count);
-        let best = order.first().map_or(0.0, |best| scores[*best]);
-        let part = |expert: &usize| (scores[*expert] - best).exp();
-        let chosen: f32 = order.iter().map(part).sum();
-        let sum = match self {
-            Self::SoftmaxThenBest { normed: false } => (0..scores.len()).map(|expert| part(&expert)).sum(),
-            Self::SoftmaxThenBest { normed: true } | Self::BestThenSoftmax => chosen,
-        };
-        order.iter().map(|expert| (*expert, part(expert) / sum)).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_best_experts_get_their_softmax() {
-        let scores = [0.0, 2.0_f32.ln(), 5.0_f32.ln(), 2.0_f32.ln()];
-        let near = |found: Vec<(usize, f32)>, expected: [(usize, f32); 2]| {
-            assert_eq!(found.len(), 2);
-            for (found, expected) in found.iter().zip(expected) {
-                assert!(
-                    found.0 == expected.0 && (found.1 - expected.1).abs() < 1e-6,
-                    "{found:?}"
-                );
-            }
-        };
-        near(
-            Routing::SoftmaxThenBest { normed: false }.choose(&scores, 2),
-            [(2, 0.5), (1, 0.2)],
-        );
-        for routing in [Routing::SoftmaxThenBest { normed: true }, Routing::BestThenSoftmax] {
-            near(routing.choose(&scores, 2), [(2, 5.0 / 7.0), (1, 2.0 / 7.0)]);
+        let mut sum = device.experts(input, &self.experts, &routes, self.activation);
+        if let Some(shared) = &self.shared {
+            let shared = shared.forward(input, device);
+            device.add(&mut sum, &shared);
         }
+        Ok(sum)
     }
 }

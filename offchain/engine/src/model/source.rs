@@ -93,24 +93,6 @@ impl Part {
             self.stored_columns()
         }
     }
-
-    /// The part, out of all numbers of the tensor.
-    pub(crate) fn pick(&self, tensor: &[f32]) -> Vec<f32> {
-        let (rows, columns) = (self.stored_rows(), self.stored_columns());
-        let taken = &tensor[rows.start * columns..rows.end * columns];
-        let turned: Vec<f32> = if self.transposed {
-            let column = |column: usize| taken.iter().skip(column).step_by(columns).copied();
-            (0..columns).flat_map(column).collect()
-        } else {
-            taken.to_vec()
-        };
-        let Some(order) = &self.order else { return turned };
-        let inputs = self.inputs();
-        order
-            .iter()
-            .flat_map(|row| turned[row * inputs..(row + 1) * inputs].iter().copied())
-            .collect()
-    }
 }
 
 impl From<Part> for Source {
@@ -142,7 +124,7 @@ impl Source {
 pub(crate) trait Checkpoint {
     /// The matrix. Its tensors must be there and have their shapes.
     fn matrix(&mut self, source: &Source) -> Result<Box<dyn MatrixRows + '_>, EngineError>;
-    /// Says that a tensor is rightly not read.
+    /// Says that a tensor, or with `.*` at its end all whose names begin so, is rightly not read.
     fn pass_over(&mut self, tensor: &str);
 
     /// All numbers of the matrix, row after row.
@@ -154,12 +136,14 @@ pub(crate) trait Checkpoint {
     }
 }
 
-/// A matrix in memory.
+/// A matrix in memory, for tests.
+#[cfg(test)]
 pub(crate) struct HostRows {
     inputs: usize,
     numbers: Vec<f32>,
 }
 
+#[cfg(test)]
 impl HostRows {
     /// `numbers` are whole rows of `inputs` each.
     pub(crate) fn new(inputs: usize, numbers: Vec<f32>) -> Self {
@@ -167,6 +151,7 @@ impl HostRows {
     }
 }
 
+#[cfg(test)]
 impl MatrixRows for HostRows {
     fn outputs(&self) -> usize {
         self.numbers.len() / self.inputs.max(1)
@@ -180,33 +165,5 @@ impl MatrixRows for HostRows {
         let from = first * self.inputs;
         rows.copy_from_slice(&self.numbers[from..from + rows.len()]);
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_part_is_cut_then_turned_then_ordered() {
-        // Two matrices of [3, 2] in one tensor.
-        let tensor: Vec<f32> = (0..12_u8).map(f32::from).collect();
-        let part = Part::new("t", &[2, 3, 2]);
-        assert_eq!((part.outputs(), part.inputs()), (6, 2));
-        let second = part.rows(3..6);
-        assert_eq!(second.pick(&tensor), [6.0, 7.0, 8.0, 9.0, 10.0, 11.0]);
-        let turned = second.transposed();
-        assert_eq!((turned.outputs(), turned.inputs()), (2, 3));
-        assert_eq!(turned.pick(&tensor), [6.0, 8.0, 10.0, 7.0, 9.0, 11.0]);
-        let ordered = turned.in_order(vec![1]);
-        assert_eq!((ordered.outputs(), ordered.inputs()), (1, 3));
-        assert_eq!(ordered.pick(&tensor), [7.0, 9.0, 11.0]);
-    }
-
-    #[test]
-    fn one_dimension_is_a_column() {
-        let part = Part::new("t", &[3]).rows(1..3);
-        assert_eq!((part.outputs(), part.inputs()), (2, 1));
-        assert_eq!(part.pick(&[1.0, 2.0, 3.0]), [2.0, 3.0]);
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct ModelSpec {
     pub(crate) norm: NormSpec,
     /// [vocabulary, hidden]; `None`: the embedding is used.
     pub(crate) head: Option<Source>,
-    /// Tensors that some files have and nobody reads.
+    /// Tensors that some files have and nobody reads; `.*` at the end stands for all that begin so.
     pub(crate) passed_over: Vec<String>,
 }
 
@@ -76,6 +76,8 @@ impl LinearSpec {
 pub(crate) enum AttentionSpec {
     /// Query heads in groups, each with one head of keys and values.
     Grouped(GroupedSpec),
+    /// All heads look at one narrow latent.
+    Latent(LatentSpec),
 }
 
 /// Attention with grouped queries.
@@ -101,6 +103,47 @@ pub(crate) struct GroupedSpec {
     pub(crate) softcap: Option<f32>,
     /// A column of one score for each head.
     pub(crate) sinks: Option<Source>,
+}
+
+/// Latent attention. Rows of `query` and `key_value` are ordered so that the columns that turn lie behind the others and
+/// turn in the way of [`crate::device::RopeHeads`].
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LatentSpec {
+    pub(crate) heads: usize,
+    /// Width of the latent that keys and values are made from.
+    pub(crate) latent_dim: usize,
+    /// Columns of a head's queries and keys without a position.
+    pub(crate) nope_dim: usize,
+    /// Columns of a head's queries, and of the one key for all heads, that are turned.
+    pub(crate) rope_dim: usize,
+    /// Gives the first kind of columns of all heads, then the second.
+    pub(crate) query: LatentQuerySpec,
+    /// [latent + turned, hidden].
+    pub(crate) key_value: LinearSpec,
+    /// Of the latent.
+    pub(crate) key_value_norm: NormSpec,
+    /// For each head [latent, nope]: the transposed matrix that would make keys from the latent.
+    pub(crate) key_up: Vec<LinearSpec>,
+    /// For each head [value, latent].
+    pub(crate) value_up: Vec<LinearSpec>,
+    pub(crate) output: LinearSpec,
+    /// Index in [`ModelSpec::ropes`].
+    pub(crate) rope: usize,
+    /// Of scores.
+    pub(crate) scale: f32,
+}
+
+/// How queries are made.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum LatentQuerySpec {
+    /// In one step.
+    Direct(LinearSpec),
+    /// Through a narrow middle.
+    Narrow {
+        down: LinearSpec,
+        norm: NormSpec,
+        up: LinearSpec,
+    },
 }
 
 /// What happens to each token for itself.
@@ -129,12 +172,16 @@ pub(crate) struct ExpertsSpec {
     pub(crate) routing: Routing,
     /// Experts of one token.
     pub(crate) per_token: usize,
+    /// A column with one number for each expert, added to its score where experts are chosen.
+    pub(crate) correction: Option<Source>,
     /// All with the same activation.
     pub(crate) experts: Vec<GatedSpec>,
+    /// One through which all tokens go besides.
+    pub(crate) shared: Option<GatedSpec>,
 }
 
 /// How the router's scores become weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Routing {
     /// Softmax over all experts, then the best; if `normed`, their weights are divided by their sum.
     SoftmaxThenBest {
@@ -143,4 +190,28 @@ pub(crate) enum Routing {
     },
     /// The best, then softmax over these (GPT-OSS).
     BestThenSoftmax,
+    /// The best of the best groups (DeepSeek).
+    Limited(LimitedRouting),
+}
+
+/// Experts lie in groups of the same size; only those of some groups can be chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct LimitedRouting {
+    pub(crate) scores: ExpertScores,
+    pub(crate) groups: usize,
+    /// Groups that a token's experts may come from.
+    pub(crate) groups_per_token: usize,
+    /// Whether weights are divided by their sum.
+    pub(crate) normed: bool,
+    /// Of the weights, at last.
+    pub(crate) factor: f32,
+}
+
+/// What is made of the router's numbers, and what a group is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ExpertScores {
+    /// Softmax over all experts; a group is worth its best one.
+    Softmax,
+    /// Each by itself; a group is worth the sum of its best two.
+    Sigmoid,
 }

@@ -72,9 +72,11 @@ impl Experts {
             router: Decoder::linear(&[(format!("{name}.router"), self.count)], decoder.hidden, true),
             routing: Routing::BestThenSoftmax,
             per_token: self.per_token,
+            correction: None,
             experts: (0..self.count)
                 .map(|expert| self.expert(expert, decoder, name))
                 .collect(),
+            shared: None,
         }
     }
 

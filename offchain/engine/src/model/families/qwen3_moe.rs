@@ -85,7 +85,9 @@ impl Experts {
             router: LinearSpec::plain(Part::new(format!("{name}.gate.weight"), &[self.count, decoder.hidden])),
             routing: Routing::SoftmaxThenBest { normed: self.normed },
             per_token: self.per_token,
+            correction: None,
             experts: experts.collect(),
+            shared: None,
         }
     }
 }

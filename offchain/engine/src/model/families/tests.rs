@@ -73,7 +73,9 @@ fn read(fields: Map<String, Value>) -> Result<ModelSpec, EngineError> {
 }
 
 fn grouped(spec: &ModelSpec, layer: usize) -> &GroupedSpec {
-    let AttentionSpec::Grouped(grouped) = &spec.layers[layer].attention;
+    let AttentionSpec::Grouped(grouped) = &spec.layers[layer].attention else {
+        panic!("not grouped");
+    };
     grouped
 }
 
@@ -236,4 +238,99 @@ fn experts_of_gpt_oss_are_cut_out_of_one_tensor() {
         (3 * 2880..4 * 2880, 5760, 2880)
     );
     assert_eq!((grouped(&spec, 0).window, grouped(&spec, 1).window), (Some(128), None));
+}
+
+/// The published DeepSeek-V3, as its config.json was at first.
+fn deepseek_v3() -> Map<String, Value> {
+    let text = r#"{
+        "architectures": ["DeepseekV3ForCausalLM"], "attention_bias": false, "attention_dropout": 0.0,
+        "auto_map": {"AutoConfig": "configuration_deepseek.DeepseekV3Config"}, "bos_token_id": 0, "eos_token_id": 1,
+        "ep_size": 1, "first_k_dense_replace": 3, "hidden_act": "silu", "hidden_size": 7168,
+        "initializer_range": 0.02, "intermediate_size": 18432, "kv_lora_rank": 512,
+        "max_position_embeddings": 163840, "model_type": "deepseek_v3", "moe_intermediate_size": 2048,
+        "moe_layer_freq": 1, "n_group": 8, "n_routed_experts": 256, "n_shared_experts": 1, "norm_topk_prob": true,
+        "num_attention_heads": 128, "num_experts_per_tok": 8, "num_hidden_layers": 61, "num_key_value_heads": 128,
+        "num_nextn_predict_layers": 1, "q_lora_rank": 1536, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64,
+        "quantization_config": {"activation_scheme": "dynamic", "fmt": "e4m3", "quant_method": "fp8",
+            "weight_block_size": [128, 128]},
+        "rms_norm_eps": 1e-06,
+        "rope_scaling": {"beta_fast": 32, "beta_slow": 1, "factor": 40, "mscale": 1.0, "mscale_all_dim": 1.0,
+            "original_max_position_embeddings": 4096, "type": "yarn"},
+        "rope_theta": 10000, "routed_scaling_factor": 2.5, "scoring_func": "sigmoid", "tie_word_embeddings": false,
+        "topk_group": 4, "topk_method": "noaux_tc", "torch_dtype": "bfloat16", "transformers_version": "4.33.1",
+        "use_cache": true, "v_head_dim": 128, "vocab_size": 129280
+    }"#;
+    serde_json::from_str(text).unwrap()
+}
+
+/// The published DeepSeek-V2-Lite.
+fn deepseek_v2_lite() -> Map<String, Value> {
+    let text = r#"{
+        "architectures": ["DeepseekV2ForCausalLM"], "attention_bias": false, "attention_dropout": 0.0,
+        "auto_map": {"AutoConfig": "configuration_deepseek.DeepseekV2Config"}, "aux_loss_alpha": 0.001,
+        "bos_token_id": 100000, "eos_token_id": 100001, "first_k_dense_replace": 1, "hidden_act": "silu",
+        "hidden_size": 2048, "initializer_range": 0.02, "intermediate_size": 10944, "kv_lora_rank": 512,
+        "max_position_embeddings": 163840, "model_type": "deepseek_v2", "moe_intermediate_size": 1408,
+        "moe_layer_freq": 1, "n_group": 1, "n_routed_experts": 64, "n_shared_experts": 2, "norm_topk_prob": false,
+        "num_attention_heads": 16, "num_experts_per_tok": 6, "num_hidden_layers": 27, "num_key_value_heads": 16,
+        "pretraining_tp": 1, "q_lora_rank": null, "qk_nope_head_dim": 128, "qk_rope_head_dim": 64,
+        "rms_norm_eps": 1e-06,
+        "rope_scaling": {"beta_fast": 32, "beta_slow": 1, "factor": 40, "mscale": 0.707, "mscale_all_dim": 0.707,
+            "original_max_position_embeddings": 4096, "type": "yarn"},
+        "rope_theta": 10000, "routed_scaling_factor": 1.0, "scoring_func": "softmax", "seq_aux": true,
+        "tie_word_embeddings": false, "topk_group": 1, "topk_method": "greedy", "torch_dtype": "bfloat16",
+        "transformers_version": "4.33.1", "use_cache": true, "v_head_dim": 128, "vocab_size": 102400
+    }"#;
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn published_deepseek_is_read() {
+    let spec = read(deepseek_v3()).unwrap();
+    let AttentionSpec::Latent(latent) = &spec.layers[60].attention else {
+        panic!("not latent");
+    };
+    let mscale = 0.1 * 40.0_f32.ln() + 1.0;
+    assert!((latent.scale - mscale * mscale / 192.0_f32.sqrt()).abs() < 1e-6);
+    assert_eq!((latent.key_up.len(), latent.key_value.weight.outputs()), (128, 576));
+    assert_eq!(
+        (latent.key_up[5].weight.outputs(), latent.key_up[5].weight.inputs()),
+        (512, 128)
+    );
+    assert_eq!(
+        (latent.value_up[5].weight.outputs(), latent.value_up[5].weight.inputs()),
+        (128, 512)
+    );
+    assert_eq!(spec.passed_over, ["model.layers.61.*"]);
+    assert!(matches!(spec.layers[2].feed, FeedSpec::Dense(_)));
+    assert!(matches!(&spec.layers[3].feed, FeedSpec::Experts(experts) if experts.experts.len() == 256));
+    let spec = read(deepseek_v2_lite()).unwrap();
+    assert!(matches!(&spec.layers[1].feed, FeedSpec::Experts(experts) if experts.correction.is_none()));
+}
+
+#[test]
+fn what_deepseek_lacks_is_refused_by_name() {
+    for (field, value) in [
+        ("scoring_func", json!("softmax")),
+        ("topk_method", json!("greedy")),
+        ("moe_layer_freq", json!(2)),
+        ("num_key_value_heads", json!(8)),
+        ("index_topk", json!(2048)),
+    ] {
+        let mut fields = deepseek_v3();
+        fields.insert(field.to_owned(), value);
+        match read(fields) {
+            Err(EngineError::UnsupportedConfig { field: found, .. }) => assert_eq!(found, field),
+            other => panic!("{field}: {other:?}"),
+        }
+    }
+    for (field, value) in [
+        ("n_group", json!(7)),
+        ("topk_group", json!(9)),
+        ("num_experts_per_tok", json!(129)),
+    ] {
+        let mut fields = deepseek_v3();
+        fields.insert(field.to_owned(), value);
+        assert!(matches!(read(fields), Err(EngineError::MissingConfig { field: found }) if found == field));
+    }
 }

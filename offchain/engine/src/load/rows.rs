@@ -1,0 +1,131 @@
+//! A matrix made of tensors of a checkpoint, read a few rows at a time.
+
+use super::tensor::Tensor;
+use crate::device::MatrixRows;
+use crate::error::EngineError;
+use crate::model::Part;
+
+/// Parts one below the other.
+pub(super) struct SourceRows<'a> {
+    parts: Vec<PartRows<'a>>,
+    inputs: usize,
+}
+
+/// One part and its tensor.
+struct PartRows<'a> {
+    /// The first of its rows in the whole.
+    first: usize,
+    part: Part,
+    tensor: Tensor<'a>,
+}
+
+impl<'a> SourceRows<'a> {
+    /// The tensors have the shapes that the parts say, and all parts have as many columns.
+    pub(super) fn new(parts: impl IntoIterator<Item = (Part, Tensor<'a>)>) -> Self {
+        let mut first = 0;
+        let parts = parts.into_iter().map(|(part, tensor)| {
+            let rows = PartRows { first, part, tensor };
+            first += rows.part.outputs();
+            rows
+        });
+        let parts: Vec<_> = parts.collect();
+        let inputs = parts.first().map_or(0, |rows| rows.part.inputs());
+        Self { parts, inputs }
+    }
+}
+
+impl MatrixRows for SourceRows<'_> {
+    fn outputs(&self) -> usize {
+        self.parts.last().map_or(0, |rows| rows.first + rows.part.outputs())
+    }
+
+    fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    fn read(&self, first: usize, rows: &mut [f32]) -> Result<(), EngineError> {
+        let end = first + rows.len() / self.inputs.max(1);
+        let mut rest = rows;
+        for part in &self.parts {
+            let from = first.max(part.first);
+            let to = end.min(part.first + part.part.outputs());
+            if from < to {
+                let (own, after) = rest.split_at_mut((to - from) * self.inputs);
+                part.read(from - part.first, own);
+                rest = after;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PartRows<'_> {
+    /// Fills `rows` from row `first` of this part on.
+    fn read(&self, first: usize, rows: &mut [f32]) {
+        let inputs = self.part.inputs();
+        let stored = self.part.stored_rows();
+        let place = |row: usize| self.part.order.as_ref().map_or(row, |order| order[row]);
+        if !self.part.transposed {
+            for (row, numbers) in (first..).zip(rows.chunks_exact_mut(inputs)) {
+                self.tensor.read(stored.start + place(row), 0..inputs, numbers);
+            }
+            return;
+        }
+        // Rows of the tensor are columns here: each is read once for all rows that are wanted.
+        let count = rows.len() / inputs;
+        let columns: Vec<usize> = (first..first + count).map(place).collect();
+        let from = columns.iter().copied().min().unwrap_or(0);
+        let to = columns.iter().copied().max().map_or(0, |last| last + 1);
+        let mut numbers = vec![0.0; to - from];
+        for (input, row) in stored.enumerate() {
+            self.tensor.read(row, from..to, &mut numbers);
+            for (output, column) in columns.iter().enumerate() {
+                rows[output * inputs + input] = numbers[column - from];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::tensor::NumberFormat;
+
+    #[test]
+    fn parts_are_read_across_their_borders() {
+        // A tensor of two matrices [3, 2], and one of one matrix [2, 3].
+        let bytes: Vec<u8> = (0..12_u8).flat_map(|number| f32::from(number).to_le_bytes()).collect();
+        let (two, one) = ([2, 3, 2], [2, 3]);
+        let two = || Tensor::new(NumberFormat::F32, &two, &bytes);
+        let one = Tensor::new(NumberFormat::F32, &one, &bytes[..24]);
+        let rows = SourceRows::new([
+            (Part::new("two", &[2, 3, 2]).rows(3..6), two()),
+            (
+                Part::new("two", &[2, 3, 2])
+                    .rows(0..2)
+                    .transposed()
+                    .in_order(vec![1, 0]),
+                two(),
+            ),
+            (Part::new("one", &[2, 3]).transposed(), one),
+        ]);
+        assert_eq!((rows.outputs(), rows.inputs()), (8, 2));
+        let expected = [
+            [6.0, 7.0],
+            [8.0, 9.0],
+            [10.0, 11.0], // the second matrix
+            [1.0, 3.0],
+            [0.0, 2.0], // columns of the first two rows, the last one first
+            [0.0, 3.0],
+            [1.0, 4.0],
+            [2.0, 5.0], // columns of the other tensor
+        ];
+        for first in 0..8 {
+            for count in 1..=8 - first {
+                let mut found = vec![0.0; count * 2];
+                rows.read(first, &mut found).unwrap();
+                assert_eq!(found, expected[first..first + count].concat(), "{first} {count}");
+            }
+        }
+    }
+}
