@@ -1,6 +1,6 @@
 //! Attention over blocks of cached keys and values.
 //!
-//! Work comes in tiles: a few rows (a query token and one of its heads) that read the same key head. For a row: each
+//! A row is a query token and one of its heads. Rows that read the same key head go in tiles of a few. For a row: each
 //! score is one chain over the columns of the key; the greatest score; exponentials, summed in lanes by position modulo
 //! [`LANES`] and then in a tree; each column of the result is one chain over the positions, ascending. So a row's
 //! numbers do not depend on its tile, on where the blocks lie, or on what came in the same call.
@@ -17,14 +17,14 @@ use crate::model::{BlockId, Span};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-/// Rows that one task does.
-const TASK_ROWS: usize = 12;
+/// Rows of a task when there are many: they read a block of keys and values while it is in the nearest cache.
+const TASK_ROWS: usize = 24;
 /// Rows of the greatest tile: as many accumulators as AVX2 has registers for.
 const TILE: usize = 6;
 
 /// Bytes that one thread needs for the scores of rows that see so many positions.
 pub(crate) fn score_bytes(positions: usize) -> usize {
-    (TILE * positions.next_multiple_of(KV_BLOCK)).next_power_of_two() * size_of::<f32>()
+    (TASK_ROWS * positions.next_multiple_of(KV_BLOCK)).next_power_of_two() * size_of::<f32>()
 }
 
 /// What attention reads. The batch's own keys and values are in the layer already.
@@ -42,7 +42,13 @@ pub(crate) struct AttentionInputs<'a> {
 pub(crate) fn attend(pool: &mut Pool, scratch: &[Mutex<Vec<f32>>], inputs: &AttentionInputs<'_>, out: &mut [f32]) {
     let shape = inputs.shape;
     let group = shape.heads / shape.kv_heads;
-    let parts = |span: &Span| (span.rows.len() * group).div_ceil(TASK_ROWS);
+    let rows: usize = inputs.spans.iter().map(|span| span.rows.len() * shape.heads).sum();
+    let task_rows = if rows < 4 * TASK_ROWS * pool.threads() {
+        TILE
+    } else {
+        TASK_ROWS
+    };
+    let parts = |span: &Span| (span.rows.len() * group).div_ceil(task_rows);
     let tasks = inputs.spans.iter().map(|span| parts(span) * shape.kv_heads).sum();
     let out = SharedOut::new(out);
     pool.run(tasks, &|task, thread| {
@@ -55,39 +61,28 @@ pub(crate) fn attend(pool: &mut Pool, scratch: &[Mutex<Vec<f32>>], inputs: &Atte
             }
             // The longest rows first, so that no thread is left with one of them at the end.
             let part = parts(span) - 1 - rest / shape.kv_heads;
-            let rows = part * TASK_ROWS..((part + 1) * TASK_ROWS).min(span.rows.len() * group);
-            let kv_head = rest % shape.kv_heads;
+            let task = Task {
+                inputs,
+                span,
+                kv_head: rest % shape.kv_heads,
+                rows: part * task_rows..((part + 1) * task_rows).min(span.rows.len() * group),
+            };
             let mut scores = scratch[thread].lock().unwrap_or_else(PoisonError::into_inner);
-            let mut row = rows.start;
-            while row < rows.end {
-                let tile = Tile {
-                    inputs,
-                    span,
-                    kv_head,
-                    first: row,
-                };
-                row += match rows.end - row {
-                    1 => tile_of_1(&tile, &mut scores, &out),
-                    2 | 3 => tile_of_2(&tile, &mut scores, &out),
-                    4 | 5 => tile_of_4(&tile, &mut scores, &out),
-                    _ => tile_of_6(&tile, &mut scores, &out),
-                };
-            }
+            attend_rows(&task, &mut scores, &out);
             return;
         }
     });
 }
 
-/// Rows from `first` on; row `i` is token `i / group` of the span and head `i % group` of those that read `kv_head`.
-struct Tile<'a> {
+/// Rows that read `kv_head`: row `i` is token `i / group` of the span and head `i % group` of those that read it.
+struct Task<'a> {
     inputs: &'a AttentionInputs<'a>,
     span: &'a Span,
     kv_head: usize,
-    first: usize,
+    rows: Range<usize>,
 }
 
-/// One row of a tile.
-#[derive(Clone, Copy)]
+/// One row.
 struct Row<'a> {
     query: &'a [f32],
     sink: Option<f32>,
@@ -95,102 +90,148 @@ struct Row<'a> {
     low: usize,
     /// … to here, exclusive.
     high: usize,
-    /// Where its result begins.
-    out: usize,
+    out: &'a mut [f32],
 }
 
-impl<'a> Tile<'a> {
-    fn row(&self, index: usize) -> Row<'a> {
+impl<'a> Task<'a> {
+    #[inline(always)]
+    fn row(&self, index: usize, out: &SharedOut<'a>) -> Row<'a> {
         let shape = self.inputs.shape;
         let group = shape.heads / shape.kv_heads;
-        let token = (self.first + index) / group;
-        let head = self.kv_head * group + (self.first + index) % group;
-        let row = self.span.rows.start + token;
-        let high = self.span.start + token + 1;
-        let query = (row * shape.heads + head) * shape.key_dim;
+        let head = self.kv_head * group + index % group;
+        let row = self.span.rows.start + index / group;
+        let high = self.span.start + index / group + 1;
+        let (query, result) = (
+            (row * shape.heads + head) * shape.key_dim,
+            (row * shape.heads + head) * shape.value_dim,
+        );
         Row {
             query: &self.inputs.queries[query..query + shape.key_dim],
             sink: self.inputs.sinks.map(|sinks| sinks[head]),
             low: shape.window.map_or(0, |window| high.saturating_sub(window)),
             high,
-            out: (row * shape.heads + head) * shape.value_dim,
+            // SAFETY: a row and head belong to one task alone.
+            out: unsafe { out.part(result..result + shape.value_dim) },
         }
-    }
-
-    /// The block of a position.
-    #[inline(always)]
-    fn block(&self, position: usize) -> BlockId {
-        self.span.blocks[position / KV_BLOCK]
     }
 }
 
-widest! { fn tile_of_1(tile: &Tile<'_>, scores: &mut Vec<f32>, out: &SharedOut<'_>) -> usize = tile_body::<1> }
-widest! { fn tile_of_2(tile: &Tile<'_>, scores: &mut Vec<f32>, out: &SharedOut<'_>) -> usize = tile_body::<2> }
-widest! { fn tile_of_4(tile: &Tile<'_>, scores: &mut Vec<f32>, out: &SharedOut<'_>) -> usize = tile_body::<4> }
-widest! { fn tile_of_6(tile: &Tile<'_>, scores: &mut Vec<f32>, out: &SharedOut<'_>) -> usize = tile_body::<TILE> }
+widest! {
+    fn attend_rows(task: &Task<'_>, scores: &mut Vec<f32>, out: &SharedOut<'_>) = attend_rows_body
+}
 
-/// Does the first `R` rows of a tile; gives `R`.
 #[inline(always)]
-fn tile_body<const R: usize>(tile: &Tile<'_>, scores: &mut Vec<f32>, out: &SharedOut<'_>) -> usize {
-    let rows: [Row<'_>; R] = std::array::from_fn(|index| tile.row(index));
+fn attend_rows_body(task: &Task<'_>, scores: &mut Vec<f32>, out: &SharedOut<'_>) {
+    let shape = task.inputs.shape;
+    let mut rows: Vec<Row<'_>> = task.rows.clone().map(|index| task.row(index, out)).collect();
     let (low, high) = rows.iter().fold((usize::MAX, 0), |(low, high), row| {
         (low.min(row.low), high.max(row.high))
     });
     let base = low / KV_BLOCK * KV_BLOCK;
     let len = high.next_multiple_of(KV_BLOCK) - base;
-    if scores.len() < R * len {
-        scores.resize((R * len).next_power_of_two(), 0.0);
+    if scores.len() < rows.len() * len {
+        scores.resize((rows.len() * len).next_power_of_two(), 0.0);
     }
-    let scores = &mut scores[..R * len];
     for position in (base..high).step_by(KV_BLOCK) {
-        score_block(tile, &rows, position, &mut scores[position - base..], len);
-    }
-    let mut factors = [0.0; R];
-    for index in 0..R {
-        let scores = &mut scores[index * len..(index + 1) * len];
-        let row = &rows[index];
-        scores[..row.low - base].fill(f32::NEG_INFINITY);
-        scores[row.high - base..].fill(f32::NEG_INFINITY);
-        factors[index] = 1.0 / exponentials(scores, row.sink);
-    }
-    let value_dim = tile.inputs.shape.value_dim;
-    for column in (0..value_dim).step_by(LANES) {
-        let sums = weighted_values(tile, &rows, scores, column, base..high);
-        for index in 0..R {
-            let columns = column..(column + LANES).min(value_dim);
-            // SAFETY: a row and head belong to one task alone.
-            let out = unsafe { out.part(rows[index].out + columns.start..rows[index].out + columns.end) };
-            for (out, sum) in out.iter_mut().zip(&sums[index]) {
-                *out = sum * factors[index];
+        let keys = task
+            .inputs
+            .layer
+            .keys(task.span.blocks[position / KV_BLOCK], task.kv_head);
+        let mut first = 0;
+        while let Some(height) = tile_height(rows.len() - first) {
+            let scores = &mut scores[first * len + position - base..];
+            match &mut rows[first..first + height] {
+                [one] => score_block([one], position, shape, keys, scores, len),
+                [one, two] => score_block([one, two], position, shape, keys, scores, len),
+                [one, two, three, four] => score_block([one, two, three, four], position, shape, keys, scores, len),
+                [one, two, three, four, five, six] => {
+                    score_block([one, two, three, four, five, six], position, shape, keys, scores, len);
+                }
+                _ => {}
             }
+            first += height;
         }
     }
-    R
+    let mut factors = [0.0; TASK_ROWS];
+    for ((row, scores), factor) in rows.iter_mut().zip(scores.chunks_exact_mut(len)).zip(&mut factors) {
+        scores[..row.low - base].fill(f32::NEG_INFINITY);
+        scores[row.high - base..].fill(f32::NEG_INFINITY);
+        *factor = 1.0 / exponentials(scores, row.sink);
+        row.out.fill(0.0);
+    }
+    for position in (base..high).step_by(KV_BLOCK) {
+        let values = task
+            .inputs
+            .layer
+            .values(task.span.blocks[position / KV_BLOCK], task.kv_head);
+        let stride = task.inputs.layer.value_stride();
+        let mut first = 0;
+        while let Some(height) = tile_height(rows.len() - first) {
+            let weights = &scores[first * len + position - base..];
+            match &mut rows[first..first + height] {
+                [one] => value_block([one], position, weights, len, values, stride),
+                [one, two] => value_block([one, two], position, weights, len, values, stride),
+                [one, two, three, four] => {
+                    value_block([one, two, three, four], position, weights, len, values, stride);
+                }
+                [one, two, three, four, five, six] => {
+                    value_block(
+                        [one, two, three, four, five, six],
+                        position,
+                        weights,
+                        len,
+                        values,
+                        stride,
+                    );
+                }
+                _ => {}
+            }
+            first += height;
+        }
+    }
+    for (row, factor) in rows.iter_mut().zip(factors) {
+        row.out.iter_mut().for_each(|number| *number *= factor);
+    }
 }
 
-/// The scores of all positions of the block at `position`, for each row `stride` numbers apart.
+/// Rows of the next tile when so many are left: a height that the matches above know.
+#[inline(always)]
+fn tile_height(left: usize) -> Option<usize> {
+    match left {
+        0 => None,
+        1 => Some(1),
+        2 | 3 => Some(2),
+        4 | 5 => Some(4),
+        _ => Some(TILE),
+    }
+}
+
+/// Whether some row sees a position of the block at `position`.
+#[inline(always)]
+fn seen<const R: usize>(rows: &[&mut Row<'_>; R], position: usize) -> bool {
+    let mut seen = false;
+    for row in rows {
+        seen |= row.low < position + KV_BLOCK && row.high > position;
+    }
+    seen
+}
+
+/// The scores of all positions of a block, for each row `stride` numbers apart.
 #[inline(always)]
 fn score_block<const R: usize>(
-    tile: &Tile<'_>,
-    rows: &[Row<'_>; R],
+    rows: [&mut Row<'_>; R],
     position: usize,
+    shape: &AttentionShape,
+    keys: &[f32],
     scores: &mut [f32],
     stride: usize,
 ) {
-    let shape = tile.inputs.shape;
-    let keys = tile.inputs.layer.keys(tile.block(position), tile.kv_head);
-    let queries = rows.map(|row| &row.query[..keys.len() / KV_BLOCK]);
+    if !seen(&rows, position) {
+        return;
+    }
+    let queries = rows.map(|row| row.query);
     for part in 0..KV_BLOCK / LANES {
-        let mut sums = [[0.0_f32; LANES]; R];
-        for (column, keys) in keys.chunks_exact(KV_BLOCK).enumerate() {
-            let keys = &keys[part * LANES..(part + 1) * LANES];
-            for row in 0..R {
-                let query = queries[row][column];
-                for lane in 0..LANES {
-                    sums[row][lane] = query.mul_add(keys[lane], sums[row][lane]);
-                }
-            }
-        }
+        let mut sums = products(keys, queries, part);
         for (row, sums) in sums.iter_mut().enumerate() {
             for sum in sums.iter_mut() {
                 *sum *= shape.scale;
@@ -203,6 +244,24 @@ fn score_block<const R: usize>(
             scores[row * stride + part * LANES..][..LANES].copy_from_slice(sums);
         }
     }
+}
+
+/// Products of queries with the keys of lanes `part * LANES ..` of a block.
+#[inline(always)]
+fn products<const R: usize>(keys: &[f32], queries: [&[f32]; R], part: usize) -> [[f32; LANES]; R] {
+    let (keys, _) = keys.as_chunks::<KV_BLOCK>();
+    let queries = queries.map(|query| &query[..keys.len()]);
+    let mut sums = [[0.0_f32; LANES]; R];
+    for (column, keys) in keys.iter().enumerate() {
+        let keys = &keys.as_chunks::<LANES>().0[part];
+        for row in 0..R {
+            let query = queries[row][column];
+            for lane in 0..LANES {
+                sums[row][lane] = query.mul_add(keys[lane], sums[row][lane]);
+            }
+        }
+    }
+    sums
 }
 
 /// Puts e^(score - greatest) in the place of each score; gives their sum, the sink's included.
@@ -233,79 +292,112 @@ fn exponentials(scores: &mut [f32], sink: Option<f32>) -> f32 {
     tree_sum(sums) + sink.map_or(0.0, |sink| exp(sink - greatest))
 }
 
-/// Columns `column .. column + LANES` of the values in `positions`, each row's own with its weights. `positions` begin
-/// with a block.
+/// Adds the values of a block, each times its weight, to the results of the rows; `weights` of a row are `len` after
+/// those of the row before.
 #[inline(always)]
-fn weighted_values<const R: usize>(
-    tile: &Tile<'_>,
-    rows: &[Row<'_>; R],
+fn value_block<const R: usize>(
+    mut rows: [&mut Row<'_>; R],
+    position: usize,
     weights: &[f32],
+    len: usize,
+    values: &[f32],
+    stride: usize,
+) {
+    if !seen(&rows, position) {
+        return;
+    }
+    // Slots that all rows see, and those before and after that only some see.
+    let (mut low, mut high) = (0, KV_BLOCK);
+    for row in &rows {
+        low = low.max(row.low.saturating_sub(position));
+        high = high.min(row.high.saturating_sub(position));
+    }
+    let low = low.min(KV_BLOCK);
+    let high = high.max(low);
+    let value_dim = rows[0].out.len();
+    for column in (0..value_dim).step_by(LANES) {
+        let columns = column..(column + LANES).min(value_dim);
+        let mut sums = [[0.0_f32; LANES]; R];
+        for (sums, row) in sums.iter_mut().zip(&rows) {
+            sums[..columns.len()].copy_from_slice(&row.out[columns.clone()]);
+        }
+        for slot in 0..low {
+            add_seen(
+                &mut sums,
+                &rows,
+                position,
+                slot,
+                weights,
+                len,
+                &values[slot * stride + column..],
+            );
+        }
+        let mut weights_seen = [weights; R];
+        for (row, weights) in weights_seen.iter_mut().enumerate() {
+            *weights = &weights[row * len + low..row * len + high];
+        }
+        sums = weighted(sums, weights_seen, &values[low * stride..high * stride], stride, column);
+        for slot in high..KV_BLOCK {
+            add_seen(
+                &mut sums,
+                &rows,
+                position,
+                slot,
+                weights,
+                len,
+                &values[slot * stride + column..],
+            );
+        }
+        for (sums, row) in sums.iter().zip(&mut rows) {
+            row.out[columns.clone()].copy_from_slice(&sums[..columns.len()]);
+        }
+    }
+}
+
+/// The first lanes of a slice that has as many at least.
+#[inline(always)]
+fn lanes(numbers: &[f32]) -> &[f32; LANES] {
+    &numbers.as_chunks::<LANES>().0[0]
+}
+
+/// Adds to each row's sums its weights times columns `column ..` of the values, which lie `stride` apart.
+#[inline(always)]
+fn weighted<const R: usize>(
+    mut sums: [[f32; LANES]; R],
+    weights: [&[f32]; R],
+    values: &[f32],
+    stride: usize,
     column: usize,
-    positions: Range<usize>,
 ) -> [[f32; LANES]; R] {
-    let layer = tile.inputs.layer;
-    let stride = layer.value_stride();
-    let len = weights.len() / R;
-    // Positions that all rows see.
-    let all_low = rows.iter().fold(0, |low, row| low.max(row.low));
-    let all_high = rows.iter().fold(usize::MAX, |high, row| high.min(row.high));
-    let mut sums = [[0.0_f32; LANES]; R];
-    for first in positions.clone().step_by(KV_BLOCK) {
-        let values = layer.values(tile.block(first), tile.kv_head);
-        let end = (first + KV_BLOCK).min(positions.end);
-        let all = all_low.clamp(first, end)..all_high.clamp(first, end);
-        let all = all.start..all.end.max(all.start);
-        let weights = &weights[first - positions.start..];
-        for position in first..all.start {
-            add_seen(
-                &mut sums,
-                rows,
-                position,
-                weights,
-                len,
-                &values[(position - first) * stride + column..],
-                first,
-            );
-        }
-        for position in all.clone() {
-            let slot = position - first;
-            let values = &values[slot * stride + column..][..LANES];
-            for row in 0..R {
-                let weight = weights[row * len + slot];
-                for lane in 0..LANES {
-                    sums[row][lane] = weight.mul_add(values[lane], sums[row][lane]);
-                }
+    let count = weights[0].len();
+    let weights = weights.map(|weights| &weights[..count]);
+    for (slot, values) in values.chunks_exact(stride).take(count).enumerate() {
+        let values = lanes(&values[column..]);
+        for row in 0..R {
+            let weight = weights[row][slot];
+            for lane in 0..LANES {
+                sums[row][lane] = weight.mul_add(values[lane], sums[row][lane]);
             }
-        }
-        for position in all.end..end {
-            add_seen(
-                &mut sums,
-                rows,
-                position,
-                weights,
-                len,
-                &values[(position - first) * stride + column..],
-                first,
-            );
         }
     }
     sums
 }
 
-/// Adds one position's values to the rows that see it.
+/// Adds one slot's values to the rows that see it.
 #[inline(always)]
 fn add_seen<const R: usize>(
     sums: &mut [[f32; LANES]; R],
-    rows: &[Row<'_>; R],
+    rows: &[&mut Row<'_>; R],
     position: usize,
+    slot: usize,
     weights: &[f32],
     len: usize,
     values: &[f32],
-    first: usize,
 ) {
     for row in 0..R {
-        if (rows[row].low..rows[row].high).contains(&position) {
-            let weight = weights[row * len + position - first];
+        if rows[row].low <= position + slot && position + slot < rows[row].high {
+            let values = lanes(values);
+            let weight = weights[row * len + slot];
             for lane in 0..LANES {
                 sums[row][lane] = weight.mul_add(values[lane], sums[row][lane]);
             }

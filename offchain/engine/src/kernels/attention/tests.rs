@@ -253,14 +253,20 @@ fn all_tile_heights_and_compilations_agree() {
     let mut found = vec![f32::NAN; expected.len()];
     let out = SharedOut::new(&mut found);
     for kv_head in 0..shape.kv_heads {
-        for first in 0..sequence.len * shape.heads / shape.kv_heads {
-            let tile = Tile {
-                inputs: &inputs,
-                span: &span,
-                kv_head,
-                first,
-            };
-            tile_body::<1>(&tile, &mut Vec::new(), &out);
+        let rows = sequence.len * shape.heads / shape.kv_heads;
+        // Heights 1, 2, 4 and 6, and all together.
+        for (place, first) in (0..rows).step_by(13).enumerate() {
+            let middle = (first + place % 7).min(rows);
+            let parts = [first..middle, middle..(first + 13).min(rows)];
+            for rows in parts.into_iter().filter(|rows| !rows.is_empty()) {
+                let task = Task {
+                    inputs: &inputs,
+                    span: &span,
+                    kv_head,
+                    rows,
+                };
+                attend_rows_body(&task, &mut Vec::new(), &out);
+            }
         }
     }
     assert_eq!(found, expected);
