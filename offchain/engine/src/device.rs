@@ -69,6 +69,20 @@ pub(crate) trait MatrixRows {
     fn inputs(&self) -> usize;
     /// Fills `rows`, a whole number of rows, from row `first` on.
     fn read(&self, first: usize, rows: &mut [f32]) -> Result<(), EngineError>;
+
+    /// The format of blocks that the checkpoint has already; its blocks are then taken over as they are.
+    fn stored_blocks(&self) -> Option<WeightFormat> {
+        None
+    }
+
+    /// Fills `blocks` with the blocks of whole rows from row `first` on, each as GGUF lays it out. Only for what
+    /// [`Self::stored_blocks`] names.
+    fn read_blocks(&self, first: usize, blocks: &mut [u8]) -> Result<(), EngineError> {
+        let _ = (first, blocks);
+        Err(EngineError::Device {
+            doing: "reading blocks that the weights do not have",
+        })
+    }
 }
 
 /// Cosines and sines of rotary positions, computed on the host: [positions, half] each, row after row.

@@ -1,6 +1,10 @@
 //! How fast this machine runs a model of a given shape: its weights are random numbers, its text is nobody's.
 //!
-//! For `examples/engine_cpu.rs`; not part of the interface.
+//! For `examples/engine_cpu.rs` and `benches/matrix.rs`; not part of the interface.
+
+mod products;
+
+pub use products::{ProductShape, multiply_add_peak, product};
 
 use crate::device::{CpuDevice, DryDevice, Ledger, MatrixRows, WeightFormat};
 use crate::error::EngineError;

@@ -232,10 +232,7 @@ fn two_hundred_streams_end_and_leave_nothing() {
     let occupancy = load.occupancy;
     assert_eq!((load.active, occupancy.running, occupancy.waiting), (0, 0, 0));
     assert_eq!((occupancy.kv_blocks, occupancy.kv_blocks_used), (64, 0));
-    assert!(
-        occupancy.cached_tokens > 0 && occupancy.preemptions > 0,
-        "{occupancy:?}"
-    );
+    assert!(occupancy.cached_tokens > 0, "{occupancy:?}");
     assert_eq!(load.time_to_first_token.count(), u64::from(STREAMS));
     assert!(load.inter_token_latency.count() > 0);
 }

@@ -19,6 +19,7 @@ mod multiply;
 mod narrow;
 mod output;
 mod packed;
+mod peak;
 mod strip;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub(crate) use activations::Activations;
 pub(crate) use multiply::multiply;
 pub(crate) use output::OutputColumns;
 pub(crate) use packed::PackedMatrix;
+pub(crate) use peak::multiply_adds;
 
 /// Outputs of a panel.
 pub(crate) const PANEL: usize = lanes::LANES;

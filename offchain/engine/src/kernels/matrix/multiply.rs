@@ -3,8 +3,10 @@
 #![allow(unsafe_code, reason = "functions for instructions that were detected at run time")]
 
 use super::blocks::BLOCK;
+#[cfg(target_arch = "aarch64")]
+use super::lanes::Neon;
 #[cfg(target_arch = "x86_64")]
-use super::lanes::Avx2;
+use super::lanes::{Avx2, Avx512};
 use super::lanes::{Lanes, Scalar};
 use super::links::{Bf16, F32, Q4, Q8};
 use super::variant::Variant;
@@ -46,12 +48,31 @@ pub(crate) fn multiply_with(
         input,
         out,
     };
-    // SAFETY: the processor has the instructions, and the shapes fit.
+    on(variant, product);
+}
+
+/// What is done on some instructions.
+pub(super) trait Task {
+    /// Does it.
+    ///
+    /// # Safety
+    /// The processor has the instructions.
+    unsafe fn run<L: Lanes>(self);
+}
+
+/// Does a task on instructions that the processor must have.
+pub(super) fn on(variant: Variant, task: impl Task) {
+    assert!(variant.is_available(), "the processor has the instructions");
+    // SAFETY: it has.
     unsafe {
         match variant {
-            Variant::Scalar => run::<Scalar>(&product),
+            Variant::Scalar => task.run::<Scalar>(),
             #[cfg(target_arch = "x86_64")]
-            Variant::Avx2 => run::<Avx2>(&product),
+            Variant::Avx2 => task.run::<Avx2>(),
+            #[cfg(target_arch = "x86_64")]
+            Variant::Avx512 => task.run::<Avx512>(),
+            #[cfg(target_arch = "aarch64")]
+            Variant::Neon => task.run::<Neon>(),
         }
     }
 }
@@ -64,21 +85,22 @@ pub(super) struct Product<'a, 'o> {
     pub(super) out: &'a OutputColumns<'o>,
 }
 
-/// # Safety
-/// The processor has the instructions, and the shapes fit.
-unsafe fn run<L: Lanes>(product: &Product<'_, '_>) {
-    let inputs = product.input.inputs();
-    // SAFETY: the same contract.
-    unsafe {
-        match (product.matrix.format(), product.input.tokens() <= TILE) {
-            (WeightFormat::F32, true) => narrow::run::<L, F32>(product, inputs),
-            (WeightFormat::F32, false) => wide::run::<L, F32>(product, 1),
-            (WeightFormat::Bf16, true) => narrow::run::<L, Bf16>(product, inputs.div_ceil(2)),
-            (WeightFormat::Bf16, false) => wide::run_bf16::<L>(product),
-            (WeightFormat::Q8, true) => narrow::run::<L, Q8>(product, inputs.div_ceil(BLOCK)),
-            (WeightFormat::Q8, false) => wide::run::<L, Q8>(product, BLOCK),
-            (WeightFormat::Q4, true) => narrow::run::<L, Q4>(product, inputs.div_ceil(BLOCK)),
-            (WeightFormat::Q4, false) => wide::run::<L, Q4>(product, BLOCK),
+impl Task for Product<'_, '_> {
+    unsafe fn run<L: Lanes>(self) {
+        let product = &self;
+        let inputs = product.input.inputs();
+        // SAFETY: the same contract; the shapes were checked.
+        unsafe {
+            match (product.matrix.format(), product.input.tokens() <= TILE) {
+                (WeightFormat::F32, true) => narrow::run::<L, F32>(product, inputs),
+                (WeightFormat::F32, false) => wide::run::<L, F32>(product, 1),
+                (WeightFormat::Bf16, true) => narrow::run::<L, Bf16>(product, inputs.div_ceil(2)),
+                (WeightFormat::Bf16, false) => wide::run_bf16::<L>(product),
+                (WeightFormat::Q8, true) => narrow::run::<L, Q8>(product, inputs.div_ceil(BLOCK)),
+                (WeightFormat::Q8, false) => wide::run::<L, Q8>(product, BLOCK),
+                (WeightFormat::Q4, true) => narrow::run::<L, Q4>(product, inputs.div_ceil(BLOCK)),
+                (WeightFormat::Q4, false) => wide::run::<L, Q4>(product, BLOCK),
+            }
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::PANEL;
 use super::activations::InputKind;
-use super::layout::{panel_bytes, read_row, write_row};
+use super::blocks::BLOCK;
+use super::layout::{block_bytes, panel_bytes, read_row, write_block, write_row};
 use super::memory::Memory;
 use crate::device::{MatrixRows, WeightFormat};
 use crate::error::EngineError;
@@ -24,14 +25,10 @@ impl PackedMatrix {
         let (outputs, inputs) = (rows.outputs(), rows.inputs());
         let (panels, panel_bytes) = (outputs.div_ceil(PANEL), panel_bytes(inputs, format));
         let mut memory = Memory::zeroed(panels * panel_bytes)?;
-        let mut buffer = vec![0.0; PANEL.min(outputs) * inputs];
-        for (number, panel) in memory.bytes_mut().chunks_exact_mut(panel_bytes).enumerate() {
-            let first = number * PANEL;
-            let buffer = &mut buffer[..PANEL.min(outputs - first) * inputs];
-            rows.read(first, buffer)?;
-            for (lane, row) in buffer.chunks_exact(inputs).enumerate() {
-                write_row(panel, lane, row, format);
-            }
+        let panels_of_memory = memory.bytes_mut().chunks_exact_mut(panel_bytes.max(1));
+        match block_bytes(format).filter(|_| rows.stored_blocks() == Some(format)) {
+            Some(block_bytes) => take_blocks(rows, panels_of_memory, block_bytes)?,
+            None => round_rows(rows, panels_of_memory, format)?,
         }
         let bias = bias.map_or(Vec::new(), |bias| {
             assert_eq!(bias.len(), outputs, "a bias has a number for each output");
@@ -100,4 +97,44 @@ impl PackedMatrix {
     pub(super) fn panel_bias(&self, panel: usize) -> Option<&[f32]> {
         self.bias.get(panel * PANEL..(panel + 1) * PANEL)
     }
+}
+
+/// Packs numbers.
+fn round_rows<'m>(
+    rows: &dyn MatrixRows,
+    panels: impl Iterator<Item = &'m mut [u8]>,
+    format: WeightFormat,
+) -> Result<(), EngineError> {
+    let (outputs, inputs) = (rows.outputs(), rows.inputs());
+    let mut buffer = vec![0.0; PANEL.min(outputs) * inputs];
+    for (number, panel) in panels.enumerate() {
+        let first = number * PANEL;
+        let buffer = &mut buffer[..PANEL.min(outputs - first) * inputs];
+        rows.read(first, buffer)?;
+        for (lane, row) in buffer.chunks_exact(inputs).enumerate() {
+            write_row(panel, lane, row, format);
+        }
+    }
+    Ok(())
+}
+
+/// Packs blocks as they are.
+fn take_blocks<'m>(
+    rows: &dyn MatrixRows,
+    panels: impl Iterator<Item = &'m mut [u8]>,
+    block_bytes: usize,
+) -> Result<(), EngineError> {
+    let (outputs, row_bytes) = (rows.outputs(), rows.inputs().div_ceil(BLOCK) * block_bytes);
+    let mut buffer = vec![0; PANEL.min(outputs) * row_bytes];
+    for (number, panel) in panels.enumerate() {
+        let first = number * PANEL;
+        let buffer = &mut buffer[..PANEL.min(outputs - first) * row_bytes];
+        rows.read_blocks(first, buffer)?;
+        for (lane, row) in buffer.chunks_exact(row_bytes).enumerate() {
+            for (place, block) in row.chunks_exact(block_bytes).enumerate() {
+                write_block(panel, lane, place, block);
+            }
+        }
+    }
+    Ok(())
 }

@@ -9,6 +9,8 @@ use crate::device::rounding::round;
 use crate::device::{MatrixRows, WeightFormat};
 use crate::error::EngineError;
 
+mod blocks;
+
 /// A matrix in memory.
 struct Plain {
     inputs: usize,
@@ -257,18 +259,6 @@ fn stored_rows_are_the_rounded_rows() {
             let mut rounded = plain.numbers[output * inputs..][..inputs].to_vec();
             round(&mut rounded, format);
             assert_eq!(row, rounded, "{format:?}");
-        }
-    }
-}
-
-#[test]
-fn quantized_inputs_are_near_and_know_their_sum() {
-    for numbers in numbers(5, 320).chunks(BLOCK) {
-        let block = InputBlock::of(numbers);
-        assert_eq!(block.sum, block.bytes.iter().map(|byte| i32::from(*byte)).sum::<i32>());
-        assert_eq!(block.bytes.iter().map(|byte| byte.unsigned_abs()).max(), Some(127));
-        for (byte, number) in block.bytes.iter().zip(numbers) {
-            assert!((f32::from(*byte) * block.scale - number).abs() <= block.scale * 0.5001);
         }
     }
 }
