@@ -13,7 +13,7 @@ use super::shared::SharedOut;
 use super::vectors::{LANES, tree_sum, widest};
 use crate::device::AttentionShape;
 use crate::limits::KV_BLOCK;
-use crate::model::{BlockId, Span};
+use crate::model::Span;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 

@@ -22,7 +22,7 @@ pub(super) fn exp(x: f32) -> f32 {
         .mul_add(rest, 8.333_452e-3)
         .mul_add(rest, 4.166_579_6e-2)
         .mul_add(rest, 1.666_666_5e-1)
-        .mul_add(rest, 5.000_000_1e-1);
+        .mul_add(rest, 0.5);
     let value = (series * rest).mul_add(rest, rest) + 1.0;
     let exponent = shifted.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127);
     let power = f32::from_bits(exponent << 23);

@@ -1,5 +1,6 @@
 use super::*;
 use crate::device::CacheShape;
+use crate::model::BlockId;
 
 /// Numbers that look random and are always the same.
 fn numbers(count: usize, seed: u64) -> Vec<f32> {
