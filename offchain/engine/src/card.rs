@@ -2,6 +2,7 @@
 
 use crate::sampling::Sampling;
 use crate::text::template::ChatTemplate;
+use crate::text::tools::ToolFormat;
 use cocoon_manifest::FileHash;
 
 /// The facts about a loaded model that others need: to name it, to bound requests, to describe it in a manifest.
@@ -22,6 +23,8 @@ pub struct ModelCard {
     pub parameters: u64,
     /// Whether `<think>` … `</think>` is counted as reasoning.
     pub reasons: bool,
+    /// How it writes calls of tools, if it can.
+    pub tools: Option<ToolFormat>,
     /// What a request that says nothing about sampling gets.
     pub sampling_defaults: Sampling,
     /// Hash of the chat template; of nothing if there is none.

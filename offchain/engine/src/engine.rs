@@ -4,6 +4,7 @@ use crate::card::ModelCard;
 use crate::error::EngineError;
 use crate::metrics::Occupancy;
 use crate::request::SubmitRequest;
+use crate::text::split::ToolCallDelta;
 use std::fmt;
 
 /// One answer in the making. Ids are never used twice by one engine.
@@ -63,15 +64,21 @@ pub struct Usage {
 }
 
 /// What one step brought for one sequence.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StepOutput {
     /// Which sequence.
     pub id: SequenceId,
     /// New text, possibly empty; always whole characters.
     pub text_delta: String,
+    /// New reasoning, where the request has it told apart from the text.
+    pub reasoning_delta: String,
+    /// More of calls of tools, where the request has them told apart.
+    pub tool_calls: Vec<ToolCallDelta>,
     /// New tokens. Their text may come later, when characters are complete and no stop string can begin there.
     pub tokens: Vec<u32>,
+    /// One for each of `tokens`, if the request wants them; none for a token that ends the answer.
+    pub logprobs: Vec<TokenLogprobs>,
     /// Totals up to here.
     pub usage: Usage,
     /// Present in the last output of a sequence.
@@ -94,6 +101,41 @@ impl fmt::Debug for StepOutput {
             .field("usage", &self.usage)
             .field("finish_reason", &self.finish_reason)
             .finish_non_exhaustive()
+    }
+}
+
+/// A token with the natural logarithm of the probability that the model gave it, before penalties, biases, constraints and
+/// temperature.
+#[derive(Clone, PartialEq)]
+pub struct TokenLogprob {
+    /// Its id.
+    pub token: u32,
+    /// Its bytes: parts of a character too.
+    pub bytes: Vec<u8>,
+    /// At most 0; minus infinity if the model rules it out.
+    pub logprob: f32,
+}
+
+/// The chosen token of one position, and the likeliest ones.
+#[derive(Clone, PartialEq)]
+pub struct TokenLogprobs {
+    /// What was chosen.
+    pub chosen: TokenLogprob,
+    /// The likeliest, likeliest first.
+    pub top: Vec<TokenLogprob>,
+}
+
+/// Leaves the content out.
+impl fmt::Debug for TokenLogprob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenLogprob({})", self.logprob)
+    }
+}
+
+/// Leaves the content out.
+impl fmt::Debug for TokenLogprobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenLogprobs({} top)", self.top.len())
     }
 }
 

@@ -166,6 +166,12 @@ pub enum EngineError {
         /// What is allowed.
         allowed: &'static str,
     },
+    /// A constraint is not valid, has no text that it allows, or is too large to be followed.
+    #[error("the {kind} that the answer shall match cannot be used")]
+    Constraint {
+        /// JSON schema, regular expression, grammar.
+        kind: &'static str,
+    },
     /// A token id is not in the vocabulary.
     #[error("token {id} is not in the vocabulary")]
     UnknownToken {
@@ -204,6 +210,7 @@ impl EngineError {
             | Self::ContextLength { .. }
             | Self::PromptTooLong { .. }
             | Self::Parameter { .. }
+            | Self::Constraint { .. }
             | Self::UnknownToken { .. } => Who::Caller,
             _ => Who::Local,
         }
@@ -239,6 +246,7 @@ impl EngineError {
             Self::EmptyPrompt => "send at least one character",
             Self::ContextLength { .. } | Self::PromptTooLong { .. } => "send a shorter prompt",
             Self::Parameter { .. } | Self::UnknownToken { .. } => "correct the request",
+            Self::Constraint { .. } => "check its syntax, or use a simpler one",
             Self::QueueFull { .. } | Self::Overloaded => "wait a moment and send the request again",
             Self::NotANumber | Self::Device { .. } | Self::Stopped => "restart the worker",
         }

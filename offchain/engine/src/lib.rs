@@ -47,7 +47,7 @@ pub mod tiny;
 
 pub use card::ModelCard;
 pub use device::WeightFormat;
-pub use engine::{Engine, FinishReason, SequenceId, StepOutput, Usage};
+pub use engine::{Engine, FinishReason, SequenceId, StepOutput, TokenLogprob, TokenLogprobs, Usage};
 pub use error::{EngineError, Retry, Who};
 pub use handle::{EngineEvent, EngineHandle, Sink, Ticket};
 pub use load::{LoadedModel, ManifestFailure, MemoryPlan, load_model, plan_memory};
@@ -56,5 +56,7 @@ pub use options::{ComputeDevice, EngineOptions};
 #[cfg(feature = "mock")]
 pub use parrot::Parrot;
 pub use payer::{Payer, PayerSalt};
-pub use request::{Chat, Prompt, StopStrings, SubmitRequest};
-pub use sampling::{Sampling, SamplingWish};
+pub use request::{AnswerParts, Chat, Prompt, StopStrings, SubmitRequest};
+pub use sampling::{Constraint, LogitBias, Sampling, SamplingWish};
+pub use text::split::ToolCallDelta;
+pub use text::tools::ToolFormat;

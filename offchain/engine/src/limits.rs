@@ -31,6 +31,15 @@ pub const ANSWER_TOKEN_WEIGHT: usize = 2;
 /// only starts level with the others.
 pub const MAX_REMEMBERED_PAYERS: usize = 4096;
 
+/// Tokens whose logits one request may change: OpenAI's own bound, and each costs an addition per token.
+pub const MAX_LOGIT_BIAS: usize = 1024;
+
+/// Bytes of a schema, a regular expression or a grammar: the largest published schemas of tools have some ten thousand.
+pub const MAX_CONSTRAINT_BYTES: usize = 256 * 1024;
+
+/// Likeliest tokens that are told for each position, as OpenAI.
+pub const MAX_TOP_LOGPROBS: usize = 20;
+
 /// Positions of one block of the cache: a sequence wastes half of this on average, and prompts share whole blocks.
 pub const KV_BLOCK: usize = 32;
 
@@ -64,7 +73,3 @@ pub const MAX_LAYERS: usize = 256;
 
 /// Any other dimension of a model (vocabulary, hidden size, positions).
 pub const MAX_DIMENSION: usize = 4 * 1024 * 1024;
-
-/// Tokens whose text may be held back while a character is incomplete: a character has at most four bytes, and
-/// a token at least one.
-pub const MAX_HELD_TOKENS: usize = 8;

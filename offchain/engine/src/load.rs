@@ -25,6 +25,7 @@ use crate::options::{ComputeDevice, EngineOptions};
 use crate::text::reasoning::ThinkMarks;
 use crate::text::template::ChatTemplate;
 use crate::text::tokenizer::Tokenizer;
+use crate::text::tools::ToolFormat;
 use cocoon_manifest::{FileEntry, FileHash, ManifestError, ModelManifest, ModelName};
 use generation::GenerationDefaults;
 use sha2::{Digest, Sha256};
@@ -92,6 +93,9 @@ pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, 
         max_model_len,
         parameters: weights.parameters(),
         reasons: think.is_some(),
+        tools: template
+            .as_ref()
+            .and_then(|template| ToolFormat::of_template(template.source())),
         sampling_defaults: generation.sampling,
         template: ModelCard::template_hash(template.as_ref()),
     };

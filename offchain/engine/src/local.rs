@@ -1,20 +1,23 @@
 //! The engine of this machine: tokenizer, scheduler and executor put together.
 
+mod output;
+mod prepare;
+
 use crate::card::ModelCard;
 use crate::engine::{Engine, FinishReason, SequenceId, StepOutput};
 use crate::error::EngineError;
-use crate::limits::{DEFAULT_MAX_TOKENS, KV_BLOCK, MAX_PROMPT_BYTES};
+use crate::limits::{DEFAULT_MAX_TOKENS, KV_BLOCK};
 use crate::load::ModelParts;
 use crate::metrics::Occupancy;
 use crate::model::Executor;
 use crate::options::EngineOptions;
-use crate::request::{Prompt, SubmitRequest};
-use crate::sampling::Sampler;
+use crate::request::SubmitRequest;
+use crate::sampling::Compiler;
 use crate::schedule::{Aim, Bounds, Dropped, NewEntry, Scheduler};
 use crate::sequence::{NewSequence, Sequence};
-use crate::text::deltas::Deltas;
 use crate::text::reasoning::ReasoningCounter;
 use crate::text::stop::StopFilter;
+use output::{ended, output};
 use std::collections::HashMap;
 use std::time::Instant;
 
@@ -32,6 +35,8 @@ pub(crate) struct LocalEngine<E> {
     next_id: u64,
     /// Positions that one sequence may have.
     context: usize,
+    /// Made for the first request that needs it.
+    constraints: Option<Compiler>,
 }
 
 impl<E: Executor> LocalEngine<E> {
@@ -56,33 +61,8 @@ impl<E: Executor> LocalEngine<E> {
             started: Instant::now(),
             next_id: 0,
             context,
+            constraints: None,
         }
-    }
-
-    fn prompt_tokens(&self, prompt: Prompt) -> Result<Vec<u32>, EngineError> {
-        let text = match prompt {
-            Prompt::Tokens(tokens) => {
-                let unknown = |token: &&u32| **token as usize >= self.parts.card.vocab_size;
-                return match tokens.iter().find(unknown) {
-                    Some(id) => Err(EngineError::UnknownToken { id: *id }),
-                    None => Ok(tokens),
-                };
-            }
-            Prompt::Text(text) => text,
-            Prompt::Chat(chat) => self
-                .parts
-                .template
-                .as_ref()
-                .ok_or(EngineError::NoTemplate)?
-                .render(&chat)?,
-        };
-        if text.len() > MAX_PROMPT_BYTES {
-            return Err(EngineError::PromptTooLong {
-                size: text.len(),
-                limit: MAX_PROMPT_BYTES,
-            });
-        }
-        self.parts.tokenizer.encode(&text)
     }
 
     /// Does what the scheduler has planned; the logits of those sequences that go on.
@@ -114,7 +94,7 @@ impl<E: Executor> LocalEngine<E> {
     fn advance(&mut self, id: SequenceId, logits: Vec<f32>) -> Option<StepOutput> {
         let sequence = self.sequences.get_mut(&id)?;
         let output = match sequence.accept(logits) {
-            Ok(advance) => output(sequence, vec![advance.token], advance.text, advance.finish),
+            Ok(advance) => output(sequence, advance, self.parts.tokenizer.vocabulary()),
             // Only this sequence is broken: its numbers or its text.
             Err(_) => {
                 self.scheduler.end_broken(id);
@@ -139,8 +119,7 @@ impl<E: Executor> Engine for LocalEngine<E> {
     fn submit(&mut self, request: SubmitRequest) -> Result<SequenceId, EngineError> {
         request.check()?;
         self.scheduler.check_room(request.payer)?;
-        let sampling = request.sampling.resolve(&self.parts.card.sampling_defaults)?;
-        let prompt = self.prompt_tokens(request.prompt)?;
+        let prompt = self.prompt_tokens(&request.prompt)?;
         if prompt.is_empty() {
             return Err(EngineError::EmptyPrompt);
         }
@@ -150,6 +129,9 @@ impl<E: Executor> Engine for LocalEngine<E> {
                 limit: self.context,
             });
         }
+        let sampler = self.sampler(&request, &prompt)?;
+        let reasoning = ReasoningCounter::after_prompt(self.parts.think, &prompt);
+        let (deltas, splitter) = self.text_of_answer(request.parts, reasoning.is_inside());
         let id = SequenceId(self.next_id);
         self.next_id += 1;
         let wished = request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
@@ -157,15 +139,16 @@ impl<E: Executor> Engine for LocalEngine<E> {
             id,
             prompt_len: prompt.len(),
             max_len: prompt.len().saturating_add(wished).min(self.context),
-            sampler: Sampler::new(sampling, request.seed, &prompt),
+            sampler,
             eos: if request.ignore_eos {
                 Vec::new()
             } else {
                 self.parts.eos.clone()
             },
-            deltas: Deltas::new(self.parts.tokenizer.clone()),
+            deltas,
             stop: StopFilter::new(request.stop.0),
-            reasoning: ReasoningCounter::after_prompt(self.parts.think, &prompt),
+            splitter,
+            reasoning,
         });
         self.sequences.insert(id, sequence);
         self.scheduler.enqueue(NewEntry {
@@ -205,20 +188,5 @@ impl<E: Executor> Engine for LocalEngine<E> {
 
     fn occupancy(&self) -> Occupancy {
         self.scheduler.occupancy()
-    }
-}
-
-/// The end of a sequence that brings nothing more.
-fn ended(sequence: &Sequence, reason: FinishReason) -> StepOutput {
-    output(sequence, Vec::new(), String::new(), Some(reason))
-}
-
-fn output(sequence: &Sequence, tokens: Vec<u32>, text_delta: String, finish: Option<FinishReason>) -> StepOutput {
-    StepOutput {
-        id: sequence.id,
-        text_delta,
-        tokens,
-        usage: sequence.usage(),
-        finish_reason: finish,
     }
 }

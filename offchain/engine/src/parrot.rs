@@ -1,15 +1,18 @@
 //! The parrot: an engine without a model that repeats what it was told. For tests of what stands above the engine.
 
 use crate::card::ModelCard;
-use crate::engine::{Engine, FinishReason, SequenceId, StepOutput, Usage};
+use crate::engine::{Engine, FinishReason, SequenceId, StepOutput, TokenLogprob, TokenLogprobs, Usage};
 use crate::error::EngineError;
 use crate::limits::DEFAULT_MAX_TOKENS;
 use crate::request::{Prompt, SubmitRequest};
 use crate::sampling::Sampling;
+use crate::text::split::Splitter;
+use crate::text::tools::ToolFormat;
 use cocoon_manifest::FileHash;
 use std::collections::VecDeque;
 
-/// Answers with the last message, one word per step. A word with the blank before it is a token.
+/// Answers with the last message, one word per step. A word with the blank after it is a token. It writes calls of tools as
+/// Hermes does, and is sure of every word.
 pub struct Parrot {
     card: ModelCard,
     live: VecDeque<Echo>,
@@ -22,6 +25,8 @@ struct Echo {
     usage: Usage,
     left: usize,
     cancelled: bool,
+    splitter: Option<Splitter>,
+    logprobs: bool,
 }
 
 impl Default for Parrot {
@@ -34,6 +39,7 @@ impl Default for Parrot {
             max_model_len: 1 << 20,
             parameters: 0,
             reasons: false,
+            tools: Some(ToolFormat::Hermes),
             sampling_defaults: Sampling::default(),
             template: FileHash::of(b""),
         };
@@ -43,6 +49,34 @@ impl Default for Parrot {
             next_id: 0,
         }
     }
+}
+
+impl Echo {
+    fn say(&mut self, word: String, output: &mut StepOutput) {
+        let Some(splitter) = &mut self.splitter else {
+            output.text_delta = word;
+            return;
+        };
+        let mut all = vec![splitter.push(&word)];
+        if output.finish_reason.is_some() {
+            all.push(splitter.finish());
+        }
+        for parts in all {
+            output.text_delta += &parts.text;
+            output.reasoning_delta += &parts.reasoning;
+            output.tool_calls.extend(parts.calls);
+        }
+    }
+}
+
+fn certain(word: &str) -> TokenLogprobs {
+    let chosen = TokenLogprob {
+        token: 0,
+        bytes: word.as_bytes().to_vec(),
+        logprob: 0.0,
+    };
+    let top = vec![chosen.clone()];
+    TokenLogprobs { chosen, top }
 }
 
 fn words(text: &str) -> VecDeque<String> {
@@ -82,6 +116,8 @@ impl Engine for Parrot {
             prompt: prompt as u64,
             ..Usage::default()
         };
+        let parts = request.parts;
+        let tools = self.card.tools.filter(|_| parts.tools);
         let left = request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);
         self.live.push_back(Echo {
             id,
@@ -89,6 +125,8 @@ impl Engine for Parrot {
             usage,
             left,
             cancelled: false,
+            splitter: (parts.reasoning || parts.tools).then(|| Splitter::new(parts.reasoning, false, tools)),
+            logprobs: request.logprobs.is_some(),
         });
         Ok(id)
     }
@@ -105,13 +143,19 @@ impl Engine for Parrot {
             let mut output = StepOutput {
                 id: echo.id,
                 text_delta: String::new(),
+                reasoning_delta: String::new(),
+                tool_calls: Vec::new(),
                 tokens: Vec::new(),
+                logprobs: Vec::new(),
                 usage: echo.usage,
                 finish_reason: echo.cancelled.then_some(FinishReason::Cancelled),
             };
             if !echo.cancelled {
-                output.text_delta = echo.words.pop_front().unwrap_or_default();
+                let word = echo.words.pop_front().unwrap_or_default();
                 output.tokens.push(0);
+                if echo.logprobs {
+                    output.logprobs.push(certain(&word));
+                }
                 echo.left -= 1;
                 echo.usage.completion += 1;
                 output.usage = echo.usage;
@@ -120,6 +164,7 @@ impl Engine for Parrot {
                 } else if echo.left == 0 {
                     output.finish_reason = Some(FinishReason::Length);
                 }
+                echo.say(word, &mut output);
             }
             outputs.push(output);
         }

@@ -1,10 +1,11 @@
 //! What is asked of an engine. Nothing here shows its content in `Debug`.
 
 use crate::error::EngineError;
-use crate::limits::{MAX_MESSAGES, MAX_STOP_BYTES, MAX_STOP_STRINGS};
+use crate::limits::{MAX_MESSAGES, MAX_STOP_BYTES, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS};
 use crate::payer::{Payer, PayerSalt};
 use crate::sampling::SamplingWish;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::time::Instant;
 
@@ -65,6 +66,19 @@ pub struct SubmitRequest {
     pub payer_salt: Option<PayerSalt>,
     /// When the answer is worth nothing any more; it ends there.
     pub deadline: Option<Instant>,
+    /// Whether to tell logarithms of probabilities, and of how many of the likeliest tokens besides the chosen one.
+    pub logprobs: Option<usize>,
+    /// Which parts of the answer are told apart; by default it is one text as the model writes it.
+    pub parts: AnswerParts,
+}
+
+/// Parts of an answer that are told apart, in models that write them in a known way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AnswerParts {
+    /// `<think>` … `</think>` before the text.
+    pub reasoning: bool,
+    /// Calls of tools.
+    pub tools: bool,
 }
 
 /// Stop strings; their content is not shown in `Debug`.
@@ -96,6 +110,8 @@ impl SubmitRequest {
             payer: None,
             payer_salt: None,
             deadline: None,
+            logprobs: None,
+            parts: AnswerParts::default(),
         }
     }
 
@@ -106,6 +122,22 @@ impl SubmitRequest {
             messages: vec![message],
             ..Chat::default()
         }))
+    }
+
+    /// The same request for another of several answers: the first has the seed of the request, and answer `index` the first
+    /// eight bytes, little-endian, of SHA-256 over a tag, that seed and the index.
+    pub fn choice(&self, index: u64) -> Self {
+        let mut seed = self.seed;
+        if index > 0 {
+            let mut hasher = Sha256::new();
+            hasher.update(b"cocoon-choice-1");
+            hasher.update(self.seed.to_le_bytes());
+            hasher.update(index.to_le_bytes());
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&hasher.finalize()[..8]);
+            seed = u64::from_le_bytes(bytes);
+        }
+        Self { seed, ..self.clone() }
     }
 
     /// Refuses what can be refused without a model.
@@ -125,10 +157,28 @@ impl SubmitRequest {
         {
             return refused("stop", "texts of 1 to 256 bytes");
         }
+        if self.logprobs.is_some_and(|top| top > MAX_TOP_LOGPROBS) {
+            return refused("top_logprobs", "at most 20");
+        }
         match &self.prompt {
             Prompt::Chat(chat) if chat.messages.is_empty() => Err(EngineError::EmptyPrompt),
             Prompt::Chat(chat) if chat.messages.len() > MAX_MESSAGES => refused("messages", "at most 4096"),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seeds_of_further_answers_never_change() {
+        let mut request = SubmitRequest::chat_of_user("x");
+        request.seed = 5;
+        assert_eq!(request.choice(0), request);
+        // Computed with Python's hashlib.
+        assert_eq!(request.choice(1).seed, 0xb66bbff0cdc65f6c);
+        assert_ne!(request.choice(2).seed, request.choice(1).seed);
     }
 }

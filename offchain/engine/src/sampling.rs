@@ -1,10 +1,19 @@
 //! How the next token is chosen from the logits.
 
+mod bias;
 mod choose;
+mod constraint;
+mod logprobs;
+mod matching;
 mod params;
 mod penalty;
 mod random;
 mod sampler;
 
+pub use bias::LogitBias;
+pub use constraint::Constraint;
+pub(crate) use constraint::bounded_blanks;
+pub(crate) use logprobs::{Logprob, Logprobs};
+pub(crate) use matching::Compiler;
 pub use params::{Sampling, SamplingWish};
-pub(crate) use sampler::Sampler;
+pub(crate) use sampler::{Sampler, Thinking};

@@ -2,9 +2,10 @@
 
 use crate::engine::{FinishReason, SequenceId, Usage};
 use crate::error::EngineError;
-use crate::sampling::Sampler;
+use crate::sampling::{Logprobs, Sampler};
 use crate::text::deltas::Deltas;
 use crate::text::reasoning::ReasoningCounter;
+use crate::text::split::{Parts, Splitter};
 use crate::text::stop::{Filtered, StopFilter};
 
 /// A sequence that waits or runs.
@@ -21,13 +22,16 @@ pub(crate) struct Sequence {
     eos: Vec<u32>,
     deltas: Deltas,
     stop: StopFilter,
+    splitter: Option<Splitter>,
     reasoning: ReasoningCounter,
 }
 
 /// What a new token brought.
 pub(crate) struct Advance {
     pub(crate) token: u32,
-    pub(crate) text: String,
+    pub(crate) parts: Parts,
+    /// None where they are not wanted, and for a token that ends the answer.
+    pub(crate) logprobs: Option<Logprobs>,
     pub(crate) finish: Option<FinishReason>,
 }
 
@@ -43,6 +47,8 @@ pub(crate) struct NewSequence {
     pub(crate) eos: Vec<u32>,
     pub(crate) deltas: Deltas,
     pub(crate) stop: StopFilter,
+    /// None if the answer is one text.
+    pub(crate) splitter: Option<Splitter>,
     pub(crate) reasoning: ReasoningCounter,
 }
 
@@ -58,6 +64,7 @@ impl Sequence {
             eos: new.eos,
             deltas: new.deltas,
             stop: new.stop,
+            splitter: new.splitter,
             reasoning: new.reasoning,
         }
     }
@@ -70,60 +77,60 @@ impl Sequence {
     /// Chooses the next token.
     pub(crate) fn accept(&mut self, logits: Vec<f32>) -> Result<Advance, EngineError> {
         let chosen = self.sampler.next(self.len as u64, logits)?;
-        self.push(chosen.token)
+        let ended = self.eos.contains(&chosen.token);
+        let (text, finish) = self.push(chosen.token, ended, chosen.complete);
+        Ok(Advance {
+            token: chosen.token,
+            parts: self.split(text, finish.is_some()),
+            logprobs: chosen.logprobs.filter(|_| !ended),
+            finish,
+        })
     }
 
-    fn push(&mut self, token: u32) -> Result<Advance, EngineError> {
+    fn split(&mut self, text: String, is_last: bool) -> Parts {
+        let Some(splitter) = &mut self.splitter else {
+            return Parts {
+                text,
+                ..Parts::default()
+            };
+        };
+        let mut parts = splitter.push(&text);
+        if is_last {
+            let rest = splitter.finish();
+            parts.reasoning += &rest.reasoning;
+            parts.text += &rest.text;
+            parts.calls.extend(rest.calls);
+        }
+        parts
+    }
+
+    /// `ended` by a token that is not part of the text, or `complete` with it.
+    fn push(&mut self, token: u32, ended: bool, complete: bool) -> (String, Option<FinishReason>) {
         self.len += 1;
         self.reasoning.push(token);
-        let ended = self.eos.contains(&token);
-        let piece = if ended {
-            self.deltas.finish()?
-        } else {
-            self.deltas.push(token)?
-        };
+        let mut piece = String::new();
+        if !ended {
+            piece += &self.deltas.push(token);
+        }
+        if ended || complete {
+            piece += &self.deltas.finish();
+        }
         let mut text = match self.stop.push(&piece) {
-            Filtered::Stopped(text) => {
-                return Ok(Advance {
-                    token,
-                    text,
-                    finish: Some(FinishReason::Stop),
-                });
-            }
+            Filtered::Stopped(text) => return (text, Some(FinishReason::Stop)),
             Filtered::Open(text) => text,
         };
-        if ended {
+        if ended || complete {
             text += &self.stop.finish();
-            return Ok(Advance {
-                token,
-                text,
-                finish: Some(FinishReason::Stop),
-            });
+            return (text, Some(FinishReason::Stop));
         }
         if self.len < self.max_len {
-            return Ok(Advance {
-                token,
-                text,
-                finish: None,
-            });
+            return (text, None);
         }
         // The end by length: what is held back comes out, unless it completes a stop string.
-        let finish = match self.stop.push(&self.deltas.finish()?) {
-            Filtered::Stopped(rest) => {
-                text += &rest;
-                FinishReason::Stop
-            }
-            Filtered::Open(rest) => {
-                text += &rest;
-                text += &self.stop.finish();
-                FinishReason::Length
-            }
-        };
-        Ok(Advance {
-            token,
-            text,
-            finish: Some(finish),
-        })
+        match self.stop.push(&self.deltas.finish()) {
+            Filtered::Stopped(rest) => (text + &rest, Some(FinishReason::Stop)),
+            Filtered::Open(rest) => (text + &rest + &self.stop.finish(), Some(FinishReason::Length)),
+        }
     }
 
     /// Totals up to here.

@@ -2,6 +2,9 @@
 
 pub(crate) mod deltas;
 pub(crate) mod reasoning;
+pub(crate) mod split;
 pub(crate) mod stop;
 pub(crate) mod template;
 pub(crate) mod tokenizer;
+pub(crate) mod tools;
+pub(crate) mod vocabulary;

@@ -148,79 +148,40 @@ pub struct AnswerHead {
 }
 
 impl AnswerHead {
-    /// A whole chat answer with one alternative.
-    pub fn chat(&self, content: String, finish_reason: &str, usage: Usage) -> ChatResponse {
-        let message = ChatMessage {
-            role: "assistant".into(),
-            content: Some(content),
-            extra: Map::new(),
-        };
-        let finish_reason = Some(finish_reason.to_owned());
+    /// A whole chat answer.
+    pub fn chat(&self, choices: Vec<ChatChoice>, usage: Option<Usage>) -> ChatResponse {
         ChatResponse {
             id: self.id.clone(),
             object: "chat.completion".into(),
             created: self.created,
             model: self.model.clone(),
-            choices: vec![ChatChoice {
-                index: 0,
-                message,
-                finish_reason,
-                extra: Map::new(),
-            }],
-            usage: Some(usage),
-            extra: Map::new(),
-        }
-    }
-
-    /// The next piece of a chat stream.
-    pub fn chat_chunk(&self, delta: Delta, finish_reason: Option<&str>) -> ChatChunk {
-        let finish_reason = finish_reason.map(str::to_owned);
-        ChatChunk {
-            choices: vec![ChunkChoice {
-                index: 0,
-                delta,
-                finish_reason,
-                extra: Map::new(),
-            }],
-            ..self.usage_chunk(None)
-        }
-    }
-
-    /// The piece that ends a chat stream with usage.
-    pub fn usage_chunk(&self, usage: Option<Usage>) -> ChatChunk {
-        ChatChunk {
-            id: self.id.clone(),
-            object: "chat.completion.chunk".into(),
-            created: self.created,
-            model: self.model.clone(),
-            choices: Vec::new(),
+            choices,
             usage,
             extra: Map::new(),
         }
     }
 
-    /// A completion, whole or a piece; without a text it brings usage only.
-    pub fn completion(
-        &self,
-        text: Option<String>,
-        finish_reason: Option<&str>,
-        usage: Option<Usage>,
-    ) -> CompletionResponse {
-        let finish_reason = finish_reason.map(str::to_owned);
+    /// The next piece of a chat stream; without a choice it brings usage only.
+    pub fn chat_chunk(&self, choices: Vec<ChunkChoice>, usage: Option<Usage>) -> ChatChunk {
+        ChatChunk {
+            id: self.id.clone(),
+            object: "chat.completion.chunk".into(),
+            created: self.created,
+            model: self.model.clone(),
+            choices,
+            usage,
+            extra: Map::new(),
+        }
+    }
+
+    /// A completion, whole or a piece; without a choice it brings usage only.
+    pub fn completion(&self, choices: Vec<CompletionChoice>, usage: Option<Usage>) -> CompletionResponse {
         CompletionResponse {
             id: self.id.clone(),
             object: "text_completion".into(),
             created: self.created,
             model: self.model.clone(),
-            choices: text
-                .map(|text| CompletionChoice {
-                    index: 0,
-                    text,
-                    finish_reason,
-                    extra: Map::new(),
-                })
-                .into_iter()
-                .collect(),
+            choices,
             usage,
             extra: Map::new(),
         }
@@ -268,15 +229,20 @@ mod tests {
             created: 1,
             model: "m".into(),
         };
-        let delta = Delta {
-            content: Some("hi".into()),
-            ..Delta::default()
+        let choice = ChunkChoice {
+            index: 0,
+            delta: Delta {
+                content: Some("hi".into()),
+                ..Delta::default()
+            },
+            finish_reason: None,
+            extra: Map::new(),
         };
         assert_eq!(
-            serde_json::to_string(&head.chat_chunk(delta, None)).unwrap(),
+            serde_json::to_string(&head.chat_chunk(vec![choice], None)).unwrap(),
             r#"{"id":"a","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":"hi"},"finish_reason":null}]}"#
         );
-        let last = serde_json::to_string(&head.completion(None, None, Some(Usage::default()))).unwrap();
+        let last = serde_json::to_string(&head.completion(Vec::new(), Some(Usage::default()))).unwrap();
         assert!(last.contains(r#""choices":[],"usage""#));
     }
 }

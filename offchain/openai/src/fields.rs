@@ -47,12 +47,22 @@ pub const COMPLETION: &[&str] = &[
     "skip_special_tokens",
 ];
 
-/// Fields that our workers take besides: sampling that the engine has, and fields of common SDKs that change nothing.
+/// Fields that our workers take besides: what the engine can do, and fields of common SDKs that change nothing.
 pub const OURS: &[&str] = &[
     "seed",
     "top_k",
     "min_p",
     "repetition_penalty",
+    "logit_bias",
+    "logprobs",
+    "response_format",
+    "structured_outputs",
+    "guided_json",
+    "guided_regex",
+    "guided_choice",
+    "guided_grammar",
+    "tools",
+    "tool_choice",
     "user",
     "metadata",
     "store",
@@ -87,11 +97,11 @@ mod tests {
 
     #[test]
     fn the_first_unknown_field_is_named() {
-        let Value::Object(fields) = json!({"model": "m", "messages": [], "tools": [], "seed": 1}) else {
+        let Value::Object(fields) = json!({"model": "m", "messages": [], "audio": {}, "seed": 1}) else {
             panic!()
         };
-        assert_eq!(not_deployed(Endpoint::Chat, &fields), Some("tools"));
-        assert_eq!(unsupported(Endpoint::Chat, &fields), Some("tools"));
+        assert_eq!(not_deployed(Endpoint::Chat, &fields), Some("audio"));
+        assert_eq!(unsupported(Endpoint::Chat, &fields), Some("audio"));
         let Value::Object(fields) = json!({"model": "m", "messages": [], "seed": 1}) else {
             panic!()
         };

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::error::ApiError;
 use crate::limits::{
-    DEFAULT_MAX_COEFFICIENT, DEFAULT_MAX_TOKENS, DEFAULT_TIMEOUT_SECONDS, MAX_GUID, MAX_TIMEOUT_SECONDS,
+    DEFAULT_MAX_COEFFICIENT, DEFAULT_MAX_TOKENS, DEFAULT_TIMEOUT_SECONDS, MAX_GUID, MAX_TIMEOUT_SECONDS, MAX_TOKENS,
 };
 use crate::request::Request;
 
@@ -13,7 +13,7 @@ use crate::request::Request;
 pub struct RunOptions {
     /// Highest price that is accepted, thousandths.
     pub max_coefficient: u32,
-    /// Tokens to reserve for the answer.
+    /// Tokens to reserve for the answer, or for all of them if several are wanted.
     pub max_tokens: u32,
     /// Seconds for the whole request.
     pub timeout_seconds: f64,
@@ -58,11 +58,12 @@ impl RunOptions {
             }
         };
         let max_tokens = request.max_tokens().unwrap_or(DEFAULT_MAX_TOKENS);
+        let max_tokens = max_tokens.saturating_mul(request.n()).min(MAX_TOKENS);
         if request.field("max_completion_tokens").is_some() {
             request.remove("max_tokens");
         }
         Ok(Self {
-            // Both are bounded by 2^31 - 1: above, and by the request's validation.
+            // Both are bounded by 2^31 - 1 above.
             max_coefficient: u32::try_from(max_coefficient).unwrap_or(i32::MAX as u32),
             max_tokens: u32::try_from(max_tokens).unwrap_or(i32::MAX as u32),
             timeout_seconds,
@@ -119,6 +120,14 @@ mod tests {
         assert_eq!(RunOptions::take_from(&mut request).unwrap().max_tokens, 8);
         assert_eq!(request.field("max_tokens"), None);
         assert_eq!(request.max_tokens(), Some(8));
+    }
+
+    #[test]
+    fn several_answers_reserve_several_times() {
+        let reserved = |extra| RunOptions::take_from(&mut request(extra)).unwrap().max_tokens;
+        assert_eq!(reserved(r#","max_tokens":9,"n":3"#), 27);
+        assert_eq!(reserved(r#","n":2"#), 2000);
+        assert_eq!(reserved(r#","max_tokens":2147483647,"n":128"#), i32::MAX as u32);
     }
 
     #[test]

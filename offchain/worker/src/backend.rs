@@ -1,8 +1,11 @@
 //! What answers: the engine of this program, or a server beside it.
 
-mod chat;
+mod constraint;
 mod local;
+mod prepare;
+mod tools;
 mod upstream;
+mod writer;
 
 pub(crate) use local::Local;
 pub(crate) use upstream::Upstream;

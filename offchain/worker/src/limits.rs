@@ -56,3 +56,6 @@ pub const PAYOUT_PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duratio
 /// Statements that are signed on one connection without a signature of the proxy in return. The proxy gives its own right
 /// after each, so more than a few mean that it wants the worker's word without giving its own.
 pub const MAX_NOT_COUNTERSIGNED: u32 = 16;
+
+/// Answers to one request: each takes a place in the engine, and the queue of a small worker has a few dozen.
+pub const MAX_CHOICES: usize = 16;

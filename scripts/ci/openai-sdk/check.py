@@ -1,5 +1,7 @@
-"""Plain and streamed chat through the unmodified `openai` package; the first difference ends it with an error."""
+"""Plain and streamed chat, logprobs, several answers and constrained ones through the unmodified `openai` package; the first difference ends it with an error."""
 
+import json
+import math
 import sys
 
 import openai
@@ -57,6 +59,62 @@ def streamed(client: openai.OpenAI, model: str) -> None:
     print(f"streamed: {chunks} chunks, {usage.completion_tokens} tokens, finish reason {finish}")
 
 
+def several(client: openai.OpenAI, model: str) -> None:
+    answer = client.chat.completions.create(
+        model=model,
+        messages=[{"role": "user", "content": PROMPT}],
+        max_tokens=MAX_TOKENS,
+        n=2,
+        seed=7,
+        logprobs=True,
+        top_logprobs=3,
+    )
+    assert [choice.index for choice in answer.choices] == [0, 1], answer.choices
+    for choice in answer.choices:
+        told = choice.logprobs.content
+        assert told and all(len(token.top_logprobs) == 3 for token in told), told
+        assert all(token.logprob <= 0 for token in told), told
+        # Both are whole texts, but for blanks that belong to no part.
+        text = b"".join(bytes(token.bytes) for token in told).decode(errors="replace")
+        assert choice.message.content in text, (choice.message.content, text)
+    assert answer.usage.completion_tokens > len(answer.choices), answer.usage
+    print(f"two answers with logprobs: {answer.usage.completion_tokens} tokens")
+
+    answer = client.completions.create(model=model, prompt="What is", max_tokens=4, logprobs=2, temperature=0)
+    told = answer.choices[0].logprobs
+    assert len(told.tokens) == len(told.token_logprobs) == len(told.text_offset), told
+    assert all(math.isfinite(number) for number in told.token_logprobs), told
+    print("completion with logprobs: passed")
+
+
+def formed(client: openai.OpenAI, model: str) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"answer": {"enum": ["yes", "no"]}, "count": {"type": "integer", "minimum": 0, "maximum": 9}},
+        "required": ["answer", "count"],
+        "additionalProperties": False,
+    }
+    answer = client.chat.completions.create(
+        model=model,
+        messages=[{"role": "user", "content": PROMPT}],
+        max_tokens=120,
+        response_format={"type": "json_schema", "json_schema": {"name": "answer", "strict": True, "schema": schema}},
+    )
+    assert answer.choices[0].finish_reason == "stop", answer.choices
+    value = json.loads(answer.choices[0].message.content)
+    assert value["answer"] in ("yes", "no") and 0 <= value["count"] <= 9, value
+    print(f"answer by a schema: {value}")
+
+    answer = client.chat.completions.create(
+        model=model,
+        messages=[{"role": "user", "content": PROMPT}],
+        extra_body={"guided_choice": ["red", "blue"]},
+        logit_bias={"5": -100},
+    )
+    assert answer.choices[0].message.content in ("red", "blue"), answer.choices
+    print(f"answer by a choice: {answer.choices[0].message.content}")
+
+
 def refused(client: openai.OpenAI) -> None:
     try:
         client.chat.completions.create(
@@ -78,6 +136,8 @@ def main() -> None:
     print(f"models: {', '.join(models)}")
     plain(client, models[0])
     streamed(client, models[0])
+    several(client, models[0])
+    formed(client, models[0])
     refused(client)
     print(f"openai {openai.__version__}: passed")
 

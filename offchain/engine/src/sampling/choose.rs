@@ -62,6 +62,7 @@ fn keep(sampling: &Sampling, best: Candidate, logits: &[f32]) -> Vec<Candidate> 
     let mut candidates: Vec<Candidate> = (0u32..)
         .zip(logits.iter().copied())
         .map(|(token, logit)| Candidate { token, logit })
+        .filter(|candidate| candidate.logit > f32::NEG_INFINITY)
         .collect();
     if sampling.min_p > 0.0 {
         candidates.retain(|candidate| weight(sampling, best, candidate) >= f64::from(sampling.min_p));
@@ -191,6 +192,20 @@ mod tests {
             ),
             [1, 2]
         );
+    }
+
+    #[test]
+    fn a_token_that_is_ruled_out_is_never_drawn() {
+        let never = f32::NEG_INFINITY;
+        let logits = [never, -90.0, never, 0.0, never];
+        assert_eq!(tokens_drawn(&Sampling::default(), &logits), [3]);
+        let sampling = Sampling {
+            top_k: 4,
+            top_p: 0.999,
+            ..Sampling::default()
+        };
+        assert_eq!(tokens_drawn(&sampling, &logits), [3]);
+        assert_eq!(choose(&Sampling::default(), 0, 0, &[never, never, 1.0]).unwrap(), 2);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Sampling parameters: as wished by a request, and as resolved against the model's defaults.
 
+use super::bias::LogitBias;
+use super::constraint::Constraint;
 use crate::error::EngineError;
 use sha2::{Digest, Sha256};
 
 /// What a request says about sampling. Absent values come from the model's `generation_config.json`.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct SamplingWish {
     /// 0 takes the likeliest token always.
     pub temperature: Option<f32>,
@@ -20,10 +22,14 @@ pub struct SamplingWish {
     pub presence_penalty: Option<f32>,
     /// Divides the positive and multiplies the negative logits of all tokens in prompt and answer.
     pub repetition_penalty: Option<f32>,
+    /// Added to the logits of single tokens, after the penalties.
+    pub logit_bias: LogitBias,
+    /// What the answer must match.
+    pub constraint: Option<Constraint>,
 }
 
 /// Sampling parameters with nothing left open.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Sampling {
     /// 0 takes the likeliest token always.
@@ -40,6 +46,10 @@ pub struct Sampling {
     pub presence_penalty: f32,
     /// 1 for none.
     pub repetition_penalty: f32,
+    /// Empty for none.
+    pub logit_bias: LogitBias,
+    /// What the answer must match.
+    pub constraint: Option<Constraint>,
 }
 
 impl Default for Sampling {
@@ -52,6 +62,8 @@ impl Default for Sampling {
             frequency_penalty: 0.0,
             presence_penalty: 0.0,
             repetition_penalty: 1.0,
+            logit_bias: LogitBias::default(),
+            constraint: None,
         }
     }
 }
@@ -67,7 +79,11 @@ impl SamplingWish {
             frequency_penalty: self.frequency_penalty.unwrap_or(defaults.frequency_penalty),
             presence_penalty: self.presence_penalty.unwrap_or(defaults.presence_penalty),
             repetition_penalty: self.repetition_penalty.unwrap_or(defaults.repetition_penalty),
+            logit_bias: self.logit_bias.clone(),
+            constraint: self.constraint.clone(),
         };
+        sampling.logit_bias.check()?;
+        sampling.constraint.as_ref().map_or(Ok(()), Constraint::check)?;
         let rules = [
             (
                 "temperature",
@@ -105,7 +121,8 @@ impl SamplingWish {
 
 impl Sampling {
     /// SHA-256 over the parameters, for receipts: a fixed tag, then each number as its little-endian bits in the order
-    /// of the fields.
+    /// of the fields. What a request does not use adds nothing: a bias adds its own tag, the count of tokens, then each
+    /// token and amount; a constraint its tag, its kind, its length and its text.
     pub fn hash(&self) -> [u8; 32] {
         let mut hasher = Sha256::new();
         hasher.update(b"cocoon-sampling-1");
@@ -116,6 +133,17 @@ impl Sampling {
         hasher.update(self.frequency_penalty.to_bits().to_le_bytes());
         hasher.update(self.presence_penalty.to_bits().to_le_bytes());
         hasher.update(self.repetition_penalty.to_bits().to_le_bytes());
+        if !self.logit_bias.is_empty() {
+            hasher.update(b"logit-bias");
+            hasher.update((self.logit_bias.iter().count() as u64).to_le_bytes());
+            for (token, amount) in self.logit_bias.iter() {
+                hasher.update(token.to_le_bytes());
+                hasher.update(amount.to_bits().to_le_bytes());
+            }
+        }
+        if let Some(constraint) = &self.constraint {
+            constraint.hash_into(&mut hasher);
+        }
         hasher.finalize().into()
     }
 }
@@ -192,26 +220,79 @@ mod tests {
         let others = [
             Sampling {
                 temperature: 0.5,
-                ..base
+                ..base.clone()
             },
-            Sampling { top_p: 0.5, ..base },
-            Sampling { top_k: 5, ..base },
-            Sampling { min_p: 0.5, ..base },
+            Sampling {
+                top_p: 0.5,
+                ..base.clone()
+            },
+            Sampling {
+                top_k: 5,
+                ..base.clone()
+            },
+            Sampling {
+                min_p: 0.5,
+                ..base.clone()
+            },
             Sampling {
                 frequency_penalty: 0.5,
-                ..base
+                ..base.clone()
             },
             Sampling {
                 presence_penalty: 0.5,
-                ..base
+                ..base.clone()
             },
             Sampling {
                 repetition_penalty: 0.5,
-                ..base
+                ..base.clone()
+            },
+            Sampling {
+                logit_bias: [(7, -1.0)].into_iter().collect(),
+                ..base.clone()
+            },
+            Sampling {
+                logit_bias: [(7, -2.0)].into_iter().collect(),
+                ..base.clone()
+            },
+            Sampling {
+                constraint: Some(Constraint::JsonObject),
+                ..base.clone()
+            },
+            Sampling {
+                constraint: Some(Constraint::Regex("a".to_owned())),
+                ..base.clone()
+            },
+            Sampling {
+                constraint: Some(Constraint::Grammar("a".to_owned())),
+                ..base.clone()
             },
         ];
-        for (index, other) in others.iter().enumerate() {
-            assert_ne!(other.hash(), base.hash(), "field {index}");
+        let mut hashes: Vec<_> = others.iter().chain([&base]).map(Sampling::hash).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), others.len() + 1);
+    }
+
+    #[test]
+    fn the_hash_of_plain_requests_never_changes() {
+        // Computed with Python's hashlib over the tag and the defaults.
+        let expected = "1554ca83d587f229362ea0b11bc8dd0aca66030375863531fc0379103f6a3318";
+        assert_eq!(hex::encode(Sampling::default().hash()), expected);
+    }
+
+    #[test]
+    fn a_bias_out_of_range_is_refused() {
+        for bias in [
+            vec![(1, 100.5)],
+            vec![(1, f32::NAN)],
+            (0..1025).map(|id| (id, 1.0)).collect(),
+        ] {
+            let wish = SamplingWish {
+                logit_bias: bias.into_iter().collect(),
+                ..SamplingWish::default()
+            };
+            let refused = wish.resolve(&Sampling::default()).unwrap_err();
+            assert!(matches!(refused, EngineError::Parameter { name: "logit_bias", .. }));
         }
     }
 }

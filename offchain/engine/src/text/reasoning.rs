@@ -5,8 +5,8 @@ use super::tokenizer::Tokenizer;
 /// The tokens of `<think>` and `</think>`, in models that have them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ThinkMarks {
-    open: u32,
-    close: u32,
+    pub(crate) open: u32,
+    pub(crate) close: u32,
 }
 
 impl ThinkMarks {
@@ -15,6 +15,21 @@ impl ThinkMarks {
             open: tokenizer.id_of("<think>")?,
             close: tokenizer.id_of("</think>")?,
         })
+    }
+
+    /// Whether the answer may begin with reasoning, and whether the prompt has opened it already. None if the prompt ends
+    /// with reasoning that is over, as templates write it that switch it off.
+    pub(crate) fn before_answer(self, prompt: &[u32]) -> Option<(Self, bool)> {
+        let from_end = prompt.iter().rev();
+        let mark = from_end
+            .enumerate()
+            .find(|(_, token)| **token == self.open || **token == self.close);
+        match mark {
+            Some((_, token)) if *token == self.open => Some((self, true)),
+            // A blank line may stand between the mark and the answer.
+            Some((distance, _)) if distance <= 2 => None,
+            _ => Some((self, false)),
+        }
     }
 }
 
@@ -49,6 +64,11 @@ impl ReasoningCounter {
         self.inside &= token != marks.close;
     }
 
+    /// Whether the last token was reasoning that goes on.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.inside
+    }
+
     pub(crate) fn count(&self) -> u64 {
         self.count
     }
@@ -71,6 +91,15 @@ mod tests {
         assert_eq!(count(&[9], &[1, 5, 5, 2, 7, 7]), 4);
         assert_eq!(count(&[9], &[7, 7]), 0);
         assert_eq!(count(&[9], &[1, 5]), 2);
+    }
+
+    #[test]
+    fn reasoning_may_begin_an_answer_unless_the_prompt_has_ended_it() {
+        let before = |prompt: &[u32]| MARKS.unwrap().before_answer(prompt).map(|(_, is_open)| is_open);
+        assert_eq!(before(&[9, 9]), Some(false));
+        assert_eq!(before(&[9, 1, 9]), Some(true));
+        assert_eq!(before(&[9, 1, 9, 2, 9]), None);
+        assert_eq!(before(&[9, 1, 2, 9, 9, 9, 9]), Some(false));
     }
 
     #[test]

@@ -2,10 +2,13 @@
 
 use crate::error::EngineError;
 use crate::request::Chat;
-use minijinja::value::Rest;
+use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, ErrorKind, Value, context};
 
 const NAME: &str = "chat";
+
+/// Blanks of one level of indented JSON: templates use two or four.
+const MAX_INDENT: usize = 16;
 
 /// The template of one model, compiled once.
 pub(crate) struct ChatTemplate {
@@ -94,20 +97,46 @@ fn flat_message(message: &serde_json::Value) -> Option<serde_json::Value> {
             message.insert("content".to_owned(), "".into());
         }
     }
+    if let Some(calls) = message.get_mut("tool_calls").filter(|calls| !calls.is_null()) {
+        calls.as_array_mut()?.iter_mut().try_for_each(call_with_object)?;
+    }
     Some(message.into())
+}
+
+/// OpenAI's arguments are JSON in a string; templates write them as JSON and so need the object.
+fn call_with_object(call: &mut serde_json::Value) -> Option<()> {
+    let arguments = call.get_mut("function")?.get_mut("arguments")?;
+    if let Some(text) = arguments.as_str() {
+        let parsed: serde_json::Map<_, _> = serde_json::from_str(text).ok()?;
+        *arguments = parsed.into();
+    }
+    Some(())
 }
 
 fn raise(message: String) -> Result<String, Error> {
     Err(Error::new(ErrorKind::InvalidOperation, message))
 }
 
-/// JSON as Python writes it: a blank after `:` and `,`, nothing escaped for HTML.
-fn to_json(value: Value, arguments: Rest<Value>) -> Result<Value, Error> {
-    drop(arguments);
+/// JSON as Python writes it: a blank after `:`, a blank or with `indent` a line break after `,`, nothing escaped for HTML.
+fn to_json(value: Value, indent: Option<usize>, options: Kwargs) -> Result<Value, Error> {
+    let indent = match indent {
+        None => options.get::<Option<usize>>("indent")?,
+        indent => indent,
+    };
     let bad = |error: serde_json::Error| Error::new(ErrorKind::BadSerialization, error.to_string());
     let mut out = Vec::new();
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, PythonStyle);
-    serde::Serialize::serialize(&value, &mut serializer).map_err(bad)?;
+    match indent {
+        Some(indent) => {
+            let blanks = " ".repeat(indent.min(MAX_INDENT));
+            let style = serde_json::ser::PrettyFormatter::with_indent(blanks.as_bytes());
+            let mut serializer = serde_json::Serializer::with_formatter(&mut out, style);
+            serde::Serialize::serialize(&value, &mut serializer).map_err(bad)?;
+        }
+        None => {
+            let mut serializer = serde_json::Serializer::with_formatter(&mut out, PythonStyle);
+            serde::Serialize::serialize(&value, &mut serializer).map_err(bad)?;
+        }
+    }
     let text = String::from_utf8(out).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
     Ok(Value::from_safe_string(text))
 }
@@ -149,6 +178,27 @@ mod tests {
             {{- ns.last }} {{ messages[0] | tojson }} {{ 'x</think>\n y'.split('</think>')[-1].lstrip('\n').strip() }}";
         let text = render(source, json!([{"role": "user", "content": "a<b>'é"}])).unwrap();
         assert_eq!(text, "<s>0 {\"role\": \"user\", \"content\": \"a<b>'é\"} y");
+    }
+
+    #[test]
+    fn tools_and_calls_are_written_as_json() {
+        let source = "{% for t in tools %}{{ t | tojson }}|{{ t | tojson(indent=2) }}{% endfor %}\
+            {% for m in messages %}{% for c in m.tool_calls %}|{{ c.function.arguments | tojson }}{% endfor %}{% endfor %}";
+        let template = ChatTemplate::new(source.to_owned(), Vec::new()).unwrap();
+        let call =
+            |arguments: &str| json!({"id": "1", "type": "function", "function": {"name": "f", "arguments": arguments}});
+        let chat = |arguments: &str| Chat {
+            messages: vec![json!({"role": "assistant", "content": null, "tool_calls": [call(arguments)]})],
+            tools: Some(json!([{"a": 1, "b": []}])),
+            ..Chat::default()
+        };
+        let text = template.render(&chat("{\"x\":1,\"y\":\"<\"}")).unwrap();
+        let expected = "{\"a\": 1, \"b\": []}|{\n  \"a\": 1,\n  \"b\": []\n}|{\"x\": 1, \"y\": \"<\"}";
+        assert_eq!(text, expected);
+        assert!(matches!(
+            template.render(&chat("no json")),
+            Err(EngineError::TemplateRefused)
+        ));
     }
 
     #[test]

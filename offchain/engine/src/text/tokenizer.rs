@@ -1,5 +1,6 @@
 //! The tokenizer of a model.
 
+use super::vocabulary::Vocabulary;
 use crate::error::EngineError;
 use crate::limits::MAX_TOKENIZER_BYTES;
 use std::path::Path;
@@ -7,7 +8,12 @@ use std::sync::Arc;
 
 /// `tokenizer.json`, read once and shared by all sequences.
 #[derive(Clone)]
-pub(crate) struct Tokenizer(Arc<tokenizers::Tokenizer>);
+pub(crate) struct Tokenizer(Arc<Shared>);
+
+struct Shared {
+    tokenizer: tokenizers::Tokenizer,
+    vocabulary: Vocabulary,
+}
 
 impl Tokenizer {
     /// Reads `tokenizer.json`.
@@ -16,33 +22,42 @@ impl Tokenizer {
         Self::parse(&bytes)
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, EngineError> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, EngineError> {
         let mut tokenizer =
             tokenizers::Tokenizer::from_bytes(bytes).map_err(|_| EngineError::Tokenizer { doing: "reading" })?;
         // Training leftovers that would cut or lengthen prompts.
         tokenizer.with_padding(None);
         let _ = tokenizer.with_truncation(None);
-        Ok(Self(Arc::new(tokenizer)))
+        let vocabulary = Vocabulary::of(&tokenizer)?;
+        Ok(Self(Arc::new(Shared { tokenizer, vocabulary })))
     }
 
     /// Tokens of `text`. Marks such as `<|im_start|>` become their tokens; nothing is added.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<u32>, EngineError> {
         let encoding = self
             .0
+            .tokenizer
             .encode_fast(text, false)
             .map_err(|_| EngineError::Tokenizer { doing: "encoding" })?;
         Ok(encoding.get_ids().to_vec())
     }
 
-    /// Text of `tokens`, without the marks. Incomplete characters become U+FFFD.
+    /// Text of `tokens`, without the marks, as the `tokenizers` library decodes it.
+    #[cfg(test)]
     pub(crate) fn decode(&self, tokens: &[u32]) -> Result<String, EngineError> {
         self.0
+            .tokenizer
             .decode(tokens, true)
             .map_err(|_| EngineError::Tokenizer { doing: "decoding" })
     }
 
+    /// The bytes of each token.
+    pub(crate) fn vocabulary(&self) -> &Vocabulary {
+        &self.0.vocabulary
+    }
+
     /// The token of exactly this text.
     pub(crate) fn id_of(&self, text: &str) -> Option<u32> {
-        self.0.token_to_id(text)
+        self.0.tokenizer.token_to_id(text)
     }
 }

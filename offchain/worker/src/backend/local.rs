@@ -1,6 +1,7 @@
 //! The engine of this program as a backend.
 
-use super::chat::{Prepared, Writer, prepare, refusal};
+use super::prepare::{Prepared, prepare, refusal};
+use super::writer::{Piece, Writer};
 use super::{Asked, Trouble, ok_head};
 use crate::answering::{Answering, unix_seconds};
 use crate::limits::MAX_MERGED_EVENTS;
@@ -14,14 +15,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 pub(crate) struct Local {
     engine: EngineHandle,
     model: String,
-}
-
-/// What has come from the engine since the last look.
-#[derive(Default)]
-struct Batch {
-    text: String,
-    usage: Option<Usage>,
-    finish: Option<EngineFinish>,
 }
 
 impl Local {
@@ -49,119 +42,157 @@ impl Local {
 
     pub(super) async fn answer(&self, asked: Asked, out: &mut Answering) -> Result<(Bytes, FinishReason), Trouble> {
         let request = asked.request;
-        let Prepared { submit, sampling } = prepare(&request, &self.engine.card().sampling_defaults, rand::random())?;
+        let card = self.engine.card();
+        let Prepared {
+            submit,
+            sampling,
+            choices,
+        } = prepare(&request, &card.sampling_defaults, card.tools, rand::random())?;
         out.set_sampling(sampling.hash(), submit.seed);
-        let writer = Writer::new(request.endpoint(), &self.model, unix_seconds() as u64, rand::random());
+        let created = unix_seconds() as u64;
+        let writer = Writer::new(request.endpoint(), &self.model, created, rand::random(), choices)
+            .with_tools(card.tools)
+            .with_logprobs(submit.logprobs.is_some());
 
         // Bounded by the request's own bound on tokens.
-        let (sender, mut events) = unbounded_channel();
-        let sink = Box::new(move |event| drop(sender.send(event)));
-        let _ticket = self.engine.submit(submit, sink).map_err(|error| refusal(&error))?;
+        let (sender, events) = unbounded_channel();
+        let mut tickets = Vec::new();
+        for (at, index) in (0..choices).zip(0u64..) {
+            let sender = sender.clone();
+            let sink = Box::new(move |event| drop(sender.send((at, event))));
+            let ticket = self.engine.submit(submit.choice(index), sink);
+            tickets.push(ticket.map_err(|error| refusal(&error))?);
+        }
+        drop(sender);
+        let answers = Answers {
+            writer,
+            events,
+            usage: vec![Usage::default(); choices],
+            finish: vec![None; choices],
+        };
         if request.stream() {
-            stream(&writer, &mut events, out).await
+            answers.stream(out).await
         } else {
-            whole(&writer, &mut events, out).await
+            answers.whole(out).await
         }
     }
 }
 
-async fn whole(
-    writer: &Writer,
-    events: &mut UnboundedReceiver<EngineEvent>,
-    out: &mut Answering,
-) -> Result<(Bytes, FinishReason), Trouble> {
-    let mut text = String::new();
-    loop {
-        let batch = next(events).await?;
-        text += &batch.text;
-        if let (Some(finish), Some(usage)) = (batch.finish, batch.usage) {
-            out.count(counts(usage));
-            out.head(&ok_head("application/json", out.started())).await?;
-            return Ok((writer.whole(text, finish, out.usage()).into(), reason(finish)));
-        }
-    }
+/// The answers to one request while they come.
+struct Answers {
+    writer: Writer,
+    events: UnboundedReceiver<(usize, EngineEvent)>,
+    usage: Vec<Usage>,
+    finish: Vec<Option<EngineFinish>>,
 }
 
-async fn stream(
-    writer: &Writer,
-    events: &mut UnboundedReceiver<EngineEvent>,
-    out: &mut Answering,
-) -> Result<(Bytes, FinishReason), Trouble> {
-    // The head waits for the first token: until then a refusal can still be a proper status.
-    let mut first = true;
-    loop {
-        let batch = next(events).await?;
-        let mut data = String::new();
-        if std::mem::take(&mut first) {
-            out.head(&ok_head("text/event-stream; charset=utf-8", out.started()))
-                .await?;
-            data += &writer.opening().unwrap_or_default();
-        }
-        if !batch.text.is_empty() {
-            data += &writer.more(batch.text);
-        }
-        if let Some(usage) = batch.usage {
-            out.count(counts(usage));
-        }
-        if let (Some(finish), Some(_)) = (batch.finish, batch.usage) {
-            data += &writer.closing(finish, out.usage());
-            return Ok((data.into(), reason(finish)));
-        }
-        out.body(data.into()).await?;
-    }
-}
-
-/// Waits for an event and takes more that are there: a slow connection gets fewer and larger pieces.
-async fn next(events: &mut UnboundedReceiver<EngineEvent>) -> Result<Batch, Trouble> {
-    let mut waiting = Vec::new();
-    events.recv_many(&mut waiting, MAX_MERGED_EVENTS).await;
-    if waiting.is_empty() {
-        return Err(Trouble::Failed("the engine has stopped".to_owned()));
-    }
-    let mut batch = Batch::default();
-    for event in waiting {
-        match event {
-            EngineEvent::Output(StepOutput {
-                text_delta,
-                usage,
-                finish_reason,
-                ..
-            }) => {
-                batch.text += &text_delta;
-                batch.usage = Some(usage);
-                batch.finish = finish_reason;
-            }
-            EngineEvent::Failed(error) => return Err(refusal(&error).into()),
-            _ => {
-                return Err(Trouble::Failed(
-                    "the engine sent what this worker does not know".to_owned(),
-                ));
+impl Answers {
+    async fn whole(mut self, out: &mut Answering) -> Result<(Bytes, FinishReason), Trouble> {
+        let mut pieces = vec![Piece::default(); self.usage.len()];
+        while !self.are_complete() {
+            for (piece, next) in pieces.iter_mut().zip(self.next().await?) {
+                piece.append(next);
             }
         }
+        out.count(self.counts());
+        out.head(&ok_head("application/json", out.started())).await?;
+        let body = self.writer.whole(pieces, out.usage());
+        Ok((body.into(), self.reason()))
     }
-    Ok(batch)
+
+    async fn stream(mut self, out: &mut Answering) -> Result<(Bytes, FinishReason), Trouble> {
+        // The head waits for the first token: until then a refusal can still be a proper status.
+        let mut first = true;
+        loop {
+            let pieces = self.next().await?;
+            let mut data = String::new();
+            if std::mem::take(&mut first) {
+                out.head(&ok_head("text/event-stream; charset=utf-8", out.started()))
+                    .await?;
+                data += &self.writer.opening();
+            }
+            for (at, piece) in pieces.into_iter().enumerate() {
+                data += &self.writer.more(at, piece);
+            }
+            out.count(self.counts());
+            if self.are_complete() {
+                data += &self.writer.closing(out.usage());
+                return Ok((data.into(), self.reason()));
+            }
+            out.body(data.into()).await?;
+        }
+    }
+
+    /// Waits for an event and takes more that are there: a slow connection gets fewer and larger pieces. One piece for
+    /// each answer, empty where nothing is new.
+    async fn next(&mut self) -> Result<Vec<Piece>, Trouble> {
+        let mut waiting = Vec::new();
+        self.events.recv_many(&mut waiting, MAX_MERGED_EVENTS).await;
+        if waiting.is_empty() {
+            return Err(Trouble::Failed("the engine has stopped".to_owned()));
+        }
+        let mut pieces = vec![Piece::default(); self.usage.len()];
+        for (at, event) in waiting {
+            let output = match event {
+                EngineEvent::Output(output) => output,
+                EngineEvent::Failed(error) => return Err(refusal(&error).into()),
+                _ => {
+                    return Err(Trouble::Failed(
+                        "the engine sent what this worker does not know".to_owned(),
+                    ));
+                }
+            };
+            self.usage[at] = output.usage;
+            self.finish[at] = output.finish_reason.or(self.finish[at]);
+            pieces[at].append(piece(output));
+        }
+        Ok(pieces)
+    }
+
+    fn are_complete(&self) -> bool {
+        self.finish.iter().all(Option::is_some)
+    }
+
+    /// Of all answers together: they share one prompt.
+    fn counts(&self) -> TokenCounts {
+        let first = self.usage.first().copied().unwrap_or_default();
+        self.usage.iter().fold(
+            TokenCounts {
+                prompt: first.prompt,
+                cached: first.cached,
+                ..TokenCounts::default()
+            },
+            |counts, usage| TokenCounts {
+                completion: counts.completion.saturating_add(usage.completion),
+                reasoning: counts.reasoning.saturating_add(usage.reasoning),
+                ..counts
+            },
+        )
+    }
+
+    /// Of all answers together: what kept one of them from its own end comes first.
+    fn reason(&self) -> FinishReason {
+        let is = |reason| self.finish.contains(&Some(reason));
+        if is(EngineFinish::Cancelled) {
+            FinishReason::Cancelled
+        } else if is(EngineFinish::Length) {
+            FinishReason::Length
+        } else if self.finish.iter().any(|finish| *finish != Some(EngineFinish::Stop)) {
+            FinishReason::Failed
+        } else if (0..self.finish.len()).any(|at| self.writer.has_called(at)) {
+            FinishReason::ToolCalls
+        } else {
+            FinishReason::Stop
+        }
+    }
 }
 
-fn counts(usage: Usage) -> TokenCounts {
-    let Usage {
-        prompt,
-        cached,
-        completion,
-        reasoning,
-    } = usage;
-    TokenCounts {
-        prompt,
-        cached,
-        completion,
-        reasoning,
-    }
-}
-
-fn reason(finish: EngineFinish) -> FinishReason {
-    match finish {
-        EngineFinish::Stop => FinishReason::Stop,
-        EngineFinish::Length => FinishReason::Length,
-        EngineFinish::Cancelled => FinishReason::Cancelled,
-        _ => FinishReason::Failed,
+fn piece(output: StepOutput) -> Piece {
+    Piece {
+        text: output.text_delta,
+        reasoning: output.reasoning_delta,
+        calls: output.tool_calls,
+        logprobs: output.logprobs,
+        finish: output.finish_reason,
     }
 }

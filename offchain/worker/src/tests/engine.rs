@@ -109,6 +109,89 @@ async fn a_stream_comes_in_parts_and_ends_with_usage_and_mark() {
 }
 
 #[tokio::test]
+async fn several_answers_share_a_prompt_and_are_counted_together() {
+    let mut play = Play::begin(2, VersionRange::ACCEPTED).await;
+    play.ask(1, &chat("one two three", &[("n", 3.into()), ("logprobs", true.into())]))
+        .await;
+    let got = play.answer(1).await;
+    let body: Value = serde_json::from_slice(&got.body).unwrap();
+    let choices = body["choices"].as_array().unwrap();
+    let said: Vec<_> = choices
+        .iter()
+        .map(|choice| (&choice["index"], &choice["message"]["content"]))
+        .collect();
+    let text = json!("one two three");
+    assert_eq!(said, [(&json!(0), &text), (&json!(1), &text), (&json!(2), &text)]);
+    assert_eq!(choices[2]["logprobs"]["content"][1]["token"], "two ");
+    assert_eq!(
+        (&body["usage"]["prompt_tokens"], &body["usage"]["completion_tokens"]),
+        (&json!(3), &json!(9))
+    );
+    let counts = got.report.unwrap().counts;
+    assert_eq!((counts.prompt, counts.completion), (3, 9));
+
+    play.ask(2, &chat("one two three", &[("n", 2.into()), ("stream", true.into())]))
+        .await;
+    let got = play.answer(2).await;
+    let mut texts = [String::new(), String::new()];
+    let mut ends = 0;
+    for chunk in chunks(&got.body) {
+        for choice in chunk["choices"].as_array().unwrap() {
+            let index = usize::try_from(choice["index"].as_u64().unwrap()).unwrap();
+            texts[index] += choice["delta"]["content"].as_str().unwrap_or_default();
+            ends += usize::from(choice["finish_reason"] == "stop");
+        }
+    }
+    assert_eq!(
+        (texts, ends),
+        (["one two three".to_owned(), "one two three".to_owned()], 2)
+    );
+}
+
+#[tokio::test]
+async fn calls_of_tools_are_told_apart_from_reasoning_and_text() {
+    let mut play = Play::begin(2, VersionRange::ACCEPTED).await;
+    let said = "<think> so </think> Let me see. <tool_call> {\"name\": \"f\", \"arguments\": {\"a\": 1}} </tool_call>";
+    let tools = json!([{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]);
+    let extra = [("tools", tools), ("stream", false.into())];
+    play.ask(1, &chat(said, &extra)).await;
+    let got = play.answer(1).await;
+    let body: Value = serde_json::from_slice(&got.body).unwrap();
+    let choice = &body["choices"][0];
+    assert_eq!(choice["finish_reason"], "tool_calls");
+    let message = &choice["message"];
+    assert_eq!(
+        (&message["reasoning_content"], &message["content"]),
+        (&json!("so"), &json!("Let me see."))
+    );
+    assert_eq!(
+        message["tool_calls"][0]["function"],
+        json!({"name": "f", "arguments": "{\"a\": 1}"})
+    );
+    assert_eq!(got.report.unwrap().finish_reason, "tool_calls");
+
+    play.ask(2, &chat(said, &[extra[0].clone(), ("stream", true.into())]))
+        .await;
+    let got = play.answer(2).await;
+    let (mut name, mut arguments, mut deltas) = (None, String::new(), 0);
+    for chunk in chunks(&got.body) {
+        let call = &chunk["choices"][0]["delta"]["tool_calls"][0];
+        name = name.or(call["function"]["name"].as_str().map(str::to_owned));
+        arguments += call["function"]["arguments"].as_str().unwrap_or_default();
+        deltas += usize::from(call.is_object());
+    }
+    assert_eq!((name.as_deref(), arguments.as_str()), (Some("f"), "{\"a\": 1}"));
+    assert!(deltas >= 1);
+}
+
+/// The JSON events of a stream.
+fn chunks(body: &[u8]) -> Vec<Value> {
+    let body = std::str::from_utf8(body).unwrap();
+    let data = body.lines().filter_map(|line| line.strip_prefix("data: "));
+    data.filter_map(|data| serde_json::from_str(data).ok()).collect()
+}
+
+#[tokio::test]
 async fn a_cancelled_request_ends_with_what_was_delivered() {
     let mut play = Play::begin(1, VersionRange::ACCEPTED).await;
     let text = "word ".repeat(2_000_000);
@@ -146,11 +229,11 @@ async fn bad_requests_get_errors_in_openai_shape_and_cost_nothing() {
     let cases = [
         (post("/v1/chat/completions", "no json"), 400),
         (
-            post("/v1/chat/completions", &chat("x", &[("tools", json!([]))]).to_string()),
+            post("/v1/chat/completions", &chat("x", &[("tools", json!(1))]).to_string()),
             400,
         ),
         (
-            post("/v1/chat/completions", &chat("x", &[("n", 3.into())]).to_string()),
+            post("/v1/chat/completions", &chat("x", &[("n", 17.into())]).to_string()),
             400,
         ),
         (

@@ -1,0 +1,85 @@
+//! Answers that must have a form: JSON, a schema, a regular expression, a grammar.
+
+use crate::error::EngineError;
+use crate::limits::MAX_CONSTRAINT_BYTES;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// What an answer must match, from its first character to its last. The content is not shown in `Debug`.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Constraint {
+    /// Any JSON object.
+    JsonObject,
+    /// JSON that a schema allows. Members stand in the order of the schema.
+    JsonSchema(Value),
+    /// A regular expression in the syntax of the `regex` crate, anchored at both ends.
+    Regex(String),
+    /// A context-free grammar in the Lark syntax of `llguidance`, with the rule `start`.
+    Grammar(String),
+}
+
+impl Constraint {
+    /// One of several texts.
+    pub fn choice<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let texts: Vec<String> = texts.into_iter().map(|text| json!(text).to_string()).collect();
+        Self::Grammar(format!("start: {}", texts.join(" | ")))
+    }
+
+    /// What kind it is, as errors name it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::JsonObject => "JSON object",
+            Self::JsonSchema(_) => "JSON schema",
+            Self::Regex(_) => "regular expression",
+            Self::Grammar(_) => "grammar",
+        }
+    }
+
+    /// The same as text.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::JsonObject => String::new(),
+            Self::JsonSchema(schema) => schema.to_string(),
+            Self::Regex(text) | Self::Grammar(text) => text.clone(),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), EngineError> {
+        if self.text().len() > MAX_CONSTRAINT_BYTES {
+            return Err(EngineError::Constraint { kind: self.kind() });
+        }
+        Ok(())
+    }
+
+    /// Adds a tag, the kind, and the text with its length.
+    pub(super) fn hash_into(&self, hasher: &mut Sha256) {
+        let text = self.text();
+        hasher.update(b"constraint");
+        hasher.update([match self {
+            Self::JsonObject => 1,
+            Self::JsonSchema(_) => 2,
+            Self::Regex(_) => 3,
+            Self::Grammar(_) => 4,
+        }]);
+        hasher.update((text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    }
+}
+
+/// At most twenty blanks between two parts of JSON: without a bound a model may go on with blanks until
+/// its tokens are used up.
+pub(crate) fn bounded_blanks(mut schema: Value) -> Value {
+    if let Some(fields) = schema.as_object_mut() {
+        let options = json!({ "whitespace_pattern": "[ \\t\\r\\n]{1,20}" });
+        fields.insert("x-guidance".to_owned(), options);
+    }
+    schema
+}
+
+impl fmt::Debug for Constraint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Constraint({})", self.kind())
+    }
+}

@@ -1,0 +1,157 @@
+//! Whole answers and the same answers in pieces.
+
+use super::*;
+use proptest::prelude::*;
+
+/// Everything that an answer holds, with the arguments of each call put together.
+fn split(mut splitter: Splitter, pieces: &[&str]) -> (String, String, Vec<(String, String)>) {
+    let (mut reasoning, mut text) = (String::new(), String::new());
+    let mut calls: Vec<(String, String)> = Vec::new();
+    let mut take = |parts: Parts| {
+        reasoning += &parts.reasoning;
+        text += &parts.text;
+        for delta in parts.calls {
+            match delta.name {
+                Some(name) => {
+                    assert_eq!(delta.index, calls.len());
+                    calls.push((name, delta.arguments));
+                }
+                None => calls[delta.index].1 += &delta.arguments,
+            }
+        }
+    };
+    for piece in pieces {
+        take(splitter.push(piece));
+    }
+    take(splitter.finish());
+    (reasoning, text, calls)
+}
+
+fn owned(reasoning: &str, text: &str, calls: &[(&str, &str)]) -> (String, String, Vec<(String, String)>) {
+    let calls = calls
+        .iter()
+        .map(|(name, arguments)| ((*name).to_owned(), (*arguments).to_owned()));
+    (reasoning.to_owned(), text.to_owned(), calls.collect())
+}
+
+type Case = (
+    Option<ToolFormat>,
+    bool,
+    &'static str,
+    (String, String, Vec<(String, String)>),
+);
+
+fn cases() -> Vec<Case> {
+    use ToolFormat::{Hermes, Llama, Mistral};
+    let a = r#"{"a": 1}"#;
+    vec![
+        (
+            None,
+            false,
+            "<think>\nwhy\n</think>\n\nbecause ",
+            owned("why", "because ", &[]),
+        ),
+        (None, true, "why\n</think>\nso <think>", owned("why", "so <think>", &[])),
+        (None, true, "not over ", owned("not over", "", &[])),
+        (None, false, "  plain </think>", owned("", "plain </think>", &[])),
+        (None, false, "<thin", owned("", "<thin", &[])),
+        (
+            Some(Hermes),
+            false,
+            "<think>x</think>Let me see.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n</tool_call>\n\
+             <tool_call>\n{\"name\": \"g\"}\n</tool_call>",
+            owned("x", "Let me see.", &[("f", a), ("g", "{}")]),
+        ),
+        (Some(Hermes), false, "no <tool_ call", owned("", "no <tool_ call", &[])),
+        (
+            Some(Hermes),
+            false,
+            "<tool_call>\nnothing\n</tool_call>",
+            owned("", "nothing\n</tool_call>", &[]),
+        ),
+        (
+            Some(Hermes),
+            false,
+            "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\"",
+            owned("", "", &[("f", "{\"a\"")]),
+        ),
+        (
+            Some(Llama),
+            false,
+            "{\"name\": \"f\", \"parameters\": {\"a\": 1}}; {\"name\": \"g\", \"parameters\": {}}",
+            owned("", "", &[("f", a), ("g", "{}")]),
+        ),
+        (
+            Some(Llama),
+            false,
+            "<|python_tag|>{\"name\": \"f\", \"parameters\": {\"a\": 1}}",
+            owned("", "", &[("f", a)]),
+        ),
+        (
+            Some(Llama),
+            false,
+            "{\"x\": 1} is JSON",
+            owned("", "{\"x\": 1} is JSON", &[]),
+        ),
+        (
+            Some(Llama),
+            false,
+            "a {\"name\": \"f\"}",
+            owned("", "a {\"name\": \"f\"}", &[]),
+        ),
+        (
+            Some(Mistral),
+            false,
+            "[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {\"a\": 1}}, {\"name\": \"g\", \"arguments\": {}}]",
+            owned("", "", &[("f", a), ("g", "{}")]),
+        ),
+    ]
+}
+
+#[test]
+fn answers_are_taken_apart() {
+    for (tools, is_open, answer, expected) in cases() {
+        assert_eq!(
+            split(Splitter::new(true, is_open, tools), &[answer]),
+            expected,
+            "{answer}"
+        );
+    }
+}
+
+#[test]
+fn without_splitting_of_reasoning_the_marks_stay() {
+    let found = split(Splitter::new(false, true, None), &["<think>a</think>b"]);
+    assert_eq!(found, owned("", "<think>a</think>b", &[]));
+}
+
+#[test]
+fn text_is_not_held_back_longer_than_needed() {
+    let mut splitter = Splitter::new(true, false, Some(ToolFormat::Hermes));
+    assert_eq!(splitter.push("one ").text, "one");
+    assert_eq!(splitter.push("two <").text, " two");
+    assert_eq!(splitter.push("3").text, " <3");
+}
+
+proptest! {
+    #[test]
+    fn pieces_make_no_difference(which in 0..cases().len(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
+        let (tools, is_open, answer, expected) = cases().swap_remove(which);
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(answer.len() + 1)).collect();
+        cuts.extend([0, answer.len()]);
+        cuts.sort_unstable();
+        let pieces: Vec<&str> = cuts.windows(2).map(|pair| &answer[pair[0]..pair[1]]).collect();
+        prop_assert_eq!(split(Splitter::new(true, is_open, tools), &pieces), expected);
+    }
+
+    #[test]
+    fn any_text_is_taken(
+        pieces in prop::collection::vec("(<think>|</think>|<tool_call>|\\{\"name\": \"f\"|\\[TOOL_CALLS\\]|[\\[\\]{}\",:; a\u{e9}\n]{0,6})", 0..12),
+        format in prop::option::of(prop::sample::select(vec![ToolFormat::Hermes, ToolFormat::Llama, ToolFormat::Mistral])),
+    ) {
+        let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+        let whole = pieces.concat();
+        let one = split(Splitter::new(true, false, format), &[&whole]);
+        prop_assert_eq!(split(Splitter::new(true, false, format), &pieces), one);
+    }
+}
