@@ -42,15 +42,24 @@ impl<D: Device> Layer<D> {
         self.attention.cache_shape()
     }
 
-    /// Changes `state`, [rows, hidden], by this layer; `number` is the layer's place in the cache.
+    /// Changes `state`, [rows, hidden], by this layer; `number` is the layer's place in the cache. Where only some rows
+    /// of the result are `wanted`, `state` becomes these; for none it stays unfinished.
     pub(super) fn forward(
         &self,
         state: &mut D::Tensor,
         number: usize,
         step: &mut Step<'_, D>,
+        wanted: Option<&[usize]>,
     ) -> Result<(), EngineError> {
         let normed = self.attention_norm.forward(step.device, state);
         let mut attended = self.attention.forward(&normed, number, step);
+        if let Some(wanted) = wanted {
+            if wanted.is_empty() {
+                return Ok(()); // keys and values are in the cache, nobody reads more
+            }
+            attended = step.device.rows(&attended, wanted);
+            *state = step.device.rows(state, wanted);
+        }
         if let Some(norm) = &self.after_attention {
             attended = norm.forward(step.device, &attended);
         }

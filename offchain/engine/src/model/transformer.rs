@@ -8,6 +8,7 @@ use super::source::Checkpoint;
 use super::spec::{LinearSpec, ModelSpec};
 use crate::device::{CacheShape, Device, WeightFormat};
 use crate::error::EngineError;
+use std::ops::Range;
 
 /// How a model is put on a device.
 #[derive(Debug, Clone, Copy)]
@@ -76,8 +77,8 @@ impl<D: Device> Transformer<D> {
         })
     }
 
-    /// What the last layer leaves of every row.
-    fn states(&mut self, batch: &Batch) -> Result<D::Tensor, EngineError> {
+    /// What the last layer leaves of the rows that are wanted, in their order.
+    fn states(&mut self, batch: &Batch, wanted: &[usize]) -> Result<D::Tensor, EngineError> {
         let mut state = self.device.embed(&self.embedding, &batch.tokens);
         if let Some(factor) = self.embedding_scale {
             self.device.scale(&mut state, factor);
@@ -88,18 +89,22 @@ impl<D: Device> Transformer<D> {
             ropes: &self.ropes,
             batch,
         };
+        let all_in_order = wanted.iter().copied().eq(0..batch.tokens.len());
         for (number, layer) in self.layers.iter().enumerate() {
-            layer.forward(&mut state, number, &mut step)?;
+            let is_last = number + 1 == self.layers.len();
+            let rows = (is_last && !all_in_order).then_some(wanted);
+            layer.forward(&mut state, number, &mut step, rows)?;
         }
         Ok(state)
     }
 
     /// The normed states of some rows, and with `logits` what the head makes of them.
-    fn read(&mut self, state: &D::Tensor, rows: &[usize], logits: bool) -> Result<Vec<f32>, EngineError> {
+    fn read(&mut self, state: &D::Tensor, rows: Range<usize>, logits: bool) -> Result<Vec<f32>, EngineError> {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let state = self.device.rows(state, rows);
+        let rows: Vec<usize> = rows.collect();
+        let state = self.device.rows(state, &rows);
         let normed = self.norm.forward(&mut self.device, &state);
         if !logits {
             return self.device.host(normed);
@@ -120,7 +125,6 @@ impl<D: Device> Executor for Transformer<D> {
         if batch.tokens.is_empty() {
             return Ok(pieces.iter().map(|_| None).collect());
         }
-        let state = self.states(&batch)?;
         let of = |wanted: Wanted| {
             let spans = pieces.iter().zip(&batch.spans);
             spans
@@ -129,8 +133,10 @@ impl<D: Device> Executor for Transformer<D> {
         };
         let last: Vec<usize> = of(Wanted::Logits).map(|rows| rows.end - 1).collect();
         let all: Vec<usize> = of(Wanted::States).flatten().collect();
-        let logits = self.read(&state, &last, true)?;
-        let states = self.read(&state, &all, false)?;
+        let wanted = [last.as_slice(), &all].concat();
+        let state = self.states(&batch, &wanted)?;
+        let logits = self.read(&state, 0..last.len(), true)?;
+        let states = self.read(&state, last.len()..wanted.len(), false)?;
         let mut logits = logits.chunks_exact((logits.len() / last.len().max(1)).max(1));
         let hidden = states.len() / all.len().max(1);
         let mut states = states.as_slice();
@@ -237,6 +243,8 @@ mod tests {
         let (first, second) = (states(&mut model, &one, 0), states(&mut model, &other, 1));
         assert_eq!((first.len(), second.len()), (3 * 128, 2 * 128));
         let logits = model.run(&[piece(&one, 0, &[0], Wanted::Logits)]).unwrap().remove(0);
+        let nothing = model.run(&[piece(&one, 0, &[6], Wanted::Nothing)]).unwrap();
+        assert_eq!(nothing, [None]);
         let mixed = model
             .run(&[
                 piece(&one, 0, &[2], Wanted::States),
