@@ -170,7 +170,7 @@ impl Config {
 
     /// Refuses fields that nobody has read.
     pub(crate) fn finish(&self) -> Result<(), EngineError> {
-        let without_effect = |name: &str| self.prefix.is_empty() && WITHOUT_EFFECT.contains(&name);
+        let without_effect = |name: &str| WITHOUT_EFFECT.contains(&name);
         let unread = |name: &&String| !self.read.contains(*name) && !self.fields[*name].is_null();
         match self.fields.keys().filter(unread).find(|name| !without_effect(name)) {
             Some(name) => Err(self.unsupported(name)),

@@ -27,6 +27,7 @@ pub(crate) fn model_spec(mut config: Config) -> Result<ModelSpec, EngineError> {
     let spec = match family.as_str() {
         "deepseek_v2" => deepseek::spec_of_v2(&mut config),
         "deepseek_v3" => deepseek::spec_of_v3(&mut config),
+        "gemma3" => gemma3::text_of_images(&mut config),
         "gemma3_text" => gemma3::spec(&mut config),
         "gpt_oss" => gpt_oss::spec(&mut config, quantization),
         "llama" => llama::spec(&mut config),

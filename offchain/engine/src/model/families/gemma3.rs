@@ -1,4 +1,5 @@
-//! Gemma 3, text: norms on both sides, scaled embedding, most layers with a window and a rope of their own.
+//! Gemma 3: norms on both sides, scaled embedding, most layers with a window and a rope of their own. Of the models that
+//! see images only the text is read.
 
 use super::decoder::{Attention, Decoder, windows};
 use crate::device::Activation;
@@ -12,6 +13,49 @@ use serde_json::{Map, Value};
 const GLOBAL: usize = 0;
 const LOCAL: usize = 1;
 
+/// What the text of a model with images is when its file does not say (`Gemma3TextConfig`).
+const TEXT_DEFAULTS: [(&str, u64); 8] = [
+    ("head_dim", 256),
+    ("hidden_size", 2304),
+    ("intermediate_size", 9216),
+    ("max_position_embeddings", 131_072),
+    ("num_attention_heads", 8),
+    ("num_hidden_layers", 26),
+    ("num_key_value_heads", 4),
+    ("vocab_size", 262_208),
+];
+
+/// The text of a model that sees images. Its tensors have the names of a model without.
+pub(super) fn text_of_images(config: &mut Config) -> Result<ModelSpec, EngineError> {
+    config.demand("architectures", vec!["Gemma3ForConditionalGeneration"])?;
+    for field in [
+        "boi_token_index",
+        "eoi_token_index",
+        "image_token_index",
+        "mm_tokens_per_image",
+        "vision_config",
+    ] {
+        config.skip(field);
+    }
+    let mut fields = config.object("text_config")?.ok_or(Config::missing("text_config"))?;
+    for (name, value) in TEXT_DEFAULTS {
+        fields.entry(name).or_insert(value.into());
+    }
+    for name in ["eos_token_id", "tie_word_embeddings"] {
+        if let Some(value) = config.get(name) {
+            fields.entry(name).or_insert(value.clone());
+        }
+    }
+    let mut text = Config::part("text_config", fields);
+    let mut spec = spec(&mut text)?;
+    text.finish()?;
+    for images in ["vision_tower.*", "multi_modal_projector.*"] {
+        spec.passed_over.extend([images.to_owned(), format!("model.{images}")]);
+    }
+    Ok(spec)
+}
+
+/// A model of text alone.
 pub(super) fn spec(config: &mut Config) -> Result<ModelSpec, EngineError> {
     config.demand("architectures", vec!["Gemma3ForCausalLM"])?;
     config.demand("hidden_activation", "gelu_pytorch_tanh")?;

@@ -215,6 +215,30 @@ fn gemma_has_a_rope_for_each_kind_of_layer() {
 }
 
 #[test]
+fn of_a_gemma_that_sees_images_the_text_is_read() {
+    // The published Gemma-3-4B.
+    let published = fields(json!({
+        "architectures": ["Gemma3ForConditionalGeneration"], "boi_token_index": 255999, "eoi_token_index": 256000,
+        "eos_token_id": [1, 106], "image_token_index": 262144, "initializer_range": 0.02,
+        "mm_tokens_per_image": 256, "model_type": "gemma3",
+        "text_config": {"hidden_size": 2560, "intermediate_size": 10240, "model_type": "gemma3_text",
+            "num_hidden_layers": 34, "rope_scaling": {"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024},
+        "torch_dtype": "bfloat16", "transformers_version": "4.50.0.dev0",
+        "vision_config": {"hidden_size": 1152, "model_type": "siglip_vision_model"}
+    }));
+    let spec = read(published.clone()).unwrap();
+    assert_eq!((spec.layers.len(), spec.vocab_size, spec.eos.len(), spec.max_positions), (34, 262_208, 2, 131_072));
+    assert_eq!((grouped(&spec, 5).heads, grouped(&spec, 5).head_dim), (8, 256));
+    assert_eq!(spec.architecture, "gemma3_text");
+    let mut other = published;
+    other["text_config"]["altup_num_inputs"] = json!(4);
+    assert!(matches!(
+        read(other),
+        Err(EngineError::UnsupportedConfig { field, .. }) if field == "text_config.altup_num_inputs"
+    ));
+}
+
+#[test]
 fn experts_of_gpt_oss_are_cut_out_of_one_tensor() {
     let spec = read(gpt_oss()).unwrap();
     let FeedSpec::Experts(experts) = &spec.layers[1].feed else {
