@@ -3,6 +3,7 @@
 mod generation;
 mod mapped;
 mod memory;
+mod mxfp4;
 mod plan;
 mod rows;
 mod safetensors_file;

@@ -57,6 +57,7 @@ impl SafetensorsFile {
             Dtype::F16 => NumberFormat::F16,
             Dtype::BF16 => NumberFormat::Bf16,
             Dtype::F8_E4M3 => NumberFormat::F8E4m3,
+            Dtype::U8 => NumberFormat::Byte,
             other => {
                 return Err(EngineError::TensorType {
                     name: name.to_owned(),

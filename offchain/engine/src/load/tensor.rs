@@ -1,5 +1,6 @@
 //! Numbers of a tensor in a file, turned into f32 when they are read.
 
+use super::mxfp4;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -14,6 +15,8 @@ pub(super) enum NumberFormat {
     Bf16,
     /// Four bits of exponent, three of mantissa, no infinity (arXiv 2209.05433).
     F8E4m3,
+    /// A byte that is no number by itself.
+    Byte,
 }
 
 impl NumberFormat {
@@ -22,7 +25,7 @@ impl NumberFormat {
         match self {
             Self::F32 => 4,
             Self::F16 | Self::Bf16 => 2,
-            Self::F8E4m3 => 1,
+            Self::F8E4m3 | Self::Byte => 1,
         }
     }
 }
@@ -33,8 +36,17 @@ pub(super) struct Tensor<'a> {
     format: NumberFormat,
     shape: &'a [usize],
     bytes: &'a [u8],
-    /// Of fp8 weights: one f32, f16 or bf16 factor for each block of 128 rows and 128 columns, row after row of blocks.
-    scales: Option<(NumberFormat, &'a [u8])>,
+    scales: Scales<'a>,
+}
+
+/// Factors of the numbers.
+#[derive(Clone, Copy)]
+enum Scales<'a> {
+    None,
+    /// Of fp8 weights: one f32, f16 or bf16 for each block of 128 rows and 128 columns, row after row of blocks.
+    Squares(NumberFormat, &'a [u8]),
+    /// Of MXFP4: an exponent for each 32 numbers of a row.
+    Mxfp4(&'a [u8]),
 }
 
 impl<'a> Tensor<'a> {
@@ -44,7 +56,7 @@ impl<'a> Tensor<'a> {
             format,
             shape,
             bytes,
-            scales: None,
+            scales: Scales::None,
         }
     }
 
@@ -58,13 +70,17 @@ impl<'a> Tensor<'a> {
 
     /// How many numbers.
     pub(super) fn len(&self) -> usize {
-        self.bytes.len() / self.format.bytes()
+        match self.scales {
+            Scales::Mxfp4(_) => self.bytes.len() * 2,
+            _ => self.bytes.len() / self.format.bytes(),
+        }
     }
 
     /// Columns as a matrix.
     pub(super) fn columns(&self) -> usize {
         match self.shape {
             [] | [_] => 1,
+            [.., blocks, _] if matches!(self.scales, Scales::Mxfp4(_)) => blocks * mxfp4::BLOCK,
             [.., last] => *last,
         }
     }
@@ -77,16 +93,29 @@ impl<'a> Tensor<'a> {
     /// With factors, which have the shape [`Self::scales_shape`].
     pub(super) fn scaled(self, scales: Tensor<'a>) -> Self {
         Self {
-            scales: Some((scales.format, scales.bytes)),
+            scales: Scales::Squares(scales.format, scales.bytes),
+            ..self
+        }
+    }
+
+    /// A matrix in MXFP4, [.., blocks of a row, bytes of a block], with exponents [.., blocks of a row].
+    pub(super) fn mxfp4(self, exponents: Tensor<'a>) -> Self {
+        Self {
+            scales: Scales::Mxfp4(exponents.bytes),
             ..self
         }
     }
 
     /// Numbers of one row from some columns on.
     pub(super) fn read(&self, row: usize, columns: Range<usize>, numbers: &mut [f32]) {
-        let from = (row * self.columns() + columns.start) * self.format.bytes();
-        decode(self.format, &self.bytes[from..], numbers);
-        let Some((format, scales)) = self.scales else { return };
+        let first = row * self.columns() + columns.start;
+        if let Scales::Mxfp4(exponents) = self.scales {
+            return mxfp4::decode(self.bytes, exponents, first, numbers);
+        }
+        decode(self.format, &self.bytes[first * self.format.bytes()..], numbers);
+        let Scales::Squares(format, scales) = self.scales else {
+            return;
+        };
         let first = row / F8_BLOCK * self.columns().div_ceil(F8_BLOCK);
         for (column, number) in columns.zip(numbers) {
             let mut scale = [0.0];
@@ -107,6 +136,7 @@ fn decode(format: NumberFormat, bytes: &[u8], numbers: &mut [f32]) {
         NumberFormat::F16 => each(bytes, numbers, |pair| half::f16::from_le_bytes(pair).to_f32()),
         NumberFormat::Bf16 => each(bytes, numbers, |pair| half::bf16::from_le_bytes(pair).to_f32()),
         NumberFormat::F8E4m3 => each(bytes, numbers, |[byte]| F8_E4M3[usize::from(byte)]),
+        NumberFormat::Byte => each(bytes, numbers, |[byte]: [u8; 1]| f32::from(byte)),
     }
 }
 

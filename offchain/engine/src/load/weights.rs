@@ -1,5 +1,6 @@
 //! All tensors of a model: one file, or several with an index.
 
+use super::mxfp4;
 use super::read_bounded;
 use super::rows::SourceRows;
 use super::safetensors_file::SafetensorsFile;
@@ -18,8 +19,8 @@ const INDEX: &str = "model.safetensors.index.json";
 /// The weights of a folder. What nobody takes is an error at the end.
 pub(crate) struct Weights {
     files: Vec<(String, SafetensorsFile)>,
-    /// Tensor to position in `files`.
-    place: BTreeMap<String, usize>,
+    /// Tensor to position in `files` and its name there.
+    place: BTreeMap<String, (usize, String)>,
     taken: BTreeSet<String>,
     parameters: u64,
     indexed: bool,
@@ -63,7 +64,9 @@ impl Weights {
                 return Err(EngineError::ReadFile { path, source });
             }
             let file = SafetensorsFile::open(&path)?;
-            let tensors = file.names().into_iter().map(|tensor| (tensor, weights.files.len()));
+            let number = weights.files.len();
+            let tensors = file.names().into_iter();
+            let tensors = tensors.map(|tensor| (name_of_text(&tensor), (number, tensor)));
             weights.place.extend(tensors);
             weights.files.push((name, file));
         }
@@ -73,13 +76,22 @@ impl Weights {
     /// A tensor that must be there.
     fn tensor(&self, name: &str) -> Result<Tensor<'_>, EngineError> {
         let missing = || EngineError::MissingTensor { name: name.to_owned() };
-        let place = *self.place.get(name).ok_or_else(missing)?;
-        self.files[place].1.tensor(name)?.ok_or_else(missing)
+        let (place, stored) = self.place.get(name).ok_or_else(missing)?;
+        self.files[*place].1.tensor(stored)?.ok_or_else(missing)
     }
 
-    /// A tensor that must be there and have `shape`; with its factors if it is fp8.
+    /// A tensor that must be there and have `shape`; with its factors if it is fp8 or MXFP4.
     fn numbers_of(&self, name: &str, shape: &[usize]) -> Result<Tensor<'_>, EngineError> {
+        if self.is_mxfp4(name) {
+            return self.mxfp4(name, shape);
+        }
         let tensor = self.tensor(name)?;
+        if tensor.format() == NumberFormat::Byte {
+            return Err(EngineError::TensorType {
+                name: name.to_owned(),
+                dtype: "U8".to_owned(),
+            });
+        }
         demand_shape(name, shape, tensor.shape())?;
         if tensor.format() != NumberFormat::F8E4m3 {
             return Ok(tensor);
@@ -96,12 +108,42 @@ impl Weights {
         Ok(tensor.scaled(scales))
     }
 
+    fn is_mxfp4(&self, name: &str) -> bool {
+        !self.place.contains_key(name) && self.place.contains_key(&mxfp4::blocks_name(name))
+    }
+
+    /// A matrix in MXFP4: two tensors of bytes.
+    fn mxfp4(&self, name: &str, shape: &[usize]) -> Result<Tensor<'_>, EngineError> {
+        let (blocks_name, exponents_name) = (mxfp4::blocks_name(name), mxfp4::exponents_name(name));
+        let (blocks, exponents) = (self.tensor(&blocks_name)?, self.tensor(&exponents_name)?);
+        let expected = mxfp4::stored_shape(shape).ok_or_else(|| EngineError::TensorShape {
+            name: name.to_owned(),
+            expected: shape.to_vec(),
+            found: blocks.shape().to_vec(),
+        })?;
+        demand_shape(&blocks_name, &expected, blocks.shape())?;
+        demand_shape(&exponents_name, &expected[..expected.len() - 1], exponents.shape())?;
+        for (name, tensor) in [(blocks_name, blocks), (exponents_name, exponents)] {
+            if tensor.format() != NumberFormat::Byte {
+                return Err(EngineError::TensorType {
+                    name,
+                    dtype: format!("{:?}", tensor.format()),
+                });
+            }
+        }
+        Ok(blocks.mxfp4(exponents))
+    }
+
     /// Marks what a part reads as taken.
     fn take(&mut self, name: &str, shape: &[usize]) -> Result<(), EngineError> {
         let tensor = self.numbers_of(name, shape)?;
         let (numbers, is_f8) = (tensor.len() as u64, tensor.format() == NumberFormat::F8E4m3);
         if is_f8 {
             self.taken.insert(scales_name(name));
+        }
+        if self.is_mxfp4(name) {
+            self.taken
+                .extend([mxfp4::blocks_name(name), mxfp4::exponents_name(name)]);
         }
         if self.taken.insert(name.to_owned()) {
             self.parameters += numbers;
@@ -155,6 +197,17 @@ impl Checkpoint for Weights {
             }
             None => drop(self.taken.insert(tensor.to_owned())),
         }
+    }
+}
+
+/// The name that a tensor of a model with images has in the same model without them; others keep theirs.
+fn name_of_text(tensor: &str) -> String {
+    if let Some(older) = tensor.strip_prefix("language_model.") {
+        return older.to_owned();
+    }
+    match tensor.strip_prefix("model.language_model.") {
+        Some(rest) => format!("model.{rest}"),
+        None => tensor.to_owned(),
     }
 }
 
@@ -260,6 +313,73 @@ mod tests {
             weights.numbers(&of("bare")),
             Err(EngineError::MissingTensor { .. })
         ));
+    }
+
+    #[test]
+    fn mxfp4_is_two_tensors_of_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let bytes = |name, shape, bytes| (name, Dtype::U8, shape, bytes);
+        write(
+            path,
+            WHOLE,
+            &[
+                bytes(
+                    "e_blocks",
+                    &[1, 2, 1, 16][..],
+                    [vec![0x22; 16], vec![0xaa; 16]].concat(),
+                ),
+                bytes("e_scales", &[1, 2, 1], vec![127, 128]),
+                bytes("f_blocks", &[2, 1, 16], vec![0; 32]),
+                bytes("f_scales", &[2], vec![127; 2]),
+                bytes("g", &[2], vec![0; 2]),
+            ],
+        );
+        let mut weights = Weights::open(path).unwrap();
+        let second = Source::from(Part::new("e", &[1, 2, 32]).rows(1..2));
+        assert_eq!(weights.numbers(&second).unwrap(), [-2.0; 32]);
+        assert_eq!(weights.parameters(), 64, "exponents are no parameters");
+        for (name, shape) in [
+            ("f", &[2, 32][..]),
+            ("e", &[1, 2, 31]),
+            ("e", &[64]),
+            ("e", &[1, 1, 64]),
+        ] {
+            let source = Source::from(Part::new(name, shape));
+            assert!(
+                matches!(weights.numbers(&source), Err(EngineError::TensorShape { .. })),
+                "{name} {shape:?}"
+            );
+        }
+        let plain = Source::from(Part::new("g", &[2]));
+        assert!(matches!(weights.numbers(&plain), Err(EngineError::TensorType { .. })));
+        weights.pass_over("f*");
+        weights.pass_over("g");
+        weights.finish().unwrap();
+    }
+
+    #[test]
+    fn a_model_with_images_has_the_text_under_another_name() {
+        for (prefix, head) in [
+            ("language_model.model.", "language_model.lm_head"),
+            ("model.language_model.", "lm_head"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let (norm, head) = (format!("{prefix}norm"), head.to_owned());
+            write(
+                folder.path(),
+                WHOLE,
+                &[
+                    (&norm, Dtype::F32, &[1], floats(&[1.0])),
+                    (&head, Dtype::F32, &[1], floats(&[2.0])),
+                ],
+            );
+            let mut weights = Weights::open(folder.path()).unwrap();
+            let of = |name: &str| Source::from(Part::new(name, &[1]));
+            assert_eq!(weights.numbers(&of("model.norm")).unwrap(), [1.0], "{prefix}");
+            assert_eq!(weights.numbers(&of("lm_head")).unwrap(), [2.0], "{prefix}");
+            weights.finish().unwrap();
+        }
     }
 
     #[test]

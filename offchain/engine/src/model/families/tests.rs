@@ -227,7 +227,10 @@ fn of_a_gemma_that_sees_images_the_text_is_read() {
         "vision_config": {"hidden_size": 1152, "model_type": "siglip_vision_model"}
     }));
     let spec = read(published.clone()).unwrap();
-    assert_eq!((spec.layers.len(), spec.vocab_size, spec.eos.len(), spec.max_positions), (34, 262_208, 2, 131_072));
+    assert_eq!(
+        (spec.layers.len(), spec.vocab_size, spec.eos.len(), spec.max_positions),
+        (34, 262_208, 2, 131_072)
+    );
     assert_eq!((grouped(&spec, 5).heads, grouped(&spec, 5).head_dim), (8, 256));
     assert_eq!(spec.architecture, "gemma3_text");
     let mut other = published;
