@@ -76,6 +76,14 @@ impl Backend {
         }
     }
 
+    /// Figures for Prometheus; a server beside it has its own.
+    pub(crate) fn metrics(&self) -> String {
+        match self {
+            Self::Local(local) => local.metrics(),
+            Self::Upstream(_) => String::new(),
+        }
+    }
+
     /// For statistics.
     pub(crate) fn describe(&self) -> serde_json::Value {
         match self {

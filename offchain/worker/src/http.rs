@@ -1,12 +1,14 @@
-//! The control port: health, statistics, switches.
+//! The control port: health, statistics, metrics, switches.
 
 use crate::claim::{self, ShownClaim};
 use crate::error::WorkerError;
 use crate::limits::{MAX_COEFFICIENT, MAX_CONTROL_BYTES};
+use crate::metrics;
 use crate::payout::Payouts;
 use crate::worker::Worker;
 use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use cocoon_bindings::ton::{Address, friendly};
@@ -31,6 +33,7 @@ pub(crate) fn router(pages: Pages) -> Router {
     Router::new()
         .route("/health", get(health))
         .route("/jsonstats", get(stats))
+        .route("/metrics", get(figures))
         .route("/claims", get(claims))
         .route("/request/enable", post(enable))
         .route("/request/disable", post(disable))
@@ -118,6 +121,10 @@ async fn stats(State(pages): State<Pages>) -> Json<Value> {
         "root_contract_config": root_config(&root),
         "proxies": proxies,
     }))
+}
+
+async fn figures(State(pages): State<Pages>) -> ([(HeaderName, &'static str); 1], String) {
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], pages.worker.backend.metrics())
 }
 
 async fn claims(State(pages): State<Pages>) -> Result<Json<Vec<ShownClaim>>, (StatusCode, Json<Value>)> {

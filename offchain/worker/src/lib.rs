@@ -29,6 +29,7 @@ mod daemon;
 mod error;
 mod http;
 pub mod limits;
+mod metrics;
 mod payout;
 mod request;
 mod session;

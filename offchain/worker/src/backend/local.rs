@@ -7,7 +7,7 @@ use crate::answering::{Answering, unix_seconds};
 use crate::limits::MAX_MERGED_EVENTS;
 use bytes::Bytes;
 use cocoon_bindings::tokens::TokenCounts;
-use cocoon_engine::{EngineEvent, EngineHandle, FinishReason as EngineFinish, StepOutput, Usage};
+use cocoon_engine::{EngineEvent, EngineHandle, FinishReason as EngineFinish, PayerSalt, StepOutput, Usage};
 use cocoon_receipt::FinishReason;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -29,6 +29,7 @@ impl Local {
 
     pub(super) fn describe(&self) -> serde_json::Value {
         let card = self.engine.card();
+        let load = self.engine.load();
         serde_json::json!({
             "kind": "engine",
             "engine": card.engine,
@@ -36,18 +37,31 @@ impl Local {
             "precision": card.precision,
             "parameters": card.parameters,
             "max_model_len": card.max_model_len,
-            "active": self.engine.load().active,
+            "active": load.active,
+            "running": load.occupancy.running,
+            "waiting": load.occupancy.waiting,
+            "kv_blocks": load.occupancy.kv_blocks,
+            "kv_blocks_used": load.occupancy.kv_blocks_used,
+            "preemptions": load.occupancy.preemptions,
         })
+    }
+
+    pub(super) fn metrics(&self) -> String {
+        crate::metrics::text(&self.engine.load())
     }
 
     pub(super) async fn answer(&self, asked: Asked, out: &mut Answering) -> Result<(Bytes, FinishReason), Trouble> {
         let request = asked.request;
         let card = self.engine.card();
         let Prepared {
-            submit,
+            mut submit,
             sampling,
             choices,
         } = prepare(&request, &card.sampling_defaults, card.tools, rand::random())?;
+        if choices > 1 && submit.payer_salt.is_none() {
+            // The answers share the prompt's blocks among themselves, and with nobody else.
+            submit.payer_salt = Some(PayerSalt::from(rand::random::<[u8; 32]>()));
+        }
         out.set_sampling(sampling.hash(), submit.seed);
         let created = unix_seconds() as u64;
         let writer = Writer::new(request.endpoint(), &self.model, created, rand::random(), choices)
@@ -175,6 +189,8 @@ impl Answers {
         let is = |reason| self.finish.contains(&Some(reason));
         if is(EngineFinish::Cancelled) {
             FinishReason::Cancelled
+        } else if is(EngineFinish::Deadline) {
+            FinishReason::Timeout
         } else if is(EngineFinish::Length) {
             FinishReason::Length
         } else if self.finish.iter().any(|finish| *finish != Some(EngineFinish::Stop)) {

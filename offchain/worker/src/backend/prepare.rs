@@ -58,7 +58,9 @@ pub(super) fn prepare(
 /// What a caller is told of an engine's refusal.
 pub(super) fn refusal(error: &EngineError) -> ApiError {
     match error {
-        EngineError::QueueFull { .. } => ApiError::rate_limited("Too many requests wait for this model."),
+        EngineError::QueueFull { .. } | EngineError::Overloaded => {
+            ApiError::rate_limited("Too many requests wait for this model.")
+        }
         EngineError::Parameter { name, allowed } => ApiError::invalid_field(*name, &format!("must be {allowed}")),
         EngineError::ContextLength { .. } | EngineError::PromptTooLong { .. } => ApiError {
             code: "context_length_exceeded",
