@@ -156,7 +156,7 @@ impl<D: Device> Executor for Transformer<D> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::BurnDevice;
+    use crate::device::{BurnDevice, CpuDevice};
     use crate::load::{Weights, read_spec};
     use crate::model::BlockId;
     use crate::tiny;
@@ -166,16 +166,20 @@ mod tests {
     const BLOCKS: usize = 64;
 
     fn model() -> Transformer<BurnDevice<Flex>> {
+        model_on(BurnDevice::new(), WeightFormat::F32)
+    }
+
+    fn model_on<D: Device>(device: D, format: WeightFormat) -> Transformer<D> {
         let folder = tempfile::tempdir().unwrap();
         tiny::write_to(folder.path()).unwrap();
         let spec = read_spec(&folder.path().join("config.json")).unwrap();
         let mut weights = Weights::open(folder.path()).unwrap();
         let options = LoadOptions {
-            format: WeightFormat::F32,
+            format,
             positions: spec.max_positions,
             blocks: BLOCKS,
         };
-        Transformer::load(&spec, &mut weights, BurnDevice::new(), options).unwrap()
+        Transformer::load(&spec, &mut weights, device, options).unwrap()
     }
 
     fn piece(tokens: &[u32], start: usize, blocks: &[u32], wanted: Wanted) -> Piece {
@@ -189,7 +193,11 @@ mod tests {
 
     #[test]
     fn logits_are_those_of_the_reference() {
-        let mut model = model();
+        check_golden(model());
+        check_golden(model_on(CpuDevice::new(2, false), WeightFormat::F32));
+    }
+
+    fn check_golden(mut model: impl Executor) {
         let golden: Value = serde_json::from_str(include_str!("../../tests/golden-tiny.json")).unwrap();
         let numbers = |value: &Value| -> Vec<f64> {
             let numbers = value.as_array().unwrap().iter();
@@ -214,7 +222,22 @@ mod tests {
 
     #[test]
     fn neighbours_pieces_and_blocks_change_no_bit() {
-        let mut model = model();
+        solo_logits(model());
+    }
+
+    #[test]
+    fn nor_do_threads_in_any_format() {
+        for format in WeightFormat::ALL {
+            let expected = solo_logits(model_on(CpuDevice::new(1, false), format));
+            for threads in 2..=4 {
+                let found = solo_logits(model_on(CpuDevice::new(threads, false), format));
+                assert_eq!(found, expected, "{threads} threads, {format}");
+            }
+        }
+    }
+
+    /// Logits of a sequence alone, which are the same in pieces and beside another.
+    fn solo_logits(mut model: impl Executor) -> Vec<f32> {
         let tokens: Vec<u32> = (0..70).map(|n| n * 37 % 1000).collect();
         let alone = model
             .run(&[piece(&tokens, 0, &[0, 1, 2], Wanted::Logits)])
@@ -230,6 +253,7 @@ mod tests {
             last = model.run(&[other, own]).unwrap().remove(1);
         }
         assert_eq!(last.unwrap(), alone);
+        alone
     }
 
     #[test]
