@@ -41,32 +41,40 @@ pub(super) fn block_bytes(format: WeightFormat) -> Option<usize> {
     }
 }
 
-/// Puts a row of numbers into its panel.
-pub(super) fn write_row(panel: &mut [u8], lane: usize, row: &[f32], format: WeightFormat) {
+/// Rounds 32 numbers to a block.
+type WriteBlock = fn(&[f32; BLOCK], &mut [u8]);
+
+/// Puts whole rows of `inputs` numbers into their panel.
+pub(super) fn write_rows(panel: &mut [u8], rows: &[f32], inputs: usize, format: WeightFormat) {
     match format {
         WeightFormat::F32 => {
-            for (number, place) in row.iter().zip(panel.chunks_exact_mut(4 * PANEL)) {
-                place[4 * lane..][..4].copy_from_slice(&number.to_le_bytes());
+            for (input, place) in panel.chunks_exact_mut(4 * PANEL).enumerate() {
+                for (row, place) in rows.chunks_exact(inputs).zip(place.chunks_exact_mut(4)) {
+                    place.copy_from_slice(&row[input].to_le_bytes());
+                }
             }
         }
         WeightFormat::Bf16 => {
-            for (pair, place) in row.chunks(2).zip(panel.chunks_exact_mut(4 * PANEL)) {
-                for (number, place) in pair.iter().zip(place[4 * lane..][..4].chunks_exact_mut(2)) {
-                    place.copy_from_slice(&bf16::from_f32(*number).to_le_bytes());
+            for (pair, place) in panel.chunks_exact_mut(4 * PANEL).enumerate() {
+                for (row, place) in rows.chunks_exact(inputs).zip(place.chunks_exact_mut(4)) {
+                    for (number, place) in row[2 * pair..].iter().zip(place.chunks_exact_mut(2)) {
+                        place.copy_from_slice(&bf16::from_f32(*number).to_le_bytes());
+                    }
                 }
             }
         }
         WeightFormat::Q8 | WeightFormat::Q4 => {
-            let mut block = [0; Q8_BYTES];
-            for (place, numbers) in row.chunks(BLOCK).enumerate() {
-                let mut padded = [0.0; BLOCK];
-                padded[..numbers.len()].copy_from_slice(numbers);
-                if format == WeightFormat::Q8 {
-                    write_q8(&padded, &mut block);
-                    write_block(panel, lane, place, &block);
-                } else {
-                    write_q4(&padded, &mut block[..Q4_BYTES]);
-                    write_block(panel, lane, place, &block[..Q4_BYTES]);
+            let (size, write): (usize, WriteBlock) = match format {
+                WeightFormat::Q8 => (Q8_BYTES, write_q8),
+                _ => (Q4_BYTES, write_q4),
+            };
+            let block = &mut [0; Q8_BYTES][..size];
+            for (lane, row) in rows.chunks_exact(inputs).enumerate() {
+                for (place, numbers) in row.chunks(BLOCK).enumerate() {
+                    let mut padded = [0.0; BLOCK];
+                    padded[..numbers.len()].copy_from_slice(numbers);
+                    write(&padded, block);
+                    write_block(panel, lane, place, block);
                 }
             }
         }

@@ -3,7 +3,7 @@
 use super::PANEL;
 use super::activations::InputKind;
 use super::blocks::BLOCK;
-use super::layout::{block_bytes, panel_bytes, read_row, write_block, write_row};
+use super::layout::{block_bytes, panel_bytes, read_row, write_block, write_rows};
 use super::memory::Memory;
 use crate::device::{MatrixRows, WeightFormat};
 use crate::error::EngineError;
@@ -111,9 +111,7 @@ fn round_rows<'m>(
         let first = number * PANEL;
         let buffer = &mut buffer[..PANEL.min(outputs - first) * inputs];
         rows.read(first, buffer)?;
-        for (lane, row) in buffer.chunks_exact(inputs).enumerate() {
-            write_row(panel, lane, row, format);
-        }
+        write_rows(panel, buffer, inputs, format);
     }
     Ok(())
 }

@@ -12,8 +12,8 @@ use super::strip::{Links, Strip};
 use super::{PANEL, TILE, narrow};
 use crate::device::WeightFormat;
 
-/// Inputs of a stretch: 16 KiB of f32 for a panel.
-const STRETCH: usize = 256;
+/// Inputs of a stretch: 24 KiB of f32 for a panel.
+const STRETCH: usize = 384;
 
 /// Tiles that pass before the next panel, so that their inputs come from the second cache.
 const TILES: usize = 32;
