@@ -20,6 +20,7 @@ mod vectors;
 pub(crate) use activation::{add_scaled, gated};
 pub(crate) use attention::{AttentionInputs, attend, score_bytes};
 pub(crate) use buffer::{Arena, Buffer, Loan};
+pub(crate) use exp::exp;
 pub(crate) use kv_layer::KvLayer;
 pub(crate) use norm::rms_norm;
 pub(crate) use pool::Pool;

@@ -1,5 +1,6 @@
 //! Many sequences side by side on the tiny model: the tokens of each are those that it has alone, whatever runs beside
 //! it, whatever the cache has of it, however often it is preempted; and all come to their end.
+#![allow(clippy::unwrap_used)] // helpers of tests
 
 mod common;
 

@@ -11,7 +11,7 @@ const LEAST: f32 = -87.0;
 ///
 /// Reduction to [-ln(2)/2, ln(2)/2] by Cody and Waite; polynomial of Cephes' `expf`.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     let bounded = if x > GREATEST { GREATEST } else { x };
     let shifted = bounded.mul_add(std::f32::consts::LOG2_E, ROUND);
     let powers = shifted - ROUND;

@@ -1,6 +1,7 @@
 //! Which experts a token goes through.
 
 use super::spec::{ExpertScores, LimitedRouting, Routing};
+use crate::kernels::exp;
 
 impl Routing {
     /// The best experts, best first and the lower number first among equals, with their weights. `correction` is added
@@ -11,7 +12,7 @@ impl Routing {
         }
         let order = best(scores, 0..scores.len(), count);
         let highest = order.first().map_or(0.0, |best| scores[*best]);
-        let part = |expert: &usize| (scores[*expert] - highest).exp();
+        let part = |expert: &usize| exp(scores[*expert] - highest);
         let chosen: f32 = order.iter().map(part).sum();
         let sum = match self {
             Self::SoftmaxThenBest { normed: false } => (0..scores.len()).map(|expert| part(&expert)).sum(),
@@ -26,11 +27,11 @@ impl LimitedRouting {
         let weights: Vec<f32> = match self.scores {
             ExpertScores::Softmax => {
                 let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let parts: Vec<f32> = scores.iter().map(|score| (score - highest).exp()).collect();
+                let parts: Vec<f32> = scores.iter().map(|score| exp(score - highest)).collect();
                 let sum: f32 = parts.iter().sum();
                 parts.into_iter().map(|part| part / sum).collect()
             }
-            ExpertScores::Sigmoid => scores.iter().map(|score| 1.0 / (1.0 + (-score).exp())).collect(),
+            ExpertScores::Sigmoid => scores.iter().map(|score| 1.0 / (1.0 + exp(-score))).collect(),
         };
         let corrected: Vec<f32> = match correction {
             Some(correction) => weights
