@@ -21,6 +21,7 @@
 
 mod card;
 mod device;
+mod embedding;
 mod engine;
 mod error;
 mod handle;
@@ -47,10 +48,11 @@ pub mod tiny;
 
 pub use card::ModelCard;
 pub use device::WeightFormat;
+pub use embedding::{Embedder, Embedding, EmbeddingInput};
 pub use engine::{Engine, FinishReason, SequenceId, StepOutput, TokenLogprob, TokenLogprobs, Usage};
 pub use error::{EngineError, Retry, Who};
 pub use handle::{EngineEvent, EngineHandle, Sink, Ticket};
-pub use load::{LoadedModel, ManifestFailure, MemoryPlan, load_model, plan_memory};
+pub use load::{LoadedEmbedder, LoadedModel, ManifestFailure, MemoryPlan, load_embedder, load_model, plan_memory};
 pub use metrics::{EngineLoad, Histogram, Occupancy};
 pub use options::{ComputeDevice, EngineOptions};
 #[cfg(feature = "mock")]

@@ -65,6 +65,9 @@ pub const MAX_TOKENIZER_BYTES: u64 = 128 * 1024 * 1024;
 /// Bytes of the header of one safetensors file.
 pub const MAX_HEADER_BYTES: u64 = 64 * 1024 * 1024;
 
+/// Texts of one request for embeddings; as many as OpenAI allows.
+pub const MAX_EMBEDDING_INPUTS: usize = 2048;
+
 /// Files of weights of one model: the largest published ones have fewer than 200.
 pub const MAX_WEIGHT_FILES: usize = 1024;
 

@@ -1,10 +1,12 @@
 //! From a Hugging Face folder to a model in memory.
 
+mod embedder;
 mod generation;
 mod mapped;
 mod memory;
 mod mxfp4;
 mod plan;
+mod pooling;
 mod rows;
 mod safetensors_file;
 mod template_file;
@@ -12,7 +14,9 @@ mod tensor;
 mod warm_up;
 mod weights;
 
+pub use embedder::{LoadedEmbedder, load_embedder};
 pub use plan::MemoryPlan;
+pub(crate) use pooling::{Pooling, PoolingKind};
 pub(crate) use weights::Weights;
 
 use crate::card::ModelCard;
@@ -29,6 +33,7 @@ use crate::text::tokenizer::Tokenizer;
 use crate::text::tools::ToolFormat;
 use cocoon_manifest::{FileEntry, FileHash, ManifestError, ModelManifest, ModelName};
 use generation::GenerationDefaults;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -63,27 +68,7 @@ pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, 
         .unwrap_or(spec.max_positions)
         .min(spec.max_positions);
     let mut weights = Weights::open(folder)?;
-    let on_device = LoadOptions {
-        format: options.weight_format,
-        positions: max_model_len,
-        blocks: options.max_kv_tokens.div_ceil(KV_BLOCK),
-    };
-    let mut executor: Box<dyn Executor> = match options.device {
-        ComputeDevice::Cpu => {
-            let plan = MemoryPlan::new(&spec, &options)?;
-            if !plan.fits() {
-                return Err(EngineError::Memory { plan: Box::new(plan) });
-            }
-            let device = CpuDevice::new(options.thread_count(), options.pin_threads);
-            Box::new(Transformer::load(&spec, &mut weights, device, on_device)?)
-        }
-        ComputeDevice::Reference => {
-            let device = BurnDevice::<burn::backend::Flex>::new();
-            Box::new(Transformer::load(&spec, &mut weights, device, on_device)?)
-        }
-    };
-    weights.finish()?;
-    warm_up::run(executor.as_mut(), max_model_len, options.step_tokens())?;
+    let executor = executor_for(&spec, &mut weights, &options, max_model_len)?;
 
     let think = ThinkMarks::of(&tokenizer);
     let card = ModelCard {
@@ -120,18 +105,53 @@ pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, 
     })
 }
 
+/// Puts a model on the device that the options name and runs it once.
+fn executor_for(
+    spec: &ModelSpec,
+    weights: &mut Weights,
+    options: &EngineOptions,
+    max_model_len: usize,
+) -> Result<Box<dyn Executor>, EngineError> {
+    let on_device = LoadOptions {
+        format: options.weight_format,
+        positions: max_model_len,
+        blocks: options.max_kv_tokens.div_ceil(KV_BLOCK),
+    };
+    let mut executor: Box<dyn Executor> = match options.device {
+        ComputeDevice::Cpu => {
+            let plan = MemoryPlan::new(spec, options)?;
+            if !plan.fits() {
+                return Err(EngineError::Memory { plan: Box::new(plan) });
+            }
+            let device = CpuDevice::new(options.thread_count(), options.pin_threads);
+            Box::new(Transformer::load(spec, weights, device, on_device)?)
+        }
+        ComputeDevice::Reference => {
+            let device = BurnDevice::<burn::backend::Flex>::new();
+            Box::new(Transformer::load(spec, weights, device, on_device)?)
+        }
+    };
+    weights.finish()?;
+    warm_up::run(executor.as_mut(), max_model_len, options.step_tokens())?;
+    Ok(executor)
+}
+
 /// What the model in `folder` takes of memory on the CPU, and what there is; reads no weights.
 pub fn plan_memory(folder: &Path, options: &EngineOptions) -> Result<MemoryPlan, EngineError> {
     MemoryPlan::new(&read_spec(&folder.join("config.json"))?, options)
 }
 
 pub(crate) fn read_spec(path: &Path) -> Result<ModelSpec, EngineError> {
+    model_spec(Config::new(read_fields(path)?))
+}
+
+/// All fields of config.json.
+fn read_fields(path: &Path) -> Result<Map<String, Value>, EngineError> {
     let bytes = read_bounded(path, MAX_CONFIG_BYTES)?;
-    let fields = serde_json::from_slice(&bytes).map_err(|source| EngineError::Json {
+    serde_json::from_slice(&bytes).map_err(|source| EngineError::Json {
         file: "config.json",
         source,
-    })?;
-    model_spec(Config::new(fields))
+    })
 }
 
 impl LoadedModel {
@@ -142,26 +162,34 @@ impl LoadedModel {
 
     /// The manifest of this model under `name`: reads and hashes every file that was loaded.
     pub fn manifest(&self, name: ModelName) -> Result<ModelManifest, ManifestFailure> {
-        let mut entries = Vec::new();
-        for file in &self.files {
-            let (size, hash) = hash_file(&self.folder.join(file))?;
-            entries.push(FileEntry::new(&file.to_string_lossy(), size, hash)?);
-        }
-        let card = &self.parts.card;
-        Ok(ModelManifest::new(
-            name,
-            &card.architecture,
-            card.precision,
-            &card.engine,
-            card.template,
-            entries,
-        )?)
+        manifest_of(&self.parts.card, &self.folder, &self.files, name)
     }
 
     /// Makes the model ready to take requests.
     pub fn into_engine(self) -> Box<dyn Engine> {
         Box::new(LocalEngine::new(self.parts, self.executor, self.options))
     }
+}
+
+fn manifest_of(
+    card: &ModelCard,
+    folder: &Path,
+    files: &[PathBuf],
+    name: ModelName,
+) -> Result<ModelManifest, ManifestFailure> {
+    let mut entries = Vec::new();
+    for file in files {
+        let (size, hash) = hash_file(&folder.join(file))?;
+        entries.push(FileEntry::new(&file.to_string_lossy(), size, hash)?);
+    }
+    Ok(ModelManifest::new(
+        name,
+        &card.architecture,
+        card.precision,
+        &card.engine,
+        card.template,
+        entries,
+    )?)
 }
 
 /// Why a manifest was not made.

@@ -42,7 +42,7 @@ class Case:
     model: str
     config: str
     fields: dict = field(default_factory=dict)
-    # As what the matrices are stored: float32, bfloat16, float16, or fp8 in blocks of 128 by 128.
+    # As what the matrices are stored: float32, bfloat16, float16, fp8 in blocks of 128 by 128, or the experts as mxfp4.
     stored: str = "float32"
     # Largest file; smaller ones make several and an index.
     shard: str = "1GB"
@@ -200,6 +200,7 @@ CASES = [
         old_names=True,
     ),
     gpt_oss("bf16", stored="bfloat16"),
+    gpt_oss("mxfp4", {"intermediate_size": 96}, stored="mxfp4"),
     deepseek_v2("lite"),
     deepseek_v2(
         "groups-q-lora",

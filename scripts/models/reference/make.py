@@ -37,6 +37,18 @@ GAP = 1e-4
 VARIETY = 8
 FP8_BLOCK = 128
 FP8_MAX = 448.0
+MXFP4_BLOCK = 32
+# The numbers of four bits: one of sign, two of exponent, one of mantissa.
+MXFP4 = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+QUANTIZATION = {
+    "fp8": {
+        "activation_scheme": "dynamic",
+        "fmt": "e4m3",
+        "quant_method": "fp8",
+        "weight_block_size": [FP8_BLOCK, FP8_BLOCK],
+    },
+    "mxfp4": {"modules_to_not_convert": ["model.layers.*.self_attn", "lm_head"], "quant_method": "mxfp4"},
+}
 
 
 def seeded(*words):
@@ -106,6 +118,24 @@ def quantize_fp8(tensors):
     return stored, meant
 
 
+def quantize_mxfp4(tensors):
+    """As GPT-OSS stores its experts: with inputs last, a power of two for each 32 of them, and two numbers in a byte."""
+    numbers = torch.tensor(MXFP4 + tuple(-number for number in MXFP4))
+    stored, meant = {}, {}
+    for name, tensor in tensors.items():
+        if not name.endswith(("experts.gate_up_proj", "experts.down_proj")):
+            stored[name] = meant[name] = tensor
+            continue
+        blocks = tensor.transpose(1, 2).unflatten(-1, (-1, MXFP4_BLOCK))
+        exponent = blocks.abs().amax(-1).log2().floor() - 2
+        scaled = blocks / 2 ** exponent[..., None]
+        codes = (scaled[..., None] - numbers).abs().argmin(-1)
+        stored[f"{name}_blocks"] = (codes[..., 0::2] + 16 * codes[..., 1::2]).to(torch.uint8)
+        stored[f"{name}_scales"] = (exponent + 127).to(torch.uint8)
+        meant[name] = (numbers[codes] * 2 ** exponent[..., None]).flatten(-2).transpose(1, 2).contiguous()
+    return stored, meant
+
+
 def use_old_names(path):
     """Rewrites a config.json as versions of transformers before 5 wrote it."""
     config = json.loads(path.read_text())
@@ -130,7 +160,7 @@ def store(case, folder):
     model = getattr(transformers, case.model)(config).eval()
     randomize(model, case.name)
     model.tie_weights()
-    kind = torch.float32 if case.stored == "fp8" else getattr(torch, case.stored)
+    kind = torch.float32 if case.stored in QUANTIZATION else getattr(torch, case.stored)
     body = model.to(kind)
     (body.model if case.pooling else body).save_pretrained(folder, max_shard_size=case.shard)
     tokenizer().save_pretrained(folder)
@@ -156,20 +186,16 @@ def store(case, folder):
     kind = transformers.AutoModel if case.pooling else getattr(transformers, case.model)
     source = folder
     with tempfile.TemporaryDirectory() as scratch:
-        if case.stored == "fp8":  # from_pretrained would compute with fp8 and needs a GPU for it
-            stored, meant = quantize_fp8(load_file(folder / "model.safetensors"))
+        if case.stored in QUANTIZATION:  # of these numbers from_pretrained makes others, or needs a GPU
+            quantize = {"fp8": quantize_fp8, "mxfp4": quantize_mxfp4}[case.stored]
+            stored, meant = quantize(load_file(folder / "model.safetensors"))
             source = Path(scratch) / "meant"
             shutil.copytree(folder, source)
             save_file(meant, source / "model.safetensors", {"format": "pt"})
             save_file(stored, folder / "model.safetensors", {"format": "pt"})
             path = folder / "config.json"
             config = json.loads(path.read_text())
-            config["quantization_config"] = {
-                "activation_scheme": "dynamic",
-                "fmt": "e4m3",
-                "quant_method": "fp8",
-                "weight_block_size": [FP8_BLOCK, FP8_BLOCK],
-            }
+            config["quantization_config"] = QUANTIZATION[case.stored]
             path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
         loaded, report = kind.from_pretrained(
             source, dtype=torch.float32, attn_implementation="eager", output_loading_info=True

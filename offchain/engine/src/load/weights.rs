@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 const WHOLE: &str = "model.safetensors";
+/// How names of all tensors but the head begin.
+const WITH_HEAD: &str = "model.";
 const INDEX: &str = "model.safetensors.index.json";
 
 /// The weights of a folder. What nobody takes is an error at the end.
@@ -71,6 +73,17 @@ impl Weights {
             weights.files.push((name, file));
         }
         Ok(weights)
+    }
+
+    /// Models that were stored without a head have names without the first `model.`; they get it.
+    pub(super) fn name_as_with_head(&mut self) {
+        if self.place.keys().any(|name| name.starts_with(WITH_HEAD)) {
+            return;
+        }
+        let place = std::mem::take(&mut self.place).into_iter();
+        self.place = place
+            .map(|(name, place)| (format!("{WITH_HEAD}{name}"), place))
+            .collect();
     }
 
     /// A tensor that must be there.

@@ -42,6 +42,16 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
+    /// Tokens of `text` between the marks that the tokenizer puts around every text.
+    pub(crate) fn encode_with_marks(&self, text: &str) -> Result<Vec<u32>, EngineError> {
+        let encoding = self
+            .0
+            .tokenizer
+            .encode_fast(text, true)
+            .map_err(|_| EngineError::Tokenizer { doing: "encoding" })?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
     /// Text of `tokens`, without the marks, as the `tokenizers` library decodes it.
     #[cfg(test)]
     pub(crate) fn decode(&self, tokens: &[u32]) -> Result<String, EngineError> {
