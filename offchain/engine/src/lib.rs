@@ -52,7 +52,9 @@ pub use embedding::{Embedder, Embedding, EmbeddingInput};
 pub use engine::{Engine, FinishReason, SequenceId, StepOutput, TokenLogprob, TokenLogprobs, Usage};
 pub use error::{EngineError, Retry, Who};
 pub use handle::{EngineEvent, EngineHandle, Sink, Ticket};
-pub use load::{LoadedEmbedder, LoadedModel, ManifestFailure, MemoryPlan, load_embedder, load_model, plan_memory};
+pub use load::{
+    LoadedEmbedder, LoadedModel, ManifestFailure, MemoryPlan, Quality, load_embedder, load_model, plan_memory,
+};
 pub use metrics::{EngineLoad, Histogram, Occupancy};
 pub use options::{ComputeDevice, EngineOptions};
 #[cfg(feature = "mock")]

@@ -7,6 +7,7 @@ mod memory;
 mod mxfp4;
 mod plan;
 mod pooling;
+mod quality;
 mod rows;
 mod safetensors_file;
 mod template_file;
@@ -17,6 +18,7 @@ mod weights;
 pub use embedder::{LoadedEmbedder, load_embedder};
 pub use plan::MemoryPlan;
 pub(crate) use pooling::{Pooling, PoolingKind};
+pub use quality::Quality;
 pub(crate) use weights::Weights;
 
 use crate::card::ModelCard;
