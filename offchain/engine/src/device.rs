@@ -17,11 +17,13 @@ pub(crate) use dry::{DryDevice, Ledger};
 
 use crate::error::EngineError;
 use crate::model::Batch;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
 
 /// How the numbers of matrices are stored on the device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum WeightFormat {
     /// As the checkpoint has them, in 32 bits.

@@ -1,5 +1,7 @@
 //! The worker's configuration.
 
+mod engine;
+
 use crate::error::WorkerError;
 use crate::limits;
 use cocoon_bindings::ton::{Address, parse_address};
@@ -9,6 +11,8 @@ use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+pub use engine::EngineConfig;
 
 /// Everything that an operator sets. Secrets are named by file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,19 +60,7 @@ pub struct WorkerConfig {
 #[non_exhaustive]
 pub enum BackendConfig {
     /// The engine of this program.
-    Engine {
-        /// Hugging Face folder of the model.
-        folder: PathBuf,
-        /// Sequences that run side by side; the engine's default if absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        max_num_seqs: Option<usize>,
-        /// Positions of one sequence; the model's own bound if absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        max_model_len: Option<usize>,
-        /// Positions of all running sequences; the engine's default if absent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        max_kv_tokens: Option<usize>,
-    },
+    Engine(EngineConfig),
     /// A server with OpenAI's interface inside the same guest.
     Upstream {
         /// `http://host:port`, without a path.
@@ -180,6 +172,28 @@ mod tests {
         assert_eq!(config.parse().unwrap().model.base(), "cocoon/tiny");
         let again = toml::to_string(&config).unwrap();
         assert_eq!(parse(&again).unwrap(), config);
+    }
+
+    #[test]
+    fn options_of_the_engine_are_read_and_unknown_ones_refused_by_name() {
+        let with =
+            |options: &str| parse(&TEXT.replace("folder = \"model\"", &format!("folder = \"model\", {options}")));
+        let config = with("weight_format = \"q8\", threads = 2, max_num_seqs = 3").unwrap();
+        let BackendConfig::Engine(engine) = &config.backend else {
+            panic!("{config:?}")
+        };
+        let options = engine.options();
+        assert_eq!(options.weight_format, cocoon_engine::WeightFormat::Q8);
+        assert_eq!((options.threads.map(|n| n.get()), options.max_num_seqs), (Some(2), 3));
+        assert_eq!(parse(&toml::to_string(&config).unwrap()).unwrap(), config);
+        for (key, bad) in [
+            ("weight_format", "weight_format = \"q2\""),
+            ("threads", "threads = 0"),
+            ("treads", "treads = 2"),
+        ] {
+            let error = with(bad).unwrap_err().to_string();
+            assert!(error.contains(key), "{error}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::limits::{ENGINE_QUEUE, HEALTH_PAUSE};
 use crate::payout::Payouts;
 use crate::worker::Worker;
 use cocoon_chain::{HttpApi, SharedChain, watch_root};
-use cocoon_engine::{EngineHandle, EngineOptions, load_model};
+use cocoon_engine::{EngineHandle, EngineOptions, load_model, plan_memory};
 use cocoon_manifest::ModelName;
 use cocoon_ratls::{Connector, IdentityKeeper, SharedClock, SystemClock};
 use cocoon_runner::http::HttpServer;
@@ -128,17 +128,9 @@ async fn chain(config: &WorkerConfig) -> Result<SharedChain, WorkerError> {
 async fn backend(config: &BackendConfig, name: &ModelName) -> Result<(Backend, Option<String>), WorkerError> {
     match config {
         BackendConfig::Upstream { url } => Ok((Backend::Upstream(Upstream::new(url)?), None)),
-        BackendConfig::Engine {
-            folder,
-            max_num_seqs,
-            max_model_len,
-            max_kv_tokens,
-        } => {
-            let mut options = EngineOptions::default();
-            options.max_num_seqs = max_num_seqs.unwrap_or(options.max_num_seqs);
-            options.max_model_len = *max_model_len;
-            options.max_kv_tokens = max_kv_tokens.unwrap_or(options.max_kv_tokens);
-            let (folder, full) = (folder.clone(), name.clone());
+        BackendConfig::Engine(engine) => {
+            let options = engine.options();
+            let (folder, full) = (engine.folder.clone(), name.clone());
             let load = tokio::task::spawn_blocking(move || load(&folder, options, full));
             let (engine, hash) = load.await.map_err(|_| WorkerError::Task)??;
             Ok((Backend::Local(Local::new(engine, name.base().to_owned())), hash))
@@ -147,6 +139,8 @@ async fn backend(config: &BackendConfig, name: &ModelName) -> Result<(Backend, O
 }
 
 fn load(folder: &Path, options: EngineOptions, name: ModelName) -> Result<(EngineHandle, Option<String>), WorkerError> {
+    let plan = plan_memory(folder, &options)?;
+    tracing::info!(%plan, "memory");
     let model = load_model(folder, options)?;
     let hash = match model.manifest(name) {
         Ok(manifest) => Some(manifest.hash().to_string()),

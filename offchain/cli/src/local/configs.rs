@@ -9,7 +9,7 @@ use cocoon_client::{ClientConfig, FundingConfig};
 use cocoon_localnet::{Clock, LocalNetConfig, NetworkConfig};
 use cocoon_proxy::{Listen, ProxyConfig, Timers};
 use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
-use cocoon_worker::{BackendConfig, WorkerConfig};
+use cocoon_worker::{BackendConfig, EngineConfig, WorkerConfig};
 use serde::{Deserialize, Serialize};
 
 use super::actors;
@@ -130,12 +130,7 @@ impl Configs {
                 http: ports.worker,
                 chain: chain.clone(),
                 attestation: attestation.clone(),
-                backend: BackendConfig::Engine {
-                    folder: model.folder.clone(),
-                    max_num_seqs: None,
-                    max_model_len: None,
-                    max_kv_tokens: None,
-                },
+                backend: BackendConfig::Engine(EngineConfig::new(model.folder.clone())),
                 // The proxy pays; the owner may submit vouchers too.
                 payout: None,
                 drain_seconds: 10,

@@ -1,0 +1,59 @@
+//! Options of the engine of this program.
+
+use cocoon_engine::{EngineOptions, WeightFormat};
+use serde::{Deserialize, Serialize};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// A model and how it is run. What is absent has the engine's default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EngineConfig {
+    /// Hugging Face folder of the model.
+    pub folder: PathBuf,
+    /// How the weights are kept: `f32`, `bf16`, `q8` or `q4`. It changes answers, so it is in the model's manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_format: Option<WeightFormat>,
+    /// Threads that compute; as many as this process may use if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threads: Option<NonZeroUsize>,
+    /// Whether each of them stays on one processor: good on a machine that does nothing else.
+    #[serde(default)]
+    pub pin_threads: bool,
+    /// Sequences that run side by side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_num_seqs: Option<usize>,
+    /// Positions of one sequence; the model's own bound if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_model_len: Option<usize>,
+    /// Positions of all running sequences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_kv_tokens: Option<usize>,
+}
+
+impl EngineConfig {
+    /// A model with the engine's defaults.
+    pub fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            weight_format: None,
+            threads: None,
+            pin_threads: false,
+            max_num_seqs: None,
+            max_model_len: None,
+            max_kv_tokens: None,
+        }
+    }
+
+    /// In the engine's words.
+    pub(crate) fn options(&self) -> EngineOptions {
+        let mut options = EngineOptions::default();
+        options.weight_format = self.weight_format.unwrap_or(options.weight_format);
+        options.threads = self.threads;
+        options.pin_threads = self.pin_threads;
+        options.max_num_seqs = self.max_num_seqs.unwrap_or(options.max_num_seqs);
+        options.max_model_len = self.max_model_len;
+        options.max_kv_tokens = self.max_kv_tokens.unwrap_or(options.max_kv_tokens);
+        options
+    }
+}
