@@ -25,9 +25,17 @@ struct Golden {
     logits: Vec<Vec<f32>>,
 }
 
-/// All folders of the place that `COCOON_REFERENCE` names.
+/// All folders of the place that `COCOON_REFERENCE` names. Without it nothing is compared, and that is said loudly; in CI
+/// it must be there.
 fn folders() -> Vec<PathBuf> {
-    let root = std::env::var_os("COCOON_REFERENCE").expect("COCOON_REFERENCE names a folder of checkpoints");
+    let Some(root) = std::env::var_os("COCOON_REFERENCE") else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "COCOON_REFERENCE names no folder of checkpoints"
+        );
+        eprintln!("SKIPPED: COCOON_REFERENCE is not set, the engine is not compared with transformers");
+        return Vec::new();
+    };
     let entries = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
     let mut folders: Vec<_> = entries
         .filter(|path| path.join("golden.safetensors").exists())
@@ -187,22 +195,19 @@ fn compare_all<D: Device>(device: impl Fn() -> D) {
 }
 
 #[test]
-#[ignore = "needs the checkpoints of scripts/models/reference: scripts/ci/transformers/run"]
 fn every_family_is_that_of_transformers_on_the_cpu() {
     compare_all(|| CpuDevice::new(2, false));
 }
 
 #[test]
-#[ignore = "needs the checkpoints of scripts/models/reference: scripts/ci/transformers/run"]
 fn every_family_is_that_of_transformers_on_burn() {
     compare_all(BurnDevice::<Flex>::new);
 }
 
 #[test]
-#[ignore = "needs the checkpoints of scripts/models/reference: scripts/ci/transformers/run"]
 fn embedding_models_give_the_vectors_of_transformers() {
-    let mut models = 0;
-    for folder in folders().iter().filter(|folder| folder.join("modules.json").exists()) {
+    let (folders, mut models) = (folders(), 0);
+    for folder in folders.iter().filter(|folder| folder.join("modules.json").exists()) {
         models += 1;
         let bytes = std::fs::read(folder.join("golden.safetensors")).unwrap();
         let file = SafeTensors::deserialize(&bytes).unwrap();
@@ -243,5 +248,5 @@ fn embedding_models_give_the_vectors_of_transformers() {
             }
         }
     }
-    assert!(models > 0, "no embedding model is there");
+    assert!(folders.is_empty() || models > 0, "no embedding model is there");
 }

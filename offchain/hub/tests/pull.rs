@@ -76,10 +76,10 @@ async fn listing(
     UrlPath((owner, name, revision)): UrlPath<(String, String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    if let Some((token, _)) = &double.faults.token {
-        if headers.get(header::AUTHORIZATION).map(|value| value.as_bytes()) != Some(token.as_bytes()) {
-            return StatusCode::UNAUTHORIZED.into_response();
-        }
+    if let Some((token, _)) = &double.faults.token
+        && headers.get(header::AUTHORIZATION).map(|value| value.as_bytes()) != Some(token.as_bytes())
+    {
+        return StatusCode::UNAUTHORIZED.into_response();
     }
     if (owner.as_str(), name.as_str(), revision.as_str()) != ("acme", "tiny", "main") {
         return StatusCode::NOT_FOUND.into_response();
