@@ -46,9 +46,18 @@ pub enum HubError {
     /// TLS cannot be set up.
     #[error("TLS cannot be set up")]
     Tls(#[source] cocoon_ratls::RatlsError),
-    /// The hub cannot be reached or the connection broke.
+    /// The hub cannot be reached.
     #[error("the hub cannot be reached")]
-    Unreachable(#[source] reqwest::Error),
+    Unreachable(#[source] hyper_util::client::legacy::Error),
+    /// The connection broke in the middle of an answer.
+    #[error("the connection to the hub broke")]
+    Broken(#[source] hyper::Error),
+    /// The hub says nothing for too long.
+    #[error("the hub is silent")]
+    Silent,
+    /// The hub sends on to nowhere, in a circle, or from https to http.
+    #[error("the hub redirects to where nobody may follow")]
+    Redirect,
     /// There is no such repository or revision.
     #[error("the hub has no `{name}`")]
     NotFound {
@@ -122,7 +131,8 @@ impl HubError {
     /// Whether to try again.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Unreachable(_) | Self::BrokeOff { .. } | Self::Checksum { .. } => Retry::Later,
+            Self::Unreachable(_) | Self::Broken(_) | Self::Silent => Retry::Later,
+            Self::BrokeOff { .. } | Self::Checksum { .. } => Retry::Later,
             Self::Status { status, .. } if *status >= 500 || *status == 429 => Retry::Later,
             _ => Retry::Never,
         }
@@ -134,13 +144,13 @@ impl HubError {
             Self::Address { .. } => "give it as https://host",
             Self::Tls(_) => "this is a defect: report it",
             Self::Name { .. } => "repositories are named OWNER/NAME, revisions by branch, tag or commit",
-            Self::Unreachable(_) | Self::BrokeOff { .. } => {
+            Self::Unreachable(_) | Self::Broken(_) | Self::Silent | Self::BrokeOff { .. } => {
                 "check the network and run the same command again; what was fetched is kept"
             }
             Self::NotFound { .. } => "check the name and the revision; a private model needs a token",
             Self::Denied { .. } => "accept the model's terms on the hub and give a token with --token-file",
             Self::Status { .. } => "wait a moment and run the same command again; what was fetched is kept",
-            Self::Listing { .. } => "is this a hub that speaks the interface of huggingface.co?",
+            Self::Listing { .. } | Self::Redirect => "is this a hub that speaks the interface of huggingface.co?",
             Self::NotAModel { .. } => "choose a model with config.json, tokenizer.json and safetensors weights",
             Self::Checksum { .. } => "run the same command again: the file is fetched anew",
             Self::Disk { .. } => "check the folder's permissions and the free space",

@@ -2,14 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use futures_util::StreamExt as _;
-use reqwest::StatusCode;
-use reqwest::header::CONTENT_RANGE;
+use http::StatusCode;
+use http::header::CONTENT_RANGE;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::error::{HubError, Retry};
-use crate::hub::{Hub, accepted, unreachable};
+use crate::hub::{Hub, accepted};
 use crate::limits::{FIRST_PAUSE, MAX_VAIN_ATTEMPTS, PROGRESS_STEP};
 use crate::listing::{HubFile, Snapshot};
 
@@ -84,11 +83,11 @@ async fn attempt(
     if there > file.size {
         there = 0;
     }
-    let response = accepted(hub.file(snapshot, &file.name, there).await?, &file.name)?;
+    let mut answer = accepted(hub.file(snapshot, &file.name, there).await?, &file.name)?;
     let starts = format!("bytes {there}-");
-    let goes_on = response.status() == StatusCode::PARTIAL_CONTENT
-        && response
-            .headers()
+    let goes_on = answer.status == StatusCode::PARTIAL_CONTENT
+        && answer
+            .headers
             .get(CONTENT_RANGE)
             .is_some_and(|range| range.to_str().is_ok_and(|range| range.starts_with(&starts)));
     if !goes_on {
@@ -102,11 +101,9 @@ async fn attempt(
         .open(partial)
         .await
         .map_err(disk(partial))?;
-    let mut stream = response.bytes_stream();
     let mut next_word = there;
-    while let Some(piece) = stream.next().await {
-        // What came before the break is on disk and counts.
-        let Ok(piece) = piece.map_err(unreachable) else { break };
+    // When the connection breaks, what came before is on disk and counts.
+    while let Ok(Some(piece)) = answer.piece().await {
         there += piece.len() as u64;
         if there > file.size {
             out.set_len(0).await.map_err(disk(partial))?;

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use futures_util::StreamExt as _;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Response, StatusCode, Url};
+use http::{HeaderValue, StatusCode};
+use url::Url;
 
 use crate::error::HubError;
-use crate::limits::{CONNECT_TIMEOUT, MAX_LISTING_BYTES, MAX_NAME_BYTES, READ_TIMEOUT};
+use crate::http::{Answer, Http};
+use crate::limits::{MAX_LISTING_BYTES, MAX_NAME_BYTES};
 use crate::listing::Snapshot;
 
 /// The hub unless another is named.
@@ -34,7 +34,7 @@ impl fmt::Debug for Token {
 #[derive(Clone, Debug)]
 pub struct Hub {
     base: Url,
-    http: reqwest::Client,
+    http: Http,
     token: Option<HeaderValue>,
 }
 
@@ -46,14 +46,6 @@ impl Hub {
         if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {
             return Err(address());
         }
-        let tls = cocoon_ratls::web_client_config().map_err(HubError::Tls)?;
-        let http = reqwest::Client::builder()
-            .use_preconfigured_tls(tls)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .user_agent(concat!("cocoon/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(HubError::Unreachable)?;
         let header = |Token(text)| {
             let mut value = HeaderValue::try_from(format!("Bearer {text}")).map_err(|_| HubError::Name {
                 kind: "token",
@@ -64,7 +56,7 @@ impl Hub {
         };
         Ok(Self {
             base,
-            http,
+            http: Http::new()?,
             token: token.map(header).transpose()?,
         })
     }
@@ -88,28 +80,16 @@ impl Hub {
         let mut url = self.url(&["api", "models", parts[0], parts[1], "revision", revision])?;
         url.set_query(Some("blobs=true"));
         let name = format!("{repository}@{revision}");
-        let response = accepted(self.get(url, 0).await?, &name)?;
-        let bytes = bounded(response).await?;
+        let answer = accepted(self.http.get(url, self.token.as_ref(), 0).await?, &name)?;
+        let bytes = bounded(answer).await?;
         Snapshot::parse(repository, &bytes)
     }
 
     /// Asks for a file from byte `from` on.
-    pub(crate) async fn file(&self, snapshot: &Snapshot, name: &str, from: u64) -> Result<Response, HubError> {
+    pub(crate) async fn file(&self, snapshot: &Snapshot, name: &str, from: u64) -> Result<Answer, HubError> {
         let mut parts: Vec<&str> = snapshot.repository.split('/').collect();
         parts.extend(["resolve", &snapshot.commit, name]);
-        self.get(self.url(&parts)?, from).await
-    }
-
-    async fn get(&self, url: Url, from: u64) -> Result<Response, HubError> {
-        let mut request = self.http.get(url);
-        if let Some(token) = &self.token {
-            // A redirect to another host loses it.
-            request = request.header(AUTHORIZATION, token.clone());
-        }
-        if from > 0 {
-            request = request.header(reqwest::header::RANGE, format!("bytes={from}-"));
-        }
-        request.send().await.map_err(unreachable)
+        self.http.get(self.url(&parts)?, self.token.as_ref(), from).await
     }
 
     fn url(&self, parts: &[&str]) -> Result<Url, HubError> {
@@ -127,10 +107,10 @@ impl Hub {
 }
 
 /// An answer that is no refusal.
-pub(crate) fn accepted(response: Response, name: &str) -> Result<Response, HubError> {
+pub(crate) fn accepted(answer: Answer, name: &str) -> Result<Answer, HubError> {
     let name = name.to_owned();
-    match response.status() {
-        status if status.is_success() => Ok(response),
+    match answer.status {
+        status if status.is_success() => Ok(answer),
         StatusCode::NOT_FOUND => Err(HubError::NotFound { name }),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(HubError::Denied { name }),
         status => Err(HubError::Status {
@@ -140,16 +120,10 @@ pub(crate) fn accepted(response: Response, name: &str) -> Result<Response, HubEr
     }
 }
 
-/// An error of the connection. The address is left out: redirects carry signatures that open files.
-pub(crate) fn unreachable(error: reqwest::Error) -> HubError {
-    HubError::Unreachable(error.without_url())
-}
-
-async fn bounded(response: Response) -> Result<Vec<u8>, HubError> {
+async fn bounded(mut answer: Answer) -> Result<Vec<u8>, HubError> {
     let mut bytes = Vec::new();
-    let mut stream = response.bytes_stream();
-    while let Some(piece) = stream.next().await {
-        bytes.extend_from_slice(&piece.map_err(unreachable)?);
+    while let Some(piece) = answer.piece().await? {
+        bytes.extend_from_slice(&piece);
         if bytes.len() > MAX_LISTING_BYTES {
             return Err(HubError::Listing {
                 problem: "it is too long",

@@ -22,6 +22,7 @@
 mod checksum;
 mod error;
 mod fetch;
+mod http;
 mod hub;
 pub mod limits;
 mod listing;

@@ -27,5 +27,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a hub may be silent within an answer.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Redirects that are followed: hubs need one or two.
+pub const MAX_REDIRECTS: usize = 5;
+
 /// Bytes after which progress is told again.
 pub const PROGRESS_STEP: u64 = 256 * 1024;
