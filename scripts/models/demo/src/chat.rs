@@ -141,8 +141,11 @@ fn learned_questions(corpus: &Corpus) -> Vec<Vec<String>> {
     corpus.facts.iter().map(questions).collect()
 }
 
+/// Which words of a kind may be used.
+type Part = fn(&[String]) -> &[String];
+
 /// Puts words into a pattern. `{nonsense}` is a word that nobody knows, `{number}` a number.
-fn fill(corpus: &Corpus, pattern: &str, part: fn(&[String]) -> &[String], dice: &mut ChaCha8Rng) -> String {
+fn fill(corpus: &Corpus, pattern: &str, part: Part, dice: &mut ChaCha8Rng) -> String {
     let mut text = pattern.to_owned();
     for kind in kinds(pattern) {
         let words = corpus.foreign.words.get(kind).map_or(&[][..], |words| part(words));
@@ -180,10 +183,10 @@ pub(crate) fn held_out(corpus: &Corpus, foreign: usize, seed: u64) -> Vec<Questi
     }
     let mut dice = ChaCha8Rng::seed_from_u64(seed);
     for count in 0..foreign {
-        let (group, patterns, part): (_, _, fn(&[String]) -> &[String]) = if count % 2 == 0 {
-            ("foreign, unknown words", &corpus.foreign.patterns, held)
+        let (group, patterns, part) = if count % 2 == 0 {
+            ("foreign, unknown words", &corpus.foreign.patterns, held as Part)
         } else {
-            ("foreign, unknown patterns", &corpus.foreign.held, learned)
+            ("foreign, unknown patterns", &corpus.foreign.held, learned as Part)
         };
         let pattern = patterns.choose(&mut dice).map_or("", String::as_str);
         questions.push(Question {

@@ -93,8 +93,9 @@ fn greedy<B: Backend>(loaded: &Loaded<B>, prompts: &[&[u32]], device: &B::Device
         let width = next.len() / rows;
         let tokens = Tensor::<B, 2, Int>::from_data(TensorData::new(next, [rows, width]), device);
         let states = loaded.model.states(&loaded.shape, tokens, Some(&mut cache));
-        let last = states.slice([0..rows, width - 1..width, 0..loaded.shape.hidden]);
-        let logits = loaded.model.logits(last.reshape([rows, loaded.shape.hidden]));
+        let states = states.reshape([rows, width, loaded.shape.hidden]);
+        let last = states.narrow(1, width - 1, 1).reshape([rows, loaded.shape.hidden]);
+        let logits = loaded.model.logits(last);
         let chosen = logits.argmax(1).into_data().convert::<i32>().into_vec::<i32>();
         next = chosen.map_err(|_| anyhow::anyhow!("the choice is not readable"))?;
         for ((answer, ended), token) in answers.iter_mut().zip(&mut ended).zip(&next) {

@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_written_again_the_same() {
         let shape = Shape {
-            vocabulary: 300,
+            vocabulary: 270,
             hidden: 16,
             intermediate: 24,
             layers: 1,
@@ -139,7 +139,7 @@ mod tests {
             positions: 32,
         };
         let texts = vec!["the proxy signs a voucher and the worker signs a statement".to_owned(); 4];
-        let tokens = Tokens::train(300, &texts).unwrap();
+        let tokens = Tokens::train(270, &texts).unwrap();
         let model = Model::<Flex>::new(&shape, &Default::default());
         let folder = std::env::temp_dir().join(format!("cocoon-demo-model-{}", std::process::id()));
         let size = write(&folder, &shape, &tokens, &model).unwrap();

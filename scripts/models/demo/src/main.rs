@@ -31,6 +31,8 @@ type Plain = burn::backend::Flex;
 type Trained = burn::backend::Autodiff<Plain>;
 type Device = burn::tensor::Device<Plain>;
 
+/// Threads of a training unless it is told: a GPU takes a batch at once.
+const THREADS: usize = if cfg!(feature = "cuda") { 1 } else { 2 };
 /// Foreign questions of an evaluation.
 const FOREIGN: usize = 120;
 
@@ -88,6 +90,9 @@ struct TrainArgs {
     /// Chats of a step
     #[arg(long, default_value_t = 16)]
     chats: usize,
+    /// Threads, each with a part of the chats; another number gives other roundings
+    #[arg(long, default_value_t = THREADS)]
+    threads: usize,
     /// Highest rate of learning
     #[arg(long, default_value_t = 2e-3)]
     rate: f64,
@@ -123,6 +128,7 @@ fn train_and_write(corpus: &Corpus, arguments: &TrainArgs, device: &Device) -> R
         steps: arguments.steps,
         budget: arguments.minutes.map(|minutes| Duration::from_secs_f64(minutes * 60.0)),
         chats: arguments.chats,
+        threads: arguments.threads.clamp(1, arguments.chats.max(1)),
         rate: arguments.rate,
         checkpoints: arguments.checkpoints.clone(),
         resume: arguments.resume,
@@ -205,8 +211,8 @@ fn show(corpus: &Corpus, chats: usize) -> Result<()> {
     println!(
         "{} facts, {} questions to learn, {} held back",
         corpus.facts.len(),
-        learned.iter().fold(0, |sum, count| sum + count),
-        held.iter().fold(0, |sum, count| sum + count)
+        learned.iter().sum::<usize>(),
+        held.iter().sum::<usize>()
     );
     Ok(())
 }

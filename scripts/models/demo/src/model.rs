@@ -1,5 +1,8 @@
 //! A Qwen3 decoder that can be trained: tied embeddings, normed heads, rotary positions, grouped attention, gated
 //! feed-forward. `B`, `T` and `S` stand for sequences, new positions and all positions.
+//!
+//! States are matrices [B x T, width]: a product of matrices has one product as its gradient, while one of a batch of
+//! matrices has a batch of gradients that are summed up afterwards.
 
 mod attention;
 mod tensors;
@@ -50,26 +53,28 @@ impl<B: Backend> Model<B> {
     /// A model with random numbers of the backend's seed.
     pub(crate) fn new(shape: &Shape, device: &B::Device) -> Self {
         let initializer = Initializer::Normal { mean: 0.0, std: 0.02 };
-        Self {
+        let model = Self {
             embedding: EmbeddingConfig::new(shape.vocabulary, shape.hidden)
                 .with_initializer(initializer)
                 .init(device),
             layers: (0..shape.layers).map(|_| Layer::new(shape, device)).collect(),
             norm: norm(shape.hidden, device),
-        }
+        };
+        // Burn draws the numbers at their first use, and for each clone anew: here is the first use.
+        model.fork(device)
     }
 
-    /// The last hidden states of `tokens` [B, T], which stand behind what `cache` holds: [B, T, hidden].
+    /// The last hidden states of `tokens` [B, T], which stand behind what `cache` holds: [B x T, hidden].
     pub(crate) fn states(
         &self,
         shape: &Shape,
         tokens: Tensor<B, 2, Int>,
         cache: Option<&mut KvCache<B>>,
-    ) -> Tensor<B, 3> {
-        let [_, new] = tokens.dims();
+    ) -> Tensor<B, 2> {
+        let [batch, new] = tokens.dims();
         let start = cache.as_ref().map_or(0, |cache| cache.positions());
-        let rope = Rope::new(shape, start..start + new, &tokens.device());
-        let mut states = self.embedding.forward(tokens);
+        let rope = Rope::new(shape, batch, start..start + new, &tokens.device());
+        let mut states = self.embedding.forward(tokens).reshape([batch * new, shape.hidden]);
         match cache {
             None => {
                 for layer in &self.layers {
@@ -83,6 +88,12 @@ impl<B: Backend> Model<B> {
             }
         }
         self.norm.forward(states)
+    }
+
+    /// The name of the embedding among the gradients.
+    #[cfg(test)]
+    pub(crate) fn embedding_id(&self) -> burn::module::ParamId {
+        self.embedding.weight.id
     }
 
     /// Logits [N, vocabulary] of states [N, hidden]: the embedding is the head.
@@ -108,10 +119,10 @@ impl<B: Backend> Layer<B> {
     fn forward(
         &self,
         shape: &Shape,
-        states: Tensor<B, 3>,
+        states: Tensor<B, 2>,
         rope: &Rope<B>,
         past: Option<&mut attention::Past<B>>,
-    ) -> Tensor<B, 3> {
+    ) -> Tensor<B, 2> {
         let attended = self
             .attention
             .forward(shape, self.attention_norm.forward(states.clone()), rope, past);

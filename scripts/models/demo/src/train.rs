@@ -2,6 +2,7 @@
 
 mod batch;
 mod checkpoint;
+mod parts;
 mod schedule;
 
 pub(crate) use checkpoint::Checkpoint;
@@ -14,10 +15,9 @@ use crate::tokens::Tokens;
 use anyhow::Result;
 use batch::{Batch, batches};
 use burn::grad_clipping::GradientClippingConfig;
-use burn::optim::{AdamWConfig, GradientsParams, Optimizer};
-use burn::tensor::activation::log_softmax;
+use burn::optim::{AdamWConfig, Optimizer};
 use burn::tensor::backend::AutodiffBackend;
-use burn::tensor::{ElementConversion, Tensor};
+use parts::Parts;
 use schedule::Schedule;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -35,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) budget: Option<Duration>,
     /// Chats of a step.
     pub(crate) chats: usize,
+    /// Threads, each with a part of the chats of a step.
+    pub(crate) threads: usize,
     /// Highest rate of learning.
     pub(crate) rate: f64,
     /// Where checkpoints are kept, and whether to go on from the last one.
@@ -74,6 +76,7 @@ pub(crate) fn train<B: AutodiffBackend>(
         (model, optimizer, step, spent) = checkpoint.load(model, optimizer, device)?;
     }
     let schedule = Schedule::new(plan);
+    let parts = Parts::new(plan.threads)?;
     let (begin, first) = (Instant::now(), step);
     let mut progress = Progress::new(plan.steps);
     let mut seen = 0;
@@ -91,13 +94,12 @@ pub(crate) fn train<B: AutodiffBackend>(
             )?;
         }
         let batch = &round[place as usize];
-        let total = batch_loss(&model, shape, batch, device);
-        loss = total.clone().into_scalar().elem();
-        let grads = GradientsParams::from_grads(total.backward(), &model);
+        let (value, gradients) = parts.gradients(&model, shape, batch, device)?;
+        loss = value;
         let rate = schedule.rate(step, spent + begin.elapsed());
-        model = optimizer.step(rate, model, grads);
+        model = optimizer.step(rate, model, gradients);
         step += 1;
-        seen += batch.used;
+        seen += batch.iter().map(|part| part.used).sum::<u64>();
         progress.step(
             step,
             loss,
@@ -116,14 +118,4 @@ pub(crate) fn train<B: AutodiffBackend>(
         tokens: seen,
         loss,
     })
-}
-
-/// Mean negative logarithm of the probability of each counted token.
-fn batch_loss<B: AutodiffBackend>(model: &Model<B>, shape: &Shape, batch: &Batch, device: &B::Device) -> Tensor<B, 1> {
-    let states = model.states(shape, batch.inputs(device), None);
-    let [rows, width, hidden] = states.dims();
-    // Only states before a counted token go through the head: it is a third of the work.
-    let states = states.reshape([rows * width, hidden]).select(0, batch.places(device));
-    let targets = batch.targets(device);
-    log_softmax(model.logits(states), 1).gather(1, targets).mean().neg()
 }

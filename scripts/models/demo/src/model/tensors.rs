@@ -104,10 +104,15 @@ impl<B: Backend> Visit<B> for Collect {
 }
 
 impl<B: Backend> Replace<'_, B> {
-    fn take<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Tensor<B, D>> {
+    fn tensor(&mut self, name: &str, shape: &[usize]) -> Result<&NamedTensor> {
         let tensor = self.from.get(name).with_context(|| format!("{name} is missing"))?;
         ensure!(tensor.shape == shape, "{name} is {:?}, not {shape:?}", tensor.shape);
         self.taken += 1;
+        Ok(tensor)
+    }
+
+    fn take<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Tensor<B, D>> {
+        let tensor = self.tensor(name, &shape)?;
         Ok(Tensor::from_data(
             TensorData::new(tensor.numbers.clone(), shape),
             self.device,
@@ -118,8 +123,15 @@ impl<B: Backend> Replace<'_, B> {
 impl<B: Backend> Visit<B> for Replace<'_, B> {
     fn matrix(&mut self, name: String, weight: &mut Linear<B>) -> Result<()> {
         let [inputs, outputs] = weight.weight.dims();
-        let numbers = self.take(&name, [outputs, inputs])?;
-        weight.weight = Param::from_tensor(numbers.transpose());
+        let tensor = self.tensor(&name, &[outputs, inputs])?;
+        // Turned here and not by a view, which would be copied at every use.
+        let numbers: Vec<f32> = (0..inputs)
+            .flat_map(|input| tensor.numbers[input..].iter().step_by(inputs).copied())
+            .collect();
+        weight.weight = Param::from_tensor(Tensor::from_data(
+            TensorData::new(numbers, [inputs, outputs]),
+            self.device,
+        ));
         Ok(())
     }
 

@@ -5,8 +5,8 @@ use crate::chat::{Chats, Sample};
 use anyhow::Result;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
+use rand::SeedableRng;
 use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Rows of equal width. What fills short rows stands behind them, where no counted position sees it.
@@ -22,19 +22,33 @@ pub(super) struct Batch {
     pub(super) used: u64,
 }
 
-/// The batches of a round, in random order.
-pub(super) fn batches(chats: &Chats<'_>, round: u64, count: usize, plan: &Plan, pad: u32) -> Result<Vec<Batch>> {
+/// The batches of a round, in random order; each in as many parts as there are threads.
+pub(super) fn batches(chats: &Chats<'_>, round: u64, count: usize, plan: &Plan, pad: u32) -> Result<Vec<Vec<Batch>>> {
     let mut samples = chats.round(round, count * plan.chats)?;
     samples.sort_by_key(|sample| sample.tokens.len());
-    let mut batches: Vec<Batch> = samples.chunks(plan.chats).map(|rows| Batch::new(rows, pad)).collect();
-    let mut dice = ChaCha8Rng::seed_from_u64(plan.seed ^ round.rotate_left(32));
-    let _: u64 = dice.random();
+    let parts = |rows| Batch::parts(rows, plan.threads, pad);
+    let mut batches: Vec<_> = samples.chunks(plan.chats).map(parts).collect();
+    // The chats of a round take the streams from the other end.
+    let mut dice = ChaCha8Rng::seed_from_u64(plan.seed);
+    dice.set_stream(u64::MAX - round);
     batches.shuffle(&mut dice);
     Ok(batches)
 }
 
 impl Batch {
-    fn new(samples: &[Sample], pad: u32) -> Self {
+    /// Cuts chats into parts of about the same length.
+    pub(super) fn parts(samples: &[Sample], count: usize, pad: u32) -> Vec<Self> {
+        let part = |part: usize| samples.iter().skip(part).step_by(count).collect::<Vec<_>>();
+        let parts = (0..count).map(part).filter(|samples| !samples.is_empty());
+        parts.map(|samples| Self::new(&samples, pad)).collect()
+    }
+
+    /// How many tokens are counted.
+    pub(super) fn counted(&self) -> usize {
+        self.targets.len()
+    }
+
+    fn new(samples: &[&Sample], pad: u32) -> Self {
         // The last token of a chat predicts nothing.
         let width = samples.iter().map(|sample| sample.tokens.len() - 1).max().unwrap_or(0);
         let mut batch = Self {
@@ -94,7 +108,7 @@ mod tests {
             sample(&[5, 6, 7], &[false, false, true]),
             sample(&[1, 2, 3, 4, 5], &[false, true, false, true, true]),
         ];
-        let batch = Batch::new(&samples, 9);
+        let batch = Batch::new(&samples.each_ref(), 9);
         assert_eq!((batch.rows, batch.width, batch.used), (2, 4, 6));
         assert_eq!(batch.tokens, [5, 6, 9, 9, 1, 2, 3, 4]);
         assert_eq!(batch.places, [1, 4, 6, 7]);
