@@ -4,12 +4,13 @@ mod batch;
 mod checkpoint;
 mod parts;
 mod schedule;
+mod watch;
 
 pub(crate) use checkpoint::Checkpoint;
 
 use crate::chat::Chats;
 use crate::model::Model;
-use crate::progress::Progress;
+use crate::progress::{Progress, Stand};
 use crate::shape::Shape;
 use crate::tokens::Tokens;
 use anyhow::Result;
@@ -21,6 +22,7 @@ use parts::Parts;
 use schedule::Schedule;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use watch::Watch;
 
 /// Batches of one round of chats: chats of a round are sorted by length, so that a batch has little filling.
 const BATCHES_PER_ROUND: u64 = 8;
@@ -77,12 +79,13 @@ pub(crate) fn train<B: AutodiffBackend>(
     }
     let schedule = Schedule::new(plan);
     let parts = Parts::new(plan.threads)?;
-    let (begin, first) = (Instant::now(), step);
+    let first = step;
+    let mut watch = Watch::start(Instant::now());
     let mut progress = Progress::new(plan.steps);
     let mut seen = 0;
     let mut loss = f32::NAN;
     let mut round = Vec::new();
-    while step < plan.steps && schedule.has_time(spent + begin.elapsed()) {
+    while step < plan.steps && schedule.has_time(spent + watch.counted()) {
         let place = step % BATCHES_PER_ROUND;
         if round.is_empty() || place == 0 {
             round = batches(
@@ -96,25 +99,28 @@ pub(crate) fn train<B: AutodiffBackend>(
         let batch = &round[place as usize];
         let (value, gradients) = parts.gradients(&model, shape, batch, device)?;
         loss = value;
-        let rate = schedule.rate(step, spent + begin.elapsed());
+        let rate = schedule.rate(step, spent + watch.counted());
         model = optimizer.step(rate, model, gradients);
         step += 1;
+        watch.step(Instant::now());
         seen += batch.iter().map(|part| part.used).sum::<u64>();
-        progress.step(
+        progress.step(&Stand {
             step,
             loss,
             rate,
-            seen,
-            schedule.left(step, first, spent, begin.elapsed()),
-        );
+            steps: step - first,
+            tokens: seen,
+            spent: watch.counted(),
+            left: schedule.left(step, first, spent, watch.counted()),
+        });
         if let Some(checkpoint) = checkpoint.as_ref().filter(|_| step.is_multiple_of(checkpoint::EVERY)) {
-            checkpoint.save(&model, &optimizer, step, spent + begin.elapsed())?;
+            checkpoint.save(&model, &optimizer, step, spent + watch.counted())?;
         }
     }
     Ok(Outcome {
         model,
         steps: step,
-        seconds: begin.elapsed().as_secs_f64(),
+        seconds: watch.counted().as_secs_f64(),
         tokens: seen,
         loss,
     })

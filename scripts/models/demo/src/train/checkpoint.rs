@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Steps between checkpoints.
-pub(super) const EVERY: u64 = 500;
+pub(super) const EVERY: u64 = 200;
 
 /// A folder with the last checkpoint.
 pub(crate) struct Checkpoint {
