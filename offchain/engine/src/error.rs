@@ -1,5 +1,9 @@
 //! What can go wrong, whose fault it is and what may help.
 
+mod gguf;
+
+pub use gguf::GgufError;
+
 use std::path::PathBuf;
 use thiserror::Error;
 
@@ -100,7 +104,7 @@ pub enum EngineError {
         found: Vec<usize>,
     },
     /// A tensor has a number format that is not read.
-    #[error("tensor `{name}` holds {dtype}; f32, f16, bf16 and f8_e4m3 in blocks are read")]
+    #[error("tensor `{name}` holds {dtype}; f32, f16, bf16, f8_e4m3 in blocks, q8_0 and q4_0 are read")]
     TensorType {
         /// Its name.
         name: String,
@@ -114,6 +118,14 @@ pub enum EngineError {
         path: PathBuf,
         /// Why.
         source: safetensors::SafeTensorError,
+    },
+    /// A GGUF file is damaged or not for this engine.
+    #[error("{path} is not a GGUF file that can be read")]
+    Gguf {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: GgufError,
     },
     /// The model does not fit in memory with these options.
     #[error("the model does not fit: {plan}")]
@@ -239,6 +251,7 @@ impl EngineError {
             Self::MissingTensor { .. } | Self::TensorShape { .. } | Self::TensorType { .. } => {
                 "the weights belong to another configuration or are quantized"
             }
+            Self::Gguf { .. } => "take the safetensors of this model, or a GGUF file of f32, f16, bf16, q8_0 or q4_0",
             Self::Memory { .. } => "set a smaller weight format or max_kv_tokens, or free memory",
             Self::Tokenizer { .. } => "tokenizer.json must be of the format of the `tokenizers` library",
             Self::NoTemplate | Self::Template { .. } => "send a plain completion, or use an instruct model",

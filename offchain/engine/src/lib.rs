@@ -50,7 +50,7 @@ pub use card::ModelCard;
 pub use device::WeightFormat;
 pub use embedding::{Embedder, Embedding, EmbeddingInput};
 pub use engine::{Engine, FinishReason, SequenceId, StepOutput, TokenLogprob, TokenLogprobs, Usage};
-pub use error::{EngineError, Retry, Who};
+pub use error::{EngineError, GgufError, Retry, Who};
 pub use handle::{EngineEvent, EngineHandle, Sink, Ticket};
 pub use load::{
     LoadedEmbedder, LoadedModel, ManifestFailure, MemoryPlan, Quality, load_embedder, load_model, plan_memory,

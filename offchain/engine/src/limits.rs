@@ -65,6 +65,15 @@ pub const MAX_TOKENIZER_BYTES: u64 = 128 * 1024 * 1024;
 /// Bytes of the header of one safetensors file.
 pub const MAX_HEADER_BYTES: u64 = 64 * 1024 * 1024;
 
+/// Tensors of one GGUF file: twice those of a model of [`MAX_LAYERS`] layers with 32 tensors each.
+pub const MAX_GGUF_TENSORS: usize = 16 * 1024;
+
+/// Keys of one GGUF file; published ones have fewer than 100.
+pub const MAX_GGUF_KEYS: usize = 4096;
+
+/// Bytes of a name in a GGUF file; the format itself allows 65,535 for keys.
+pub const MAX_GGUF_TEXT_BYTES: usize = 64 * 1024;
+
 /// Texts of one request for embeddings; as many as OpenAI allows.
 pub const MAX_EMBEDDING_INPUTS: usize = 2048;
 

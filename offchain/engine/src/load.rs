@@ -2,6 +2,7 @@
 
 mod embedder;
 mod generation;
+mod gguf;
 mod mapped;
 mod memory;
 mod mxfp4;
@@ -58,8 +59,8 @@ pub struct LoadedModel {
     files: Vec<PathBuf>,
 }
 
-/// Reads the model in `folder`: config.json, model.safetensors or its parts, tokenizer.json, generation_config.json,
-/// chat_template.jinja or tokenizer_config.json.
+/// Reads the model in `folder`: config.json, tokenizer.json, generation_config.json, chat_template.jinja or
+/// tokenizer_config.json, and the weights in model.safetensors or its parts, or else in a GGUF file or its parts.
 pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, EngineError> {
     let spec = read_spec(&folder.join("config.json"))?;
     let generation = GenerationDefaults::read(folder, &spec)?;

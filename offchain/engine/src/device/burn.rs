@@ -91,8 +91,11 @@ impl<B: Backend> Device for BurnDevice<B> {
         let (outputs, inputs) = (rows.outputs(), rows.inputs());
         let mut numbers = vec![0.0; outputs * inputs];
         rows.read(0, &mut numbers)?;
-        for row in numbers.chunks_exact_mut(inputs) {
-            rounding::round(row, format);
+        // Blocks that are taken over are rounded already.
+        if rows.stored_blocks() != Some(format) {
+            for row in numbers.chunks_exact_mut(inputs) {
+                rounding::round(row, format);
+            }
         }
         Ok(Matrix {
             rows: self.numbers(numbers, [outputs, inputs]),

@@ -27,6 +27,7 @@ mod variant;
 mod wide;
 
 pub(crate) use activations::Activations;
+pub(crate) use blocks::{BLOCK, Q4_BYTES, Q8_BYTES, read_q4, read_q8};
 pub(crate) use multiply::multiply;
 pub(crate) use output::OutputColumns;
 pub(crate) use packed::PackedMatrix;

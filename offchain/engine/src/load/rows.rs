@@ -1,7 +1,7 @@
 //! A matrix made of tensors of a checkpoint, read a few rows at a time.
 
 use super::tensor::Tensor;
-use crate::device::MatrixRows;
+use crate::device::{MatrixRows, WeightFormat};
 use crate::error::EngineError;
 use crate::model::Part;
 
@@ -57,9 +57,40 @@ impl MatrixRows for SourceRows<'_> {
         }
         Ok(())
     }
+
+    fn stored_blocks(&self) -> Option<WeightFormat> {
+        let mut formats = self.parts.iter().map(|rows| {
+            let format = rows.tensor.format().blocks();
+            format.filter(|_| !rows.part.transposed)
+        });
+        let first = formats.next()??;
+        formats.all(|format| format == Some(first)).then_some(first)
+    }
+
+    fn read_blocks(&self, first: usize, blocks: &mut [u8]) -> Result<(), EngineError> {
+        let mut rest = blocks;
+        for part in &self.parts {
+            let own = part.first..part.first + part.part.outputs();
+            for row in first.max(own.start)..own.end {
+                let blocks = part.blocks(row - part.first);
+                let Some((place, after)) = rest.split_at_mut_checked(blocks.len()) else {
+                    return Ok(());
+                };
+                place.copy_from_slice(blocks);
+                rest = after;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl PartRows<'_> {
+    /// The blocks of a row of this part, which is not transposed.
+    fn blocks(&self, row: usize) -> &[u8] {
+        let row = self.part.order.as_ref().map_or(row, |order| order[row]);
+        self.tensor.blocks(self.part.stored_rows().start + row)
+    }
+
     /// Fills `rows` from row `first` of this part on.
     fn read(&self, first: usize, rows: &mut [f32]) {
         let inputs = self.part.inputs();

@@ -1,6 +1,8 @@
 //! Numbers of a tensor in a file, turned into f32 when they are read.
 
 use super::mxfp4;
+use crate::device::WeightFormat;
+use crate::kernels::matrix::{BLOCK, Q4_BYTES, Q8_BYTES, read_q4, read_q8};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -17,15 +19,39 @@ pub(super) enum NumberFormat {
     F8E4m3,
     /// A byte that is no number by itself.
     Byte,
+    /// Blocks as GGUF's `q8_0` has them.
+    Q8,
+    /// Blocks as GGUF's `q4_0` has them.
+    Q4,
 }
 
 impl NumberFormat {
-    /// Bytes of one number.
-    pub(super) fn bytes(self) -> usize {
+    /// Numbers that lie in one piece, and its bytes.
+    fn piece(self) -> (usize, usize) {
         match self {
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
-            Self::F8E4m3 | Self::Byte => 1,
+            Self::F32 => (1, 4),
+            Self::F16 | Self::Bf16 => (1, 2),
+            Self::F8E4m3 | Self::Byte => (1, 1),
+            Self::Q8 => (BLOCK, Q8_BYTES),
+            Self::Q4 => (BLOCK, Q4_BYTES),
+        }
+    }
+
+    /// Bytes of a row of so many numbers; `None` if it is not whole blocks.
+    pub(super) fn bytes_of_row(self, columns: usize) -> Option<usize> {
+        let (numbers, bytes) = self.piece();
+        columns
+            .is_multiple_of(numbers)
+            .then_some(columns / numbers)?
+            .checked_mul(bytes)
+    }
+
+    /// Blocks that a device may take over as they are.
+    pub(super) fn blocks(self) -> Option<WeightFormat> {
+        match self {
+            Self::Q8 => Some(WeightFormat::Q8),
+            Self::Q4 => Some(WeightFormat::Q4),
+            _ => None,
         }
     }
 }
@@ -37,6 +63,8 @@ pub(super) struct Tensor<'a> {
     shape: &'a [usize],
     bytes: &'a [u8],
     scales: Scales<'a>,
+    /// Rows of a head whose halves lie interleaved.
+    interleaved: Option<usize>,
 }
 
 /// Factors of the numbers.
@@ -57,6 +85,7 @@ impl<'a> Tensor<'a> {
             shape,
             bytes,
             scales: Scales::None,
+            interleaved: None,
         }
     }
 
@@ -72,7 +101,10 @@ impl<'a> Tensor<'a> {
     pub(super) fn len(&self) -> usize {
         match self.scales {
             Scales::Mxfp4(_) => self.bytes.len() * 2,
-            _ => self.bytes.len() / self.format.bytes(),
+            _ => {
+                let (numbers, bytes) = self.format.piece();
+                self.bytes.len() / bytes * numbers
+            }
         }
     }
 
@@ -106,37 +138,60 @@ impl<'a> Tensor<'a> {
         }
     }
 
+    /// With heads of `rows` rows each, an even number: row `i` of the first half of a head lies at `2 i`, row `i` of the
+    /// second half at `2 i + 1`.
+    pub(super) fn interleaved(self, rows: usize) -> Self {
+        Self {
+            interleaved: Some(rows),
+            ..self
+        }
+    }
+
+    /// Where a row lies.
+    fn place(&self, row: usize) -> usize {
+        let Some(rows) = self.interleaved else { return row };
+        let (within, half) = (row % rows, rows / 2);
+        row - within + 2 * (within % half) + within / half
+    }
+
+    /// The blocks of one row as they lie, for a format that has blocks.
+    pub(super) fn blocks(&self, row: usize) -> &'a [u8] {
+        let (numbers, bytes) = self.format.piece();
+        let bytes = self.columns() / numbers * bytes;
+        &self.bytes[self.place(row) * bytes..][..bytes]
+    }
+
     /// Numbers of one row from some columns on.
     pub(super) fn read(&self, row: usize, columns: Range<usize>, numbers: &mut [f32]) {
-        let first = row * self.columns() + columns.start;
+        let first = self.place(row) * self.columns() + columns.start;
         if let Scales::Mxfp4(exponents) = self.scales {
             return mxfp4::decode(self.bytes, exponents, first, numbers);
         }
-        decode(self.format, &self.bytes[first * self.format.bytes()..], numbers);
+        decode(self.format, self.bytes, first, numbers);
         let Scales::Squares(format, scales) = self.scales else {
             return;
         };
         let first = row / F8_BLOCK * self.columns().div_ceil(F8_BLOCK);
         for (column, number) in columns.zip(numbers) {
             let mut scale = [0.0];
-            decode(
-                format,
-                &scales[(first + column / F8_BLOCK) * format.bytes()..],
-                &mut scale,
-            );
+            decode(format, scales, first + column / F8_BLOCK, &mut scale);
             *number *= scale[0];
         }
     }
 }
 
-/// The first numbers of `bytes`, as many as there is room for.
-fn decode(format: NumberFormat, bytes: &[u8], numbers: &mut [f32]) {
+/// The numbers of `bytes` from `first` on, as many as there is room for.
+fn decode(format: NumberFormat, bytes: &[u8], first: usize, numbers: &mut [f32]) {
+    let (of_piece, size) = format.piece();
+    let bytes = &bytes[first / of_piece * size..];
     match format {
         NumberFormat::F32 => each(bytes, numbers, f32::from_le_bytes),
         NumberFormat::F16 => each(bytes, numbers, |pair| half::f16::from_le_bytes(pair).to_f32()),
         NumberFormat::Bf16 => each(bytes, numbers, |pair| half::bf16::from_le_bytes(pair).to_f32()),
         NumberFormat::F8E4m3 => each(bytes, numbers, |[byte]| F8_E4M3[usize::from(byte)]),
         NumberFormat::Byte => each(bytes, numbers, |[byte]: [u8; 1]| f32::from(byte)),
+        NumberFormat::Q8 => each_block(bytes, first % BLOCK, numbers, size, read_q8),
+        NumberFormat::Q4 => each_block(bytes, first % BLOCK, numbers, size, read_q4),
     }
 }
 
@@ -144,6 +199,20 @@ fn each<const N: usize>(bytes: &[u8], numbers: &mut [f32], decode: impl Fn([u8; 
     let (chunks, _) = bytes.as_chunks::<N>();
     for (number, chunk) in numbers.iter_mut().zip(chunks) {
         *number = decode(*chunk);
+    }
+}
+
+/// `skipped` numbers of the first block are passed over.
+fn each_block(bytes: &[u8], skipped: usize, numbers: &mut [f32], size: usize, read: impl Fn(&[u8], &mut [f32; BLOCK])) {
+    let (mut rest, mut from, mut block) = (numbers, skipped, [0.0; BLOCK]);
+    for bytes in bytes.chunks_exact(size) {
+        if rest.is_empty() {
+            break;
+        }
+        read(bytes, &mut block);
+        let (own, others) = rest.split_at_mut(rest.len().min(BLOCK - from));
+        own.copy_from_slice(&block[from..from + own.len()]);
+        (rest, from) = (others, 0);
     }
 }
 
@@ -168,7 +237,7 @@ mod tests {
     fn numbers_of_all_formats_are_read() {
         let read = |format, bytes: &[u8], count: usize| {
             let mut numbers = vec![0.0; count];
-            decode(format, bytes, &mut numbers);
+            decode(format, bytes, 0, &mut numbers);
             numbers
         };
         assert_eq!(read(NumberFormat::F32, &1.5_f32.to_le_bytes(), 1), [1.5]);
@@ -182,6 +251,48 @@ mod tests {
         let expected = [0.0, 2.0_f32.powi(-9), 7.0 * 2.0_f32.powi(-9), 1.0, 448.0, -448.0];
         assert_eq!(read(NumberFormat::F8E4m3, &bytes, 6), expected);
         assert!(read(NumberFormat::F8E4m3, &[0x7f], 1)[0].is_nan());
+    }
+
+    #[test]
+    fn blocks_are_read_from_any_number_on() {
+        let q8: Vec<u8> = [0x00, 0x38].into_iter().chain(0..32).collect(); // halves
+        let q4: Vec<u8> = [0x00, 0x3c]
+            .into_iter()
+            .chain((0..16).map(|byte| byte << 4 | 15))
+            .collect();
+        let (q8, q4) = ([&q8[..], &q8].concat(), [&q4[..], &q4].concat());
+        let shape = [64];
+        for first in 0..64 {
+            for count in 0..64 - first {
+                let (mut eight, mut four) = (vec![f32::NAN; count], vec![f32::NAN; count]);
+                decode(NumberFormat::Q8, &q8, first, &mut eight);
+                decode(NumberFormat::Q4, &q4, first, &mut four);
+                for (number, (eight, four)) in (first..).zip(eight.iter().zip(&four)) {
+                    let place = (number % 32) as f32;
+                    assert_eq!(*eight, place / 2.0);
+                    assert_eq!(*four, if place < 16.0 { 7.0 } else { place - 24.0 });
+                }
+            }
+        }
+        assert_eq!(Tensor::new(NumberFormat::Q8, &shape, &q8).len(), 64);
+        assert_eq!(NumberFormat::Q4.bytes_of_row(64), Some(36));
+        assert_eq!(NumberFormat::Q4.bytes_of_row(60), None);
+    }
+
+    #[test]
+    fn interleaved_rows_are_found() {
+        let shape = [8, 1];
+        let bytes: Vec<u8> = [0, 2, 1, 3, 4, 6, 5, 7]
+            .map(|n| f32::from(n as u8))
+            .iter()
+            .flat_map(|n| n.to_le_bytes())
+            .collect();
+        let tensor = Tensor::new(NumberFormat::F32, &shape, &bytes).interleaved(4);
+        for row in 0..8 {
+            let mut number = [0.0];
+            tensor.read(row, 0..1, &mut number);
+            assert_eq!(number[0], row as f32);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! All tensors of a model: one file, or several with an index.
 
+use super::gguf::{self, GgufFile};
 use super::mxfp4;
 use super::read_bounded;
 use super::rows::SourceRows;
@@ -20,12 +21,18 @@ const INDEX: &str = "model.safetensors.index.json";
 
 /// The weights of a folder. What nobody takes is an error at the end.
 pub(crate) struct Weights {
-    files: Vec<(String, SafetensorsFile)>,
+    files: Vec<(String, WeightFile)>,
     /// Tensor to position in `files` and its name there.
     place: BTreeMap<String, (usize, String)>,
     taken: BTreeSet<String>,
     parameters: u64,
     indexed: bool,
+}
+
+/// One file.
+enum WeightFile {
+    Safetensors(SafetensorsFile),
+    Gguf(GgufFile),
 }
 
 #[derive(Deserialize)]
@@ -34,10 +41,11 @@ struct Index {
 }
 
 impl Weights {
-    /// Opens the files; reads no tensor yet.
+    /// Opens the files; reads no tensor yet. GGUF files count where there are no safetensors.
     pub(crate) fn open(folder: &Path) -> Result<Self, EngineError> {
         let index_path = folder.join(INDEX);
-        let indexed = !folder.join(WHOLE).exists() && index_path.exists();
+        let whole = folder.join(WHOLE).exists();
+        let indexed = !whole && index_path.exists();
         let names = if indexed {
             let bytes = read_bounded(&index_path, MAX_HEADER_BYTES)?;
             let index: Index =
@@ -59,20 +67,33 @@ impl Weights {
             parameters: 0,
             indexed,
         };
+        let gguf = if whole || indexed {
+            Vec::new()
+        } else {
+            gguf::open_all(folder)?
+        };
+        if !gguf.is_empty() {
+            gguf.into_iter()
+                .for_each(|(name, file)| weights.add(name, WeightFile::Gguf(file)));
+            return Ok(weights);
+        }
         for name in names {
             let path = folder.join(&name);
             if Path::new(&name).components().count() != 1 || path.file_name() != Some(name.as_ref()) {
                 let source = std::io::Error::from(std::io::ErrorKind::InvalidFilename);
                 return Err(EngineError::ReadFile { path, source });
             }
-            let file = SafetensorsFile::open(&path)?;
-            let number = weights.files.len();
-            let tensors = file.names().into_iter();
-            let tensors = tensors.map(|tensor| (name_of_text(&tensor), (number, tensor)));
-            weights.place.extend(tensors);
-            weights.files.push((name, file));
+            weights.add(name, WeightFile::Safetensors(SafetensorsFile::open(&path)?));
         }
         Ok(weights)
+    }
+
+    fn add(&mut self, name: String, file: WeightFile) {
+        let number = self.files.len();
+        let tensors = file.names().into_iter();
+        let tensors = tensors.map(|tensor| (name_of_text(&tensor), (number, tensor)));
+        self.place.extend(tensors);
+        self.files.push((name, file));
     }
 
     /// Models that were stored without a head have names without the first `model.`; they get it.
@@ -209,6 +230,22 @@ impl Checkpoint for Weights {
                 self.taken.extend(names.cloned());
             }
             None => drop(self.taken.insert(tensor.to_owned())),
+        }
+    }
+}
+
+impl WeightFile {
+    fn names(&self) -> Vec<String> {
+        match self {
+            Self::Safetensors(file) => file.names(),
+            Self::Gguf(file) => file.names(),
+        }
+    }
+
+    fn tensor(&self, name: &str) -> Result<Option<Tensor<'_>>, EngineError> {
+        match self {
+            Self::Safetensors(file) => file.tensor(name),
+            Self::Gguf(file) => file.tensor(name),
         }
     }
 }
