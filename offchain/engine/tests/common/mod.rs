@@ -1,6 +1,8 @@
 //! What the engine's tests share: the tiny model in a folder, and running requests to their end.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // shared by several test programs
 
+pub mod waves;
+
 use cocoon_engine::{Engine, EngineOptions, FinishReason, SequenceId, SubmitRequest, Usage, load_model, tiny};
 use serde::Deserialize;
 use std::collections::BTreeMap;
