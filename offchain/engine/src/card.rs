@@ -4,6 +4,7 @@ use crate::sampling::Sampling;
 use crate::text::template::ChatTemplate;
 use crate::text::tools::ToolFormat;
 use cocoon_manifest::FileHash;
+use std::num::NonZeroUsize;
 
 /// The facts about a loaded model that others need: to name it, to bound requests, to describe it in a manifest.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +14,7 @@ pub struct ModelCard {
     pub architecture: String,
     /// Of the arithmetic (`f32`).
     pub precision: &'static str,
-    /// `cocoon-engine/<version>`.
+    /// `cocoon-engine/<version>`, and ` ranks=<n>` behind it where the model is cut into several.
     pub engine: String,
     /// Size of the vocabulary.
     pub vocab_size: usize,
@@ -32,9 +33,13 @@ pub struct ModelCard {
 }
 
 impl ModelCard {
-    /// The name and version of this engine, as manifests carry it.
-    pub(crate) fn engine_name() -> String {
-        format!("cocoon-engine/{}", env!("CARGO_PKG_VERSION"))
+    /// The name and version of this engine, as manifests carry it; with the number of ranks, on which roundings depend.
+    pub(crate) fn engine_name(ranks: NonZeroUsize) -> String {
+        let engine = format!("cocoon-engine/{}", env!("CARGO_PKG_VERSION"));
+        match ranks.get() {
+            1 => engine,
+            ranks => format!("{engine} ranks={ranks}"),
+        }
     }
 
     pub(crate) fn template_hash(template: Option<&ChatTemplate>) -> FileHash {

@@ -13,7 +13,7 @@ pub(crate) mod rounding;
 
 pub(crate) use burn::BurnDevice;
 pub(crate) use cpu::CpuDevice;
-pub(crate) use dry::{DryDevice, Ledger};
+pub(crate) use dry::{DryDevice, DryTensor, Ledger};
 
 use crate::error::EngineError;
 use crate::model::Batch;

@@ -34,6 +34,8 @@ pub enum FinishReason {
     Overloaded,
     /// The model's output was not a number or not a text; other sequences go on.
     Failed,
+    /// What the answer must match became too complex to be followed, or left no token to go on with.
+    Unmatched,
 }
 
 impl FinishReason {
@@ -45,7 +47,7 @@ impl FinishReason {
             Self::Cancelled => "cancelled",
             Self::Deadline => "deadline",
             Self::Overloaded => "overloaded",
-            Self::Failed => "error",
+            Self::Failed | Self::Unmatched => "error",
         }
     }
 }

@@ -127,6 +127,16 @@ pub enum EngineError {
         /// Why.
         source: GgufError,
     },
+    /// The model cannot be cut into so many parts.
+    #[error("{ranks} ranks are too many for a model of {limit} {of}")]
+    Ranks {
+        /// How many were asked for.
+        ranks: usize,
+        /// How many of these there are.
+        limit: usize,
+        /// Heads, columns, tokens.
+        of: &'static str,
+    },
     /// The model does not fit in memory with these options.
     #[error("the model does not fit: {plan}")]
     Memory {
@@ -178,12 +188,15 @@ pub enum EngineError {
         /// What is allowed.
         allowed: &'static str,
     },
-    /// A constraint is not valid, has no text that it allows, or is too large to be followed.
+    /// A constraint is not valid, has no text that it allows, or is too large to be begun with.
     #[error("the {kind} that the answer shall match cannot be used")]
     Constraint {
         /// JSON schema, regular expression, grammar.
         kind: &'static str,
     },
+    /// A constraint could not be followed to the end of the answer: its parser came to a limit, or no token was left.
+    #[error("what the answer shall match is too complex to be followed to its end")]
+    ConstraintTooComplex,
     /// A token id is not in the vocabulary.
     #[error("token {id} is not in the vocabulary")]
     UnknownToken {
@@ -223,6 +236,7 @@ impl EngineError {
             | Self::PromptTooLong { .. }
             | Self::Parameter { .. }
             | Self::Constraint { .. }
+            | Self::ConstraintTooComplex
             | Self::UnknownToken { .. } => Who::Caller,
             _ => Who::Local,
         }
@@ -252,6 +266,7 @@ impl EngineError {
                 "the weights belong to another configuration or are quantized"
             }
             Self::Gguf { .. } => "take the safetensors of this model, or a GGUF file of f32, f16, bf16, q8_0 or q4_0",
+            Self::Ranks { .. } => "set fewer `ranks`",
             Self::Memory { .. } => "set a smaller weight format or max_kv_tokens, or free memory",
             Self::Tokenizer { .. } => "tokenizer.json must be of the format of the `tokenizers` library",
             Self::NoTemplate | Self::Template { .. } => "send a plain completion, or use an instruct model",
@@ -260,6 +275,9 @@ impl EngineError {
             Self::ContextLength { .. } | Self::PromptTooLong { .. } => "send a shorter prompt",
             Self::Parameter { .. } | Self::UnknownToken { .. } => "correct the request",
             Self::Constraint { .. } => "check its syntax, or use a simpler one",
+            Self::ConstraintTooComplex => {
+                "use a simpler schema or grammar: fewer alternatives, less nesting, smaller numbers of repetitions"
+            }
             Self::QueueFull { .. } | Self::Overloaded => "wait a moment and send the request again",
             Self::NotANumber | Self::Device { .. } | Self::Stopped => "restart the worker",
         }

@@ -259,6 +259,7 @@ impl Driver {
         if let Some(live) = self.live.get_mut(&id) {
             match output.finish_reason {
                 Some(FinishReason::Failed) => (live.sink)(EngineEvent::Failed(EngineError::NotANumber)),
+                Some(FinishReason::Unmatched) => (live.sink)(EngineEvent::Failed(EngineError::ConstraintTooComplex)),
                 Some(FinishReason::Overloaded) => (live.sink)(EngineEvent::Failed(EngineError::Overloaded)),
                 _ => (live.sink)(EngineEvent::Output(output)),
             }

@@ -53,7 +53,8 @@ pub use engine::{Engine, FinishReason, SequenceId, StepOutput, TokenLogprob, Tok
 pub use error::{EngineError, GgufError, Retry, Who};
 pub use handle::{EngineEvent, EngineHandle, Sink, Ticket};
 pub use load::{
-    LoadedEmbedder, LoadedModel, ManifestFailure, MemoryPlan, Quality, load_embedder, load_model, plan_memory,
+    LoadedEmbedder, LoadedModel, ManifestFailure, MemoryPlan, Quality, RankMemory, load_embedder, load_model,
+    plan_memory,
 };
 pub use metrics::{EngineLoad, Histogram, Occupancy};
 pub use options::{ComputeDevice, EngineOptions};

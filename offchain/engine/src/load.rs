@@ -17,20 +17,20 @@ mod warm_up;
 mod weights;
 
 pub use embedder::{LoadedEmbedder, load_embedder};
-pub use plan::MemoryPlan;
+pub use plan::{MemoryPlan, RankMemory};
 pub(crate) use pooling::{Pooling, PoolingKind};
 pub use quality::Quality;
 pub(crate) use weights::Weights;
 
 use crate::card::ModelCard;
-use crate::device::{BurnDevice, CpuDevice};
+use crate::device::{BurnDevice, CpuDevice, Device};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::limits::{KV_BLOCK, MAX_CONFIG_BYTES};
 use crate::local::LocalEngine;
-use crate::model::{Config, Executor, LoadOptions, ModelSpec, Transformer, model_spec};
+use crate::model::{Config, Executor, LoadOptions, ModelSpec, Ranks, Transformer, model_spec};
 use crate::options::{ComputeDevice, EngineOptions};
-use crate::text::reasoning::ThinkMarks;
+use crate::text::reasoning::{ChannelMarks, ThinkMarks};
 use crate::text::template::ChatTemplate;
 use crate::text::tokenizer::Tokenizer;
 use crate::text::tools::ToolFormat;
@@ -48,6 +48,7 @@ pub(crate) struct ModelParts {
     pub(crate) template: Option<ChatTemplate>,
     pub(crate) eos: Vec<u32>,
     pub(crate) think: Option<ThinkMarks>,
+    pub(crate) channels: Option<ChannelMarks>,
 }
 
 /// A model in memory, with the folder that it came from.
@@ -74,17 +75,19 @@ pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, 
     let executor = executor_for(&spec, &mut weights, &options, max_model_len)?;
 
     let think = ThinkMarks::of(&tokenizer);
+    let tools = template
+        .as_ref()
+        .and_then(|template| ToolFormat::of_template(template.source()));
+    let channels = ChannelMarks::of(&tokenizer).filter(|_| tools == Some(ToolFormat::Harmony));
     let card = ModelCard {
         architecture: spec.architecture,
         precision: options.weight_format.name(),
-        engine: ModelCard::engine_name(),
+        engine: ModelCard::engine_name(options.ranks),
         vocab_size: spec.vocab_size,
         max_model_len,
         parameters: weights.parameters(),
-        reasons: think.is_some(),
-        tools: template
-            .as_ref()
-            .and_then(|template| ToolFormat::of_template(template.source())),
+        reasons: think.is_some() || channels.is_some(),
+        tools,
         sampling_defaults: generation.sampling,
         template: ModelCard::template_hash(template.as_ref()),
     };
@@ -98,6 +101,7 @@ pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, 
         template,
         eos: generation.eos,
         think,
+        channels,
     };
     Ok(LoadedModel {
         parts,
@@ -120,23 +124,44 @@ fn executor_for(
         positions: max_model_len,
         blocks: options.max_kv_tokens.div_ceil(KV_BLOCK),
     };
-    let mut executor: Box<dyn Executor> = match options.device {
+    let mut executor = match options.device {
         ComputeDevice::Cpu => {
             let plan = MemoryPlan::new(spec, options)?;
             if !plan.fits() {
                 return Err(EngineError::Memory { plan: Box::new(plan) });
             }
-            let device = CpuDevice::new(options.thread_count(), options.pin_threads);
-            Box::new(Transformer::load(spec, weights, device, on_device)?)
+            let threads = options.threads_of_rank();
+            let device = |rank| match options.pin_threads {
+                true => CpuDevice::pinned(threads, rank * threads),
+                false => CpuDevice::new(threads, false),
+            };
+            on_devices(spec, weights, options, on_device, device)?
         }
         ComputeDevice::Reference => {
-            let device = BurnDevice::<burn::backend::Flex>::new();
-            Box::new(Transformer::load(spec, weights, device, on_device)?)
+            let device = |_| BurnDevice::<burn::backend::Flex>::new();
+            on_devices(spec, weights, options, on_device, device)?
         }
     };
     weights.finish()?;
     warm_up::run(executor.as_mut(), max_model_len, options.step_tokens())?;
     Ok(executor)
+}
+
+/// Puts the model on one device, or a part on each of several; `device` makes that of a rank.
+fn on_devices<D: Device>(
+    spec: &ModelSpec,
+    weights: &mut Weights,
+    options: &EngineOptions,
+    on_device: LoadOptions,
+    device: impl Fn(usize) -> D,
+) -> Result<Box<dyn Executor>, EngineError> {
+    match options.ranks.get() {
+        1 => Ok(Box::new(Transformer::load(spec, weights, device(0), on_device)?)),
+        ranks => {
+            let devices = (0..ranks).map(device).collect();
+            Ok(Box::new(Ranks::load(spec, weights, devices, on_device)?))
+        }
+    }
 }
 
 /// What the model in `folder` takes of memory on the CPU, and what there is; reads no weights.

@@ -95,10 +95,14 @@ impl<E: Executor> LocalEngine<E> {
         let sequence = self.sequences.get_mut(&id)?;
         let output = match sequence.accept(logits) {
             Ok(advance) => output(sequence, advance, self.parts.tokenizer.vocabulary()),
-            // Only this sequence is broken: its numbers or its text.
-            Err(_) => {
+            // Only this sequence is broken: its constraint, its numbers or its text.
+            Err(error) => {
                 self.scheduler.end_broken(id);
-                ended(sequence, FinishReason::Failed)
+                let reason = match error {
+                    EngineError::Constraint { .. } => FinishReason::Unmatched,
+                    _ => FinishReason::Failed,
+                };
+                ended(sequence, reason)
             }
         };
         if output.finish_reason.is_some() {
@@ -130,8 +134,8 @@ impl<E: Executor> Engine for LocalEngine<E> {
             });
         }
         let sampler = self.sampler(&request, &prompt)?;
-        let reasoning = ReasoningCounter::after_prompt(self.parts.think, &prompt);
-        let (deltas, splitter) = self.text_of_answer(request.parts, reasoning.is_inside());
+        let reasoning = ReasoningCounter::after_prompt(self.parts.think, &prompt).with_channels(self.parts.channels);
+        let (deltas, splitter) = self.text_of_answer(&request, reasoning.is_inside());
         let id = SequenceId(self.next_id);
         self.next_id += 1;
         let wished = request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS);

@@ -5,6 +5,7 @@
 
 mod attention;
 mod batch;
+mod collective;
 mod config;
 mod executor;
 mod families;
@@ -12,16 +13,21 @@ mod feed_forward;
 mod latent;
 mod layer;
 mod load;
+mod ranks;
 mod rope;
 mod routing;
+mod shard;
 mod source;
 mod spec;
 mod transformer;
 
 pub(crate) use batch::{Batch, BlockId, Piece, Span, Wanted};
+pub(crate) use collective::{Alone, Collective};
 pub(crate) use config::{Config, token_ids};
 pub(crate) use executor::Executor;
 pub(crate) use families::model_spec;
+pub(crate) use ranks::Ranks;
+pub(crate) use shard::Shard;
 #[cfg(test)]
 pub(crate) use source::HostRows;
 pub(crate) use source::{Checkpoint, Part, Source};

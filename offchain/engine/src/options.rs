@@ -35,9 +35,12 @@ pub struct EngineOptions {
     pub max_queue_age: Duration,
     /// What computes.
     pub device: ComputeDevice,
+    /// Parts that the model is cut into, each on a device of its own (tensor parallelism). On the CPU they share the
+    /// threads out. Another number gives answers from other roundings: it is part of the model's card.
+    pub ranks: NonZeroUsize,
     /// How weights are kept.
     pub weight_format: WeightFormat,
-    /// Threads that compute; `None`: as many as this process may use.
+    /// Threads that compute, of all ranks together; `None`: as many as this process may use. A rank has one at least.
     pub threads: Option<NonZeroUsize>,
     /// Whether each thread but the engine's own stays on one processor. Good where nothing else runs.
     pub pin_threads: bool,
@@ -53,6 +56,7 @@ impl Default for EngineOptions {
             max_step_tokens: limits::DEFAULT_MAX_STEP_TOKENS,
             max_queue_age: limits::DEFAULT_MAX_QUEUE_AGE,
             device: ComputeDevice::default(),
+            ranks: NonZeroUsize::MIN,
             weight_format: WeightFormat::default(),
             threads: None,
             pin_threads: false,
@@ -65,6 +69,11 @@ impl EngineOptions {
     pub(crate) fn thread_count(&self) -> usize {
         let possible = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         self.threads.map_or_else(possible, NonZeroUsize::get)
+    }
+
+    /// How many threads compute for each rank.
+    pub(crate) fn threads_of_rank(&self) -> usize {
+        (self.thread_count() / self.ranks).max(1)
     }
 
     /// Tokens of one step: however many answers go on, a block of a prompt has room beside them.

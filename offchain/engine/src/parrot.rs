@@ -10,6 +10,7 @@ use crate::text::split::Splitter;
 use crate::text::tools::ToolFormat;
 use cocoon_manifest::FileHash;
 use std::collections::VecDeque;
+use std::num::NonZeroUsize;
 
 /// Answers with the last message, one word per step. A word with the blank after it is a token. It writes calls of tools as
 /// Hermes does, and is sure of every word.
@@ -34,7 +35,7 @@ impl Default for Parrot {
         let card = ModelCard {
             architecture: "parrot".to_owned(),
             precision: "none",
-            engine: format!("{} mock", ModelCard::engine_name()),
+            engine: format!("{} mock", ModelCard::engine_name(NonZeroUsize::MIN)),
             vocab_size: 1,
             max_model_len: 1 << 20,
             parameters: 0,

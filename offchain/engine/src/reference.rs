@@ -6,7 +6,7 @@ use crate::embedding::EmbeddingInput;
 use crate::error::EngineError;
 use crate::limits::KV_BLOCK;
 use crate::load::{Weights, load_embedder, read_spec};
-use crate::model::{BlockId, Executor, LoadOptions, Piece, Transformer, Wanted};
+use crate::model::{BlockId, Executor, LoadOptions, ModelSpec, Piece, Ranks, Transformer, Wanted};
 use crate::options::EngineOptions;
 use burn::backend::Flex;
 use safetensors::SafeTensors;
@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// Of differences, relative to the largest logit of a prompt.
 const TOLERANCE: f32 = 1e-3;
+/// The same between one rank and several: only sums are in another order.
+const RANKS_TOLERANCE: f32 = 1e-5;
 /// Tokens of a piece of a prompt: not a divisor of the block size, so that pieces begin and end anywhere.
 const PIECE: usize = 21;
 
@@ -72,6 +74,15 @@ fn golden(folder: &Path) -> Vec<Golden> {
 }
 
 fn load(folder: &Path, device: impl Device) -> Result<Box<dyn Executor>, EngineError> {
+    load_with(folder, |spec, weights, options| {
+        Ok(Box::new(Transformer::load(spec, weights, device, options)?))
+    })
+}
+
+fn load_with(
+    folder: &Path,
+    load: impl FnOnce(&ModelSpec, &mut Weights, LoadOptions) -> Result<Box<dyn Executor>, EngineError>,
+) -> Result<Box<dyn Executor>, EngineError> {
     let spec = read_spec(&folder.join("config.json"))?;
     let mut weights = Weights::open(folder)?;
     let options = LoadOptions {
@@ -79,9 +90,9 @@ fn load(folder: &Path, device: impl Device) -> Result<Box<dyn Executor>, EngineE
         positions: spec.max_positions,
         blocks: 64,
     };
-    let model = Transformer::load(&spec, &mut weights, device, options)?;
+    let model = load(&spec, &mut weights, options)?;
     weights.finish()?;
-    Ok(Box::new(model))
+    Ok(model)
 }
 
 /// One sequence, in blocks that do not lie side by side.
@@ -202,6 +213,52 @@ fn every_family_is_that_of_transformers_on_the_cpu() {
 #[test]
 fn every_family_is_that_of_transformers_on_burn() {
     compare_all(BurnDevice::<Flex>::new);
+}
+
+/// The logits after a prompt in pieces and after some tokens of the answer.
+fn all_logits(executor: &mut dyn Executor, golden: &Golden) -> Vec<Vec<f32>> {
+    let mut sequence = Sequence::new(executor, golden.prompt.len() + golden.greedy.len());
+    let pieces = golden.prompt.chunks(PIECE).chain(golden.greedy[..8].chunks(1));
+    pieces.filter_map(|piece| sequence.run(piece, Wanted::Logits)).collect()
+}
+
+/// Compares every language model on one kind of device with the same on several of them.
+fn compare_ranks<D: Device>(device: impl Fn() -> D) {
+    for folder in folders() {
+        let Some(golden) = golden(&folder).into_iter().next() else {
+            continue; // an embedding model
+        };
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let expected = all_logits(load(&folder, device()).unwrap().as_mut(), &golden);
+        let scale = expected
+            .iter()
+            .flatten()
+            .fold(0.0_f32, |scale, logit| scale.max(logit.abs()));
+        for ranks in [2, 4] {
+            let devices = (0..ranks).map(|_| device()).collect();
+            let mut executor = load_with(&folder, |spec, weights, options| {
+                Ok(Box::new(Ranks::load(spec, weights, devices, options)?))
+            });
+            let found = all_logits(executor.as_mut().unwrap().as_mut(), &golden);
+            let pairs = found.iter().flatten().zip(expected.iter().flatten());
+            let worst = pairs.map(|(one, other)| (one - other).abs() / scale).fold(0.0, worse);
+            println!("{name:30} {ranks} ranks, largest difference {worst:.1e}");
+            assert!(
+                found.len() == expected.len() && worst <= RANKS_TOLERANCE,
+                "{name}: {worst}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_family_is_the_same_on_several_ranks() {
+    compare_ranks(|| CpuDevice::new(1, false));
+}
+
+#[test]
+fn every_family_is_the_same_on_several_ranks_of_burn() {
+    compare_ranks(BurnDevice::<Flex>::new);
 }
 
 #[test]

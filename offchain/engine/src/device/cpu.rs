@@ -51,7 +51,15 @@ impl CpuTensor {
 impl CpuDevice {
     /// A device of `threads` threads, the caller's being one; with `pin` the others stay on one processor each.
     pub(crate) fn new(threads: usize, pin: bool) -> Self {
-        let pool = Pool::new(threads, pin);
+        Self::on(Pool::new(threads, pin))
+    }
+
+    /// A device beside others: its threads but the caller's stay on the processors behind the `first`.
+    pub(crate) fn pinned(threads: usize, first: usize) -> Self {
+        Self::on(Pool::pinned(threads, first))
+    }
+
+    fn on(pool: Pool) -> Self {
         Self {
             scores: (0..pool.threads()).map(|_| Mutex::default()).collect(),
             pool,

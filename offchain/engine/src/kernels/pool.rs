@@ -59,6 +59,15 @@ impl Pool {
     /// A pool of `threads` threads, the caller being one of them. Threads that the system refuses are done without.
     /// With `pin`, each worker stays on one of the processors that this process may use, where the platform allows it.
     pub(crate) fn new(threads: usize, pin: bool) -> Self {
+        Self::with(threads, pin.then_some(0))
+    }
+
+    /// A pool whose workers stay on the processors behind the `first` of those that this process may use.
+    pub(crate) fn pinned(threads: usize, first: usize) -> Self {
+        Self::with(threads, Some(first))
+    }
+
+    fn with(threads: usize, pin: Option<usize>) -> Self {
         let gate = Arc::new(Gate {
             state: Apart(AtomicU64::new(0)),
             next: Apart(AtomicUsize::new(0)),
@@ -70,8 +79,8 @@ impl Pool {
             let asleep = Arc::new(Apart(AtomicBool::new(false)));
             let (gate, flag) = (gate.clone(), asleep.clone());
             let body = move || {
-                if pin {
-                    super::affinity::stay_on(number);
+                if let Some(first) = pin {
+                    super::affinity::stay_on(first + number);
                 }
                 gate.work(number, &flag.0);
             };

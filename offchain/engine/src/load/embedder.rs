@@ -41,7 +41,7 @@ pub fn load_embedder(folder: &Path, options: &EngineOptions) -> Result<LoadedEmb
     let card = ModelCard {
         architecture: spec.architecture,
         precision: options.weight_format.name(),
-        engine: ModelCard::engine_name(),
+        engine: ModelCard::engine_name(options.ranks),
         vocab_size: spec.vocab_size,
         max_model_len,
         parameters: weights.parameters(),

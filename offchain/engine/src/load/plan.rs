@@ -1,10 +1,12 @@
 //! What a model takes of memory, known before its weights are read.
 
 use super::memory;
-use crate::device::{DryDevice, Ledger, MatrixRows, WeightFormat};
+use crate::device::{Device, DryDevice, DryTensor, Ledger, MatrixRows, WeightFormat};
 use crate::error::EngineError;
 use crate::limits::KV_BLOCK;
-use crate::model::{BlockId, Checkpoint, Executor, LoadOptions, ModelSpec, Piece, Source, Transformer, Wanted};
+use crate::model::{
+    Alone, BlockId, Checkpoint, Collective, Executor, LoadOptions, ModelSpec, Piece, Shard, Source, Transformer, Wanted,
+};
 use crate::options::EngineOptions;
 use std::fmt;
 use std::sync::Arc;
@@ -23,10 +25,31 @@ pub struct MemoryPlan {
     pub bytes_per_kv_token: u64,
     /// The largest step: a piece of a prompt beside as many sequences as may run.
     pub activations: u64,
+    /// What each rank has of all this, by rank; a single one has all.
+    pub ranks: Vec<RankMemory>,
     /// What the system can give; `None` if it does not say.
     pub available: Option<u64>,
     /// If it does not fit: the formats in which it would, with the same cache.
     pub fitting_formats: Vec<WeightFormat>,
+}
+
+/// What one rank of a model takes of memory, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RankMemory {
+    /// Its parts of the weights.
+    pub weights: u64,
+    /// Keys and values of its heads, for all positions.
+    pub cache: u64,
+    /// Of the largest step.
+    pub activations: u64,
+}
+
+impl RankMemory {
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.weights.saturating_add(self.cache).saturating_add(self.activations)
+    }
 }
 
 impl MemoryPlan {
@@ -37,21 +60,35 @@ impl MemoryPlan {
 
     fn with(spec: &ModelSpec, options: &EngineOptions, available: Option<u64>) -> Result<Self, EngineError> {
         let blocks = options.max_kv_tokens.div_ceil(KV_BLOCK);
-        let count = |format| Counted::new(spec, options, format);
+        let count = |format| {
+            let shards = Shard::all(options.ranks.get());
+            shards
+                .map(|shard| Counted::new(spec, shard, options, format))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let sum = |ranks: &[Counted], of: fn(&Counted) -> u64| ranks.iter().map(of).sum();
         let counted = count(options.weight_format)?;
         let mut plan = Self {
             weight_format: options.weight_format,
-            weights: counted.weights,
+            weights: sum(&counted, |rank| rank.weights),
             kv_tokens: (blocks * KV_BLOCK) as u64,
-            bytes_per_kv_token: counted.block / KV_BLOCK as u64,
-            activations: counted.activations,
+            bytes_per_kv_token: sum(&counted, |rank| rank.block / KV_BLOCK as u64),
+            activations: sum(&counted, |rank| rank.activations),
+            ranks: counted
+                .iter()
+                .map(|rank| RankMemory {
+                    weights: rank.weights,
+                    cache: rank.block * blocks as u64,
+                    activations: rank.activations,
+                })
+                .collect(),
             available,
             fitting_formats: Vec::new(),
         };
         if !plan.fits() {
             for format in WeightFormat::ALL {
                 let other = Self {
-                    weights: count(format)?.weights,
+                    weights: sum(&count(format)?, |rank| rank.weights),
                     ..plan.clone()
                 };
                 plan.fitting_formats.extend(other.fits().then_some(format));
@@ -100,6 +137,9 @@ impl fmt::Display for MemoryPlan {
             self.kv_tokens,
             mib(self.activations),
         )?;
+        if let (true, Some(largest)) = (self.ranks.len() > 1, self.ranks.iter().map(RankMemory::total).max()) {
+            write!(f, "; {} ranks, the largest of {} MiB", self.ranks.len(), mib(largest))?;
+        }
         let Some(available) = self.available else { return Ok(()) };
         write!(f, "; {} of {} MiB", mib(self.total()), mib(available))?;
         if self.fits() {
@@ -116,7 +156,7 @@ impl fmt::Display for MemoryPlan {
     }
 }
 
-/// Bytes of one format.
+/// Bytes of one rank in one format.
 struct Counted {
     weights: u64,
     block: u64,
@@ -125,7 +165,7 @@ struct Counted {
 
 impl Counted {
     /// Loads the model on a device that only counts, and runs the largest step there.
-    fn new(spec: &ModelSpec, options: &EngineOptions, format: WeightFormat) -> Result<Self, EngineError> {
+    fn new(spec: &ModelSpec, shard: Shard, options: &EngineOptions, format: WeightFormat) -> Result<Self, EngineError> {
         let ledger = Arc::new(Ledger::default());
         let positions = options
             .max_model_len
@@ -136,8 +176,13 @@ impl Counted {
             positions,
             blocks: 0,
         };
-        let device = DryDevice::new(ledger.clone(), options.thread_count());
-        let mut dry = Transformer::load(spec, &mut Shapes, device, on_device)?;
+        let device = DryDevice::new(ledger.clone(), options.threads_of_rank());
+        let hidden = spec.embedding.inputs();
+        let ranks: Box<dyn Collective<DryDevice>> = match shard.ranks {
+            1 => Box::new(Alone),
+            _ => Box::new(DrySum { width: hidden }),
+        };
+        let mut dry = Transformer::load_shard(spec, shard, &mut Shapes, device, ranks, on_device)?;
         let longest = positions.min(options.max_kv_tokens).max(1);
         let chunk = options.step_tokens().min(longest);
         let piece = |tokens: usize| Piece {
@@ -147,12 +192,30 @@ impl Counted {
             wanted: Wanted::Logits,
         };
         let decodes = std::iter::repeat_with(|| piece(1)).take(options.max_num_seqs.saturating_sub(1));
-        dry.run(&std::iter::once(piece(chunk)).chain(decodes).collect::<Vec<_>>())?;
+        let pieces: Vec<Piece> = std::iter::once(piece(chunk)).chain(decodes).collect();
+        dry.run(&pieces)?;
+        let rows: usize = pieces.iter().map(|piece| piece.tokens.len()).sum();
+        let meeting = match shard.ranks {
+            1 => 0,
+            _ => 2 * rows * hidden * size_of::<f32>(), // what `SharedMemory` keeps of a rank
+        };
         Ok(Self {
             weights: ledger.weights() as u64,
             block: ledger.block() as u64,
-            activations: ledger.peak() as u64,
+            activations: (ledger.peak() + meeting) as u64,
         })
+    }
+}
+
+/// A sum that counts its way through the host and adds nothing.
+struct DrySum {
+    width: usize,
+}
+
+impl Collective<DryDevice> for DrySum {
+    fn sum(&mut self, device: &mut DryDevice, part: DryTensor) -> Result<DryTensor, EngineError> {
+        let numbers = device.host(part)?;
+        Ok(device.tensor(self.width, &numbers))
     }
 }
 
@@ -237,7 +300,29 @@ mod tests {
         let text = plan.to_string();
         let would = format!("{tokens} tokens of cache would fit; weights in bf16 or q8 or q4 would fit");
         assert!(text.contains(&would), "{text}");
+        assert!(!text.contains("rank"));
         let plan = MemoryPlan::with(&spec, &options, Some(1000)).unwrap();
         assert!(plan.fitting_formats.is_empty() && plan.fitting_kv_tokens() == Some(0));
+    }
+
+    #[test]
+    fn ranks_share_weights_and_cache_out() {
+        let spec = spec();
+        let with = |ranks: usize| {
+            let options = EngineOptions {
+                ranks: ranks.try_into().unwrap(),
+                ..EngineOptions::default()
+            };
+            MemoryPlan::with(&spec, &options, None)
+        };
+        let (one, two) = (with(1).unwrap(), with(2).unwrap());
+        assert_eq!((one.ranks.len(), one.ranks[0].total()), (1, one.total()));
+        assert_eq!(two.ranks.iter().map(RankMemory::total).sum::<u64>(), two.total());
+        // Norms and tables are with both.
+        assert!(two.weights >= one.weights && two.weights < one.weights * 11 / 10);
+        assert_eq!(two.bytes_per_kv_token, one.bytes_per_kv_token);
+        assert!(two.ranks.iter().all(|rank| rank.cache * 2 == one.cache()));
+        assert!(two.to_string().contains("; 2 ranks, the largest of "), "{two}");
+        assert!(matches!(with(1000), Err(EngineError::Ranks { ranks: 1000, .. })));
     }
 }

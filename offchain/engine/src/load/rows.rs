@@ -3,6 +3,7 @@
 use super::tensor::Tensor;
 use crate::device::{MatrixRows, WeightFormat};
 use crate::error::EngineError;
+use crate::kernels::matrix::BLOCK;
 use crate::model::Part;
 
 /// Parts one below the other.
@@ -61,7 +62,9 @@ impl MatrixRows for SourceRows<'_> {
     fn stored_blocks(&self) -> Option<WeightFormat> {
         let mut formats = self.parts.iter().map(|rows| {
             let format = rows.tensor.format().blocks();
-            format.filter(|_| !rows.part.transposed)
+            let columns = rows.part.taken_columns();
+            let is_whole = columns.start.is_multiple_of(BLOCK) && columns.end.is_multiple_of(BLOCK);
+            format.filter(|_| !rows.part.transposed && is_whole)
         });
         let first = formats.next()??;
         formats.all(|format| format == Some(first)).then_some(first)
@@ -85,10 +88,13 @@ impl MatrixRows for SourceRows<'_> {
 }
 
 impl PartRows<'_> {
-    /// The blocks of a row of this part, which is not transposed.
+    /// The blocks of a row of this part, which is not transposed and whose columns are whole blocks.
     fn blocks(&self, row: usize) -> &[u8] {
         let row = self.part.order.as_ref().map_or(row, |order| order[row]);
-        self.tensor.blocks(self.part.stored_rows().start + row)
+        let blocks = self.tensor.blocks(self.part.stored_rows().start + row);
+        let size = blocks.len() * BLOCK / self.part.stored_columns().max(1);
+        let columns = self.part.taken_columns();
+        &blocks[columns.start / BLOCK * size..columns.end / BLOCK * size]
     }
 
     /// Fills `rows` from row `first` of this part on.
@@ -97,8 +103,9 @@ impl PartRows<'_> {
         let stored = self.part.stored_rows();
         let place = |row: usize| self.part.order.as_ref().map_or(row, |order| order[row]);
         if !self.part.transposed {
+            let columns = self.part.taken_columns();
             for (row, numbers) in (first..).zip(rows.chunks_exact_mut(inputs)) {
-                self.tensor.read(stored.start + place(row), 0..inputs, numbers);
+                self.tensor.read(stored.start + place(row), columns.clone(), numbers);
             }
             return;
         }
@@ -121,6 +128,67 @@ impl PartRows<'_> {
 mod tests {
     use super::*;
     use crate::load::tensor::NumberFormat;
+    use crate::model::Source;
+
+    #[test]
+    fn a_part_of_a_matrix_has_the_numbers_of_the_whole() {
+        let bytes: Vec<u8> = (0..24_u8).flat_map(|number| f32::from(number).to_le_bytes()).collect();
+        let shape = [6, 4];
+        let read = |source: &Source| {
+            let tensor = || Tensor::new(NumberFormat::F32, &shape, &bytes);
+            let rows = SourceRows::new(source.parts.iter().map(|part| (part.clone(), tensor())));
+            assert_eq!((rows.outputs(), rows.inputs()), (source.outputs(), source.inputs()));
+            let mut numbers = vec![0.0; rows.outputs() * rows.inputs()];
+            rows.read(0, &mut numbers).unwrap();
+            numbers
+        };
+        let part = || Part::new("t", &shape);
+        for source in [
+            Source::from(part()),
+            Source::stacked([part().rows(1..4), part().in_order(vec![5, 0, 2])]),
+            Source::stacked([
+                part().rows(2..5).transposed(),
+                part().rows(0..3).transposed().in_order(vec![3, 1]),
+            ]),
+        ] {
+            let (whole, inputs, outputs) = (read(&source), source.inputs(), source.outputs());
+            for rows in [vec![0..2, 2..outputs], vec![1..3, 4..outputs], vec![3..5, 0..1]] {
+                for columns in [0..inputs, 1..3, 2..inputs] {
+                    let chosen = source.with_outputs(&rows).with_inputs(&columns);
+                    let expected: Vec<f32> = rows
+                        .iter()
+                        .cloned()
+                        .flatten()
+                        .flat_map(|row| whole[row * inputs..][columns.clone()].to_vec())
+                        .collect();
+                    assert_eq!(read(&chosen), expected, "{rows:?} {columns:?}");
+                    if columns.len() < 2 {
+                        continue;
+                    }
+                    // A part of a part.
+                    let again = chosen.with_inputs(&(1..2)).with_outputs(&[1..2, 0..1]);
+                    assert_eq!(read(&again), [expected[columns.len() + 1], expected[1]]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn some_columns_of_blocks_are_taken_over_if_they_are_whole_blocks() {
+        // Two rows of three blocks.
+        let bytes: Vec<u8> = (0..6_u8).flat_map(|block| [block; 34]).collect();
+        let shape = [2, 96];
+        let rows = |columns: std::ops::Range<usize>| {
+            let tensor = Tensor::new(NumberFormat::Q8, &shape, &bytes);
+            SourceRows::new([(Part::new("t", &shape).with_inputs(columns), tensor)])
+        };
+        assert_eq!(rows(32..96).stored_blocks(), Some(WeightFormat::Q8));
+        let mut found = vec![0; 4 * 34];
+        rows(32..96).read_blocks(0, &mut found).unwrap();
+        let expected: Vec<u8> = [1, 2, 4, 5].into_iter().flat_map(|block| [block; 34]).collect();
+        assert_eq!(found, expected);
+        assert_eq!(rows(16..96).stored_blocks(), None);
+    }
 
     #[test]
     fn parts_are_read_across_their_borders() {

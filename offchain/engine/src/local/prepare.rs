@@ -4,7 +4,7 @@ use super::LocalEngine;
 use crate::error::EngineError;
 use crate::limits::MAX_PROMPT_BYTES;
 use crate::model::Executor;
-use crate::request::{AnswerParts, Prompt, SubmitRequest};
+use crate::request::{Prompt, SubmitRequest};
 use crate::sampling::{Compiler, Sampler, Thinking};
 use crate::text::deltas::Deltas;
 use crate::text::split::Splitter;
@@ -71,21 +71,27 @@ impl<E: Executor> LocalEngine<E> {
     }
 
     /// How the tokens of an answer become text, and how it is taken apart.
-    pub(super) fn text_of_answer(&self, parts: AnswerParts, is_reasoning: bool) -> (Deltas, Option<Splitter>) {
+    pub(super) fn text_of_answer(&self, request: &SubmitRequest, is_reasoning: bool) -> (Deltas, Option<Splitter>) {
+        let parts = request.parts;
         let deltas = Deltas::new(self.parts.tokenizer.clone());
-        let tools = self.parts.card.tools.filter(|_| parts.tools);
+        let format = self.parts.card.tools;
+        // Where all parts are messages, none can be read without the others.
+        let tools = format.filter(|format| parts.tools || (parts.reasoning && *format == ToolFormat::Harmony));
         if !parts.reasoning && tools.is_none() {
             return (deltas, None);
         }
-        let splitter = Splitter::new(parts.reasoning, is_reasoning, tools);
+        let described = match &request.prompt {
+            Prompt::Chat(chat) => chat.tools.as_ref(),
+            _ => None,
+        };
+        let splitter = Splitter::new(parts.reasoning, is_reasoning, tools).with_tools(described);
         (deltas.showing(self.marks()), Some(splitter))
     }
 
-    /// Tokens that a tokenizer may keep out of texts and that tell the parts of an answer apart.
+    /// Marks that a tokenizer may keep out of texts and that tell the parts of an answer apart.
     fn marks(&self) -> Vec<u32> {
-        let marks = ToolFormat::MARKS
-            .iter()
-            .filter_map(|mark| self.parts.tokenizer.id_of(mark));
+        let marks = ToolFormat::marks(self.parts.card.tools).iter();
+        let marks = marks.filter_map(|mark| self.parts.tokenizer.id_of(mark));
         let think = self.parts.think.into_iter().flat_map(|marks| [marks.open, marks.close]);
         marks.chain(think).collect()
     }

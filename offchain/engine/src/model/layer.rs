@@ -2,6 +2,7 @@
 
 use super::attention::Attention;
 use super::batch::Batch;
+use super::collective::Collective;
 use super::feed_forward::FeedForward;
 use super::load::{Loader, Norm};
 use super::spec::LayerSpec;
@@ -11,6 +12,8 @@ use crate::error::EngineError;
 /// What a step works with besides the weights.
 pub(super) struct Step<'a, D: Device> {
     pub(super) device: &'a mut D,
+    /// To the other ranks of the model.
+    pub(super) collective: &'a mut dyn Collective<D>,
     pub(super) cache: &'a mut D::Cache,
     pub(super) ropes: &'a [D::Rope],
     pub(super) batch: &'a Batch,
@@ -60,12 +63,14 @@ impl<D: Device> Layer<D> {
             attended = step.device.rows(&attended, wanted);
             *state = step.device.rows(state, wanted);
         }
+        attended = step.collective.sum(step.device, attended)?;
         if let Some(norm) = &self.after_attention {
             attended = norm.forward(step.device, &attended);
         }
         step.device.add(state, &attended);
         let normed = self.feed_norm.forward(step.device, state);
-        let mut fed = self.feed.forward(&normed, step.device)?;
+        let fed = self.feed.forward(&normed, step.device)?;
+        let mut fed = step.collective.sum(step.device, fed)?;
         if let Some(norm) = &self.after_feed {
             fed = norm.forward(step.device, &fed);
         }

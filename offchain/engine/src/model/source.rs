@@ -24,6 +24,8 @@ pub(crate) struct Part {
     pub(crate) transposed: bool,
     /// Then row `i` of the result is row `order[i]` of what is there.
     pub(crate) order: Option<Vec<usize>>,
+    /// Then only these columns stay; never together with `transposed`, which has them in `rows`.
+    pub(crate) columns: Option<Range<usize>>,
 }
 
 impl Part {
@@ -35,6 +37,7 @@ impl Part {
             rows: None,
             transposed: false,
             order: None,
+            columns: None,
         }
     }
 
@@ -85,14 +88,57 @@ impl Part {
         }
     }
 
+    /// The columns of the tensor that are taken where rows and columns keep their places.
+    pub(crate) fn taken_columns(&self) -> Range<usize> {
+        self.columns.clone().unwrap_or(0..self.stored_columns())
+    }
+
     /// Columns of the result.
     pub(crate) fn inputs(&self) -> usize {
         if self.transposed {
             self.stored_rows().len()
         } else {
-            self.stored_columns()
+            self.taken_columns().len()
         }
     }
+
+    /// Only these rows of the result.
+    pub(crate) fn with_outputs(self, outputs: Range<usize>) -> Self {
+        if outputs == (0..self.outputs()) {
+            return self;
+        }
+        match (&self.order, self.transposed) {
+            (Some(order), _) => {
+                let order = order[outputs].to_vec();
+                self.in_order(order)
+            }
+            (None, true) => self.in_order(outputs.collect()),
+            (None, false) => {
+                let rows = within(self.stored_rows(), outputs);
+                self.rows(rows)
+            }
+        }
+    }
+
+    /// Only these columns of the result.
+    pub(crate) fn with_inputs(self, inputs: Range<usize>) -> Self {
+        if inputs == (0..self.inputs()) {
+            return self;
+        }
+        if self.transposed {
+            let rows = within(self.stored_rows(), inputs);
+            return self.rows(rows);
+        }
+        Self {
+            columns: Some(within(self.taken_columns(), inputs)),
+            ..self
+        }
+    }
+}
+
+/// `part`, counted from the begin of `whole`, counted from where `whole` is counted from.
+fn within(whole: Range<usize>, part: Range<usize>) -> Range<usize> {
+    whole.start + part.start..whole.start + part.end
 }
 
 impl From<Part> for Source {
@@ -117,6 +163,29 @@ impl Source {
     /// Columns.
     pub(crate) fn inputs(&self) -> usize {
         self.parts.first().map_or(0, Part::inputs)
+    }
+
+    /// Only these rows, one range below the other.
+    pub(crate) fn with_outputs(&self, ranges: &[Range<usize>]) -> Self {
+        let mut chosen = Vec::new();
+        for range in ranges {
+            let mut first = 0;
+            for part in &self.parts {
+                let end = first + part.outputs();
+                let (from, to) = (range.start.max(first), range.end.min(end));
+                if from < to {
+                    chosen.push(part.clone().with_outputs(from - first..to - first));
+                }
+                first = end;
+            }
+        }
+        Self { parts: chosen }
+    }
+
+    /// Only these columns.
+    pub(crate) fn with_inputs(&self, inputs: &Range<usize>) -> Self {
+        let parts = self.parts.iter().cloned();
+        Self::stacked(parts.map(|part| part.with_inputs(inputs.clone())))
     }
 }
 

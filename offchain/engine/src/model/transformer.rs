@@ -1,9 +1,11 @@
 //! The model that a spec describes, on a device.
 
 use super::batch::{Batch, Piece, Wanted};
+use super::collective::{Alone, Collective};
 use super::executor::Executor;
 use super::layer::{Layer, Step};
 use super::load::{Loader, Norm};
+use super::shard::Shard;
 use super::source::Checkpoint;
 use super::spec::{LinearSpec, ModelSpec};
 use crate::device::{CacheShape, Device, WeightFormat};
@@ -21,9 +23,14 @@ pub(crate) struct LoadOptions {
     pub(crate) blocks: usize,
 }
 
-/// Weights and cache on a device.
+/// Weights and cache on a device: the whole model, or one rank's part of it.
 pub(crate) struct Transformer<D: Device> {
     device: D,
+    collective: Box<dyn Collective<D>>,
+    /// Width of the states.
+    hidden: usize,
+    /// The tokens whose rows the embedding has; `None` for all.
+    tokens: Option<Range<usize>>,
     embedding: D::Matrix,
     embedding_scale: Option<f32>,
     layers: Vec<Layer<D>>,
@@ -40,9 +47,28 @@ impl<D: Device> Transformer<D> {
     pub(crate) fn load(
         spec: &ModelSpec,
         checkpoint: &mut dyn Checkpoint,
-        mut device: D,
+        device: D,
         options: LoadOptions,
     ) -> Result<Self, EngineError> {
+        let whole = Shard { rank: 0, ranks: 1 };
+        Self::load_shard(spec, whole, checkpoint, device, Box::new(Alone), options)
+    }
+
+    /// Takes one rank's part of every tensor. `collective` leads to the other ranks; logits are those of this rank's
+    /// tokens.
+    pub(crate) fn load_shard(
+        spec: &ModelSpec,
+        shard: Shard,
+        checkpoint: &mut dyn Checkpoint,
+        mut device: D,
+        collective: Box<dyn Collective<D>>,
+        options: LoadOptions,
+    ) -> Result<Self, EngineError> {
+        let tokens = match shard.ranks {
+            1 => None,
+            _ => Some(shard.tokens(spec)?),
+        };
+        let spec = &shard.of(spec)?;
         let mut loader = Loader {
             device: &mut device,
             checkpoint,
@@ -66,6 +92,9 @@ impl<D: Device> Transformer<D> {
         let cache = device.cache(&shapes, options.blocks)?;
         Ok(Self {
             device,
+            collective,
+            hidden: spec.embedding.inputs(),
+            tokens,
             embedding,
             embedding_scale: spec.embedding_scale,
             layers,
@@ -77,14 +106,36 @@ impl<D: Device> Transformer<D> {
         })
     }
 
+    /// The rows of the embedding. Each rank brings those of its tokens, and zeros for the others.
+    fn embed(&mut self, tokens: &[u32]) -> Result<D::Tensor, EngineError> {
+        let Some(known) = &self.tokens else {
+            return Ok(self.device.embed(&self.embedding, tokens));
+        };
+        let first = known.start as u32;
+        let places = (0..tokens.len()).filter(|row| known.contains(&(tokens[*row] as usize)));
+        let places: Vec<usize> = places.collect();
+        let own: Vec<u32> = places.iter().map(|row| tokens[*row] - first).collect();
+        let mut numbers = vec![0.0; tokens.len() * self.hidden];
+        if !own.is_empty() {
+            let rows = self.device.embed(&self.embedding, &own);
+            let rows = self.device.host(rows)?;
+            for (row, place) in rows.chunks_exact(self.hidden).zip(places) {
+                numbers[place * self.hidden..][..self.hidden].copy_from_slice(row);
+            }
+        }
+        let part = self.device.tensor(self.hidden, &numbers);
+        self.collective.sum(&mut self.device, part)
+    }
+
     /// What the last layer leaves of the rows that are wanted, in their order.
     fn states(&mut self, batch: &Batch, wanted: &[usize]) -> Result<D::Tensor, EngineError> {
-        let mut state = self.device.embed(&self.embedding, &batch.tokens);
+        let mut state = self.embed(&batch.tokens)?;
         if let Some(factor) = self.embedding_scale {
             self.device.scale(&mut state, factor);
         }
         let mut step = Step {
             device: &mut self.device,
+            collective: self.collective.as_mut(),
             cache: &mut self.cache,
             ropes: &self.ropes,
             batch,

@@ -40,6 +40,13 @@ impl Compiler {
     /// The token that marks a token of no text in `words`.
     pub(crate) const NO_TEXT: u8 = TokTrie::SPECIAL_TOKEN_MARKER;
 
+    /// With another bound of the parser's items at one position.
+    #[cfg(test)]
+    pub(super) fn with_items(mut self, items: usize) -> Self {
+        self.0.limits_mut().max_items_in_row = items;
+        self
+    }
+
     /// A matcher at its beginning.
     pub(crate) fn compile(&self, constraint: &Constraint) -> Result<Matching, EngineError> {
         let refused = EngineError::Constraint {
@@ -89,7 +96,8 @@ impl Matching {
         Ok(self.matcher.is_stopped())
     }
 
-    fn failed(&self) -> EngineError {
+    /// That the answer cannot go on.
+    pub(super) fn failed(&self) -> EngineError {
         EngineError::Constraint { kind: self.kind }
     }
 }
@@ -178,6 +186,74 @@ mod tests {
         assert_eq!(allowed(&mut matching), [u32::from(b't'), 256]);
         assert!(matching.accept(256).unwrap());
         assert_eq!(allowed(&mut matching), [258]);
+    }
+
+    #[test]
+    fn a_constraint_that_comes_to_a_limit_says_so() {
+        // Every character may be the middle: the parser remembers each.
+        let grammar = Constraint::Grammar("start: \"a\" start \"a\" | \"b\" | \"a\"".to_owned());
+        let mut matching = compiler().with_items(40).compile(&grammar).unwrap();
+        let end = (0..200).find_map(|_| {
+            let mut logits = vec![0.0; 300];
+            let applied = matching.apply(&mut logits, None);
+            applied.and_then(|()| matching.accept(u32::from(b'a'))).err()
+        });
+        assert!(
+            matches!(end, Some(EngineError::Constraint { kind: "grammar" })),
+            "{end:?}"
+        );
+    }
+
+    #[test]
+    fn required_calls_have_the_form_of_the_model() {
+        use crate::text::tools::ToolFormat;
+        let find = json!({"name": "find", "parameters": {"type": "object", "properties": {
+            "id": {"type": "integer"}, "text": {"type": "string"}, "kind": {"enum": ["a", "b"]}}, "required": ["text"]}});
+        let stop = json!({"name": "stop"});
+        let of = |format: ToolFormat, parallel| format.constraint(&[&find, &stop], parallel).unwrap();
+
+        let coder = of(ToolFormat::Qwen3Coder, true);
+        let id = "<parameter=id>\n7\n</parameter>\n";
+        let text = "<parameter=text>\nif a < b {\n}</p>\n\n</parameter>\n";
+        let kind = "<parameter=kind>\nb\n</parameter>\n";
+        let call = |inside: &str| format!("<tool_call>\n{inside}</function>\n</tool_call>");
+        let find_with = |values: &[&str]| call(&format!("<function=find>\n{}", values.concat()));
+        // The order is that of the schema as this program holds it.
+        let order: Vec<&String> = find["parameters"]["properties"].as_object().unwrap().keys().collect();
+        let by_name = |name: &&String| match name.as_str() {
+            "id" => id,
+            "text" => text,
+            _ => kind,
+        };
+        let all: Vec<&str> = order.iter().map(by_name).collect();
+        assert!(passes(&coder, &find_with(&all)));
+        assert!(passes(&coder, &find_with(&[text])));
+        assert!(passes(&coder, &call("<function=stop>\n")));
+        let two = format!("{}\n{}", find_with(&[text]), call("<function=stop>\n"));
+        assert!(passes(&coder, &two) && !passes(&of(ToolFormat::Qwen3Coder, false), &two));
+        let wrong = "<parameter=id>\nx\n</parameter>\n";
+        for bad in [
+            find_with(&[id]),
+            find_with(&[wrong, text]),
+            find_with(&[text, text]),
+            call("<function=other>\n"),
+        ] {
+            assert!(!passes(&coder, &bad), "{bad}");
+        }
+
+        let harmony = of(ToolFormat::Harmony, true);
+        let header = "<|channel|>commentary to=functions.";
+        assert!(passes(
+            &harmony,
+            &format!("{header}stop <|constrain|>json<|message|>{{}}")
+        ));
+        let found = format!("{header}find <|constrain|>json<|message|>{{\"text\": \"x\"}}");
+        assert!(passes(&harmony, &found));
+        assert!(!passes(
+            &harmony,
+            &format!("{header}other <|constrain|>json<|message|>{{}}")
+        ));
+        assert!(!passes(&harmony, "<|channel|>final<|message|>no"));
     }
 
     #[test]

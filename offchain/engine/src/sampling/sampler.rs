@@ -76,6 +76,9 @@ impl Sampler {
         self.sampling.logit_bias.apply(&mut logits);
         if let Some(constraint) = &mut self.constraint {
             constraint.apply(&mut logits)?;
+            if logits.iter().all(|logit| *logit == f32::NEG_INFINITY) {
+                return Err(constraint.matching.failed());
+            }
         }
         let token = choose(&self.sampling, self.seed, position, &logits)?;
         self.penalties.count(token);

@@ -33,10 +33,34 @@ impl ThinkMarks {
     }
 }
 
+/// The tokens of harmony's channels, in models that write them: `<|channel|>` and `analysis` begin reasoning, `<|end|>` or
+/// the begin of another message ends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ChannelMarks {
+    start: u32,
+    channel: u32,
+    analysis: u32,
+    end: u32,
+}
+
+impl ChannelMarks {
+    pub(crate) fn of(tokenizer: &Tokenizer) -> Option<Self> {
+        Some(Self {
+            start: tokenizer.id_of("<|start|>")?,
+            channel: tokenizer.id_of("<|channel|>")?,
+            analysis: tokenizer.id_of("analysis")?,
+            end: tokenizer.id_of("<|end|>")?,
+        })
+    }
+}
+
 /// Counts reasoning tokens of one sequence, marks included. A prompt that ends inside an open mark (some templates do
 /// that) starts the answer as reasoning.
 pub(crate) struct ReasoningCounter {
     marks: Option<ThinkMarks>,
+    channels: Option<ChannelMarks>,
+    /// The token before.
+    last: Option<u32>,
     inside: bool,
     count: u64,
 }
@@ -52,12 +76,30 @@ impl ReasoningCounter {
         });
         Self {
             marks,
+            channels: None,
+            last: None,
             inside,
             count: 0,
         }
     }
 
+    /// Counts what is in the channel of reasoning.
+    pub(crate) fn with_channels(self, channels: Option<ChannelMarks>) -> Self {
+        Self { channels, ..self }
+    }
+
     pub(crate) fn push(&mut self, token: u32) {
+        let last = self.last.replace(token);
+        if let Some(marks) = self.channels {
+            if token == marks.analysis && last == Some(marks.channel) && !self.inside {
+                self.inside = true;
+                self.count += 1; // the mark before
+            }
+            self.inside &= token != marks.start;
+            self.count += u64::from(self.inside);
+            self.inside &= token != marks.end;
+            return;
+        }
         let Some(marks) = self.marks else { return };
         self.inside |= token == marks.open;
         self.count += u64::from(self.inside);
@@ -100,6 +142,35 @@ mod tests {
         assert_eq!(before(&[9, 1, 9]), Some(true));
         assert_eq!(before(&[9, 1, 9, 2, 9]), None);
         assert_eq!(before(&[9, 1, 2, 9, 9, 9, 9]), Some(false));
+    }
+
+    #[test]
+    fn tokens_in_the_channel_of_reasoning_are_counted() {
+        let (start, channel, analysis, end) = (10, 11, 12, 13);
+        let marks = ChannelMarks {
+            start,
+            channel,
+            analysis,
+            end,
+        };
+        let count = |answer: &[u32]| {
+            let mut counter = ReasoningCounter::after_prompt(None, &[]).with_channels(Some(marks));
+            answer.iter().for_each(|token| counter.push(*token));
+            counter.count()
+        };
+        let (message, last) = (14, 15);
+        assert_eq!(
+            count(&[
+                channel, analysis, message, 1, 2, end, start, 3, channel, last, message, 4
+            ]),
+            6
+        );
+        // The word elsewhere, and a message that was not ended.
+        assert_eq!(count(&[channel, last, message, analysis, 1]), 0);
+        assert_eq!(
+            count(&[channel, analysis, message, 1, start, 3, channel, last, message]),
+            4
+        );
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! An answer taken apart while it is written: reasoning, text, calls of tools.
 
-use super::tools::{CallScanner, Progress, ToolFormat};
+mod channels;
+
+use super::tools::{Parameters, Progress, Scanner, ToolFormat};
+use channels::Channels;
+use serde_json::Value;
 use std::fmt;
+use std::sync::Arc;
 
 const OPEN: &str = "<think>";
 const CLOSE: &str = "</think>";
@@ -36,9 +41,12 @@ pub(crate) struct Parts {
 pub(crate) struct Splitter {
     stage: Stage,
     tools: Option<ToolFormat>,
+    parameters: Arc<Parameters>,
     held: String,
     /// Calls that have begun.
     calls: usize,
+    /// Does all the work for answers that are messages in channels.
+    channels: Option<Channels>,
 }
 
 enum Stage {
@@ -53,7 +61,7 @@ enum Stage {
     LastText,
     /// What comes before the JSON of a call.
     BeforeCall,
-    Call(CallScanner),
+    Call(Scanner),
     AfterCall,
 }
 
@@ -68,15 +76,29 @@ impl Splitter {
         Self {
             stage,
             tools,
+            parameters: Arc::default(),
             held: String::new(),
             calls: 0,
+            channels: (tools == Some(ToolFormat::Harmony)).then(Channels::default),
+        }
+    }
+
+    /// With the descriptions of the tools, as the OpenAI interface has them: some formats cannot be read without.
+    pub(crate) fn with_tools(self, tools: Option<&Value>) -> Self {
+        Self {
+            parameters: Arc::new(Parameters::of(tools)),
+            ..self
         }
     }
 
     /// Takes the next piece.
     pub(crate) fn push(&mut self, piece: &str) -> Parts {
-        self.held.push_str(piece);
         let mut parts = Parts::default();
+        if let Some(channels) = &mut self.channels {
+            channels.push(piece, &mut parts);
+            return parts;
+        }
+        self.held.push_str(piece);
         while self.step(&mut parts) {}
         parts
     }
@@ -84,6 +106,10 @@ impl Splitter {
     /// The rest, when the answer ends.
     pub(crate) fn finish(&mut self) -> Parts {
         let mut parts = Parts::default();
+        if let Some(channels) = &mut self.channels {
+            channels.finish(&mut parts);
+            return parts;
+        }
         let held = std::mem::take(&mut self.held);
         match std::mem::replace(&mut self.stage, Stage::LastText) {
             Stage::Start | Stage::Text | Stage::LastText => parts.text = held,
@@ -173,7 +199,7 @@ impl Splitter {
                 if self.held.is_empty() {
                     return false;
                 }
-                self.stage = Stage::Call(CallScanner::default());
+                self.stage = Stage::Call(Scanner::new(self.tools, &self.parameters));
                 true
             }
             Stage::Call(_) => self.call(parts),
@@ -228,14 +254,13 @@ impl Splitter {
             }
             more_arguments(scanner, self.calls, parts);
             let rest = &held[at + c.len_utf8()..];
-            let scanner = std::mem::take(scanner);
-            self.stage = Stage::AfterCall;
-            if progress == Progress::Broken {
+            let ended = std::mem::replace(&mut self.stage, Stage::AfterCall);
+            self.held = rest.to_owned();
+            if let (Progress::Broken, Stage::Call(scanner)) = (progress, ended) {
                 // Without a name it is a text like any other.
                 parts.text += &scanner.nameless().unwrap_or_default();
                 self.stage = Stage::LastText;
             }
-            self.held = rest.to_owned();
             return true;
         }
         more_arguments(scanner, self.calls, parts);
@@ -244,7 +269,7 @@ impl Splitter {
 }
 
 /// Adds what the scanner has of the last call's arguments.
-fn more_arguments(scanner: &mut CallScanner, calls: usize, parts: &mut Parts) {
+fn more_arguments(scanner: &mut Scanner, calls: usize, parts: &mut Parts) {
     let arguments = scanner.take_arguments();
     if arguments.is_empty() {
         return;

@@ -14,6 +14,10 @@ pub struct EngineConfig {
     /// How the weights are kept: `f32`, `bf16`, `q8` or `q4`. It changes answers, so it is in the model's manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight_format: Option<WeightFormat>,
+    /// Parts that the model is cut into, each computed on a device of its own (tensor parallelism); 1 if absent. On the CPU
+    /// they share the threads out. It changes roundings, so it is in the model's manifest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<NonZeroUsize>,
     /// Threads that compute; as many as this process may use if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threads: Option<NonZeroUsize>,
@@ -37,6 +41,7 @@ impl EngineConfig {
         Self {
             folder,
             weight_format: None,
+            ranks: None,
             threads: None,
             pin_threads: false,
             max_num_seqs: None,
@@ -49,6 +54,7 @@ impl EngineConfig {
     pub(crate) fn options(&self) -> EngineOptions {
         let mut options = EngineOptions::default();
         options.weight_format = self.weight_format.unwrap_or(options.weight_format);
+        options.ranks = self.ranks.unwrap_or(options.ranks);
         options.threads = self.threads;
         options.pin_threads = self.pin_threads;
         options.max_num_seqs = self.max_num_seqs.unwrap_or(options.max_num_seqs);

@@ -42,7 +42,7 @@ type Case = (
 );
 
 fn cases() -> Vec<Case> {
-    use ToolFormat::{Hermes, Llama, Mistral};
+    use ToolFormat::{Harmony, Hermes, Llama, Mistral, Qwen3Coder};
     let a = r#"{"a": 1}"#;
     vec![
         (
@@ -105,6 +105,66 @@ fn cases() -> Vec<Case> {
             "[TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {\"a\": 1}}, {\"name\": \"g\", \"arguments\": {}}]",
             owned("", "", &[("f", a), ("g", "{}")]),
         ),
+        // As the model's own template writes calls.
+        (
+            Some(Qwen3Coder),
+            false,
+            "I look.\n\n<tool_call>\n<function=read_file>\n<parameter=path>\nsrc/lib.rs\n</parameter>\n</function>\n\
+             </tool_call>\n<tool_call>\n<function=list>\n</function>\n</tool_call>",
+            owned(
+                "",
+                "I look.",
+                &[("read_file", r#"{"path": "src/lib.rs"}"#), ("list", "{}")],
+            ),
+        ),
+        (
+            Some(Qwen3Coder),
+            true,
+            "why</think><tool_call>\n<function=f>\n<parameter=a>\n1 < 2\nend",
+            owned("why", "", &[("f", r#"{"a": "1 < 2\nend"#)]),
+        ),
+        (
+            Some(Qwen3Coder),
+            false,
+            "<tool_call>\nnot a call",
+            owned("", "not a call", &[]),
+        ),
+        // The examples of the format's description: an answer, a call, words before calls.
+        (
+            Some(Harmony),
+            false,
+            "<|channel|>analysis<|message|>User asks 2 + 2. Simple.<|end|><|start|>assistant<|channel|>final<|message|>\
+             2 + 2 = 4.",
+            owned("User asks 2 + 2. Simple.", "2 + 2 = 4.", &[]),
+        ),
+        (
+            Some(Harmony),
+            false,
+            "<|channel|>analysis<|message|>Need the weather.<|end|><|start|>assistant<|channel|>commentary \
+             to=functions.get_weather <|constrain|>json<|message|>{\"location\":\"Tokyo\"}",
+            owned("Need the weather.", "", &[("get_weather", r#"{"location":"Tokyo"}"#)]),
+        ),
+        (
+            Some(Harmony),
+            false,
+            "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>commentary<|message|>**Plan**: look.\
+             <|end|><|start|>assistant to=functions.f<|channel|>commentary json<|message|><|call|><|start|>assistant\
+             <|channel|>analysis<|message|>b<|end|><|start|>assistant<|channel|>final<|message|>Done <|x.<|return|>",
+            owned("a\n\nb", "**Plan**: look.\n\nDone <|x.", &[("f", "{}")]),
+        ),
+        (Some(Harmony), false, "{\"plain\": 1}", owned("", "{\"plain\": 1}", &[])),
+        (
+            Some(Harmony),
+            false,
+            "<|channel|>analysis<|message|>not over<|en",
+            owned("not over<|en", "", &[]),
+        ),
+        (
+            Some(Harmony),
+            false,
+            "<|channel|>final<|message|>no end<|start|>assistant<|channel|>commentary to=python code<|message|>1",
+            owned("", "no end", &[("python", "1")]),
+        ),
     ]
 }
 
@@ -123,6 +183,40 @@ fn answers_are_taken_apart() {
 fn without_splitting_of_reasoning_the_marks_stay() {
     let found = split(Splitter::new(false, true, None), &["<think>a</think>b"]);
     assert_eq!(found, owned("", "<think>a</think>b", &[]));
+}
+
+#[test]
+fn a_call_is_told_while_it_is_written() {
+    let tools =
+        serde_json::json!([{"function": {"name": "f", "parameters": {"properties": {"n": {"type": "integer"}}}}}]);
+    let mut splitter = Splitter::new(false, false, Some(ToolFormat::Qwen3Coder)).with_tools(Some(&tools));
+    let mut pieces = Vec::new();
+    for piece in [
+        "<tool_call>\n<function=f>\n<parameter=t",
+        "ext>\nsome",
+        " words\n</parameter>\n<parameter=n>\n4",
+        "2\n</parameter>\n</function>\n",
+    ] {
+        let calls = splitter.push(piece).calls;
+        pieces.push(
+            calls
+                .into_iter()
+                .map(|call| (call.name, call.arguments))
+                .collect::<Vec<_>>(),
+        );
+    }
+    let more = |text: &str| vec![(None, text.to_owned())];
+    assert_eq!(pieces[0], [(Some("f".to_owned()), String::new())]);
+    assert_eq!(pieces[1], more("{\"text\": \"some"));
+    assert_eq!(pieces[2], more(" words\", \"n\": "));
+    assert_eq!(pieces[3], more("42}"));
+
+    let mut splitter = Splitter::new(true, false, Some(ToolFormat::Harmony));
+    let header = "<|channel|>commentary to=functions.f <|constrain|>json<|message|>";
+    assert_eq!(splitter.push(header).calls[0].name.as_deref(), Some("f"));
+    assert_eq!(splitter.push("{\"a\"").calls[0].arguments, "{\"a\"");
+    assert_eq!(splitter.push(": 1}<|ca").calls[0].arguments, ": 1}");
+    assert!(splitter.push("ll|>") == Parts::default());
 }
 
 #[test]
@@ -146,8 +240,11 @@ proptest! {
 
     #[test]
     fn any_text_is_taken(
-        pieces in prop::collection::vec("(<think>|</think>|<tool_call>|\\{\"name\": \"f\"|\\[TOOL_CALLS\\]|[\\[\\]{}\",:; a\u{e9}\n]{0,6})", 0..12),
-        format in prop::option::of(prop::sample::select(vec![ToolFormat::Hermes, ToolFormat::Llama, ToolFormat::Mistral])),
+        pieces in prop::collection::vec("(<think>|</think>|<tool_call>|<function=f>|<parameter=a>|</parameter>|</function>|\
+            <\\|start\\|>|<\\|channel\\|>|<\\|message\\|>|<\\|end\\|>|<\\|call\\|>|analysis| to=f|\\{\"name\": \"f\"|\\[TOOL_CALLS\\]|[\\[\\]{}\",:; a\u{e9}\n]{0,6})", 0..12),
+        format in prop::option::of(prop::sample::select(vec![
+            ToolFormat::Hermes, ToolFormat::Llama, ToolFormat::Mistral, ToolFormat::Qwen3Coder, ToolFormat::Harmony,
+        ])),
     ) {
         let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
         let whole = pieces.concat();
