@@ -144,7 +144,10 @@ impl HubError {
             Self::Address { .. } => "give it as https://host",
             Self::Tls(_) => "this is a defect: report it",
             Self::Name { .. } => "repositories are named OWNER/NAME, revisions by branch, tag or commit",
-            Self::Unreachable(_) | Self::Broken(_) | Self::Silent | Self::BrokeOff { .. } => {
+            Self::Unreachable(_) => {
+                "check the network, and HTTPS_PROXY if it is set, and run the same command again; what was fetched is kept"
+            }
+            Self::Broken(_) | Self::Silent | Self::BrokeOff { .. } => {
                 "check the network and run the same command again; what was fetched is kept"
             }
             Self::NotFound { .. } => "check the name and the revision; a private model needs a token",

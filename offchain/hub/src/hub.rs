@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode};
 use url::Url;
 
 use crate::error::HubError;
-use crate::http::{Answer, Http};
+use crate::http::{Answer, Http, Proxies};
 use crate::limits::{MAX_LISTING_BYTES, MAX_NAME_BYTES};
 use crate::listing::Snapshot;
 
@@ -39,8 +39,14 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// A hub at `url`. Certificates of https are checked against the roots of the web.
+    /// A hub at `url`, reached through the proxy that the environment names. Certificates of https are checked against the
+    /// roots of the web.
     pub fn new(url: &str, token: Option<Token>) -> Result<Self, HubError> {
+        Self::through(url, token, Proxies::from_env())
+    }
+
+    /// The same with proxies that the environment does not say.
+    pub fn through(url: &str, token: Option<Token>, proxies: Proxies) -> Result<Self, HubError> {
         let address = || HubError::Address { url: url.to_owned() };
         let base = Url::parse(url).map_err(|_| address())?;
         if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() {
@@ -56,7 +62,7 @@ impl Hub {
         };
         Ok(Self {
             base,
-            http: Http::new()?,
+            http: Http::new(proxies)?,
             token: token.map(header).transpose()?,
         })
     }

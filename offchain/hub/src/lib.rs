@@ -30,6 +30,7 @@ mod pull;
 
 pub use checksum::Checksum;
 pub use error::{HubError, Retry, Who};
+pub use http::Proxies;
 pub use hub::{DEFAULT_HUB, Hub, Token};
 pub use listing::{HubFile, Snapshot};
 pub use pull::{Progress, Pulled, pull};

@@ -12,10 +12,11 @@ use axum::extract::{Path as UrlPath, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use cocoon_hub::{Hub, HubError, Progress, Pulled, Snapshot, Token, pull};
+use cocoon_hub::{Hub, HubError, Progress, Proxies, Pulled, Snapshot, Token, pull};
 use serde_json::json;
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const COMMIT: &str = "c1899de289a04d12100db370d81485cdf75e47ca";
 
@@ -348,4 +349,60 @@ async fn what_is_not_there_is_named() {
         nobody.snapshot("acme/tiny", "main").await,
         Err(HubError::Unreachable(_))
     ));
+}
+
+/// A proxy that refuses to connect anywhere, and the requests that came to it.
+async fn refusing_proxy() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let all = asked.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                if stream.read_buf(&mut request).await.unwrap() == 0 {
+                    break;
+                }
+            }
+            all.lock().unwrap().push(String::from_utf8(request).unwrap());
+            stream
+                .write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
+                .await
+                .unwrap();
+        }
+    });
+    (address, asked)
+}
+
+#[tokio::test]
+async fn https_goes_through_the_proxy_and_the_rest_does_not() {
+    let (proxy, asked) = refusing_proxy().await;
+    let pull_from = async |url: &str, no: &str| {
+        let proxies = Proxies::new(&format!("http://user:word@{proxy}"), no);
+        let hub = Hub::through(url, None, proxies).unwrap();
+        hub.snapshot("owner/name", "main").await.unwrap_err()
+    };
+    let error = pull_from("https://hub.invalid", "").await;
+    assert!(
+        matches!(error, HubError::Unreachable(_)) && error.hint().contains("HTTPS_PROXY"),
+        "{error:?}"
+    );
+    assert!(!format!("{error:?}").contains("word"));
+    let request = asked.lock().unwrap().remove(0).to_ascii_lowercase();
+    assert!(request.starts_with("connect hub.invalid:443 http/1.1\r\n"), "{request}");
+    // base64 of "user:word"
+    assert!(
+        request.contains("proxy-authorization: basic dxnlcjp3b3jk\r\n"),
+        "{request}"
+    );
+    for (url, no) in [
+        ("https://hub.invalid", "other.invalid, hub.invalid"),
+        ("https://a.hub.invalid", ".hub.invalid"),
+        ("https://127.0.0.1:1", "127.0.0.0/8"),
+        ("http://127.0.0.1:1", ""),
+    ] {
+        assert!(matches!(pull_from(url, no).await, HubError::Unreachable(_)), "{url}");
+        assert!(asked.lock().unwrap().is_empty(), "{url} with {no}");
+    }
 }
