@@ -160,9 +160,9 @@ pub struct UpArgs {
     /// Ask this once, wait until it is paid for, print the accounts and end
     #[arg(long, value_name = "TEXT", conflicts_with = "only")]
     pub prompt: Option<String>,
-    /// Folder of the model; without it a tiny built-in one is used
-    #[arg(long, value_name = "DIR")]
-    pub model: Option<PathBuf>,
+    /// Folder of a model, once for each; without it a tiny built-in one is used
+    #[arg(long = "model", value_name = "DIR")]
+    pub models: Vec<PathBuf>,
     /// Longest answer to --prompt, in tokens
     #[arg(long, value_name = "N", default_value_t = 48, requires = "prompt")]
     pub max_tokens: u32,

@@ -25,7 +25,7 @@ async fn deploy(data: &DataDir, chain: &EmulatedChain, port: u16) -> Contracts {
     let listing = Listing {
         proxy_image: simulated_measurements("proxy").image_hash(),
         worker_image: simulated_measurements("worker").image_hash(),
-        model: ModelHash::new([9; 32]),
+        models: vec![ModelHash::new([9; 32]), ModelHash::new([10; 32])],
         endpoints: ProxyEndpoints {
             workers: "127.0.0.1:1".into(),
             clients: format!("127.0.0.1:{port}"),

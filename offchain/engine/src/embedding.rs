@@ -1,14 +1,20 @@
 //! Texts to vectors.
 
+mod handle;
 mod pool;
+mod queue;
+
+pub use handle::{EmbedderHandle, EmbeddingRequest, EmbeddingSink};
 
 use crate::card::ModelCard;
 use crate::error::EngineError;
 use crate::limits::{KV_BLOCK, MAX_EMBEDDING_INPUTS, MAX_PROMPT_BYTES};
 use crate::load::Pooling;
 use crate::model::{BlockId, Executor, Piece, Wanted};
+use crate::options::EngineOptions;
 use crate::text::tokenizer::Tokenizer;
 use pool::Pool;
+use queue::QueueBounds;
 use std::fmt;
 
 /// What is turned into a vector.
@@ -59,6 +65,7 @@ pub struct Embedder {
     pooling: Pooling,
     /// Tokens of one step.
     step_tokens: usize,
+    bounds: QueueBounds,
 }
 
 impl Embedder {
@@ -67,14 +74,18 @@ impl Embedder {
         tokenizer: Tokenizer,
         executor: Box<dyn Executor>,
         pooling: Pooling,
-        step_tokens: usize,
+        options: &EngineOptions,
     ) -> Self {
         Self {
             card,
             tokenizer,
             executor,
             pooling,
-            step_tokens,
+            step_tokens: options.step_tokens(),
+            bounds: QueueBounds {
+                max_waiting: options.max_waiting,
+                max_queue_age: options.max_queue_age,
+            },
         }
     }
 
@@ -89,31 +100,28 @@ impl Embedder {
         inputs: &[EmbeddingInput],
         dimensions: Option<usize>,
     ) -> Result<Vec<Embedding>, EngineError> {
-        if inputs.is_empty() || inputs.len() > MAX_EMBEDDING_INPUTS {
-            return Err(EngineError::Parameter {
-                name: "input",
-                allowed: "from 1 to 2048 texts",
-            });
-        }
+        check_number(inputs)?;
         let tokens = inputs.iter().map(|input| self.tokens(input));
         let tokens = tokens.collect::<Result<Vec<_>, _>>()?;
         let mut embeddings = Vec::new();
         let mut rest = tokens.as_slice();
         while !rest.is_empty() {
-            let (together, after) = rest.split_at(self.fitting(rest));
-            let states = match together {
-                [one] => vec![self.pool_of_one(one)?],
-                several => self.pools_of_several(several)?,
-            };
-            for (pool, tokens) in states.into_iter().zip(together) {
-                embeddings.push(Embedding {
-                    numbers: pool.finish(self.pooling.normalized, dimensions)?,
-                    tokens: tokens.len() as u64,
-                });
+            let (together, after) = rest.split_at(self.fitting(rest.iter().map(Vec::len)));
+            let together: Vec<&[u32]> = together.iter().map(Vec::as_slice).collect();
+            let pools = self.pools(&together, || true)?;
+            for (pool, tokens) in pools.into_iter().zip(together) {
+                embeddings.push(self.finish(pool, tokens.len(), dimensions)?);
             }
             rest = after;
         }
         Ok(embeddings)
+    }
+
+    fn finish(&self, pool: Pool, tokens: usize, dimensions: Option<usize>) -> Result<Embedding, EngineError> {
+        Ok(Embedding {
+            numbers: pool.finish(self.pooling.normalized, dimensions)?,
+            tokens: tokens as u64,
+        })
     }
 
     fn tokens(&self, input: &EmbeddingInput) -> Result<Vec<u32>, EngineError> {
@@ -142,31 +150,43 @@ impl Embedder {
         }
     }
 
-    /// How many of these go into one step; at least one, which may take several.
-    fn fitting(&self, inputs: &[Vec<u32>]) -> usize {
+    /// How many inputs of these lengths go into one step; at least one, which may take several.
+    fn fitting(&self, lengths: impl Iterator<Item = usize>) -> usize {
         let (mut tokens, mut blocks) = (0, 0);
-        let fits = |input: &&Vec<u32>| {
-            tokens += input.len();
-            blocks += input.len().div_ceil(KV_BLOCK);
+        let fits = |length: &usize| {
+            tokens += length;
+            blocks += length.div_ceil(KV_BLOCK);
             tokens <= self.step_tokens && blocks <= self.executor.blocks()
         };
-        inputs.iter().take_while(fits).count().max(1)
+        lengths.take_while(fits).count().max(1)
+    }
+
+    /// What comes of inputs that fit in one step, or of one that does not: `goes_on` is asked before each of its further
+    /// steps, and if it says no nothing comes.
+    fn pools(&mut self, inputs: &[&[u32]], goes_on: impl Fn() -> bool) -> Result<Vec<Pool>, EngineError> {
+        match inputs {
+            [one] => self.pool_of_one(one, goes_on).map(|pool| pool.into_iter().collect()),
+            several => self.pools_of_several(several),
+        }
     }
 
     /// Step by step through one input.
-    fn pool_of_one(&mut self, tokens: &[u32]) -> Result<Pool, EngineError> {
+    fn pool_of_one(&mut self, tokens: &[u32], goes_on: impl Fn() -> bool) -> Result<Option<Pool>, EngineError> {
         let mut pool = Pool::new(self.pooling.kind);
         for (number, part) in tokens.chunks(self.step_tokens).enumerate() {
+            if number > 0 && !goes_on() {
+                return Ok(None);
+            }
             let start = number * self.step_tokens;
             let piece = piece(part, start, 0);
             let states = self.executor.run(&[piece])?.pop().flatten();
             pool.add(&states.unwrap_or_default(), part.len());
         }
-        Ok(pool)
+        Ok(Some(pool))
     }
 
     /// One step for all.
-    fn pools_of_several(&mut self, inputs: &[Vec<u32>]) -> Result<Vec<Pool>, EngineError> {
+    fn pools_of_several(&mut self, inputs: &[&[u32]]) -> Result<Vec<Pool>, EngineError> {
         let mut first = 0;
         let pieces: Vec<Piece> = inputs
             .iter()
@@ -184,6 +204,16 @@ impl Embedder {
         });
         Ok(pools.collect())
     }
+}
+
+fn check_number(inputs: &[EmbeddingInput]) -> Result<(), EngineError> {
+    if (1..=MAX_EMBEDDING_INPUTS).contains(&inputs.len()) {
+        return Ok(());
+    }
+    Err(EngineError::Parameter {
+        name: "input",
+        allowed: "from 1 to 2048 texts",
+    })
 }
 
 /// Tokens from `start` on of a sequence whose blocks lie side by side from `first` on.

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a thread without work looks for cancelled tickets; new requests wake it at once.
-const IDLE_LOOK: Duration = Duration::from_millis(200);
+pub(crate) const IDLE_LOOK: Duration = Duration::from_millis(200);
 
 /// What a request hears about.
 #[derive(Debug)]
@@ -53,6 +53,17 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// A ticket, and the flag that says whether it was given up.
+    pub(crate) fn new() -> (Self, Arc<AtomicBool>) {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        (
+            Self {
+                cancelled: cancelled.clone(),
+            },
+            cancelled,
+        )
+    }
+
     /// Ends the request; its sink still gets a last event.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
@@ -113,16 +124,16 @@ impl EngineHandle {
     /// Hands a request over. Errors that need the model (a prompt that is too long) come through `sink`.
     pub fn submit(&self, request: SubmitRequest, sink: Sink) -> Result<Ticket, EngineError> {
         request.check()?;
-        let cancelled = Arc::new(AtomicBool::new(false));
+        let (ticket, cancelled) = Ticket::new();
         let submission = Submission {
             request,
             sink,
-            cancelled: cancelled.clone(),
+            cancelled,
             at: Instant::now(),
         };
         self.active.fetch_add(1, Ordering::AcqRel);
         match self.sender.try_send(submission) {
-            Ok(()) => Ok(Ticket { cancelled }),
+            Ok(()) => Ok(ticket),
             Err(error) => {
                 self.active.fetch_sub(1, Ordering::AcqRel);
                 Err(match error {
@@ -147,7 +158,7 @@ impl EngineHandle {
 }
 
 /// Says that the thread is dead, however it died.
-struct AliveFlag(Arc<AtomicBool>);
+pub(crate) struct AliveFlag(pub(crate) Arc<AtomicBool>);
 
 impl Drop for AliveFlag {
     fn drop(&mut self) {

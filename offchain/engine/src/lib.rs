@@ -48,13 +48,13 @@ pub mod tiny;
 
 pub use card::ModelCard;
 pub use device::WeightFormat;
-pub use embedding::{Embedder, Embedding, EmbeddingInput};
+pub use embedding::{Embedder, EmbedderHandle, Embedding, EmbeddingInput, EmbeddingRequest, EmbeddingSink};
 pub use engine::{Engine, FinishReason, SequenceId, StepOutput, TokenLogprob, TokenLogprobs, Usage};
 pub use error::{EngineError, GgufError, Retry, Who};
 pub use handle::{EngineEvent, EngineHandle, Sink, Ticket};
 pub use load::{
-    LoadedEmbedder, LoadedModel, ManifestFailure, MemoryPlan, Quality, RankMemory, load_embedder, load_model,
-    plan_memory,
+    LoadedEmbedder, LoadedModel, ManifestFailure, MemoryPlan, Quality, RankMemory, is_embedding_model, load_embedder,
+    load_model, plan_memory,
 };
 pub use metrics::{EngineLoad, Histogram, Occupancy};
 pub use options::{ComputeDevice, EngineOptions};

@@ -16,7 +16,7 @@ mod tensor;
 mod warm_up;
 mod weights;
 
-pub use embedder::{LoadedEmbedder, load_embedder};
+pub use embedder::{LoadedEmbedder, is_embedding_model, load_embedder};
 pub use plan::{MemoryPlan, RankMemory};
 pub(crate) use pooling::{Pooling, PoolingKind};
 pub use quality::Quality;
@@ -166,7 +166,11 @@ fn on_devices<D: Device>(
 
 /// What the model in `folder` takes of memory on the CPU, and what there is; reads no weights.
 pub fn plan_memory(folder: &Path, options: &EngineOptions) -> Result<MemoryPlan, EngineError> {
-    MemoryPlan::new(&read_spec(&folder.join("config.json"))?, options)
+    let spec = match is_embedding_model(folder) {
+        true => embedder::read_embedding_spec(folder)?,
+        false => read_spec(&folder.join("config.json"))?,
+    };
+    MemoryPlan::new(&spec, options)
 }
 
 pub(crate) fn read_spec(path: &Path) -> Result<ModelSpec, EngineError> {

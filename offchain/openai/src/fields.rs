@@ -47,7 +47,10 @@ pub const COMPLETION: &[&str] = &[
     "skip_special_tokens",
 ];
 
-/// Fields that our workers take besides: what the engine can do, and fields of common SDKs that change nothing.
+/// Fields of a request for embeddings that our workers take; deployed workers have no such path.
+pub const EMBEDDINGS: &[&str] = &["input", "model", "dimensions", "encoding_format", "user"];
+
+/// Fields that our workers take besides, in the other two: what the engine can do, and fields of common SDKs that change nothing.
 pub const OURS: &[&str] = &[
     "seed",
     "top_k",
@@ -76,17 +79,21 @@ pub fn not_deployed(endpoint: Endpoint, fields: &Map<String, Value>) -> Option<&
 
 /// The first field that our workers do not take.
 pub fn unsupported(endpoint: Endpoint, fields: &Map<String, Value>) -> Option<&str> {
-    let known = deployed(endpoint);
+    let (known, ours) = match endpoint {
+        Endpoint::Embeddings => (EMBEDDINGS, &[][..]),
+        _ => (deployed(endpoint), OURS),
+    };
     fields
         .keys()
         .map(String::as_str)
-        .find(|name| !known.contains(name) && !OURS.contains(name))
+        .find(|name| !known.contains(name) && !ours.contains(name))
 }
 
 fn deployed(endpoint: Endpoint) -> &'static [&'static str] {
     match endpoint {
         Endpoint::Chat => CHAT,
         Endpoint::Completion => COMPLETION,
+        Endpoint::Embeddings => &[],
     }
 }
 
@@ -107,5 +114,10 @@ mod tests {
         };
         assert_eq!(not_deployed(Endpoint::Chat, &fields), Some("seed"));
         assert_eq!(unsupported(Endpoint::Chat, &fields), None);
+        let Value::Object(fields) = json!({"model": "m", "input": "x", "seed": 1}) else {
+            panic!()
+        };
+        assert_eq!(not_deployed(Endpoint::Embeddings, &fields), Some("model"));
+        assert_eq!(unsupported(Endpoint::Embeddings, &fields), Some("seed"));
     }
 }

@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod embeddings;
 pub mod error;
 pub mod fields;
 pub mod limits;

@@ -16,6 +16,10 @@ pub const MAX_MODEL_NAME: usize = 256;
 pub const MAX_MESSAGES: usize = 4096;
 /// Most stop strings, as OpenAI.
 pub const MAX_STOP: usize = 4;
+/// Most inputs of one request for embeddings, as OpenAI.
+pub const MAX_INPUTS: usize = 2048;
+/// Most numbers of one vector: sixteen times the longest published ones.
+pub const MAX_DIMENSIONS: u64 = 65_536;
 /// Longest event of a stream; a longer one cannot come from a well-behaved server and would grow memory.
 pub const MAX_EVENT_BYTES: usize = 4 << 20;
 /// Longest request guid: it is a key of a map.

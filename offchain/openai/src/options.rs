@@ -6,7 +6,7 @@ use crate::error::ApiError;
 use crate::limits::{
     DEFAULT_MAX_COEFFICIENT, DEFAULT_MAX_TOKENS, DEFAULT_TIMEOUT_SECONDS, MAX_GUID, MAX_TIMEOUT_SECONDS, MAX_TOKENS,
 };
-use crate::request::Request;
+use crate::request::{Endpoint, Request};
 
 /// How the client runner shall run one request.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,8 +57,15 @@ impl RunOptions {
                 ));
             }
         };
-        let max_tokens = request.max_tokens().unwrap_or(DEFAULT_MAX_TOKENS);
-        let max_tokens = max_tokens.saturating_mul(request.n()).min(MAX_TOKENS);
+        let max_tokens = match request.endpoint() {
+            // Nothing is generated: the size of the request bounds what it costs.
+            Endpoint::Embeddings => 0,
+            _ => request
+                .max_tokens()
+                .unwrap_or(DEFAULT_MAX_TOKENS)
+                .saturating_mul(request.n()),
+        };
+        let max_tokens = max_tokens.min(MAX_TOKENS);
         if request.field("max_completion_tokens").is_some() {
             request.remove("max_tokens");
         }
@@ -80,7 +87,6 @@ fn taken(request: &mut Request, name: &str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::Endpoint;
 
     fn request(extra: &str) -> Request {
         let body = format!(r#"{{"model":"m","prompt":"p"{extra}}}"#);
@@ -128,6 +134,12 @@ mod tests {
         assert_eq!(reserved(r#","max_tokens":9,"n":3"#), 27);
         assert_eq!(reserved(r#","n":2"#), 2000);
         assert_eq!(reserved(r#","max_tokens":2147483647,"n":128"#), i32::MAX as u32);
+    }
+
+    #[test]
+    fn embeddings_reserve_nothing_for_an_answer() {
+        let mut request = Request::parse(Endpoint::Embeddings, br#"{"model":"m","input":"x"}"#).unwrap();
+        assert_eq!(RunOptions::take_from(&mut request).unwrap().max_tokens, 0);
     }
 
     #[test]

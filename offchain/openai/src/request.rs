@@ -5,13 +5,15 @@ use serde_json::{Map, Value};
 use crate::error::ApiError;
 use crate::limits::{MAX_MESSAGES, MAX_MODEL_NAME, MAX_STOP, MAX_TOKENS};
 
-/// Which of the two inference paths a request is for.
+/// Which of the inference paths a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `/v1/chat/completions`
     Chat,
     /// `/v1/completions`
     Completion,
+    /// `/v1/embeddings`, which deployed workers do not have.
+    Embeddings,
 }
 
 impl Endpoint {
@@ -20,12 +22,13 @@ impl Endpoint {
         match self {
             Self::Chat => "/v1/chat/completions",
             Self::Completion => "/v1/completions",
+            Self::Embeddings => "/v1/embeddings",
         }
     }
 
     /// From a path; a query string makes it unknown, as deployed.
     pub fn from_path(path: &str) -> Option<Self> {
-        [Self::Chat, Self::Completion]
+        [Self::Chat, Self::Completion, Self::Embeddings]
             .into_iter()
             .find(|endpoint| endpoint.path() == path)
     }
@@ -187,6 +190,7 @@ impl Request {
         match self.endpoint {
             Endpoint::Chat => self.check_messages()?,
             Endpoint::Completion => self.check_prompt()?,
+            Endpoint::Embeddings => self.check_embeddings()?,
         }
         for name in ["max_tokens", "max_completion_tokens"] {
             self.check_count(name, 1, MAX_TOKENS)?;
@@ -276,7 +280,7 @@ impl Request {
         }
     }
 
-    fn check_count(&self, name: &str, min: u64, max: u64) -> Result<(), ApiError> {
+    pub(crate) fn check_count(&self, name: &str, min: u64, max: u64) -> Result<(), ApiError> {
         match self.field(name) {
             None => Ok(()),
             Some(value) if value.as_u64().is_some_and(|n| (min..=max).contains(&n)) => Ok(()),

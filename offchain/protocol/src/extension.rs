@@ -18,6 +18,24 @@ pub struct TokenCounts {
     pub reasoning: i64,
 }
 
+/// Proxy to worker: work. The payer is the blinded client id that the statement about this work will carry: the same for
+/// all requests of one payer to one worker contract, so that payers share a worker evenly and nobody finds in the prefix
+/// cache what another one asked. It is no address, and another worker gets another one.
+#[derive(Clone, PartialEq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.runQuery", scheme = "../schema/cocoon.tl")]
+pub struct RunQuery {
+    /// The boxed `http.request`.
+    #[tl(with = "blob")]
+    pub query: Bytes,
+    /// Thousandths.
+    pub coefficient: i64,
+    /// Seconds that the proxy waits.
+    #[tl(with = "double")]
+    pub timeout: f64,
+    pub request_id: [u8; 32],
+    pub payer: [u8; 32],
+}
+
 /// Worker to proxy, after the parts that it describes: what was delivered so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, TlRead, TlWrite)]
 #[tl(boxed, id = "cocoon.workProgress", scheme = "../schema/cocoon.tl")]
@@ -122,6 +140,7 @@ macro_rules! debug_by_size {
 }
 
 debug_by_size!(
+    RunQuery.query,
     SignReceipt.statement,
     ReceiptSignature.signature,
     Countersigned.signature,

@@ -156,6 +156,8 @@ messages! {
         RequestPayment(proxy::WorkerRequestPayment) = proxy::WorkerRequestPayment::TL_ID,
         /// A voucher at any time.
         SignedPayment(proxy::SignedPayment) = proxy::SignedPayment::TL_ID_VOUCHER | proxy::SignedPayment::TL_ID_EMPTY,
+        /// Version 3: work, with the payer's blinded id.
+        RunFor(extension::RunQuery) = extension::RunQuery::TL_ID,
         /// Version 3: stop a request.
         Cancel(extension::Cancel) = extension::Cancel::TL_ID,
         /// Version 3: the proxy's signature over a statement that the worker signed.

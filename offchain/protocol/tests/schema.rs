@@ -148,6 +148,7 @@ fn the_code_uses_the_ids_of_the_schema() {
     assert_eq!(http::Request::TL_ID, id("http.request"));
     assert_eq!(tcp::Connect::TL_ID, id("tcp.connect"));
     assert_eq!(extension::WorkReport::TL_ID, id("cocoon.workReport"));
+    assert_eq!(extension::RunQuery::TL_ID, id("cocoon.runQuery"));
     assert_eq!(extension::Cancel::TL_ID, id("cocoon.cancel"));
     assert_eq!(extension::Countersigned::TL_ID, id("cocoon.countersigned"));
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use cocoon_protocol::ErrorCode;
 use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
-use cocoon_protocol::extension::{Cancel, TokenCounts, WorkReport};
+use cocoon_protocol::extension::{self, Cancel, TokenCounts, WorkReport};
 use cocoon_protocol::message::ProxyToWorker;
 use cocoon_protocol::proxy::{RunQuery, RunQueryEx};
-use cocoon_receipt::SaltedHasher;
+use cocoon_receipt::{SaltedHasher, blind_client};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
@@ -102,7 +102,7 @@ pub(crate) async fn run(proxy: &Proxy, client: &ClientPeer, request: &Request, l
     let worker = &lease.worker;
     let mut queue = worker.open_request(work.request_id);
     let deadline = Instant::from_std(request.received) + request.timeout;
-    work.ended = match dispatch(proxy, request, lease, &work).await {
+    work.ended = match dispatch(proxy, client, request, lease, &work).await {
         Err(ended) => ended,
         Ok(()) => {
             let is_lost = || worker.is_gone();
@@ -117,14 +117,30 @@ pub(crate) async fn run(proxy: &Proxy, client: &ClientPeer, request: &Request, l
     work
 }
 
-async fn dispatch(proxy: &Proxy, request: &Request, lease: &Lease, work: &Work) -> Result<(), Ended> {
+async fn dispatch(
+    proxy: &Proxy,
+    client: &ClientPeer,
+    request: &Request,
+    lease: &Lease,
+    work: &Work,
+) -> Result<(), Ended> {
     let worker = &lease.worker;
     let left = request.timeout.saturating_sub(request.received.elapsed());
     let timeout = left.as_secs_f64() * WORKER_TIME_SHARE;
     let signed_payment = proxy.vouchers.for_worker(&worker.contract).payment;
     let coefficient = i64::from(lease.coefficient.get());
     let (query, request_id) = (request.query.clone(), work.request_id);
-    let message: ProxyToWorker = if worker.version.has_ex_answers() {
+    let message: ProxyToWorker = if worker.version.has_extensions() {
+        let payer = blind_client(&proxy.blinding, &worker.contract, &client.contract).0;
+        extension::RunQuery {
+            query,
+            coefficient,
+            timeout,
+            request_id,
+            payer,
+        }
+        .into()
+    } else if worker.version.has_ex_answers() {
         let enable_debug = Some(request.is_debug);
         RunQueryEx {
             query,

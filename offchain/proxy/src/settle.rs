@@ -190,6 +190,7 @@ async fn pay_client(proxy: &Proxy, client: &ClientPeer, request: &Request, token
 
 /// The worker is never told who pays.
 async fn pay_worker(proxy: &Proxy, worker: &WorkerPeer, request_id: [u8; 32], tokens: u64) {
+    let _in_order = worker.telling.lock().await;
     let shown = proxy.vouchers.for_worker(&worker.contract);
     let message = ProxyToWorker::from(WorkerRequestPayment {
         request_id,

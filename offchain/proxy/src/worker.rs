@@ -109,6 +109,7 @@ fn packet(worker: &WorkerPeer, data: &[u8]) -> bool {
 async fn query(proxy: &Proxy, worker: &WorkerPeer, id: i64, data: &[u8]) -> bool {
     match WorkerQuery::decode(data) {
         Ok(WorkerQuery::UpdatePaymentStatus(_)) => {
+            let _in_order = worker.telling.lock().await;
             let shown = proxy.vouchers.for_worker(&worker.contract);
             let status = PaymentStatus {
                 signed_payment: shown.payment,

@@ -39,6 +39,8 @@ pub(crate) struct WorkerPeer {
     pub(crate) image: Option<String>,
     pub(crate) link: LinkHandle,
     pub(crate) sign_queue: mpsc::Sender<SignJob>,
+    /// Held while totals are read and sent: the worker must never see them go down.
+    pub(crate) telling: tokio::sync::Mutex<()>,
     is_gone: AtomicBool,
     state: Mutex<WorkerState>,
     requests: Mutex<HashMap<[u8; 32], mpsc::Sender<FromWorker>>>,
@@ -150,6 +152,7 @@ impl Workers {
             image: new.image,
             link: new.link,
             sign_queue: new.sign_queue,
+            telling: tokio::sync::Mutex::default(),
             is_gone: AtomicBool::new(false),
             state: Mutex::new(state),
             requests: Mutex::default(),

@@ -318,11 +318,40 @@ fn a_worker_remembers_what_it_signed() {
     store.put_statement(&statement, &signature, &memory).unwrap();
     drop(store);
     let store = WorkerStore::open(folder.path()).unwrap();
-    assert_eq!(store.proxy(&address(8), &address(2)).unwrap(), memory);
+    let (proxy, worker) = (address(8), address(2));
+    assert_eq!(store.proxy(&proxy, &worker, &statement.model).unwrap(), memory);
+    let other = ModelHash::new([0xEE; 32]);
+    assert_eq!(store.proxy(&proxy, &worker, &other).unwrap(), ProxyMemory::default());
     assert_eq!(
         store.statement(&statement.hash()).unwrap(),
         Some((statement, signature))
     );
+}
+
+#[test]
+fn of_the_claims_of_several_models_the_highest_stands() {
+    let (proxy, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = WorkerStore::open(folder.path()).unwrap();
+    let statements = filled(proxy.path(), &[5, 6]);
+    for (model, stored) in [9, 7].into_iter().zip(&statements) {
+        let mut statement = stored.receipt.statement.clone();
+        statement.model = ModelHash::new([model; 32]);
+        let signature = statement.sign(&SigningKey::from_bytes(&[2; 32]));
+        let claim = Claim {
+            tokens: statement.channel.after,
+            statement: statement.hash(),
+            proxy_key: HashBytes::ZERO,
+            signature: vec![0; 64],
+        };
+        let memory = ProxyMemory {
+            claim: Some(claim),
+            ..ProxyMemory::default()
+        };
+        store.put_statement(&statement, &signature, &memory).unwrap();
+    }
+    let claims = store.claims().unwrap();
+    assert_eq!(claims.len(), 1);
+    assert_eq!(claims[0].claim.tokens, 11);
 }
 
 proptest! {

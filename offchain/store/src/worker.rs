@@ -1,9 +1,11 @@
 //! The worker's store: what it signed, and what each proxy owes it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_bindings::units::ModelHash;
 use cocoon_receipt::{ChannelHead, Signature, WorkStatement};
 use redb::TableDefinition;
 use serde::de::DeserializeOwned;
@@ -90,32 +92,48 @@ impl WorkerStore {
         Ok(Self { rows })
     }
 
-    /// What is remembered of a proxy contract and the own worker contract there.
-    pub fn proxy(&self, proxy: &Address, worker: &Address) -> Result<ProxyMemory, StoreError> {
-        Ok(self
-            .rows
-            .get(PROXIES, memory_key(proxy, worker).as_bytes())?
-            .unwrap_or_default())
+    /// What is remembered of a proxy contract and the own worker contract there, by work with one model: each model has
+    /// connections of its own, whose messages have no common order. What was remembered before there were several models
+    /// counts for each.
+    pub fn proxy(&self, proxy: &Address, worker: &Address, model: &ModelHash) -> Result<ProxyMemory, StoreError> {
+        let key = memory_key(proxy, worker, model);
+        let of_model = self.rows.get(PROXIES, key.as_bytes())?;
+        let of_all = || self.rows.get(PROXIES, format!("{proxy} {worker}").as_bytes());
+        Ok(match of_model {
+            Some(memory) => memory,
+            None => of_all()?.unwrap_or_default(),
+        })
     }
 
     /// Remembers; durable when it returns.
-    pub fn put_proxy(&self, proxy: &Address, worker: &Address, memory: &ProxyMemory) -> Result<(), StoreError> {
+    pub fn put_proxy(
+        &self,
+        proxy: &Address,
+        worker: &Address,
+        model: &ModelHash,
+        memory: &ProxyMemory,
+    ) -> Result<(), StoreError> {
         let batch = self.rows.begin()?;
-        batch.put(PROXIES, memory_key(proxy, worker).as_bytes(), memory)?;
+        batch.put(PROXIES, memory_key(proxy, worker, model).as_bytes(), memory)?;
         batch.commit()
     }
 
-    /// The claims against all proxies that this worker ever worked for.
+    /// The claims against all proxies that this worker ever worked for: the highest one for each contract, which contains
+    /// the others.
     pub fn claims(&self) -> Result<Vec<KeptClaim>, StoreError> {
-        let mut claims = Vec::new();
+        let mut claims: BTreeMap<(Address, Address), KeptClaim> = BTreeMap::new();
         for (_, memory) in self.rows.all::<ProxyMemory>(PROXIES)? {
-            if let Some(claim) = memory.claim
-                && let Some((statement, _)) = self.statement(&claim.statement)?
-            {
-                claims.push(KeptClaim { claim, statement });
+            let Some(claim) = memory.claim else { continue };
+            let Some((statement, _)) = self.statement(&claim.statement)? else {
+                continue;
+            };
+            let contracts = (statement.proxy.clone(), statement.worker.clone());
+            let is_higher = |kept: &KeptClaim| kept.claim.tokens < claim.tokens;
+            if claims.get(&contracts).is_none_or(is_higher) {
+                claims.insert(contracts, KeptClaim { claim, statement });
             }
         }
-        Ok(claims)
+        Ok(claims.into_values().collect())
     }
 
     /// Keeps a signed statement together with what it changes; durable when it returns, so before the signature leaves.
@@ -133,7 +151,7 @@ impl WorkerStore {
         batch.put(STATEMENTS, statement.hash().as_slice(), &row)?;
         batch.put(
             PROXIES,
-            memory_key(&statement.proxy, &statement.worker).as_bytes(),
+            memory_key(&statement.proxy, &statement.worker, &statement.model).as_bytes(),
             memory,
         )?;
         batch.commit()
@@ -166,6 +184,6 @@ impl WorkerStore {
     }
 }
 
-fn memory_key(proxy: &Address, worker: &Address) -> String {
-    format!("{proxy} {worker}")
+fn memory_key(proxy: &Address, worker: &Address, model: &ModelHash) -> String {
+    format!("{proxy} {worker} {model}")
 }

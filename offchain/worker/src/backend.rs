@@ -1,27 +1,44 @@
 //! What answers: the engine of this program, or a server beside it.
 
 mod constraint;
+mod embeddings;
 mod local;
 mod prepare;
 mod tools;
 mod upstream;
 mod writer;
 
+pub(crate) use embeddings::Embeddings;
 pub(crate) use local::Local;
 pub(crate) use upstream::Upstream;
 
 use crate::answering::Answering;
 use bytes::Bytes;
+use cocoon_engine::{EngineLoad, Payer, PayerSalt};
 use cocoon_openai::{ApiError, Request};
 use cocoon_protocol::http::{Header, Response};
 use cocoon_receipt::FinishReason;
 use cocoon_runner::link::LinkError;
+use std::time::Instant;
 
 /// A checked request.
 pub(crate) struct Asked {
     pub(crate) request: Request,
     /// As the client sent them.
     pub(crate) headers: Vec<Header>,
+    /// When the proxy waits no more.
+    pub(crate) deadline: Instant,
+    /// Who pays, as far as the proxy tells.
+    pub(crate) payer: Option<KnownPayer>,
+}
+
+/// A payer in the engine's words.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KnownPayer {
+    /// Whose share of the engine a request takes.
+    pub(crate) payer: Payer,
+    /// Under which secret the prefix cache shares what its requests compute.
+    pub(crate) salt: PayerSalt,
 }
 
 /// Why an answer does not come to its end.
@@ -51,10 +68,12 @@ impl From<LinkError> for Trouble {
     }
 }
 
-/// One of the two.
+/// One of them.
 pub(crate) enum Backend {
-    /// The engine of this program.
+    /// The engine of this program, with a model that writes texts.
     Local(Local),
+    /// The engine of this program, with a model that makes vectors.
+    Embeddings(Embeddings),
     /// A server beside it.
     Upstream(Upstream),
 }
@@ -64,6 +83,7 @@ impl Backend {
     pub(crate) async fn answer(&self, asked: Asked, out: &mut Answering) -> Result<(Bytes, FinishReason), Trouble> {
         match self {
             Self::Local(local) => local.answer(asked, out).await,
+            Self::Embeddings(embeddings) => embeddings.answer(asked, out).await,
             Self::Upstream(upstream) => upstream.answer(asked, out).await,
         }
     }
@@ -72,15 +92,17 @@ impl Backend {
     pub(crate) async fn is_healthy(&self) -> bool {
         match self {
             Self::Local(local) => local.is_healthy(),
+            Self::Embeddings(embeddings) => embeddings.is_healthy(),
             Self::Upstream(upstream) => upstream.is_healthy().await,
         }
     }
 
-    /// Figures for Prometheus; a server beside it has its own.
-    pub(crate) fn metrics(&self) -> String {
+    /// How busy the engine is; a server beside it tells that itself.
+    pub(crate) fn load(&self) -> Option<EngineLoad> {
         match self {
-            Self::Local(local) => local.metrics(),
-            Self::Upstream(_) => String::new(),
+            Self::Local(local) => Some(local.load()),
+            Self::Embeddings(embeddings) => Some(embeddings.load()),
+            Self::Upstream(_) => None,
         }
     }
 
@@ -88,6 +110,7 @@ impl Backend {
     pub(crate) fn describe(&self) -> serde_json::Value {
         match self {
             Self::Local(local) => local.describe(),
+            Self::Embeddings(embeddings) => embeddings.describe(),
             Self::Upstream(_) => serde_json::json!({ "kind": "upstream" }),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::error::WorkerError;
 use cocoon_bindings::ton::{Address, HashBytes, parse_boc};
-use cocoon_bindings::units::PublicKey;
+use cocoon_bindings::units::{ModelHash, PublicKey};
 use cocoon_bindings::voucher::{SignedVoucher, VoucherOp};
 use cocoon_protocol::handshake::WorkerBalances;
 use cocoon_protocol::proxy::SignedPayment;
@@ -18,19 +18,22 @@ pub(crate) struct Channel {
     pub(crate) proxy_key: PublicKey,
 }
 
-/// The memory of one proxy. All connections to that proxy share it. Calls block on the disk.
+/// The memory of one proxy, by work with one model. All connections of the model to that proxy share it. Calls block on the
+/// disk.
 #[derive(Clone)]
 pub(crate) struct Balance {
     channel: Channel,
+    model: ModelHash,
     store: Arc<WorkerStore>,
     memory: Arc<Mutex<ProxyMemory>>,
 }
 
 impl Balance {
-    pub(crate) fn open(channel: Channel, store: Arc<WorkerStore>) -> Result<Self, WorkerError> {
-        let memory = store.proxy(&channel.proxy, &channel.worker)?;
+    pub(crate) fn open(channel: Channel, model: ModelHash, store: Arc<WorkerStore>) -> Result<Self, WorkerError> {
+        let memory = store.proxy(&channel.proxy, &channel.worker, &model)?;
         Ok(Self {
             channel,
+            model,
             store,
             memory: Arc::new(Mutex::new(memory)),
         })
@@ -94,10 +97,15 @@ impl Balance {
         next.tokens_db = db;
         next.tokens_max = max;
         if next != *memory {
-            self.store.put_proxy(&self.channel.proxy, &self.channel.worker, &next)?;
+            self.keep(&next)?;
             *memory = next;
         }
         Ok(())
+    }
+
+    fn keep(&self, memory: &ProxyMemory) -> Result<(), WorkerError> {
+        let Channel { proxy, worker, .. } = &self.channel;
+        Ok(self.store.put_proxy(proxy, worker, &self.model, memory)?)
     }
 
     fn checked_voucher(&self, boc: &[u8]) -> Result<SignedVoucher, WorkerError> {
@@ -167,7 +175,7 @@ impl Balance {
             claim: Some(claim),
             ..memory.clone()
         };
-        self.store.put_proxy(&self.channel.proxy, &self.channel.worker, &next)?;
+        self.keep(&next)?;
         *memory = next;
         Ok(())
     }
@@ -202,6 +210,8 @@ pub(crate) mod tests {
     use cocoon_bindings::units::{QueryId, TokenCount};
     use ed25519_dalek::SigningKey;
 
+    pub(crate) const MODEL: ModelHash = ModelHash::new([8; 32]);
+
     pub(crate) fn key() -> SigningKey {
         SigningKey::from_bytes(&[9; 32])
     }
@@ -227,7 +237,7 @@ pub(crate) mod tests {
     fn numbers_never_go_down_and_survive_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let store = || Arc::new(WorkerStore::open(folder.path()).unwrap());
-        let balance = Balance::open(channel(), store()).unwrap();
+        let balance = Balance::open(channel(), MODEL, store()).unwrap();
         balance.begin(&SignedPayment::Empty, 0, 0).unwrap();
         balance
             .update(&payment(VoucherOp::WorkerPayout, 10, &key()), 20, 30)
@@ -246,7 +256,7 @@ pub(crate) mod tests {
             Err(WorkerError::Negative)
         ));
         drop(balance);
-        let again = Balance::open(channel(), store()).unwrap();
+        let again = Balance::open(channel(), MODEL, store()).unwrap();
         assert_eq!(
             again.known(),
             WorkerBalances {
@@ -265,7 +275,7 @@ pub(crate) mod tests {
     #[test]
     fn a_voucher_of_another_key_or_kind_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let balance = Balance::open(channel(), Arc::new(WorkerStore::open(folder.path()).unwrap())).unwrap();
+        let balance = Balance::open(channel(), MODEL, Arc::new(WorkerStore::open(folder.path()).unwrap())).unwrap();
         let other = SigningKey::from_bytes(&[8; 32]);
         assert!(
             balance

@@ -9,6 +9,7 @@ use cocoon_bindings::units::{Coefficient, Nanoton};
 use cocoon_manifest::ModelName;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -18,17 +19,9 @@ pub use engine::EngineConfig;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkerConfig {
-    /// What this worker serves: `name@commit:verityhash`, as the root contract lists it.
-    pub model: String,
     /// Address that is paid.
     pub owner: String,
-    /// Price in thousandths of the network's.
-    #[serde(default = "default_coefficient")]
-    pub coefficient: u32,
-    /// Requests at once, over all proxies.
-    #[serde(default = "default_max_active_requests")]
-    pub max_active_requests: u32,
-    /// Distinct proxies to connect to.
+    /// Distinct proxies to connect to, with each model.
     #[serde(default = "default_proxy_connections")]
     pub proxy_connections: u32,
     /// Folder of the durable state.
@@ -41,8 +34,6 @@ pub struct WorkerConfig {
     /// Own evidence and trust.
     #[serde(default)]
     pub attestation: AttestationConfig,
-    /// What answers.
-    pub backend: BackendConfig,
     /// Submits vouchers from here; without it the proxy or the owner does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payout: Option<PayoutConfig>,
@@ -52,6 +43,36 @@ pub struct WorkerConfig {
     /// Seconds between looks at the root contract.
     #[serde(default = "default_root_refresh_seconds")]
     pub root_refresh_seconds: u64,
+    /// What is served.
+    pub models: Vec<ModelConfig>,
+}
+
+/// A model that is served, over connections of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// `name@commit:verityhash`, as the root contract lists it.
+    pub name: String,
+    /// Price in thousandths of the network's.
+    #[serde(default = "default_coefficient")]
+    pub coefficient: u32,
+    /// Requests at once, over all proxies.
+    #[serde(default = "default_max_active_requests")]
+    pub max_active_requests: u32,
+    /// What answers.
+    pub backend: BackendConfig,
+}
+
+impl ModelConfig {
+    /// A model with the usual price and places.
+    pub fn new(name: String, backend: BackendConfig) -> Self {
+        Self {
+            name,
+            coefficient: default_coefficient(),
+            max_active_requests: default_max_active_requests(),
+            backend,
+        }
+    }
 }
 
 /// What answers the requests.
@@ -89,30 +110,57 @@ impl PayoutConfig {
 /// The parts of a configuration after parsing.
 #[derive(Debug, Clone)]
 pub(crate) struct Parsed {
-    pub(crate) model: ModelName,
     pub(crate) owner: Address,
     pub(crate) root: Address,
+    pub(crate) models: Vec<ParsedModel>,
+}
+
+/// A model's configuration after parsing.
+#[derive(Debug, Clone)]
+pub(crate) struct ParsedModel {
+    pub(crate) name: ModelName,
     pub(crate) coefficient: Coefficient,
+    pub(crate) max_active_requests: u32,
 }
 
 impl WorkerConfig {
     /// Refuses what cannot work, by name.
     pub(crate) fn parse(&self) -> Result<Parsed, WorkerError> {
         let bad = |key, problem| WorkerError::Config { key, problem };
-        if self.coefficient > limits::MAX_COEFFICIENT {
-            return Err(bad("coefficient", "must be below 1000000000"));
-        }
-        if self.max_active_requests == 0 || self.max_active_requests > limits::MAX_ACTIVE_REQUESTS {
-            return Err(bad("max_active_requests", "must be from 1 to 4096"));
-        }
         if self.proxy_connections == 0 || self.proxy_connections > limits::MAX_PROXY_CONNECTIONS {
             return Err(bad("proxy_connections", "must be from 1 to 64"));
         }
+        if self.models.is_empty() || self.models.len() > limits::MAX_MODELS {
+            return Err(bad("models", "must have from 1 to 16 elements"));
+        }
+        let models = self.models.iter().map(ModelConfig::parse);
+        let models = models.collect::<Result<Vec<ParsedModel>, _>>()?;
+        // Clients ask by this name, and pages show it.
+        let names: BTreeSet<&str> = models.iter().map(|model| model.name.base()).collect();
+        if names.len() < models.len() {
+            return Err(bad("models", "must have different names"));
+        }
         Ok(Parsed {
-            model: self.model.parse()?,
             owner: parse_address(&self.owner).map_err(|_| bad("owner", "must be a TON address"))?,
             root: parse_address(&self.chain.root).map_err(|_| bad("chain.root", "must be a TON address"))?,
+            models,
+        })
+    }
+}
+
+impl ModelConfig {
+    fn parse(&self) -> Result<ParsedModel, WorkerError> {
+        let bad = |key, problem| WorkerError::Config { key, problem };
+        if self.coefficient > limits::MAX_COEFFICIENT {
+            return Err(bad("models.coefficient", "must be below 1000000000"));
+        }
+        if self.max_active_requests == 0 || self.max_active_requests > limits::MAX_ACTIVE_REQUESTS {
+            return Err(bad("models.max_active_requests", "must be from 1 to 4096"));
+        }
+        Ok(ParsedModel {
+            name: self.name.parse()?,
             coefficient: Coefficient::new(self.coefficient),
+            max_active_requests: self.max_active_requests,
         })
     }
 }
@@ -151,10 +199,11 @@ mod tests {
     use super::*;
 
     const TEXT: &str = r#"
-        model = "cocoon/tiny@1:2"
         owner = "0:0000000000000000000000000000000000000000000000000000000000000001"
         data_dir = "worker"
         chain = { url = "http://127.0.0.1:8045/api/v2/jsonRPC", root = "0:0000000000000000000000000000000000000000000000000000000000000002" }
+        [[models]]
+        name = "cocoon/tiny@1:2"
         backend = { kind = "engine", folder = "model" }
     "#;
 
@@ -165,26 +214,38 @@ mod tests {
     #[test]
     fn a_short_configuration_has_defaults() {
         let config = parse(TEXT).unwrap();
-        assert_eq!(
-            (config.coefficient, config.proxy_connections, config.http.port()),
-            (1000, 1, 12_000)
-        );
-        assert_eq!(config.parse().unwrap().model.base(), "cocoon/tiny");
+        assert_eq!((config.proxy_connections, config.http.port()), (1, 12_000));
+        let model = config.parse().unwrap().models.remove(0);
+        assert_eq!((model.name.base(), model.max_active_requests), ("cocoon/tiny", 16));
+        assert_eq!(model.coefficient, Coefficient::new(1000));
         let again = toml::to_string(&config).unwrap();
         assert_eq!(parse(&again).unwrap(), config);
+    }
+
+    #[test]
+    fn the_models_of_the_readme_are_valid() {
+        let readme = include_str!("../../../README.md");
+        let models = readme.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let head = TEXT.split("[[models]]").next().unwrap();
+        let config = parse(&format!("{head}{models}")).unwrap();
+        assert_eq!(config.parse().unwrap().models.len(), 3);
+        assert!(matches!(config.models[2].backend, BackendConfig::Upstream { .. }));
     }
 
     #[test]
     fn options_of_the_engine_are_read_and_unknown_ones_refused_by_name() {
         let with =
             |options: &str| parse(&TEXT.replace("folder = \"model\"", &format!("folder = \"model\", {options}")));
-        let config = with("weight_format = \"q8\", threads = 2, max_num_seqs = 3").unwrap();
-        let BackendConfig::Engine(engine) = &config.backend else {
+        let config =
+            with("weight_format = \"q8\", threads = 2, max_num_seqs = 3, max_step_tokens = 64, max_queue_seconds = 5")
+                .unwrap();
+        let BackendConfig::Engine(engine) = &config.models[0].backend else {
             panic!("{config:?}")
         };
         let options = engine.options();
         assert_eq!(options.weight_format, cocoon_engine::WeightFormat::Q8);
         assert_eq!((options.threads.map(|n| n.get()), options.max_num_seqs), (Some(2), 3));
+        assert_eq!((options.max_step_tokens, options.max_queue_age.as_secs()), (64, 5));
         assert_eq!(parse(&toml::to_string(&config).unwrap()).unwrap(), config);
         for (key, bad) in [
             ("weight_format", "weight_format = \"q2\""),
@@ -198,18 +259,21 @@ mod tests {
 
     #[test]
     fn unknown_keys_and_bad_values_are_refused_by_name() {
-        assert!(
-            parse(&format!("coeficient = 5\n{TEXT}"))
-                .unwrap_err()
-                .to_string()
-                .contains("coeficient")
-        );
-        for (key, line) in [
-            ("coefficient", "coefficient = 1000000000"),
-            ("max_active_requests", "max_active_requests = 0"),
-            ("proxy_connections", "proxy_connections = 0"),
+        for text in [format!("coeficient = 5\n{TEXT}"), format!("{TEXT}\ncoeficient = 5")] {
+            assert!(parse(&text).unwrap_err().to_string().contains("coeficient"));
+        }
+        let second = "[[models]]\nname = 'cocoon/tiny@3:4'\nbackend = { kind = 'upstream', url = 'x' }";
+        for (key, text) in [
+            ("models.coefficient", format!("{TEXT}\ncoefficient = 1000000000")),
+            ("models.max_active_requests", format!("{TEXT}\nmax_active_requests = 0")),
+            ("proxy_connections", format!("proxy_connections = 0\n{TEXT}")),
+            ("models", format!("{TEXT}\n{second}")),
+            (
+                "models",
+                format!("models = []\n{}", TEXT.split("[[models]]").next().unwrap()),
+            ),
         ] {
-            let error = parse(&format!("{line}\n{TEXT}")).unwrap().parse().unwrap_err();
+            let error = parse(&text).unwrap().parse().unwrap_err();
             assert!(
                 matches!(error, WorkerError::Config { key: found, .. } if found == key),
                 "{key}: {error}"

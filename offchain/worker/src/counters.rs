@@ -110,15 +110,36 @@ impl Counters {
         }
     }
 
-    /// The `stats` object.
-    pub(crate) fn to_json(&self) -> Value {
+    /// The `stats` object of all of them together.
+    pub(crate) fn sum_to_json(all: &[&Self]) -> Value {
         let now = Instant::now();
-        let counters = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sums = [Counter::new(now); NAMES.len()];
+        for counters in all {
+            for (sum, counter) in sums.iter_mut().zip(counters.now(now)) {
+                sum.total += counter.total;
+                for (sum, more) in sum.sums.iter_mut().zip(counter.sums) {
+                    *sum += more;
+                }
+            }
+        }
         NAMES
             .into_iter()
-            .zip(counters)
+            .zip(sums)
             .map(|(name, counter)| (name.to_owned(), counter.to_json(now)))
             .collect()
+    }
+
+    /// Requests that ended, well and badly.
+    pub(crate) fn ended(&self) -> (u64, u64) {
+        let [_, success, failed, ..] = self.now(Instant::now());
+        // Whole numbers below 2^53.
+        (success.total as u64, failed.total as u64)
+    }
+
+    fn now(&self, now: Instant) -> [Counter; NAMES.len()] {
+        let mut counters = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.iter_mut().for_each(|counter| counter.decay(now));
+        counters
     }
 }
 
@@ -126,6 +147,22 @@ impl Counters {
 mod tests {
     use super::*;
     use std::time::Duration;
+
+    #[test]
+    fn counters_of_several_models_add_up() {
+        let (one, two) = (Counters::new(), Counters::new());
+        for (counters, success) in [(&one, true), (&two, true), (&two, false)] {
+            counters.finish(&Finished {
+                success,
+                bytes_sent: 5,
+                ..Finished::default()
+            });
+        }
+        let sum = Counters::sum_to_json(&[&one, &two]);
+        let totals = ["queries", "success", "failed", "bytes_sent"].map(|name| sum[name][0].as_f64().unwrap());
+        assert_eq!(totals, [3.0, 2.0, 1.0, 15.0]);
+        assert_eq!((one.ended(), two.ended()), ((1, 0), (1, 1)));
+    }
 
     #[test]
     fn a_rate_decays_and_a_total_does_not() {

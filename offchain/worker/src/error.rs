@@ -35,6 +35,16 @@ pub enum WorkerError {
     /// The model cannot be loaded.
     #[error("the model cannot be loaded: {0}")]
     Engine(#[from] EngineError),
+    /// The models do not fit in memory together.
+    #[error("the {models} models take {needed_mib} MiB together, and {available_mib} MiB are free")]
+    Memory {
+        /// How many models run here.
+        models: usize,
+        /// What they take.
+        needed_mib: u64,
+        /// What there is.
+        available_mib: u64,
+    },
     /// The HTTP client for the upstream server cannot be made.
     #[error("the HTTP client cannot be made")]
     HttpClient(#[source] reqwest::Error),
@@ -144,6 +154,7 @@ impl WorkerError {
             Self::Config { .. } | Self::ModelName(_) => "correct the worker's configuration",
             Self::ModelNotListed(_) => "serve a model that the root contract lists, or have this one added",
             Self::Engine(error) => error.hint(),
+            Self::Memory { .. } => "serve fewer models, or set smaller weight formats or max_kv_tokens",
             Self::Runner(error) => error.hint(),
             Self::Link(error) => error.hint(),
             Self::Chain(error) => error.hint(),

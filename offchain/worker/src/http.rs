@@ -1,17 +1,18 @@
 //! The control port: health, statistics, metrics, switches.
 
+mod stats;
+
 use crate::claim::{self, ShownClaim};
 use crate::error::WorkerError;
 use crate::limits::{MAX_COEFFICIENT, MAX_CONTROL_BYTES};
 use crate::metrics;
 use crate::payout::Payouts;
-use crate::worker::Worker;
+use crate::worker::{Worker, Workers};
 use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use cocoon_bindings::ton::{Address, friendly};
 use cocoon_bindings::units::Coefficient;
 use cocoon_ratls::IdentityKeeper;
 use serde::Deserialize;
@@ -21,18 +22,35 @@ use std::sync::Arc;
 /// What the pages show.
 #[derive(Clone)]
 pub(crate) struct Pages {
-    pub(crate) worker: Arc<Worker>,
+    pub(crate) workers: Workers,
     pub(crate) identities: Arc<IdentityKeeper>,
     pub(crate) image_hash: Option<String>,
     pub(crate) simulated: bool,
-    pub(crate) manifest_hash: Option<String>,
     pub(crate) payouts: Option<Arc<Payouts>>,
+}
+
+impl Pages {
+    /// For what all of them share.
+    fn first(&self) -> &Worker {
+        // There is at least one: a configuration without models is refused.
+        &self.workers[0]
+    }
+
+    fn proxy_connections(&self) -> u32 {
+        let connections = self.workers.iter().map(|worker| worker.connections());
+        connections.fold(0, u32::saturating_add)
+    }
+
+    fn running_requests(&self) -> usize {
+        let running = self.workers.iter().map(|worker| worker.active_requests());
+        running.fold(0, usize::saturating_add)
+    }
 }
 
 pub(crate) fn router(pages: Pages) -> Router {
     Router::new()
         .route("/health", get(health))
-        .route("/jsonstats", get(stats))
+        .route("/jsonstats", get(stats::show))
         .route("/metrics", get(figures))
         .route("/claims", get(claims))
         .route("/request/enable", post(enable))
@@ -44,92 +62,36 @@ pub(crate) fn router(pages: Pages) -> Router {
 }
 
 async fn health(State(pages): State<Pages>) -> (StatusCode, Json<Value>) {
-    let worker = &pages.worker;
-    let state = worker.switch.state();
-    let connected = worker.connections() > 0;
-    let word = if connected || state.is_disabled() {
-        state.word()
-    } else {
-        "degraded"
+    let words: Vec<&str> = pages.workers.iter().map(|worker| worker.word()).collect();
+    // The worst word is that of the whole.
+    let order = ["draining", "degraded", "disabled"];
+    let word = order.into_iter().find(|word| words.contains(word)).unwrap_or("ready");
+    let status = match word {
+        "ready" => StatusCode::OK,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
     };
-    let status = if word == "ready" {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let models: Value = pages
+        .workers
+        .iter()
+        .zip(words)
+        .map(|(worker, word)| (worker.model.base().to_owned(), Value::from(word)))
+        .collect();
     let body = json!({
         "status": word,
-        "proxy_connections": worker.connections(),
-        "running_requests": worker.active_requests(),
+        "models": models,
+        "proxy_connections": pages.proxy_connections(),
+        "running_requests": pages.running_requests(),
         "simulated_tdx": pages.simulated,
     });
     (status, Json(body))
 }
 
-async fn stats(State(pages): State<Pages>) -> Json<Value> {
-    let Pages { worker, identities, .. } = &pages;
-    let root = worker.root.borrow().clone();
-    let is_test = root.is_test();
-    let address = |address: &Address| friendly(address, true, is_test);
-    let proxies: Vec<Value> = worker
-        .balances()
-        .iter()
-        .map(|balance| {
-            let memory = balance.memory();
-            json!({
-                "sc_inited": true,
-                "proxy_sc_address": address(&balance.channel().proxy),
-                "proxy_public_key": balance.channel().proxy_key.to_string(),
-                "sc_address": address(&balance.channel().worker),
-                "earned_tokens_committed_to_blockchain": memory.tokens_chain,
-                "earned_tokens_committed_to_proxy_db": memory.tokens_db,
-                "earned_tokens_max_known": memory.tokens_max,
-                "signed_statements": memory.head.seqno,
-                "signed_tokens": memory.head.total,
-                "claimable_tokens": memory.claim.as_ref().map(|claim| claim.tokens),
-                "params_version": root.params.params_version.get(),
-            })
-        })
-        .collect();
-    let state = worker.switch.state();
-    Json(json!({
-        "status": {
-            "state": state.word(),
-            "enabled": state.enabled,
-            "actual_image_hash": pages.image_hash,
-            "actual_model": worker.model.as_str(),
-            "model_manifest_hash": pages.manifest_hash,
-            "simulated_tdx": pages.simulated,
-            "certificate_expires_at": identities.peek().expires_at(),
-            "ton_last_synced_at": root.time,
-            "wallet_balance": pages.payouts.as_ref().and_then(|payouts| payouts.last_balance()).map(|b| b.get().to_string()),
-            "version": env!("CARGO_PKG_VERSION"),
-        },
-        "stats": worker.counters.to_json(),
-        "wallet": pages.payouts.as_ref().map(|payouts| json!({ "address": address(payouts.address()) })),
-        "localconfig": {
-            "root_address": address(&root.address),
-            "owner_address": address(&worker.owner),
-            "model": worker.model.as_str(),
-            "coefficient": worker.coefficient().borrow().get(),
-            "max_active_requests": worker.max_active_requests,
-            "check_proxy_hash": true,
-        },
-        "backend": worker.backend.describe(),
-        "running_requests": worker.active_requests(),
-        "proxy_connections": worker.connections(),
-        "root_contract_config": root_config(&root),
-        "proxies": proxies,
-    }))
-}
-
 async fn figures(State(pages): State<Pages>) -> ([(HeaderName, &'static str); 1], String) {
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], pages.worker.backend.metrics())
+    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(&pages.workers))
 }
 
 async fn claims(State(pages): State<Pages>) -> Result<Json<Vec<ShownClaim>>, (StatusCode, Json<Value>)> {
-    let worker = pages.worker;
-    let made = tokio::task::spawn_blocking(move || claim::claims(&worker)).await;
+    let made = tokio::task::spawn_blocking(move || claim::claims(pages.first())).await;
     match made {
         Ok(Ok(claims)) => Ok(Json(claims)),
         Ok(Err(error)) => Err(refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())),
@@ -140,57 +102,48 @@ async fn claims(State(pages): State<Pages>) -> Result<Json<Vec<ShownClaim>>, (St
     }
 }
 
-fn root_config(root: &cocoon_chain::RootView) -> Value {
-    let (params, data) = (&root.params, &root.data);
-    let proxies: Vec<Value> = data
-        .proxies
-        .iter()
-        .map(|(seqno, endpoints)| {
-            json!({
-                "seqno": seqno,
-                "address_for_clients": endpoints.clients,
-                "address_for_workers": endpoints.workers,
-            })
-        })
-        .collect();
-    json!({
-        "owner_address": friendly(&root.owner, true, params.is_test),
-        "proxy_hashes": data.proxy_hashes,
-        "registered_proxies": proxies,
-        "last_proxy_seqno": data.last_proxy_seqno,
-        "worker_hashes": data.worker_hashes,
-        "model_hashes": data.model_hashes,
-        "version": root.version,
-        "struct_version": params.struct_version,
-        "params_version": params.params_version.get(),
-        "unique_id": params.unique_id,
-        "is_test": params.is_test,
-        "price_per_token": params.price_per_token,
-        "worker_fee_per_token": params.worker_fee_per_token,
-        "prompt_tokens_price_multiplier": params.multipliers.prompt,
-        "cached_tokens_price_multiplier": params.multipliers.cached,
-        "completion_tokens_price_multiplier": params.multipliers.completion,
-        "reasoning_tokens_price_multiplier": params.multipliers.reasoning,
-        "proxy_delay_before_close": params.proxy_delay_before_close,
-        "client_delay_before_close": params.client_delay_before_close,
-        "proxy_min_stake": params.min_proxy_stake,
-        "client_min_stake": params.min_client_stake,
-    })
+/// Which model a switch is for; all of them if none is named.
+#[derive(Deserialize)]
+struct ModelQuery {
+    model: Option<String>,
 }
 
-async fn enable(State(pages): State<Pages>) -> Json<Value> {
-    pages.worker.switch.change(|state| state.enabled = true);
-    Json(json!({ "enabled": true }))
+/// The workers of the model that is named, or all.
+fn named<'a>(pages: &'a Pages, model: Option<&str>) -> Result<Vec<&'a Arc<Worker>>, (StatusCode, Json<Value>)> {
+    let is_meant =
+        |worker: &&Arc<Worker>| model.is_none_or(|name| [worker.model.base(), worker.model.as_str()].contains(&name));
+    let named: Vec<_> = pages.workers.iter().filter(is_meant).collect();
+    match named.is_empty() {
+        true => Err(refused(StatusCode::NOT_FOUND, "this worker does not serve that model")),
+        false => Ok(named),
+    }
 }
 
-async fn disable(State(pages): State<Pages>) -> Json<Value> {
-    pages.worker.switch.change(|state| state.enabled = false);
-    Json(json!({ "enabled": false }))
+async fn enable(
+    State(pages): State<Pages>,
+    Query(query): Query<ModelQuery>,
+) -> Result<Json<Value>, (StatusCode, Json<Value>)> {
+    switch(&pages, &query, true)
+}
+
+async fn disable(
+    State(pages): State<Pages>,
+    Query(query): Query<ModelQuery>,
+) -> Result<Json<Value>, (StatusCode, Json<Value>)> {
+    switch(&pages, &query, false)
+}
+
+fn switch(pages: &Pages, query: &ModelQuery, enabled: bool) -> Result<Json<Value>, (StatusCode, Json<Value>)> {
+    for worker in named(pages, query.model.as_deref())? {
+        worker.switch.change(|state| state.enabled = enabled);
+    }
+    Ok(Json(json!({ "enabled": enabled })))
 }
 
 #[derive(Deserialize)]
 struct CoefficientQuery {
     coefficient: f64,
+    model: Option<String>,
 }
 
 async fn change_coefficient(
@@ -202,7 +155,9 @@ async fn change_coefficient(
         return Err(refused(StatusCode::BAD_REQUEST, "coefficient must be from 0 to 999999"));
     }
     let coefficient = Coefficient::new(thousandths as u32);
-    pages.worker.coefficient().send_replace(coefficient);
+    for worker in named(&pages, query.model.as_deref())? {
+        worker.coefficient().send_replace(coefficient);
+    }
     Ok(Json(json!({ "coefficient": coefficient.get() })))
 }
 
@@ -213,7 +168,7 @@ async fn payout(State(pages): State<Pages>) -> Result<Json<Value>, (StatusCode, 
             "this worker has no [payout] in its configuration",
         ));
     };
-    match payouts.look(&pages.worker, true).await {
+    match payouts.look(&pages.workers, true).await {
         Ok(sent) => Ok(Json(json!({ "vouchers_submitted": sent }))),
         Err(error) => Err(refused(StatusCode::BAD_GATEWAY, &WorkerError::to_string(&error))),
     }

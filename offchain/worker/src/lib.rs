@@ -39,6 +39,6 @@ mod switch;
 mod tests;
 mod worker;
 
-pub use config::{BackendConfig, EngineConfig, PayoutConfig, WorkerConfig};
+pub use config::{BackendConfig, EngineConfig, ModelConfig, PayoutConfig, WorkerConfig};
 pub use daemon::{RunningWorker, start};
 pub use error::{Retry, Who, WorkerError};

@@ -8,6 +8,9 @@ pub const MAX_COEFFICIENT: u32 = 999_999_999;
 /// Requests at once: beyond this the queue of the engine decides anyway.
 pub const MAX_ACTIVE_REQUESTS: u32 = 4096;
 
+/// Models of one worker: each has an engine and connections of its own.
+pub const MAX_MODELS: usize = 16;
+
 /// Proxies at once: each costs a connection and a place in every statistic.
 pub const MAX_PROXY_CONNECTIONS: u32 = 64;
 

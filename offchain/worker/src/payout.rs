@@ -1,14 +1,17 @@
 //! Submits payout vouchers to the worker's contracts, when that is configured and worth its gas.
 
+use crate::balance::Channel;
 use crate::config::PayoutConfig;
 use crate::error::WorkerError;
 use crate::limits::PAYOUT_PAUSE;
-use crate::worker::Worker;
+use crate::worker::{Worker, Workers};
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_bindings::units::{Nanoton, TokenCount};
+use cocoon_bindings::voucher::SignedVoucher;
 use cocoon_bindings::worker_state_init;
 use cocoon_chain::{NodeWallet, SharedChain, WorkerAccount};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Attached to a voucher for the contracts' work; what is left comes back. As deployed.
@@ -50,11 +53,11 @@ impl Payouts {
     }
 
     /// Looks from time to time, for ever.
-    pub(crate) async fn keep_looking(self: Arc<Self>, worker: Arc<Worker>) {
+    pub(crate) async fn keep_looking(self: Arc<Self>, workers: Workers) {
         loop {
             let (least, most) = PAYOUT_PAUSE;
             tokio::time::sleep(least + (most - least).mul_f64(rand::random())).await;
-            match self.look(&worker, false).await {
+            match self.look(&workers, false).await {
                 Ok(0) => {}
                 Ok(sent) => tracing::info!(sent, "payout vouchers submitted"),
                 Err(error) => tracing::warn!(%error, "payout vouchers could not be submitted"),
@@ -63,15 +66,13 @@ impl Payouts {
     }
 
     /// Submits what is worth it, or everything unpaid when `all`. Says how many vouchers went out.
-    pub(crate) async fn look(&self, worker: &Worker, all: bool) -> Result<usize, WorkerError> {
+    pub(crate) async fn look(&self, workers: &[Arc<Worker>], all: bool) -> Result<usize, WorkerError> {
         let _one_at_a_time = self.busy.lock().await;
         let balance = self.wallet.balance().await?;
         *self.balance.lock().unwrap_or_else(PoisonError::into_inner) = Some(balance);
-        let root = worker.root.borrow().clone();
         let mut sent = 0;
-        for balance in worker.balances() {
-            let Some(voucher) = balance.voucher() else { continue };
-            let channel = balance.channel();
+        for (worker, channel, voucher) in best_vouchers(workers) {
+            let root = worker.root.borrow().clone();
             let account = self.chain.account(&channel.worker).await?;
             let paid = match account.is_active() {
                 true => WorkerAccount::fetch(self.chain.as_ref(), &channel.worker).await?.tokens,
@@ -109,4 +110,21 @@ impl Payouts {
         }
         Ok(sent)
     }
+}
+
+/// The voucher of each contract; models that work for one proxy share the contract there, and the highest voucher pays for
+/// all of them.
+fn best_vouchers(workers: &[Arc<Worker>]) -> impl Iterator<Item = (&Worker, Channel, SignedVoucher)> {
+    let mut best: BTreeMap<Address, (&Worker, Channel, SignedVoucher)> = BTreeMap::new();
+    for worker in workers {
+        for balance in worker.balances() {
+            let Some(voucher) = balance.voucher() else { continue };
+            let contract = balance.channel().worker.clone();
+            let is_higher = |(_, _, kept): &(&Worker, Channel, SignedVoucher)| kept.tokens() < voucher.tokens();
+            if best.get(&contract).is_none_or(is_higher) {
+                best.insert(contract, (worker.as_ref(), balance.channel().clone(), voucher));
+            }
+        }
+    }
+    best.into_values()
 }

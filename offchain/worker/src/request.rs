@@ -10,14 +10,50 @@ use cocoon_openai::request::{Endpoint, Request};
 use cocoon_openai::{ApiError, fields};
 use cocoon_protocol::error_code::ErrorCode;
 use cocoon_protocol::http::{self, Header, Response};
-use cocoon_protocol::proxy::RunQueryEx;
+use cocoon_protocol::{extension, proxy};
 use cocoon_receipt::FinishReason;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+
+/// Work as proxies of any version send it.
+pub(crate) struct Work {
+    pub(crate) request_id: [u8; 32],
+    /// The boxed `http.request`.
+    pub(crate) request: Bytes,
+    /// Thousandths.
+    pub(crate) coefficient: i64,
+    /// Seconds.
+    pub(crate) timeout: f64,
+    /// The payer's blinded id; proxies before version 3 do not tell it.
+    pub(crate) payer: Option<[u8; 32]>,
+}
+
+macro_rules! work_from {
+    ($($message:ty, $payer:expr;)*) => {$(
+        impl From<$message> for Work {
+            fn from(message: $message) -> Self {
+                let payer: fn(&$message) -> Option<[u8; 32]> = $payer;
+                Self {
+                    payer: payer(&message),
+                    request_id: message.request_id,
+                    request: message.query,
+                    coefficient: message.coefficient,
+                    timeout: message.timeout,
+                }
+            }
+        }
+    )*};
+}
+
+work_from! {
+    extension::RunQuery, |message| Some(message.payer);
+    proxy::RunQueryEx, |_| None;
+    proxy::RunQuery, |_| None;
+}
 
 /// A request that has a place.
 pub(crate) struct Job {
-    pub(crate) query: RunQueryEx,
+    pub(crate) work: Work,
     pub(crate) answering: Answering,
     pub(crate) stop: CancellationToken,
 }
@@ -25,18 +61,19 @@ pub(crate) struct Job {
 /// Answers a request. `remember` gets the books before the last message leaves.
 pub(crate) async fn run(worker: &Worker, job: Job, remember: impl FnOnce(&Done)) {
     let Job {
-        query,
+        work,
         mut answering,
         stop,
     } = job;
-    let bytes_received = query.query.len() as u64;
-    let limit = time_limit(query.timeout);
+    let bytes_received = work.request.len() as u64;
+    let limit = time_limit(work.timeout);
+    let deadline = Instant::now() + limit;
     let outcome = {
-        let work = answer(worker, &query.query, &mut answering);
+        let answer = answer(worker, &work, deadline, &mut answering);
         tokio::select! {
             biased;
             () = stop.cancelled() => Err(Trouble::Cancelled),
-            outcome = tokio::time::timeout(limit, work) => outcome.unwrap_or(Err(Trouble::Timeout)),
+            outcome = tokio::time::timeout(limit, answer) => outcome.unwrap_or(Err(Trouble::Timeout)),
         }
     };
     let (end, finish) = match outcome {
@@ -81,15 +118,20 @@ pub(crate) async fn run(worker: &Worker, job: Job, remember: impl FnOnce(&Done))
     }
 }
 
-async fn answer(worker: &Worker, query: &[u8], answering: &mut Answering) -> Result<(Bytes, FinishReason), Trouble> {
-    let asked = parse(worker, query)?;
+async fn answer(
+    worker: &Worker,
+    work: &Work,
+    deadline: Instant,
+    answering: &mut Answering,
+) -> Result<(Bytes, FinishReason), Trouble> {
+    let asked = parse(worker, work, deadline)?;
     worker.backend.answer(asked, answering).await
 }
 
 /// Reads the request and refuses what no backend could answer.
-fn parse(worker: &Worker, query: &[u8]) -> Result<Asked, Trouble> {
-    let http =
-        http::Request::decode(query).map_err(|_| Trouble::Refused(ApiError::bad_request("invalid http request")))?;
+fn parse(worker: &Worker, work: &Work, deadline: Instant) -> Result<Asked, Trouble> {
+    let http = http::Request::decode(&work.request)
+        .map_err(|_| Trouble::Refused(ApiError::bad_request("invalid http request")))?;
     let endpoint = Endpoint::from_path(&http.url).ok_or_else(|| ApiError::not_found("this path"))?;
     if http.method != "POST" {
         return Err(ApiError::method_not_allowed().into());
@@ -106,6 +148,8 @@ fn parse(worker: &Worker, query: &[u8]) -> Result<Asked, Trouble> {
     Ok(Asked {
         request,
         headers: http.headers,
+        deadline,
+        payer: work.payer.map(|payer| worker.payer(payer)),
     })
 }
 

@@ -4,7 +4,7 @@ use crate::answering::{Answering, End, Terms};
 use crate::balance::Balance;
 use crate::error::WorkerError;
 use crate::limits::PAYMENT_STATUS_PAUSE;
-use crate::request::{self, Job};
+use crate::request::{self, Job, Work};
 use crate::signing::SignDesk;
 use crate::worker::Worker;
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use cocoon_protocol::error_code::ErrorCode;
 use cocoon_protocol::extension::ReceiptSignature;
 use cocoon_protocol::limits::PAYMENT_STATUS_TIMEOUT;
 use cocoon_protocol::message::{ProxyQuery, ProxyToWorker, WorkerPacket, WorkerQuery};
-use cocoon_protocol::proxy::{RunQuery, RunQueryEx, WorkerRequestPayment};
+use cocoon_protocol::proxy::WorkerRequestPayment;
 use cocoon_protocol::version::Version;
 use cocoon_protocol::worker::{EnabledDisabled, NewCoefficient, PaymentStatus, UpdatePaymentStatus};
 use cocoon_receipt::FinishReason;
@@ -78,8 +78,9 @@ impl Session {
 
     async fn packet(&self, data: &[u8], running: &Running, jobs: &mut JoinSet<()>) -> Result<(), WorkerError> {
         match ProxyToWorker::decode(data)? {
-            ProxyToWorker::RunQueryEx(query) => self.run(query, running, jobs),
-            ProxyToWorker::RunQuery(query) => self.run(modern(query), running, jobs),
+            ProxyToWorker::RunFor(query) => self.run(query.into(), running, jobs),
+            ProxyToWorker::RunQueryEx(query) => self.run(query.into(), running, jobs),
+            ProxyToWorker::RunQuery(query) => self.run(query.into(), running, jobs),
             ProxyToWorker::Cancel(cancel) => {
                 if let Some(token) = lock(running).get(&cancel.request_id) {
                     token.cancel();
@@ -109,7 +110,7 @@ impl Session {
         Ok(())
     }
 
-    fn run(&self, query: RunQueryEx, running: &Running, jobs: &mut JoinSet<()>) {
+    fn run(&self, query: Work, running: &Running, jobs: &mut JoinSet<()>) {
         let request_id = query.request_id;
         let terms = Terms {
             request_id,
@@ -119,7 +120,7 @@ impl Session {
             version: self.version,
         };
         let salts = [rand::random(), rand::random()];
-        let answering = Answering::new(self.link.clone(), terms, &query.query, salts);
+        let answering = Answering::new(self.link.clone(), terms, &query.request, salts);
         let stop = CancellationToken::new();
         match lock(running).entry(request_id) {
             // A second request with the id of one that runs: the first one goes on.
@@ -131,7 +132,16 @@ impl Session {
             let remember = |done: &_| lock(&desk).remember(Clone::clone(done));
             match worker.take_slot() {
                 Some(slot) => {
-                    request::run(&worker, Job { query, answering, stop }, remember).await;
+                    request::run(
+                        &worker,
+                        Job {
+                            work: query,
+                            answering,
+                            stop,
+                        },
+                        remember,
+                    )
+                    .await;
                     drop(slot);
                 }
                 None => {
@@ -241,25 +251,6 @@ impl Session {
         tokio::task::spawn_blocking(move || work(&balance))
             .await
             .map_err(|_| WorkerError::Task)?
-    }
-}
-
-fn modern(old: RunQuery) -> RunQueryEx {
-    let RunQuery {
-        query,
-        signed_payment,
-        coefficient,
-        timeout,
-        request_id,
-    } = old;
-    RunQueryEx {
-        query,
-        signed_payment,
-        coefficient,
-        timeout,
-        request_id,
-        flags: (),
-        enable_debug: None,
     }
 }
 

@@ -223,7 +223,7 @@ mod tests {
 
     fn desk(folder: &std::path::Path) -> SignDesk {
         let store = Arc::new(WorkerStore::open(folder).unwrap());
-        let balance = Balance::open(channel(), store).unwrap();
+        let balance = Balance::open(channel(), parties().model, store).unwrap();
         let identity = Identity::issue(&NoEvidence, 1_800_000_000).unwrap();
         let mut desk = SignDesk::new(parties(), balance, Arc::new(identity));
         desk.remember(done());

@@ -1,24 +1,28 @@
-//! What all tasks of one worker share.
+//! What all tasks of one model share.
 
-use crate::backend::Backend;
+use crate::backend::{Backend, KnownPayer};
 use crate::balance::{Balance, Channel};
-use crate::config::{Parsed, WorkerConfig};
+use crate::config::ParsedModel;
 use crate::counters::Counters;
 use crate::error::WorkerError;
 use crate::switch::Switch;
 use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::Coefficient;
 use cocoon_chain::RootView;
+use cocoon_engine::{Payer, PayerSalt};
 use cocoon_manifest::ModelName;
+use cocoon_receipt::salted_hash;
 use cocoon_store::WorkerStore;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-/// One worker, whatever the number of its connections.
+/// The worker of one model, whatever the number of its connections. A program has one for each of its models.
 pub(crate) struct Worker {
     pub(crate) model: ModelName,
+    /// Hash of the model's manifest, where this program runs the model itself.
+    pub(crate) manifest_hash: Option<String>,
     pub(crate) owner: Address,
     pub(crate) root: watch::Receiver<Arc<RootView>>,
     pub(crate) backend: Backend,
@@ -27,32 +31,48 @@ pub(crate) struct Worker {
     pub(crate) counters: Counters,
     pub(crate) max_active_requests: u32,
     pub(crate) proxy_connections: u32,
+    /// Keeps what is derived from payers' ids from whoever knows such an id.
+    cache_secret: [u8; 32],
     slots: Arc<Semaphore>,
     coefficient: watch::Sender<Coefficient>,
     balances: Mutex<BTreeMap<(Address, Address), Balance>>,
     connections: AtomicU32,
 }
 
+/// The workers of all models of this program: at least one.
+pub(crate) type Workers = Arc<[Arc<Worker>]>;
+
+/// What the workers of all models share.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) owner: Address,
+    pub(crate) root: watch::Receiver<Arc<RootView>>,
+    pub(crate) store: Arc<WorkerStore>,
+    pub(crate) proxy_connections: u32,
+}
+
 impl Worker {
-    pub(crate) fn new(
-        config: &WorkerConfig,
-        parsed: Parsed,
-        root: watch::Receiver<Arc<RootView>>,
-        backend: Backend,
-        store: Arc<WorkerStore>,
-    ) -> Self {
+    pub(crate) fn new(shared: Shared, model: ParsedModel, backend: Backend, manifest_hash: Option<String>) -> Self {
+        let Shared {
+            owner,
+            root,
+            store,
+            proxy_connections,
+        } = shared;
         Self {
-            model: parsed.model,
-            owner: parsed.owner,
+            model: model.name,
+            manifest_hash,
+            owner,
             root,
             backend,
             store,
             switch: Switch::new(),
             counters: Counters::new(),
-            max_active_requests: config.max_active_requests,
-            proxy_connections: config.proxy_connections,
-            slots: Arc::new(Semaphore::new(config.max_active_requests as usize)),
-            coefficient: watch::Sender::new(parsed.coefficient),
+            max_active_requests: model.max_active_requests,
+            proxy_connections,
+            cache_secret: rand::random(),
+            slots: Arc::new(Semaphore::new(model.max_active_requests as usize)),
+            coefficient: watch::Sender::new(model.coefficient),
             balances: Mutex::default(),
             connections: AtomicU32::new(0),
         }
@@ -88,12 +108,12 @@ impl Worker {
         {
             return Ok(balance.clone());
         }
-        let balance = Balance::open(channel, self.store.clone())?;
+        let balance = Balance::open(channel, self.model.model_hash(), self.store.clone())?;
         balances.insert(key, balance.clone());
         Ok(balance)
     }
 
-    /// All proxies that this worker has met since it started.
+    /// All proxies that this model has met since it started.
     pub(crate) fn balances(&self) -> Vec<Balance> {
         self.balances
             .lock()
@@ -107,6 +127,24 @@ impl Worker {
     pub(crate) fn count_connection(self: &Arc<Self>) -> ConnectionCount {
         self.connections.fetch_add(1, Ordering::AcqRel);
         ConnectionCount(self.clone())
+    }
+
+    /// A payer by its blinded id, in the engine's words. The salt dies with this program, as the cache does.
+    pub(crate) fn payer(&self, id: [u8; 32]) -> KnownPayer {
+        KnownPayer {
+            payer: Payer::from(id),
+            salt: PayerSalt::from(salted_hash(&self.cache_secret, &id).0),
+        }
+    }
+
+    /// One word for health checks: a model that no proxy can reach is not ready.
+    pub(crate) fn word(&self) -> &'static str {
+        let state = self.switch.state();
+        if self.connections() > 0 || state.is_disabled() {
+            state.word()
+        } else {
+            "degraded"
+        }
     }
 
     /// Serving connections.

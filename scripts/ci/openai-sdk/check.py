@@ -1,5 +1,6 @@
-"""Plain and streamed chat, logprobs, several answers and constrained ones through the unmodified `openai` package; the first difference ends it with an error."""
+"""Plain and streamed chat, logprobs, several answers, constrained ones and embeddings through the unmodified `openai` package; the first difference ends it with an error."""
 
+import array
 import json
 import math
 import sys
@@ -116,6 +117,22 @@ def formed(client: openai.OpenAI, model: str) -> None:
     print(f"answer by a choice: {answer.choices[0].message.content}")
 
 
+def embeddings(client: openai.OpenAI, model: str) -> None:
+    # The package asks for base64 unless it is told otherwise.
+    both = client.embeddings.create(model=model, input=[PROMPT, "Hello!"])
+    assert [one.index for one in both.data] == [0, 1], both.data
+    assert both.usage.prompt_tokens == both.usage.total_tokens > 2, both.usage
+    alone = client.embeddings.create(model=model, input="Hello!", encoding_format="float")
+    # As f32, which base64 brings bit by bit and decimal numbers in their shortest form.
+    found = [array.array("f", one.embedding) for one in (alone.data[0], both.data[1])]
+    assert found[0] == found[1], "the same text has two vectors"
+    length = math.sqrt(sum(number * number for number in alone.data[0].embedding))
+    assert abs(length - 1) < 1e-4, length
+    short = client.embeddings.create(model=model, input=[[1, 2, 3]], dimensions=8)
+    assert len(short.data[0].embedding) == 8 and short.usage.prompt_tokens == 3, short.usage
+    print(f"embeddings: {len(alone.data[0].embedding)} numbers, {both.usage.prompt_tokens} tokens")
+
+
 def refused(client: openai.OpenAI) -> None:
     try:
         client.chat.completions.create(
@@ -133,12 +150,13 @@ def main() -> None:
     url = sys.argv[1]
     client = openai.OpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0, timeout=60)
     models = [model.id for model in client.models.list()]
-    assert models, "no model is listed"
+    assert models == ["tiny", "vectors"], models
     print(f"models: {', '.join(models)}")
     plain(client, models[0])
     streamed(client, models[0])
     several(client, models[0])
     formed(client, models[0])
+    embeddings(client, models[1])
     refused(client)
     print(f"openai {openai.__version__}: passed")
 

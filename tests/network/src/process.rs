@@ -77,7 +77,7 @@ impl Processes {
     pub fn use_upstream(&self, url: &str) -> Result<(), Failure> {
         let path = self.data.config_file("worker");
         let mut config: WorkerConfig = cocoon_runner::config::load(&path).map_err(failed("reading worker.toml"))?;
-        config.backend = BackendConfig::Upstream { url: url.to_owned() };
+        config.models[0].backend = BackendConfig::Upstream { url: url.to_owned() };
         let text = toml::to_string(&config).map_err(failed("writing worker.toml"))?;
         fs::write(path, text).map_err(failed("writing worker.toml"))
     }

@@ -79,6 +79,22 @@ async fn streamed_and_plain_answers_are_the_same_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_prompt_that_begins_like_an_earlier_one_comes_from_the_cache_and_the_receipt_says_so() {
+    let network = Network::start().await.unwrap();
+    let asked = question(network.model(), &"What is Cocoon, and who runs it? ".repeat(12), 4);
+    let first = network.api().chat(&asked).await.unwrap().body;
+    let second = network.api().chat(&asked).await.unwrap();
+    let cached = |body: &serde_json::Value| body["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64();
+    assert_eq!(cached(&first), Some(0), "{first:#}");
+    assert!(cached(&second.body) >= Some(32), "{:#}", second.body);
+    assert_eq!(second.body["choices"], first["choices"]);
+    let receipt = network.api().receipt(&second.receipt_id.unwrap()).await.unwrap().body;
+    assert_eq!(receipt["verified"], true, "{receipt:#}");
+    assert_eq!(receipt["counts"]["cached"].as_u64(), cached(&second.body));
+    network.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_answered_is_refused_in_openais_shape() {
     let network = Network::start().await.unwrap();
     let (api, model) = (network.api(), network.model());

@@ -28,7 +28,7 @@ pub(crate) async fn run(global: &Global, args: UpArgs, output: Output) -> Result
     output.note(BANNER);
     let options = LocalOptions {
         data_dir: global.data_dir.clone(),
-        model: args.model,
+        models: args.models,
         instance: args.instance,
         fresh: args.fresh,
         only_chain: args.only == Some(Only::Chain),
@@ -97,8 +97,12 @@ SIMULATED network, ready at {url}
   curl {url}/v1/chat/completions -H 'Content-Type: application/json' \\
     -d '{{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'
 
-Chain: {chain}   Root contract: {root}
+{models}Chain: {chain}   Root contract: {root}
 Ctrl-C drains and ends.",
+            models = match file.models.as_slice() {
+                [] | [_] => String::new(),
+                several => format!("Models: {}\n", several.join(", ")),
+            },
             url = file.client_url,
             model = file.model,
             chain = file.chain_url,

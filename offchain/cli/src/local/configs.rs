@@ -9,7 +9,7 @@ use cocoon_client::{ClientConfig, FundingConfig};
 use cocoon_localnet::{Clock, LocalNetConfig, NetworkConfig};
 use cocoon_proxy::{Listen, ProxyConfig, Timers};
 use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
-use cocoon_worker::{BackendConfig, EngineConfig, WorkerConfig};
+use cocoon_worker::{BackendConfig, EngineConfig, ModelConfig, WorkerConfig};
 use serde::{Deserialize, Serialize};
 
 use super::actors;
@@ -80,7 +80,7 @@ impl Configs {
         chain_url: &str,
         root: &Address,
         owners: &Owners,
-        model: &LocalModel,
+        models: &[LocalModel],
     ) -> Self {
         let chain = ChainConfig {
             url: chain_url.to_owned(),
@@ -121,20 +121,17 @@ impl Configs {
                 },
             },
             worker: WorkerConfig {
-                model: model.name.to_string(),
                 owner: owners.worker.to_string(),
-                coefficient: 1000,
-                max_active_requests: 64,
                 proxy_connections: 1,
                 data_dir: data.store_dir("worker"),
                 http: ports.worker,
                 chain: chain.clone(),
                 attestation: attestation.clone(),
-                backend: BackendConfig::Engine(EngineConfig::new(model.folder.clone())),
                 // The proxy pays; the owner may submit vouchers too.
                 payout: None,
                 drain_seconds: 10,
                 root_refresh_seconds: 5,
+                models: models.iter().map(model_config).collect(),
             },
             client: ClientConfig {
                 listen: ports.client,
@@ -160,6 +157,14 @@ impl Configs {
         write(data, "proxy", "proxy", &self.proxy)?;
         write(data, "worker", "worker", &self.worker)?;
         write(data, "client", "client", &self.client)
+    }
+}
+
+fn model_config(model: &LocalModel) -> ModelConfig {
+    let backend = BackendConfig::Engine(EngineConfig::new(model.folder.clone()));
+    ModelConfig {
+        max_active_requests: 64,
+        ..ModelConfig::new(model.name.to_string(), backend)
     }
 }
 

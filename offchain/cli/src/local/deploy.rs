@@ -4,7 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use cocoon_bindings::client::TopUpWithSecretFromOwner;
-use cocoon_bindings::message::InternalMessage;
+use cocoon_bindings::message::{InternalMessage, MAX_WALLET_MESSAGES};
 use cocoon_bindings::proxy::AskToIncreaseProxyStake;
 use cocoon_bindings::root::{
     AddModelHashFromOwner, AddProxyHashFromOwner, AddWorkerHashFromOwner, RegisterProxyFromOwner, UpdateProxyFromOwner,
@@ -30,8 +30,8 @@ pub struct Listing {
     pub proxy_image: ImageHash,
     /// Image of the worker.
     pub worker_image: ImageHash,
-    /// The model.
-    pub model: ModelHash,
+    /// The models.
+    pub models: Vec<ModelHash>,
     /// Where the proxy listens.
     pub endpoints: ProxyEndpoints,
 }
@@ -78,8 +78,8 @@ impl<'a> Deployment<'a> {
             let hash = listing.worker_image.to_hash_bytes();
             messages.push(ask(body(&AddWorkerHashFromOwner { query_id, hash })?));
         }
-        if !view.allows_model(&listing.model) {
-            let hash = listing.model.to_hash_bytes();
+        for model in listing.models.iter().filter(|model| !view.allows_model(model)) {
+            let hash = model.to_hash_bytes();
             messages.push(ask(body(&AddModelHashFromOwner { query_id, hash })?));
         }
         let endpoints = listing.endpoints.clone();
@@ -99,7 +99,7 @@ impl<'a> Deployment<'a> {
             let view = self.root_view(&root).await?;
             let listed = view.allows_proxy_image(&listing.proxy_image)
                 && view.allows_worker_image(&listing.worker_image)
-                && view.allows_model(&listing.model)
+                && listing.models.iter().all(|model| view.allows_model(model))
                 && view
                     .data
                     .proxies
@@ -218,10 +218,9 @@ impl<'a> Deployment<'a> {
     }
 
     async fn send(&self, from: &NodeWallet, messages: Vec<InternalMessage>) -> Result<(), Failure> {
-        if messages.is_empty() {
-            return Ok(());
+        for some in messages.chunks(MAX_WALLET_MESSAGES) {
+            from.send(some.to_vec()).await.map_err(failure::from_chain)?;
         }
-        from.send(messages).await.map_err(failure::from_chain)?;
         Ok(())
     }
 

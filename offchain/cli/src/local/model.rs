@@ -23,6 +23,14 @@ pub struct LocalModel {
 }
 
 impl LocalModel {
+    /// The models in `folders`, or the tiny one.
+    pub fn prepare_all(folders: &[PathBuf], data: &DataDir) -> Result<Vec<Self>, Failure> {
+        if folders.is_empty() {
+            return Ok(vec![Self::prepare(None, data)?]);
+        }
+        folders.iter().map(|folder| Self::prepare(Some(folder), data)).collect()
+    }
+
     /// The model in `folder`, or the tiny one, unpacked into the data folder.
     pub fn prepare(folder: Option<&Path>, data: &DataDir) -> Result<Self, Failure> {
         let (folder, base) = match folder {
@@ -74,26 +82,36 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     )
 }
 
-/// SHA-256 over a list of names and hashes in the form of sha256sum, sorted by name.
+/// SHA-256 over a list of names and hashes in the form of sha256sum, sorted by name; files of folders inside are named with
+/// their folder.
 fn hash_folder(folder: &Path) -> std::io::Result<String> {
-    let mut names: Vec<PathBuf> = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let is_hidden = path
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if path.is_file() && !is_hidden {
-            names.push(path);
-        }
-    }
-    names.sort();
+    let mut files = Vec::new();
+    find_files(folder, &mut files)?;
+    files.sort();
     let mut list = String::new();
-    for path in &names {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+    for path in &files {
+        let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy();
         // Writing to a String cannot fail.
         let _ = writeln!(list, "{}  {name}", hash_file(path)?);
     }
     Ok(hex::encode(Sha256::digest(list)))
+}
+
+/// All files that are not hidden.
+fn find_files(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_name().as_encoded_bytes().starts_with(b".") {
+            continue;
+        }
+        if path.is_file() {
+            files.push(path);
+        } else if entry.file_type()?.is_dir() {
+            find_files(&path, files)?;
+        }
+    }
+    Ok(())
 }
 
 fn hash_file(path: &Path) -> std::io::Result<String> {
@@ -124,6 +142,10 @@ mod tests {
         std::fs::write(model.join("config.json"), "{ }").unwrap();
         let second = LocalModel::prepare(Some(&model), &data).unwrap();
         assert_ne!(first.name, second.name);
+        std::fs::create_dir(model.join("1_Pooling")).unwrap();
+        std::fs::write(model.join("1_Pooling/config.json"), "{}").unwrap();
+        let third = LocalModel::prepare(Some(&model), &data).unwrap();
+        assert_ne!(second.name, third.name);
     }
 
     #[test]

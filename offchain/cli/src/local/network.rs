@@ -48,6 +48,9 @@ pub struct NetworkFile {
     pub model: String,
     /// Full name of the model, whose hash is in the root contract.
     pub deployed_model: String,
+    /// Names of all models; the first one is that above.
+    #[serde(default)]
+    pub models: Vec<String>,
     /// The client's URL.
     pub client_url: String,
     /// The proxy's HTTP URL.

@@ -36,7 +36,7 @@ impl Runners {
         let mut runners = Self { proxy, worker, client };
         on_step("Waiting until the worker serves");
         tokio::select! {
-            ready = until_ready(&file.client_url, &file.model) => ready?,
+            ready = until_ready(&file.client_url, &file.models) => ready?,
             failure = runners.failed() => return Err(failure),
         }
         Ok(runners)
@@ -60,8 +60,8 @@ impl Runners {
     }
 }
 
-/// Waits until the client lists the model with a worker.
-async fn until_ready(client_url: &str, model: &str) -> Result<(), Failure> {
+/// Waits until the client lists each model with a worker.
+async fn until_ready(client_url: &str, models: &[String]) -> Result<(), Failure> {
     let http = reqwest::Client::builder()
         .no_proxy()
         .build()
@@ -70,9 +70,10 @@ async fn until_ready(client_url: &str, model: &str) -> Result<(), Failure> {
     while Instant::now() < deadline {
         if let Ok(response) = http.get(format!("{client_url}/v1/models")).send().await
             && let Ok(list) = response.json::<Value>().await
-            && list["data"]
-                .as_array()
-                .is_some_and(|models| models.iter().any(|listed| is_served(listed, model)))
+            && let Some(listed) = list["data"].as_array()
+            && models
+                .iter()
+                .all(|model| listed.iter().any(|listed| is_served(listed, model)))
         {
             return Ok(());
         }

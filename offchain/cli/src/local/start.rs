@@ -9,6 +9,7 @@ use cocoon_bindings::ProxyEndpoints;
 use cocoon_chain::{HttpApi, SharedChain};
 use cocoon_client::Secret;
 use cocoon_localnet::{LocalNet, RunningLocalNet};
+use cocoon_manifest::ModelName;
 
 use super::actors::Actors;
 use super::configs::{ChainFile, Configs, Owners};
@@ -28,8 +29,8 @@ const DATA_FOLDER_HINT: &str = "check the permissions and the free space of the 
 pub struct LocalOptions {
     /// Where everything is kept.
     pub data_dir: PathBuf,
-    /// Folder of the model; the tiny built-in one without.
-    pub model: Option<PathBuf>,
+    /// Folders of the models, the first one being asked by default; the tiny built-in one without.
+    pub models: Vec<PathBuf>,
     /// Adds ten times this to the usual ports.
     pub instance: u16,
     /// Forget the network that is there.
@@ -43,7 +44,7 @@ impl LocalOptions {
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
-            model: None,
+            models: Vec::new(),
             instance: 0,
             fresh: false,
             only_chain: false,
@@ -76,7 +77,7 @@ impl LocalNetwork {
         }
         let ports = choose_ports(&data, &options)?;
         on_step("Preparing the model");
-        let model = LocalModel::prepare(options.model.as_deref(), &data)?;
+        let models = LocalModel::prepare_all(&options.models, &data)?;
         ensure_platform(&data)?;
 
         on_step("Starting the local chain");
@@ -94,16 +95,16 @@ impl LocalNetwork {
         on_step("Deploying wallets");
         let actors = Actors::prepare(&data, &shared, &faucet).await?;
         on_step("Deploying contracts");
-        let contracts = deploy(&data, &shared, &actors, &model, &ports).await?;
+        let contracts = deploy(&data, &shared, &actors, &models, &ports).await?;
 
         let owners = Owners {
             proxy: actors.proxy_owner.address().clone(),
             worker: actors.worker_owner.address().clone(),
             client: actors.client_owner.address().clone(),
         };
-        let configs = Configs::new(&data, &ports, &url, &contracts.root, &owners, &model);
+        let configs = Configs::new(&data, &ports, &url, &contracts.root, &owners, &models);
         configs.write(&data)?;
-        let file = describe(&data, options.instance, &configs, &contracts, &actors, &model);
+        let file = describe(&data, options.instance, &configs, &contracts, &actors, &models);
         file.save(&data)?;
         let runners = match options.only_chain {
             true => None,
@@ -202,13 +203,13 @@ async fn deploy(
     data: &DataDir,
     chain: &SharedChain,
     actors: &Actors,
-    model: &LocalModel,
+    models: &[LocalModel],
     ports: &Ports,
 ) -> Result<Contracts, Failure> {
     let listing = Listing {
         proxy_image: simulated_measurements("proxy").image_hash(),
         worker_image: simulated_measurements("worker").image_hash(),
-        model: model.name.model_hash(),
+        models: models.iter().map(|model| model.name.model_hash()).collect(),
         endpoints: ProxyEndpoints {
             workers: ports.proxy_workers.to_string(),
             clients: ports.proxy_clients.to_string(),
@@ -236,7 +237,7 @@ fn describe(
     configs: &Configs,
     contracts: &Contracts,
     actors: &Actors,
-    model: &LocalModel,
+    models: &[LocalModel],
 ) -> NetworkFile {
     let ports = Ports {
         chain: configs.chain.listen,
@@ -246,6 +247,8 @@ fn describe(
         proxy_clients: configs.proxy.listen.clients,
         worker: configs.worker.http,
     };
+    // There is at least one.
+    let name = |text: fn(&ModelName) -> String| models.first().map(|model| text(&model.name)).unwrap_or_default();
     NetworkFile {
         simulated: true,
         instance,
@@ -263,8 +266,9 @@ fn describe(
         client_wallet: actors.client_wallet.address().to_string(),
         proxy_wallet: actors.proxy_wallet.address().to_string(),
         worker_wallet: actors.worker_wallet.address().to_string(),
-        model: model.name.base().to_owned(),
-        deployed_model: model.name.to_string(),
+        model: name(|name| name.base().to_owned()),
+        deployed_model: name(ModelName::to_string),
+        models: models.iter().map(|model| model.name.base().to_owned()).collect(),
         client_url: format!("http://{}", ports.client),
         proxy_url: format!("http://{}", ports.proxy),
         worker_url: format!("http://{}", ports.worker),

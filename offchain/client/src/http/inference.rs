@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions` and `POST /v1/completions`.
+//! `POST /v1/chat/completions`, `POST /v1/completions` and `POST /v1/embeddings`.
 
 use std::sync::Arc;
 use std::time::Duration;

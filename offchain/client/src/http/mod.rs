@@ -74,6 +74,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             "/v1/completions",
             post(|app, request| inference::run(app, Endpoint::Completion, request)),
         )
+        .route(
+            "/v1/embeddings",
+            post(|app, request| inference::run(app, Endpoint::Embeddings, request)),
+        )
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*name}", get(models::one))
         .route("/v1/cocoon/receipts/{id}", get(receipt::show))

@@ -6,7 +6,7 @@ use crate::card::ModelCard;
 use crate::embedding::Embedder;
 use crate::error::EngineError;
 use crate::limits::KV_BLOCK;
-use crate::model::{Config, model_spec};
+use crate::model::{Config, ModelSpec, model_spec};
 use crate::options::EngineOptions;
 use crate::sampling::Sampling;
 use crate::text::tokenizer::Tokenizer;
@@ -24,11 +24,7 @@ pub struct LoadedEmbedder {
 /// Reads the embedding model in `folder`, which has the sentence-transformers layout: beside the files of a language
 /// model, whose head is not needed, `modules.json` and the configuration of the pooling.
 pub fn load_embedder(folder: &Path, options: &EngineOptions) -> Result<LoadedEmbedder, EngineError> {
-    let mut fields = read_fields(&folder.join("config.json"))?;
-    name_after_the_whole(&mut fields);
-    let mut spec = model_spec(Config::new(fields))?;
-    spec.head = None;
-    spec.passed_over.push("lm_head.weight".to_owned());
+    let spec = read_embedding_spec(folder)?;
     let pooling = Pooling::read(folder)?;
     let tokenizer = Tokenizer::read(&folder.join("tokenizer.json"))?;
     let room = options.max_kv_tokens.div_ceil(KV_BLOCK) * KV_BLOCK;
@@ -54,10 +50,25 @@ pub fn load_embedder(folder: &Path, options: &EngineOptions) -> Result<LoadedEmb
     files.extend(pooling.files.iter().cloned());
     files.extend(weights.files());
     Ok(LoadedEmbedder {
-        embedder: Embedder::new(card, tokenizer, executor, pooling, options.step_tokens()),
+        embedder: Embedder::new(card, tokenizer, executor, pooling, options),
         folder: folder.to_owned(),
         files,
     })
+}
+
+/// Whether `folder` holds an embedding model: it says how vectors are made of states.
+pub fn is_embedding_model(folder: &Path) -> bool {
+    folder.join(super::pooling::MODULES).is_file()
+}
+
+/// The model without its head.
+pub(super) fn read_embedding_spec(folder: &Path) -> Result<ModelSpec, EngineError> {
+    let mut fields = read_fields(&folder.join("config.json"))?;
+    name_after_the_whole(&mut fields);
+    let mut spec = model_spec(Config::new(fields))?;
+    spec.head = None;
+    spec.passed_over.push("lm_head.weight".to_owned());
+    Ok(spec)
 }
 
 /// Folders without a head are named after the class without a head: `Qwen3Model` for `Qwen3ForCausalLM`.

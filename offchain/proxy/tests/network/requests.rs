@@ -61,6 +61,9 @@ async fn an_answer_is_streamed_charged_receipted_and_settled() {
 
     let second = client.ask(2).await.receipt.unwrap();
     assert!(head.extend(&second.receipt.channel, second.id().0).is_ok());
+    // The worker is told with the work what the statements call the payer, and never an address.
+    let blinded = signed.receipt.statement.client.0;
+    assert_eq!(*worker.payers.lock().unwrap(), [blinded, blinded]);
 
     until("both vouchers arrive on chain", || {
         let (client, worker) = (network.tokens_used(&address(3)), network.tokens_paid(&address(4)));

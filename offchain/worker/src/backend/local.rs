@@ -7,7 +7,9 @@ use crate::answering::{Answering, unix_seconds};
 use crate::limits::MAX_MERGED_EVENTS;
 use bytes::Bytes;
 use cocoon_bindings::tokens::TokenCounts;
-use cocoon_engine::{EngineEvent, EngineHandle, FinishReason as EngineFinish, PayerSalt, StepOutput, Usage};
+use cocoon_engine::{
+    EngineEvent, EngineHandle, EngineLoad, FinishReason as EngineFinish, PayerSalt, StepOutput, Usage,
+};
 use cocoon_receipt::FinishReason;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -46,8 +48,8 @@ impl Local {
         })
     }
 
-    pub(super) fn metrics(&self) -> String {
-        crate::metrics::text(&self.engine.load())
+    pub(super) fn load(&self) -> EngineLoad {
+        self.engine.load()
     }
 
     pub(super) async fn answer(&self, asked: Asked, out: &mut Answering) -> Result<(Bytes, FinishReason), Trouble> {
@@ -58,6 +60,9 @@ impl Local {
             sampling,
             choices,
         } = prepare(&request, &card.sampling_defaults, card.tools, rand::random())?;
+        submit.payer = asked.payer.map(|known| known.payer);
+        submit.payer_salt = asked.payer.map(|known| known.salt);
+        submit.deadline = Some(asked.deadline);
         if choices > 1 && submit.payer_salt.is_none() {
             // The answers share the prompt's blocks among themselves, and with nobody else.
             submit.payer_salt = Some(PayerSalt::from(rand::random::<[u8; 32]>()));
@@ -156,6 +161,9 @@ impl Answers {
                     ));
                 }
             };
+            if output.finish_reason == Some(EngineFinish::Deadline) {
+                return Err(Trouble::Timeout);
+            }
             self.usage[at] = output.usage;
             self.finish[at] = output.finish_reason.or(self.finish[at]);
             pieces[at].append(piece(output));
@@ -189,8 +197,6 @@ impl Answers {
         let is = |reason| self.finish.contains(&Some(reason));
         if is(EngineFinish::Cancelled) {
             FinishReason::Cancelled
-        } else if is(EngineFinish::Deadline) {
-            FinishReason::Timeout
         } else if is(EngineFinish::Length) {
             FinishReason::Length
         } else if self.finish.iter().any(|finish| *finish != Some(EngineFinish::Stop)) {

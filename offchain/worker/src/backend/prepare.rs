@@ -164,6 +164,9 @@ fn prompt(request: &Request, tools: Option<Value>) -> Result<Prompt, ApiError> {
             tools,
             template_options: template_options(request)?,
         })),
+        Endpoint::Embeddings => Err(ApiError::bad_request(
+            "This model writes texts; it makes no embeddings.",
+        )),
     }
 }
 

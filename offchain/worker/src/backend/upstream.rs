@@ -1,16 +1,17 @@
 //! A server with OpenAI's interface beside this program as a backend.
 
+mod meter;
+
 use super::{Asked, Trouble};
 use crate::answering::Answering;
 use crate::error::WorkerError;
 use crate::limits::{HEALTH_TIMEOUT, MAX_UPSTREAM_BODY};
 use bytes::{Bytes, BytesMut};
-use cocoon_bindings::tokens::TokenCounts;
 use cocoon_openai::Request;
-use cocoon_openai::sse::{DONE, SseDecoder, SseEvent};
-use cocoon_openai::usage::{RawCounts, UsageMeter};
+use cocoon_openai::sse::{DONE, SseDecoder, SseEvent, encode_data};
 use cocoon_protocol::http::{Header, Response};
 use cocoon_receipt::FinishReason;
+use meter::Meter;
 use serde_json::Value;
 
 /// Headers that belong to one connection and are never passed on, in lower case.
@@ -46,21 +47,26 @@ impl Upstream {
         })
     }
 
+    /// Whether it lists its models and does not say that it is still loading or warming up: some listen long before they
+    /// can answer.
     pub(super) async fn is_healthy(&self) -> bool {
-        let look = async {
-            let answer = self
-                .client
-                .get(format!("{}/v1/models", self.url))
-                .timeout(HEALTH_TIMEOUT)
-                .send()
-                .await?;
-            answer.error_for_status()?.bytes().await
+        let get = |path: &str| {
+            let request = self.client.get(format!("{}{path}", self.url));
+            request.timeout(HEALTH_TIMEOUT).send()
         };
+        // Not every server has this page.
+        let is_loading = |answer: reqwest::Response| answer.status().is_server_error();
+        if get("/health").await.is_ok_and(is_loading) {
+            return false;
+        }
+        let look = async { get("/v1/models").await?.error_for_status()?.bytes().await };
         look.await.is_ok()
     }
 
     pub(super) async fn answer(&self, asked: Asked, out: &mut Answering) -> Result<(Bytes, FinishReason), Trouble> {
-        let Asked { mut request, headers } = asked;
+        let Asked {
+            mut request, headers, ..
+        } = asked;
         force_usage(&mut request)?;
         let streams = request.stream();
         let mut post = self.client.post(format!("{}{}", self.url, request.endpoint().path()));
@@ -74,19 +80,19 @@ impl Upstream {
         let answer = post.send().await.map_err(|_| failed("cannot be reached"))?;
         let status = answer.status();
         let head = head(&answer, out.started());
-        let mut meter = Meter::new();
+        let mut meter = Meter::new(&request);
         if !(streams && status.is_success()) {
             let body = read_whole(answer).await?;
-            if let Ok(document) = serde_json::from_slice(&body) {
-                meter.observe(&document);
+            let document = serde_json::from_slice(&body);
+            if let Ok(document) = &document {
+                meter.observe(document);
             }
-            out.count(meter.counts());
+            let failed = !status.is_success() || document.is_err() || meter.failed;
+            if !failed {
+                out.count(meter.counts());
+            }
             out.head(&head).await?;
-            let finish = if status.is_success() {
-                meter.finish
-            } else {
-                FinishReason::Failed
-            };
+            let finish = if failed { FinishReason::Failed } else { meter.finish() };
             return Ok((body, finish));
         }
         out.head(&head).await?;
@@ -105,10 +111,14 @@ async fn relay(
     loop {
         let piece = answer.chunk().await.map_err(|_| failed("broke off its answer"))?;
         let Some(piece) = piece else {
-            if !meter.ended {
-                return Err(failed("ended its stream without the end mark"));
+            if meter.ended {
+                return Ok((held, meter.finish()));
             }
-            return Ok((held, meter.finish));
+            // Some servers leave the end mark out; callers need it.
+            if meter.is_complete() {
+                return Ok((format!("\n\n{}", encode_data(DONE)).into(), meter.finish()));
+            }
+            return Err(failed("ended its stream before its answer"));
         };
         let events = decoder.push(&piece).map_err(|_| failed("sent a malformed stream"))?;
         for event in events {
@@ -120,78 +130,15 @@ async fn relay(
         if !held.is_empty() {
             out.body(std::mem::take(&mut held)).await?;
         }
+        if meter.failed {
+            // Callers see what the server said.
+            out.body(piece).await?;
+            return Err(failed("reported an error"));
+        }
         if meter.ended {
             held = piece;
         } else {
             out.body(piece).await?;
-        }
-    }
-}
-
-/// Counts an answer from what the server says, and until it says something from its pieces.
-struct Meter {
-    usage: UsageMeter,
-    /// Pieces with text, each at least one token.
-    pieces: u64,
-    ended: bool,
-    finish: FinishReason,
-}
-
-impl Meter {
-    fn new() -> Self {
-        Self {
-            usage: UsageMeter::default(),
-            pieces: 0,
-            ended: false,
-            finish: FinishReason::Unknown,
-        }
-    }
-
-    fn event(&mut self, data: &str) {
-        if data == DONE {
-            self.ended = true;
-        } else if let Ok(document) = serde_json::from_str(data) {
-            self.observe(&document);
-        }
-    }
-
-    fn observe(&mut self, document: &Value) {
-        self.usage.observe(document);
-        let Some(choices) = document.get("choices").and_then(Value::as_array) else {
-            return;
-        };
-        for choice in choices {
-            let delta = choice.get("delta");
-            let texts = [
-                delta.and_then(|delta| delta.get("content")),
-                delta.and_then(|delta| delta.get("reasoning_content")),
-                choice.get("text"),
-            ];
-            let has_text = texts
-                .iter()
-                .flatten()
-                .any(|text| text.as_str().is_some_and(|text| !text.is_empty()));
-            self.pieces += u64::from(has_text);
-            if let Some(word) = choice.get("finish_reason").and_then(Value::as_str) {
-                self.finish = FinishReason::from_word(word);
-            }
-        }
-    }
-
-    fn counts(&self) -> TokenCounts {
-        let RawCounts {
-            prompt,
-            cached,
-            completion,
-            reasoning,
-        } = self.usage.counts();
-        let completion = if completion == 0 { self.pieces } else { completion };
-        // A part larger than its whole would make every statement invalid.
-        TokenCounts {
-            prompt,
-            cached: cached.min(prompt),
-            completion,
-            reasoning: reasoning.min(completion),
         }
     }
 }
@@ -250,32 +197,4 @@ fn is_hop_by_hop(name: &str) -> bool {
 
 fn failed(what: &str) -> Trouble {
     Trouble::Failed(format!("the inference server {what}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pieces_count_until_usage_comes() {
-        let mut meter = Meter::new();
-        meter.event(r#"{"choices":[{"delta":{"role":"assistant","content":""}}]}"#);
-        meter.event(r#"{"choices":[{"delta":{"content":"a"}}]}"#);
-        meter.event(r#"{"choices":[{"delta":{"content":"b"},"finish_reason":"length"}]}"#);
-        assert_eq!(meter.counts().completion, 2);
-        meter.event(r#"{"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":9}}}"#);
-        assert_eq!(
-            meter.counts(),
-            TokenCounts {
-                prompt: 5,
-                cached: 5,
-                completion: 7,
-                reasoning: 0
-            }
-        );
-        assert!(!meter.ended);
-        meter.event("[DONE]");
-        assert!(meter.ended);
-        assert_eq!(meter.finish, FinishReason::Length);
-    }
 }

@@ -47,7 +47,7 @@ struct Written {
 
 /// Writes the answers to one request in the shape that its endpoint has.
 pub(super) struct Writer {
-    endpoint: Endpoint,
+    is_chat: bool,
     head: AnswerHead,
     /// How the model writes calls: Mistral's templates take ids of nine characters only.
     format: Option<ToolFormat>,
@@ -58,17 +58,15 @@ pub(super) struct Writer {
 impl Writer {
     /// For as many answers as `choices` says.
     pub(super) fn new(endpoint: Endpoint, model: &str, created: u64, id: [u8; 12], choices: usize) -> Self {
-        let prefix = match endpoint {
-            Endpoint::Chat => "chatcmpl",
-            Endpoint::Completion => "cmpl",
-        };
+        let is_chat = endpoint == Endpoint::Chat;
+        let prefix = if is_chat { "chatcmpl" } else { "cmpl" };
         let head = AnswerHead {
             id: format!("{prefix}-{}", hex::encode(id)),
             created,
             model: model.to_owned(),
         };
         Self {
-            endpoint,
+            is_chat,
             head,
             format: None,
             with_logprobs: false,
@@ -89,25 +87,20 @@ impl Writer {
     /// Whole answers.
     pub(super) fn whole(&mut self, pieces: Vec<Piece>, usage: Usage) -> String {
         let usage = Some(usage);
-        match self.endpoint {
-            Endpoint::Chat => {
-                let choices = (0..)
-                    .zip(pieces)
-                    .map(|(at, piece)| self.chat_choice(at, piece))
-                    .collect();
-                json(&self.head.chat(choices, usage))
-            }
-            Endpoint::Completion => {
-                let choices = (0..).zip(pieces).map(|(at, piece)| self.completion_choice(at, piece));
-                let choices = choices.collect();
-                json(&self.head.completion(choices, usage))
-            }
+        if self.is_chat {
+            let choices = (0..).zip(pieces).map(|(at, piece)| self.chat_choice(at, piece));
+            let choices = choices.collect();
+            json(&self.head.chat(choices, usage))
+        } else {
+            let choices = (0..).zip(pieces).map(|(at, piece)| self.completion_choice(at, piece));
+            let choices = choices.collect();
+            json(&self.head.completion(choices, usage))
         }
     }
 
     /// The events that open a stream, where there are some.
     pub(super) fn opening(&self) -> String {
-        if self.endpoint == Endpoint::Completion {
+        if !self.is_chat {
             return String::new();
         }
         let event = |at| {
@@ -125,7 +118,7 @@ impl Writer {
     pub(super) fn more(&mut self, at: usize, mut piece: Piece) -> String {
         let finish = piece.finish.take();
         let mut events = String::new();
-        if self.endpoint == Endpoint::Completion {
+        if !self.is_chat {
             if piece.has_content() {
                 let choice = self.completion_choice(at, piece);
                 events += &event(&self.head.completion(vec![choice], None));
@@ -163,9 +156,9 @@ impl Writer {
     /// The events that close a stream: usage, the mark.
     pub(super) fn closing(&self, usage: Usage) -> String {
         let usage = Some(usage);
-        let used = match self.endpoint {
-            Endpoint::Chat => event(&self.head.chat_chunk(Vec::new(), usage)),
-            Endpoint::Completion => event(&self.head.completion(Vec::new(), usage)),
+        let used = match self.is_chat {
+            true => event(&self.head.chat_chunk(Vec::new(), usage)),
+            false => event(&self.head.completion(Vec::new(), usage)),
         };
         used + &encode_data(DONE)
     }

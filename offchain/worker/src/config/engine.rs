@@ -4,6 +4,7 @@ use cocoon_engine::{EngineOptions, WeightFormat};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A model and how it is run. What is absent has the engine's default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,15 @@ pub struct EngineConfig {
     /// Positions of all running sequences.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_kv_tokens: Option<usize>,
+    /// Sequences that wait for a place; one more is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_waiting: Option<usize>,
+    /// Tokens of one step: more makes prompts faster and the answers beside them slower.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_step_tokens: Option<usize>,
+    /// Seconds that a request may wait for its first step; then its proxy may try another worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_queue_seconds: Option<u64>,
 }
 
 impl EngineConfig {
@@ -47,6 +57,9 @@ impl EngineConfig {
             max_num_seqs: None,
             max_model_len: None,
             max_kv_tokens: None,
+            max_waiting: None,
+            max_step_tokens: None,
+            max_queue_seconds: None,
         }
     }
 
@@ -60,6 +73,11 @@ impl EngineConfig {
         options.max_num_seqs = self.max_num_seqs.unwrap_or(options.max_num_seqs);
         options.max_model_len = self.max_model_len;
         options.max_kv_tokens = self.max_kv_tokens.unwrap_or(options.max_kv_tokens);
+        options.max_waiting = self.max_waiting.unwrap_or(options.max_waiting);
+        options.max_step_tokens = self.max_step_tokens.unwrap_or(options.max_step_tokens);
+        options.max_queue_age = self
+            .max_queue_seconds
+            .map_or(options.max_queue_age, Duration::from_secs);
         options
     }
 }

@@ -243,7 +243,7 @@ async fn bad_requests_get_errors_in_openai_shape_and_cost_nothing() {
             ),
             404,
         ),
-        (post("/v1/embeddings", "{}"), 404),
+        (post("/v1/images", "{}"), 404),
         (Bytes::from_static(b"nonsense"), 400),
     ];
     for (id, (query, status)) in (1u8..).zip(cases) {

@@ -5,7 +5,7 @@ use crate::backend::{Backend, Local};
 use crate::config::{Parsed, WorkerConfig};
 use crate::connect::serve_link;
 use crate::error::WorkerError;
-use crate::worker::Worker;
+use crate::worker::{Shared, Worker};
 use bytes::Bytes;
 use cocoon_bindings::tokens::{TokenCounts, TokensUsed};
 use cocoon_bindings::ton::{Address, HashBytes, friendly};
@@ -106,16 +106,23 @@ impl Play {
     pub(super) async fn begin_with(backend: Backend, max_active_requests: u32, versions: VersionRange) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config: WorkerConfig = toml::from_str(&format!(
-            "model = 'parrot@1:2'\nowner = '{}'\nmax_active_requests = {max_active_requests}\ndata_dir = 'x'\n\
-             chain = {{ url = 'http://127.0.0.1:1', root = '{}' }}\nbackend = {{ kind = 'upstream', url = 'x' }}",
+            "owner = '{}'\ndata_dir = 'x'\nchain = {{ url = 'http://127.0.0.1:1', root = '{}' }}\n[[models]]\n\
+             name = 'parrot@1:2'\nmax_active_requests = {max_active_requests}\n\
+             backend = {{ kind = 'upstream', url = 'x' }}",
             address(4),
             address(1)
         ))
         .unwrap();
-        let parsed: Parsed = config.parse().unwrap();
+        let mut parsed: Parsed = config.parse().unwrap();
         let store = Arc::new(WorkerStore::open(folder.path()).unwrap());
         let (sender, receiver) = watch::channel(Arc::new(root()));
-        let worker = Arc::new(Worker::new(&config, parsed, receiver, backend, store));
+        let shared = Shared {
+            owner: parsed.owner,
+            root: receiver,
+            store,
+            proxy_connections: config.proxy_connections,
+        };
+        let worker = Arc::new(Worker::new(shared, parsed.models.remove(0), backend, None));
         worker.switch.change(|state| state.healthy = true);
         let identity = Arc::new(Identity::issue(&NoEvidence, unix_seconds() as u64).unwrap());
 

@@ -12,7 +12,7 @@ use cocoon_protocol::extension::{Countersigned, ReceiptSignature, TokenCounts, W
 use cocoon_protocol::handshake::{WorkerBalances, WorkerConnecting, WorkerOffer};
 use cocoon_protocol::http::Response;
 use cocoon_protocol::message::{ProxyQuery, ProxyToWorker, WorkerPacket};
-use cocoon_protocol::proxy::{RunQueryEx, TokensUsed, WorkerRequestPayment};
+use cocoon_protocol::proxy::{TokensUsed, WorkerRequestPayment};
 use cocoon_protocol::version::{Version, VersionRange};
 use cocoon_ratls::{
     Connector, Identity, IdentityKeeper, PeerPolicy, Simulated, SystemClock, TrustSettings, TrustStore,
@@ -47,6 +47,8 @@ pub(crate) struct Worker {
     pub(crate) identity: Arc<Identity>,
     /// Statements that the proxy signed too.
     pub(crate) countersigned: Arc<Mutex<Vec<Countersigned>>>,
+    /// Blinded ids of those who asked.
+    pub(crate) payers: Arc<Mutex<Vec<[u8; 32]>>>,
 }
 
 /// The image that a worker runs unless it is told otherwise.
@@ -117,8 +119,13 @@ impl Worker {
             payments: Arc::default(),
             identity: Arc::clone(&identity),
             countersigned: Arc::default(),
+            payers: Arc::default(),
         };
-        let heard = (Arc::clone(&worker.payments), Arc::clone(&worker.countersigned));
+        let heard = (
+            Arc::clone(&worker.payments),
+            Arc::clone(&worker.countersigned),
+            Arc::clone(&worker.payers),
+        );
         tokio::spawn(serve(link, events, act, version, heard, identity));
         Ok(worker)
     }
@@ -156,22 +163,32 @@ async fn handshake(
     Ok(version)
 }
 
-/// What the proxy told: payments and signed statements.
-type Heard = (Arc<Mutex<Vec<WorkerRequestPayment>>>, Arc<Mutex<Vec<Countersigned>>>);
+/// What the proxy told: payments, signed statements, blinded ids of payers.
+type Heard = (
+    Arc<Mutex<Vec<WorkerRequestPayment>>>,
+    Arc<Mutex<Vec<Countersigned>>>,
+    Arc<Mutex<Vec<[u8; 32]>>>,
+);
 
 async fn serve(
     link: LinkHandle,
     mut events: tokio::sync::mpsc::Receiver<LinkEvent>,
     act: Act,
     version: Version,
-    (payments, countersigned): Heard,
+    (payments, countersigned, payers): Heard,
     identity: Arc<Identity>,
 ) {
     let cancelled = Arc::new(Mutex::new(std::collections::HashSet::new()));
     while let Some(event) = events.recv().await {
         match event {
             LinkEvent::Packet(data) => match ProxyToWorker::decode(&data).unwrap() {
+                ProxyToWorker::RunFor(query) => {
+                    payers.lock().unwrap().push(query.payer);
+                    let query = (query.request_id, query.query);
+                    tokio::spawn(run(link.clone(), query, act, version, Arc::clone(&cancelled)));
+                }
                 ProxyToWorker::RunQueryEx(query) => {
+                    let query = (query.request_id, query.query);
                     tokio::spawn(run(link.clone(), query, act, version, Arc::clone(&cancelled)));
                 }
                 ProxyToWorker::RequestPayment(payment) => payments.lock().unwrap().push(payment),
@@ -216,12 +233,11 @@ fn counts(completion: i64) -> TokenCounts {
 
 async fn run(
     link: LinkHandle,
-    query: RunQueryEx,
+    (request_id, query): ([u8; 32], Bytes),
     act: Act,
     version: Version,
     cancelled: Arc<Mutex<std::collections::HashSet<[u8; 32]>>>,
 ) {
-    let request_id = query.request_id;
     let send = async |packet: WorkerPacket| link.send_packet(packet.encode()).await;
     let answer = |body, final_info| {
         Answer {
@@ -287,7 +303,7 @@ async fn run(
             request_id,
             counts: counts(produced as i64),
             request_salt,
-            request_hash: salted_hash(&request_salt, &query.query).0,
+            request_hash: salted_hash(&request_salt, &query).0,
             response_salt,
             response_hash: salted_hash(&response_salt, &body).0,
             sampling_hash: [3; 32],
