@@ -85,7 +85,7 @@ pub enum Command {
         #[command(subcommand)]
         command: GovernorCommand,
     },
-    /// Models: fetch them from a hub
+    /// Models on this machine: fetch, check, pack, measure
     Model {
         /// What to do.
         #[command(subcommand)]

@@ -97,6 +97,16 @@ pub fn from_hub(error: cocoon_hub::HubError) -> Failure {
     Failure::new(exit, error, hint)
 }
 
+/// A failure of the engine, on a model of this machine.
+pub fn from_engine(error: cocoon_engine::EngineError) -> Failure {
+    let exit = match error.who() {
+        cocoon_engine::Who::Caller => Exit::Usage,
+        _ => Exit::Configuration,
+    };
+    let hint = error.hint();
+    Failure::new(exit, error, hint)
+}
+
 /// A failure of the client runner.
 pub fn from_client(error: cocoon_client::ClientError) -> Failure {
     let (exit, hint) = (exit_of(error.who()), error.hint());

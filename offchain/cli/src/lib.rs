@@ -122,6 +122,15 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Model {
             command: ModelCommand::Pull(args),
         } => command::model::pull(args, output).await,
+        Command::Model {
+            command: ModelCommand::Check(args),
+        } => command::model::check(args, output),
+        Command::Model {
+            command: ModelCommand::Build(args),
+        } => command::model::build(args, output),
+        Command::Model {
+            command: ModelCommand::Quality(args),
+        } => command::model::quality(args, output),
         Command::Localnet {
             command: RunCommand::Run { config },
         } => command::run::localnet(&config, output).await,

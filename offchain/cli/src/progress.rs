@@ -121,3 +121,42 @@ impl Transfer {
         }
     }
 }
+
+/// Shows how much of a whole is done: a bar on a terminal, one line elsewhere.
+pub(crate) struct Portion {
+    bar: Option<ProgressBar>,
+}
+
+impl Portion {
+    /// `text` says what is being done.
+    pub(crate) fn new(output: Output, text: &str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(1);
+            if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {percent} % {eta}") {
+                bar.set_style(style);
+            }
+            bar.set_message(text.to_owned());
+            bar
+        });
+        if bar.is_none() {
+            output.note(format!("{text} ..."));
+        }
+        Self { bar }
+    }
+
+    /// How far it is.
+    pub(crate) fn at(&self, progress: cocoon_engine::Progress) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(progress.total);
+            bar.set_position(progress.done);
+        }
+    }
+}
+
+impl Drop for Portion {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

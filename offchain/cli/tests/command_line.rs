@@ -126,3 +126,92 @@ fn a_wrong_key_of_a_configuration_is_named_with_file_and_line() {
         &["localnet", "run", "--config", "chain.toml"]
     )));
 }
+
+/// The tiny model in `folder/tiny`.
+fn tiny(folder: &Path) {
+    cocoon_engine::tiny::write_to(&folder.join("tiny")).unwrap();
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    assert_eq!(output.status.code(), Some(0), "{}", shown(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_model_is_packed_checked_and_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny(folder.path());
+    let run = |line: &str| cocoon(folder.path(), &line.split(' ').collect::<Vec<_>>());
+    let built = json(&run("model build tiny --out packed --weights q8 --json"));
+    assert_eq!(
+        (&built["weights"], &built["parameters"]),
+        (&"q8".into(), &820_608.into())
+    );
+    let files = built["files"].as_array().unwrap().iter();
+    let names: Vec<&str> = files.map(|file| file["path"].as_str().unwrap()).collect();
+    assert!(
+        names.contains(&"model.packed") && names.contains(&"tokenizer.json"),
+        "{names:?}"
+    );
+
+    let checked = json(&run("model check packed --json"));
+    assert_eq!((&checked["packed"], &checked["fits"]), (&"q8".into(), &true.into()));
+    assert_eq!(checked["plans"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        json(&run("model check tiny --json"))["plans"].as_array().unwrap().len(),
+        4
+    );
+    let too_much = run("model check tiny --weights q4 --max-kv-tokens 1000000000000");
+    assert_eq!(too_much.status.code(), Some(1), "{}", shown(&too_much));
+    let text = String::from_utf8(too_much.stdout).unwrap();
+    assert!(
+        text.contains("q4       does not fit: ") && text.contains("tokens of cache would fit"),
+        "{text}"
+    );
+
+    let words = "Cocoon is a network for private inference of language models. What is a receipt? ".repeat(3);
+    std::fs::write(folder.path().join("text.txt"), words).unwrap();
+    let measured = json(&run("model quality packed --reference tiny --text text.txt --json"));
+    assert_eq!(measured["weights"], "q8");
+    let divergence = measured["mean_divergence"].as_f64().unwrap();
+    assert!(0.0 < divergence && divergence < 0.05, "{divergence}");
+    let own = json(&run("model quality tiny --weights f32 --text text.txt --json"));
+    assert_eq!(own["mean_divergence"], 0.0);
+}
+
+#[test]
+fn models_that_cannot_be_packed_or_read_say_what_helps() {
+    let folder = tempfile::tempdir().unwrap();
+    tiny(folder.path());
+    let run = |line: &str| cocoon(folder.path(), &line.split(' ').collect::<Vec<_>>());
+    insta::assert_snapshot!(
+        "model-build-over-a-folder",
+        shown(&run("model build tiny --out tiny --weights q8"))
+    );
+    insta::assert_snapshot!(
+        "model-build-from-nothing",
+        shown(&run("model build nothing --out new --weights q8"))
+    );
+    insta::assert_snapshot!(
+        "model-build-in-an-unknown-format",
+        shown(&run("model build tiny --out new --weights q5"))
+    );
+    insta::assert_snapshot!(
+        "model-quality-without-text",
+        shown(&run("model quality tiny --weights q8 --text missing.txt"))
+    );
+    assert!(!folder.path().join("new").exists());
+    assert_eq!(run("model build tiny --out new --weights q8").status.code(), Some(0));
+    insta::assert_snapshot!(
+        "model-build-from-packed",
+        shown(&run("model build new --out newer --weights q8"))
+    );
+    insta::assert_snapshot!(
+        "model-check-in-another-format",
+        shown(&run("model check new --weights q4"))
+    );
+    let path = folder.path().join("new/model.packed");
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    insta::assert_snapshot!("model-check-of-a-cut-file", shown(&run("model check new")));
+}

@@ -16,6 +16,7 @@ pub(crate) use cpu::CpuDevice;
 pub(crate) use dry::{DryDevice, DryTensor, Ledger};
 
 use crate::error::EngineError;
+use crate::kernels::matrix::PackedMatrix;
 use crate::model::Batch;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -64,13 +65,18 @@ impl fmt::Display for WeightFormat {
 }
 
 /// A matrix in a checkpoint, read row by row so that it never lies in memory as a whole.
-pub(crate) trait MatrixRows {
+pub(crate) trait MatrixRows: Sync {
     /// Rows.
     fn outputs(&self) -> usize;
     /// Columns.
     fn inputs(&self) -> usize;
     /// Fills `rows`, a whole number of rows, from row `first` on.
     fn read(&self, first: usize, rows: &mut [f32]) -> Result<(), EngineError>;
+
+    /// The matrix as [`crate::kernels`] have it, where a folder was packed ahead of time.
+    fn packed(&self) -> Option<&PackedMatrix> {
+        None
+    }
 
     /// The format of blocks that the checkpoint has already; its blocks are then taken over as they are.
     fn stored_blocks(&self) -> Option<WeightFormat> {

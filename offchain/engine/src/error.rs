@@ -1,8 +1,10 @@
 //! What can go wrong, whose fault it is and what may help.
 
 mod gguf;
+mod packed;
 
 pub use gguf::GgufError;
+pub use packed::PackedError;
 
 use std::path::PathBuf;
 use thiserror::Error;
@@ -37,6 +39,14 @@ pub enum EngineError {
     #[error("cannot read {path}")]
     ReadFile {
         /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file or folder cannot be written.
+    #[error("cannot write {path}")]
+    WriteFile {
+        /// The file or folder.
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
@@ -137,6 +147,28 @@ pub enum EngineError {
         /// Heads, columns, tokens.
         of: &'static str,
     },
+    /// A packed file is damaged or of another version.
+    #[error("{path} is not a packed file that can be read")]
+    Packed {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: PackedError,
+    },
+    /// The options ask for another format than that of packed weights.
+    #[error("the weights are packed in {found}, not in {wanted}")]
+    PackedFormat {
+        /// Of the file.
+        found: crate::device::WeightFormat,
+        /// Of the options.
+        wanted: crate::device::WeightFormat,
+    },
+    /// Packed weights are those of one rank.
+    #[error("packed weights cannot be cut into ranks")]
+    PackedRanks,
+    /// Packed weights cannot be packed again.
+    #[error("the weights are packed already")]
+    PackedAlready,
     /// The model does not fit in memory with these options.
     #[error("the model does not fit: {plan}")]
     Memory {
@@ -265,6 +297,11 @@ impl EngineError {
             Self::MissingTensor { .. } | Self::TensorShape { .. } | Self::TensorType { .. } => {
                 "the weights belong to another configuration or are quantized"
             }
+            Self::WriteFile { .. } => "name a folder that does not exist yet, on a disk with room",
+            Self::Packed { .. } => "pack the model again with `cocoon model build`",
+            Self::PackedFormat { .. } => "leave the weight format away, or pack the model in that format",
+            Self::PackedRanks => "set one rank, or load the published weights",
+            Self::PackedAlready => "give the folder with the published weights",
             Self::Gguf { .. } => "take the safetensors of this model, or a GGUF file of f32, f16, bf16, q8_0 or q4_0",
             Self::Ranks { .. } => "set fewer `ranks`",
             Self::Memory { .. } => "set a smaller weight format or max_kv_tokens, or free memory",

@@ -50,11 +50,12 @@ pub use card::ModelCard;
 pub use device::WeightFormat;
 pub use embedding::{Embedder, EmbedderHandle, Embedding, EmbeddingInput, EmbeddingRequest, EmbeddingSink};
 pub use engine::{Engine, FinishReason, SequenceId, StepOutput, TokenLogprob, TokenLogprobs, Usage};
-pub use error::{EngineError, GgufError, Retry, Who};
+pub use error::{EngineError, GgufError, PackedError, Retry, Who};
 pub use handle::{EngineEvent, EngineHandle, Sink, Ticket};
 pub use load::{
-    LoadedEmbedder, LoadedModel, ManifestFailure, MemoryPlan, Quality, RankMemory, is_embedding_model, load_embedder,
-    load_model, plan_memory,
+    BuiltFile, BuiltModel, LoadedEmbedder, LoadedModel, ManifestFailure, MemoryPlan, ModelReport, Progress, Quality,
+    RankMemory, build_model, inspect_model, is_embedding_model, load_embedder, load_model, load_model_with,
+    plan_memory,
 };
 pub use metrics::{EngineLoad, Histogram, Occupancy};
 pub use options::{ComputeDevice, EngineOptions};

@@ -1,24 +1,32 @@
 //! From a Hugging Face folder to a model in memory.
 
 mod embedder;
+mod folder;
 mod generation;
 mod gguf;
+mod inspect;
 mod mapped;
 mod memory;
 mod mxfp4;
+mod packed;
 mod plan;
 mod pooling;
+mod progress;
 mod quality;
 mod rows;
 mod safetensors_file;
+mod stored;
 mod template_file;
 mod tensor;
 mod warm_up;
 mod weights;
 
 pub use embedder::{LoadedEmbedder, is_embedding_model, load_embedder};
+pub use inspect::{ModelReport, inspect_model};
+pub use packed::{BuiltFile, BuiltModel, build_model};
 pub use plan::{MemoryPlan, RankMemory};
 pub(crate) use pooling::{Pooling, PoolingKind};
+pub use progress::Progress;
 pub use quality::Quality;
 pub(crate) use weights::Weights;
 
@@ -28,18 +36,20 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::limits::{KV_BLOCK, MAX_CONFIG_BYTES};
 use crate::local::LocalEngine;
-use crate::model::{Config, Executor, LoadOptions, ModelSpec, Ranks, Transformer, model_spec};
+use crate::model::{Checkpoint, Config, Executor, LoadOptions, ModelSpec, Ranks, Transformer, model_spec};
 use crate::options::{ComputeDevice, EngineOptions};
 use crate::text::reasoning::{ChannelMarks, ThinkMarks};
 use crate::text::template::ChatTemplate;
 use crate::text::tokenizer::Tokenizer;
-use crate::text::tools::ToolFormat;
 use cocoon_manifest::{FileEntry, FileHash, ManifestError, ModelManifest, ModelName};
-use generation::GenerationDefaults;
+use folder::{Folder, Purpose};
+use packed::list;
+use progress::Watched;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use stored::StoredWeights;
 
 /// Everything but the tensors that an engine needs of a model.
 pub(crate) struct ModelParts {
@@ -61,45 +71,32 @@ pub struct LoadedModel {
 }
 
 /// Reads the model in `folder`: config.json, tokenizer.json, generation_config.json, chat_template.jinja or
-/// tokenizer_config.json, and the weights in model.safetensors or its parts, or else in a GGUF file or its parts.
+/// tokenizer_config.json, and the weights in model.packed ([`build_model`]), in model.safetensors or its parts, or in a
+/// GGUF file or its parts, whichever is there first.
 pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, EngineError> {
-    let spec = read_spec(&folder.join("config.json"))?;
-    let generation = GenerationDefaults::read(folder, &spec)?;
-    let tokenizer = Tokenizer::read(&folder.join("tokenizer.json"))?;
-    let (template, template_files) = template_file::read(folder)?;
-    let max_model_len = options
-        .max_model_len
-        .unwrap_or(spec.max_positions)
-        .min(spec.max_positions);
-    let mut weights = Weights::open(folder)?;
-    let executor = executor_for(&spec, &mut weights, &options, max_model_len)?;
+    load_model_with(folder, options, &mut |_| {})
+}
 
-    let think = ThinkMarks::of(&tokenizer);
-    let tools = template
-        .as_ref()
-        .and_then(|template| ToolFormat::of_template(template.source()));
-    let channels = ChannelMarks::of(&tokenizer).filter(|_| tools == Some(ToolFormat::Harmony));
-    let card = ModelCard {
-        architecture: spec.architecture,
-        precision: options.weight_format.name(),
-        engine: ModelCard::engine_name(options.ranks),
-        vocab_size: spec.vocab_size,
-        max_model_len,
-        parameters: weights.parameters(),
-        reasons: think.is_some() || channels.is_some(),
-        tools,
-        sampling_defaults: generation.sampling,
-        template: ModelCard::template_hash(template.as_ref()),
+/// The same; `progress` is told how many of the model's numbers are in memory.
+pub fn load_model_with(
+    folder: &Path,
+    options: EngineOptions,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<LoadedModel, EngineError> {
+    let mut opened = Folder::open_language(folder)?;
+    let options = opened.weights.options(&options)?;
+    let executor = opened.executor(&options, progress)?;
+    let (card, files) = (opened.card(&options), opened.all_files());
+    let (think, channels) = (ThinkMarks::of(&opened.tokenizer), opened.channels());
+    let (template, eos) = match opened.purpose {
+        Purpose::Language(language) => (language.template, language.generation.eos),
+        Purpose::Embeddings(_) => (None, Vec::new()),
     };
-    let mut files = vec![PathBuf::from("config.json"), PathBuf::from("tokenizer.json")];
-    files.extend(generation.file);
-    files.extend(template_files);
-    files.extend(weights.files());
     let parts = ModelParts {
         card,
-        tokenizer,
+        tokenizer: opened.tokenizer,
         template,
-        eos: generation.eos,
+        eos,
         think,
         channels,
     };
@@ -112,10 +109,33 @@ pub fn load_model(folder: &Path, options: EngineOptions) -> Result<LoadedModel, 
     })
 }
 
+impl Folder {
+    /// Puts the model on the device that the options name.
+    fn executor(
+        &mut self,
+        options: &EngineOptions,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Box<dyn Executor>, EngineError> {
+        let max_model_len = self.max_model_len(options);
+        let requests = list(&self.spec, options.weight_format)?;
+        let total = requests.iter().map(|request| request.numbers() as u64).sum();
+        let mut watched = Watched {
+            checkpoint: &mut self.weights,
+            done: 0,
+            total,
+            tell: progress,
+        };
+        let executor = executor_for(&self.spec, &mut watched, options, max_model_len)?;
+        progress(Progress { done: total, total });
+        self.weights.finish()?;
+        Ok(executor)
+    }
+}
+
 /// Puts a model on the device that the options name and runs it once.
 fn executor_for(
     spec: &ModelSpec,
-    weights: &mut Weights,
+    weights: &mut dyn Checkpoint,
     options: &EngineOptions,
     max_model_len: usize,
 ) -> Result<Box<dyn Executor>, EngineError> {
@@ -142,7 +162,6 @@ fn executor_for(
             on_devices(spec, weights, options, on_device, device)?
         }
     };
-    weights.finish()?;
     warm_up::run(executor.as_mut(), max_model_len, options.step_tokens())?;
     Ok(executor)
 }
@@ -150,7 +169,7 @@ fn executor_for(
 /// Puts the model on one device, or a part on each of several; `device` makes that of a rank.
 fn on_devices<D: Device>(
     spec: &ModelSpec,
-    weights: &mut Weights,
+    weights: &mut dyn Checkpoint,
     options: &EngineOptions,
     on_device: LoadOptions,
     device: impl Fn(usize) -> D,
@@ -166,11 +185,12 @@ fn on_devices<D: Device>(
 
 /// What the model in `folder` takes of memory on the CPU, and what there is; reads no weights.
 pub fn plan_memory(folder: &Path, options: &EngineOptions) -> Result<MemoryPlan, EngineError> {
+    let options = StoredWeights::open(folder)?.options(options)?;
     let spec = match is_embedding_model(folder) {
         true => embedder::read_embedding_spec(folder)?,
         false => read_spec(&folder.join("config.json"))?,
     };
-    MemoryPlan::new(&spec, options)
+    MemoryPlan::new(&spec, &options)
 }
 
 pub(crate) fn read_spec(path: &Path) -> Result<ModelSpec, EngineError> {

@@ -38,7 +38,8 @@ pub struct EngineOptions {
     /// Parts that the model is cut into, each on a device of its own (tensor parallelism). On the CPU they share the
     /// threads out. Another number gives answers from other roundings: it is part of the model's card.
     pub ranks: NonZeroUsize,
-    /// How weights are kept.
+    /// How weights are kept. Weights that were packed ahead of time stay what they are, unless this asks for yet another
+    /// format than the default: then they are refused.
     pub weight_format: WeightFormat,
     /// Threads that compute, of all ranks together; `None`: as many as this process may use. A rank has one at least.
     pub threads: Option<NonZeroUsize>,

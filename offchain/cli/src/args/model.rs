@@ -1,14 +1,29 @@
 //! What can be typed behind `cocoon model`.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use cocoon_engine::WeightFormat;
 
 /// Commands about models.
 #[derive(Debug, Subcommand)]
 pub enum ModelCommand {
     /// Fetch a model from a hub, with resume and checksums
     Pull(PullArgs),
+    /// Say what a model folder is and what of it fits in this machine's memory
+    Check(CheckArgs),
+    /// Pack a model's weights ahead of time, so that workers load them at once
+    Build(BuildArgs),
+    /// Measure what a weight format costs, by perplexity and divergence on a text
+    Quality(QualityArgs),
+}
+
+fn weight_format(name: &str) -> Result<WeightFormat, String> {
+    WeightFormat::parse(name).ok_or_else(|| {
+        let names = WeightFormat::ALL.map(WeightFormat::name);
+        format!("formats are {}", names.join(", "))
+    })
 }
 
 /// Options of `model pull`.
@@ -37,4 +52,76 @@ pub struct PullArgs {
     /// File with an access token, for models that are not public
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+}
+
+/// Options of `model check`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads config, tokenizer, chat template and the tables of contents of the weights; every tensor must be
+there. Packed weights are compared with their checksums. Exit code 1 when the model does not fit.
+
+Examples:
+  cocoon model check models/Qwen/Qwen3-0.6B
+  cocoon model check models/Qwen/Qwen3-8B --weights q8 --max-kv-tokens 65536")]
+pub struct CheckArgs {
+    /// Folder of the model
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// Format of the weights that has to fit: f32, bf16, q8 or q4; any when absent
+    #[arg(long, value_name = "FORMAT", value_parser = weight_format)]
+    pub weights: Option<WeightFormat>,
+    /// Positions of all running sequences together, as in the worker's configuration
+    #[arg(long, value_name = "N")]
+    pub max_kv_tokens: Option<usize>,
+    /// Positions of one sequence
+    #[arg(long, value_name = "N")]
+    pub max_model_len: Option<usize>,
+}
+
+/// Options of `model build`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The new folder has config, tokenizer and chat template as they are, and the weights as workers on CPUs
+keep them in memory. It gives the same answers as the model that is packed while it is loaded, and the
+same folder gives the same bytes.
+
+Examples:
+  cocoon model build models/Qwen/Qwen3-0.6B --out models/qwen3-q8 --weights q8")]
+pub struct BuildArgs {
+    /// Folder of the model
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// Folder to make; it must not be there
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Format of the weights: f32, bf16, q8 or q4
+    #[arg(long, value_name = "FORMAT", value_parser = weight_format)]
+    pub weights: WeightFormat,
+    /// Threads that pack; as many as there are processors when absent
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// Options of `model quality`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Both models predict every token of the text from at most 255 tokens before it. The reference keeps its
+weights in f32; both must fit in memory together.
+
+Examples:
+  cocoon model quality models/Qwen/Qwen3-0.6B --weights q4 --text article.txt
+  cocoon model quality models/qwen3-q8 --reference models/Qwen/Qwen3-0.6B --text article.txt")]
+pub struct QualityArgs {
+    /// Folder of the model
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// Format of the weights: f32, bf16, q8 or q4; that of a packed folder when absent
+    #[arg(long, value_name = "FORMAT", value_parser = weight_format)]
+    pub weights: Option<WeightFormat>,
+    /// File with a text of at least some hundred words
+    #[arg(long, value_name = "FILE")]
+    pub text: PathBuf,
+    /// Folder of the unquantized model; the same folder when absent
+    #[arg(long, value_name = "FOLDER")]
+    pub reference: Option<PathBuf>,
 }

@@ -1,5 +1,13 @@
 //! `cocoon model`: models on this machine.
 
+mod build;
+mod check;
+mod quality;
+
+pub(crate) use build::build;
+pub(crate) use check::check;
+pub(crate) use quality::quality;
+
 use std::path::PathBuf;
 
 use cocoon_hub::{Hub, Token};

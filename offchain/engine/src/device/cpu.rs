@@ -108,7 +108,7 @@ impl Device for CpuDevice {
         bias: Option<&[f32]>,
         format: WeightFormat,
     ) -> Result<PackedMatrix, EngineError> {
-        PackedMatrix::pack(rows, bias, format)
+        PackedMatrix::pack_on(&mut self.pool, rows, bias, format)
     }
 
     fn vector(&mut self, numbers: &[f32]) -> Result<Vec<f32>, EngineError> {

@@ -9,13 +9,14 @@ use crate::kernels::matrix::PackedMatrix;
 use crate::limits::KV_BLOCK;
 use crate::model::Batch;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What was asked for so far, in bytes.
 #[derive(Default)]
 pub(crate) struct Ledger {
     weights: AtomicUsize,
+    formats: Mutex<Vec<WeightFormat>>,
     block: AtomicUsize,
     live: AtomicUsize,
     peak: AtomicUsize,
@@ -35,6 +36,11 @@ impl Ledger {
     /// The most that tensors took at one time.
     pub(crate) fn peak(&self) -> usize {
         self.peak.load(Ordering::Relaxed)
+    }
+
+    /// The format of every matrix, in the order in which they were asked for.
+    pub(crate) fn formats(&self) -> Vec<WeightFormat> {
+        self.formats.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn borrow(&self, bytes: usize) {
@@ -117,6 +123,8 @@ impl Device for DryDevice {
     ) -> Result<DryMatrix, EngineError> {
         let (outputs, inputs) = (rows.outputs(), rows.inputs());
         self.weigh(PackedMatrix::bytes_for(outputs, inputs, format) + bias.map_or(0, size_of_val));
+        let mut formats = self.ledger.formats.lock().unwrap_or_else(PoisonError::into_inner);
+        formats.push(format);
         Ok(DryMatrix { outputs, inputs })
     }
 

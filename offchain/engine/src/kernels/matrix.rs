@@ -28,9 +28,10 @@ mod wide;
 
 pub(crate) use activations::Activations;
 pub(crate) use blocks::{BLOCK, Q4_BYTES, Q8_BYTES, read_q4, read_q8};
+pub(crate) use memory::SharedBytes;
 pub(crate) use multiply::multiply;
 pub(crate) use output::OutputColumns;
-pub(crate) use packed::PackedMatrix;
+pub(crate) use packed::{PackedMatrix, pack_panels};
 pub(crate) use peak::multiply_adds;
 
 /// Outputs of a panel.

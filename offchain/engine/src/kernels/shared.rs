@@ -6,20 +6,20 @@ use std::ops::Range;
 
 /// A slice that is written in parts.
 #[derive(Clone, Copy)]
-pub(crate) struct SharedOut<'a> {
-    start: *mut f32,
+pub(crate) struct SharedOut<'a, T = f32> {
+    start: *mut T,
     len: usize,
-    owner: PhantomData<&'a mut [f32]>,
+    owner: PhantomData<&'a mut [T]>,
 }
 
 // SAFETY: parts are only reachable through `part`, whose callers keep them disjoint.
-unsafe impl Send for SharedOut<'_> {}
+unsafe impl<T: Send> Send for SharedOut<'_, T> {}
 // SAFETY: as above.
-unsafe impl Sync for SharedOut<'_> {}
+unsafe impl<T: Send> Sync for SharedOut<'_, T> {}
 
-impl<'a> SharedOut<'a> {
+impl<'a, T> SharedOut<'a, T> {
     /// Takes the slice until the last part is dropped.
-    pub(crate) fn new(slice: &'a mut [f32]) -> Self {
+    pub(crate) fn new(slice: &'a mut [T]) -> Self {
         Self {
             start: slice.as_mut_ptr(),
             len: slice.len(),
@@ -32,7 +32,7 @@ impl<'a> SharedOut<'a> {
     /// # Safety
     /// While the part lives, nobody else has a part that overlaps it.
     #[allow(clippy::mut_from_ref, reason = "the caller keeps the parts disjoint")]
-    pub(crate) unsafe fn part(&self, range: Range<usize>) -> &'a mut [f32] {
+    pub(crate) unsafe fn part(&self, range: Range<usize>) -> &'a mut [T] {
         assert!(
             range.start <= range.end && range.end <= self.len,
             "a part outside of the slice"

@@ -1,15 +1,12 @@
 //! From the folder of an embedding model to an [`Embedder`].
 
-use super::pooling::Pooling;
-use super::{ManifestFailure, Weights, executor_for, manifest_of, read_fields};
+use super::folder::{Folder, Purpose};
+use super::{ManifestFailure, manifest_of, read_fields};
 use crate::card::ModelCard;
 use crate::embedding::Embedder;
 use crate::error::EngineError;
-use crate::limits::KV_BLOCK;
 use crate::model::{Config, ModelSpec, model_spec};
 use crate::options::EngineOptions;
-use crate::sampling::Sampling;
-use crate::text::tokenizer::Tokenizer;
 use cocoon_manifest::{ModelManifest, ModelName};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -24,33 +21,15 @@ pub struct LoadedEmbedder {
 /// Reads the embedding model in `folder`, which has the sentence-transformers layout: beside the files of a language
 /// model, whose head is not needed, `modules.json` and the configuration of the pooling.
 pub fn load_embedder(folder: &Path, options: &EngineOptions) -> Result<LoadedEmbedder, EngineError> {
-    let spec = read_embedding_spec(folder)?;
-    let pooling = Pooling::read(folder)?;
-    let tokenizer = Tokenizer::read(&folder.join("tokenizer.json"))?;
-    let room = options.max_kv_tokens.div_ceil(KV_BLOCK) * KV_BLOCK;
-    let wanted = options.max_model_len.unwrap_or(spec.max_positions);
-    let max_model_len = wanted.min(spec.max_positions).min(room);
-    let mut weights = Weights::open(folder)?;
-    weights.name_as_with_head();
-    let executor = executor_for(&spec, &mut weights, options, max_model_len)?;
-
-    let card = ModelCard {
-        architecture: spec.architecture,
-        precision: options.weight_format.name(),
-        engine: ModelCard::engine_name(options.ranks),
-        vocab_size: spec.vocab_size,
-        max_model_len,
-        parameters: weights.parameters(),
-        reasons: false,
-        tools: None,
-        sampling_defaults: Sampling::default(),
-        template: ModelCard::template_hash(None),
+    let mut opened = Folder::open_embedder(folder)?;
+    let options = opened.weights.options(options)?;
+    let executor = opened.executor(&options, &mut |_| {})?;
+    let (card, files) = (opened.card(&options), opened.all_files());
+    let Purpose::Embeddings(pooling) = opened.purpose else {
+        return Err(EngineError::MissingConfig { field: "modules.json" });
     };
-    let mut files = vec![PathBuf::from("config.json"), PathBuf::from("tokenizer.json")];
-    files.extend(pooling.files.iter().cloned());
-    files.extend(weights.files());
     Ok(LoadedEmbedder {
-        embedder: Embedder::new(card, tokenizer, executor, pooling, options),
+        embedder: Embedder::new(card, opened.tokenizer, executor, pooling, &options),
         folder: folder.to_owned(),
         files,
     })

@@ -33,8 +33,23 @@ impl MappedFile {
         Ok(Self { map: Some(map) })
     }
 
+    /// Asks the system to have all bytes in memory soon.
+    pub(super) fn want(&self) {
+        #[cfg(unix)]
+        if let Some(map) = &self.map {
+            // Only a matter of time.
+            let _ = map.advise(memmap2::Advice::WillNeed);
+        }
+    }
+
     /// All bytes.
     pub(super) fn bytes(&self) -> &[u8] {
         self.map.as_deref().unwrap_or_default()
+    }
+}
+
+impl AsRef<[u8]> for MappedFile {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
     }
 }

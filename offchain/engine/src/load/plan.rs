@@ -220,7 +220,8 @@ impl Collective<DryDevice> for DrySum {
 }
 
 /// A checkpoint that has every tensor and no numbers.
-struct Shapes;
+#[derive(Default)]
+pub(super) struct Shapes;
 
 struct ShapeRows {
     outputs: usize,

@@ -1,6 +1,7 @@
 //! What a weight format costs: a model against the same model in another format, on a text.
 
 use super::LoadedModel;
+use super::progress::Progress;
 use crate::error::EngineError;
 use crate::limits::KV_BLOCK;
 use crate::model::{BlockId, Executor, Piece, Wanted};
@@ -48,18 +49,33 @@ impl fmt::Display for Quality {
 impl LoadedModel {
     /// Runs both models over `text` and compares what they predict. The text needs two tokens at least.
     pub fn quality_against(&mut self, reference: &mut Self, text: &str) -> Result<Quality, EngineError> {
+        self.quality_with(reference, text, &mut |_| {})
+    }
+
+    /// The same; `progress` is in tokens. Both models need the same vocabulary.
+    pub fn quality_with(
+        &mut self,
+        reference: &mut Self,
+        text: &str,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Quality, EngineError> {
         let tokens = self.parts.tokenizer.encode(text)?;
         let positions = self.parts.card.max_model_len.min(reference.parts.card.max_model_len);
         let windows: Vec<&[u32]> = tokens
             .chunks(WINDOW.min(positions))
             .filter(|window| window.len() > 1)
             .collect();
-        compare(reference.executor.as_mut(), self.executor.as_mut(), &windows)
+        compare(reference.executor.as_mut(), self.executor.as_mut(), &windows, progress)
     }
 }
 
 /// Predicts every token but the first of each window by both.
-fn compare(reference: &mut dyn Executor, model: &mut dyn Executor, windows: &[&[u32]]) -> Result<Quality, EngineError> {
+fn compare(
+    reference: &mut dyn Executor,
+    model: &mut dyn Executor,
+    windows: &[&[u32]],
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Quality, EngineError> {
     let longest = windows
         .iter()
         .map(|window| window.len())
@@ -73,6 +89,7 @@ fn compare(reference: &mut dyn Executor, model: &mut dyn Executor, windows: &[&[
         return Err(EngineError::ContextLength { tokens: longest, limit });
     }
     let mut sums = Sums::default();
+    let total = windows.iter().map(|window| window.len() as u64 - 1).sum();
     for windows in windows.chunks(side_by_side) {
         for position in 0..longest - 1 {
             let (pieces, next): (Vec<Piece>, Vec<u32>) = windows
@@ -84,6 +101,8 @@ fn compare(reference: &mut dyn Executor, model: &mut dyn Executor, windows: &[&[
             if pieces.is_empty() {
                 break;
             }
+            let done = sums.tokens as u64;
+            progress(Progress { done, total });
             let (expected, found) = (reference.run(&pieces)?, model.run(&pieces)?);
             for ((expected, found), next) in expected.into_iter().zip(found).zip(next) {
                 let (Some(expected), Some(found)) = (expected, found) else {
@@ -93,6 +112,7 @@ fn compare(reference: &mut dyn Executor, model: &mut dyn Executor, windows: &[&[
             }
         }
     }
+    progress(Progress { done: total, total });
     Ok(sums.quality())
 }
 
@@ -198,6 +218,12 @@ mod tests {
         assert!(quality.tokens > 30);
         assert_eq!(quality.perplexity, quality.reference_perplexity);
         assert_eq!((quality.mean_divergence, quality.same_choice), (0.0, 1.0));
+        let mut seen = Vec::new();
+        one.quality_with(&mut other, TEXT, &mut |progress| seen.push(progress))
+            .unwrap();
+        assert!(seen.is_sorted_by_key(|progress| progress.done) && seen.len() > 2);
+        let total = quality.tokens as u64;
+        assert_eq!(seen.last(), Some(&Progress { done: total, total }));
     }
 
     #[test]

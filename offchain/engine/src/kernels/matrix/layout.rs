@@ -93,7 +93,7 @@ pub(super) fn write_block(panel: &mut [u8], lane: usize, place: usize, block: &[
 }
 
 /// The reverse of [`write_block`].
-fn read_block(panel: &[u8], lane: usize, place: usize, block: &mut [u8]) {
+pub(super) fn read_block(panel: &[u8], lane: usize, place: usize, block: &mut [u8]) {
     let of_panel = &panel[place * PANEL * block.len()..][..PANEL * block.len()];
     let (scale, bytes) = block.split_at_mut(2);
     let (scales, groups) = of_panel.split_at(SCALES);

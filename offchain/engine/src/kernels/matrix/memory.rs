@@ -1,12 +1,41 @@
-//! Memory of packed matrices: pages of their own, large ones where the system has them.
+//! Memory of packed matrices: pages of their own, large ones where the system has them, or those of a file.
 
 use crate::error::EngineError;
 use memmap2::MmapMut;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// Bytes that begin at a page border, and so at a border of any vector.
-pub(super) struct Memory {
-    bytes: MmapMut,
-    len: usize,
+pub(super) enum Memory {
+    Own { bytes: MmapMut, len: usize },
+    Shared(SharedBytes),
+}
+
+/// Bytes that somebody else holds, as a map of a file does.
+#[derive(Clone)]
+pub(crate) struct SharedBytes {
+    owner: Arc<dyn AsRef<[u8]> + Send + Sync>,
+    range: Range<usize>,
+}
+
+impl fmt::Debug for SharedBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "bytes {:?}", self.range)
+    }
+}
+
+impl SharedBytes {
+    /// A part of what `owner` holds; `None` if it does not hold that much.
+    pub(crate) fn new(owner: Arc<dyn AsRef<[u8]> + Send + Sync>, range: Range<usize>) -> Option<Self> {
+        (*owner).as_ref().get(range.clone())?;
+        Some(Self { owner, range })
+    }
+
+    /// The bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &(*self.owner).as_ref()[self.range.clone()]
+    }
 }
 
 impl Memory {
@@ -18,16 +47,22 @@ impl Memory {
         // Large pages spare the look-up of addresses; without them the numbers are the same.
         #[cfg(target_os = "linux")]
         let _ = bytes.advise(memmap2::Advice::HugePage);
-        Ok(Self { bytes, len })
+        Ok(Self::Own { bytes, len })
     }
 
     /// The bytes.
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.len]
+        match self {
+            Self::Own { bytes, len } => &bytes[..*len],
+            Self::Shared(shared) => shared.bytes(),
+        }
     }
 
-    /// The bytes, to be filled.
+    /// The bytes, to be filled; none if they are somebody else's.
     pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes[..self.len]
+        match self {
+            Self::Own { bytes, len } => &mut bytes[..*len],
+            Self::Shared(_) => &mut [],
+        }
     }
 }

@@ -3,10 +3,12 @@
 use super::PANEL;
 use super::activations::InputKind;
 use super::blocks::BLOCK;
-use super::layout::{block_bytes, panel_bytes, read_row, write_block, write_rows};
-use super::memory::Memory;
+use super::layout::{block_bytes, panel_bytes, read_block, read_row, write_block, write_rows};
+use super::memory::{Memory, SharedBytes};
 use crate::device::{MatrixRows, WeightFormat};
 use crate::error::EngineError;
+use crate::kernels::{Pool, SharedOut};
+use std::sync::{Mutex, PoisonError};
 
 /// A matrix, [outputs, inputs], with an optional bias.
 pub(crate) struct PackedMatrix {
@@ -22,27 +24,57 @@ pub(crate) struct PackedMatrix {
 impl PackedMatrix {
     /// Reads a matrix and packs it. `bias` has one number for each output.
     pub(crate) fn pack(rows: &dyn MatrixRows, bias: Option<&[f32]>, format: WeightFormat) -> Result<Self, EngineError> {
+        Self::pack_on(&mut Pool::new(1, false), rows, bias, format)
+    }
+
+    /// The same on several threads. What is packed already stays where it is.
+    pub(crate) fn pack_on(
+        pool: &mut Pool,
+        rows: &dyn MatrixRows,
+        bias: Option<&[f32]>,
+        format: WeightFormat,
+    ) -> Result<Self, EngineError> {
         let (outputs, inputs) = (rows.outputs(), rows.inputs());
-        let (panels, panel_bytes) = (outputs.div_ceil(PANEL), panel_bytes(inputs, format));
-        let mut memory = Memory::zeroed(panels * panel_bytes)?;
-        let panels_of_memory = memory.bytes_mut().chunks_exact_mut(panel_bytes.max(1));
-        match block_bytes(format).filter(|_| rows.stored_blocks() == Some(format)) {
-            Some(block_bytes) => take_blocks(rows, panels_of_memory, block_bytes)?,
-            None => round_rows(rows, panels_of_memory, format)?,
-        }
+        let packed = rows.packed().filter(|packed| packed.format == format);
+        let memory = match packed.map(|packed| &packed.memory) {
+            Some(Memory::Shared(shared)) => Memory::Shared(shared.clone()),
+            _ => {
+                let mut memory = Memory::zeroed(Self::bytes_for(outputs, inputs, format))?;
+                pack_panels(pool, rows, format, 0, memory.bytes_mut())?;
+                memory
+            }
+        };
         let bias = bias.map_or(Vec::new(), |bias| {
             assert_eq!(bias.len(), outputs, "a bias has a number for each output");
             let mut padded = bias.to_vec();
-            padded.resize(panels * PANEL, 0.0);
+            padded.resize(outputs.div_ceil(PANEL) * PANEL, 0.0);
             padded
         });
         Ok(Self {
             format,
             outputs,
             inputs,
-            panel_bytes,
+            panel_bytes: panel_bytes(inputs, format),
             memory,
             bias,
+        })
+    }
+
+    /// A matrix that was packed before, without a bias; `None` if there are not as many bytes as its shape has.
+    pub(crate) fn packed_before(
+        bytes: SharedBytes,
+        outputs: usize,
+        inputs: usize,
+        format: WeightFormat,
+    ) -> Option<Self> {
+        let fits = bytes.bytes().len() == Self::bytes_for(outputs, inputs, format);
+        fits.then(|| Self {
+            format,
+            outputs,
+            inputs,
+            panel_bytes: panel_bytes(inputs, format),
+            memory: Memory::Shared(bytes),
+            bias: Vec::new(),
         })
     }
 
@@ -88,6 +120,15 @@ impl PackedMatrix {
         read_row(self.panel(row / PANEL), row % PANEL, out, self.format);
     }
 
+    /// The blocks of one row, each as GGUF has it, for q8 and q4; `out` has room for all of them.
+    pub(crate) fn gather_blocks(&self, row: usize, out: &mut [u8]) {
+        let panel = self.panel(row / PANEL);
+        let Some(size) = block_bytes(self.format) else { return };
+        for (place, block) in out.chunks_exact_mut(size).enumerate() {
+            read_block(panel, row % PANEL, place, block);
+        }
+    }
+
     /// The bytes of a panel.
     pub(super) fn panel(&self, panel: usize) -> &[u8] {
         &self.memory.bytes()[panel * self.panel_bytes..][..self.panel_bytes]
@@ -99,16 +140,55 @@ impl PackedMatrix {
     }
 }
 
+/// Bytes of the panels that one task packs: enough to be worth waking a thread.
+const TASK_BYTES: usize = 128 * 1024;
+
+/// Packs panels from panel `first` on, as many as fill `out`, whose bytes are zeros. Threads share them.
+pub(crate) fn pack_panels(
+    pool: &mut Pool,
+    rows: &dyn MatrixRows,
+    format: WeightFormat,
+    first: usize,
+    out: &mut [u8],
+) -> Result<(), EngineError> {
+    let panel_bytes = panel_bytes(rows.inputs(), format).max(1);
+    let blocks = block_bytes(format).filter(|_| rows.stored_blocks() == Some(format));
+    let count = out.len() / panel_bytes;
+    let at_once = (TASK_BYTES / panel_bytes).max(1);
+    let shared = SharedOut::new(out);
+    let failed = Mutex::new(None);
+    pool.run(count.div_ceil(at_once), &|task, _| {
+        let panels = task * at_once..((task + 1) * at_once).min(count);
+        // SAFETY: tasks have no panel in common.
+        #[allow(unsafe_code, reason = "threads fill different panels of one matrix")]
+        let out = unsafe { shared.part(panels.start * panel_bytes..panels.end * panel_bytes) };
+        let out = out.chunks_exact_mut(panel_bytes);
+        let packed = match blocks {
+            Some(block_bytes) => take_blocks(rows, first + panels.start, out, block_bytes),
+            None => round_rows(rows, first + panels.start, out, format),
+        };
+        if let Err(error) = packed {
+            let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+            failed.get_or_insert(error);
+        }
+    });
+    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}
+
 /// Packs numbers.
 fn round_rows<'m>(
     rows: &dyn MatrixRows,
+    first_panel: usize,
     panels: impl Iterator<Item = &'m mut [u8]>,
     format: WeightFormat,
 ) -> Result<(), EngineError> {
     let (outputs, inputs) = (rows.outputs(), rows.inputs());
     let mut buffer = vec![0.0; PANEL.min(outputs) * inputs];
     for (number, panel) in panels.enumerate() {
-        let first = number * PANEL;
+        let first = (first_panel + number) * PANEL;
         let buffer = &mut buffer[..PANEL.min(outputs - first) * inputs];
         rows.read(first, buffer)?;
         write_rows(panel, buffer, inputs, format);
@@ -119,13 +199,14 @@ fn round_rows<'m>(
 /// Packs blocks as they are.
 fn take_blocks<'m>(
     rows: &dyn MatrixRows,
+    first_panel: usize,
     panels: impl Iterator<Item = &'m mut [u8]>,
     block_bytes: usize,
 ) -> Result<(), EngineError> {
     let (outputs, row_bytes) = (rows.outputs(), rows.inputs().div_ceil(BLOCK) * block_bytes);
     let mut buffer = vec![0; PANEL.min(outputs) * row_bytes];
     for (number, panel) in panels.enumerate() {
-        let first = number * PANEL;
+        let first = (first_panel + number) * PANEL;
         let buffer = &mut buffer[..PANEL.min(outputs - first) * row_bytes];
         rows.read_blocks(first, buffer)?;
         for (lane, row) in buffer.chunks_exact(row_bytes).enumerate() {
