@@ -8,12 +8,18 @@
 
 mod burn;
 mod cpu;
+#[cfg(feature = "cube")]
+mod cube;
 mod dry;
 pub(crate) mod rounding;
+mod tally;
 
 pub(crate) use burn::BurnDevice;
 pub(crate) use cpu::CpuDevice;
+#[cfg(feature = "cube")]
+pub(crate) use cube::CubeDevice;
 pub(crate) use dry::{DryDevice, DryTensor, Ledger};
+pub(crate) use tally::{Tally, TallyDevice};
 
 use crate::error::EngineError;
 use crate::kernels::matrix::PackedMatrix;
@@ -166,6 +172,34 @@ pub(crate) struct Route {
     pub(crate) weight: f32,
 }
 
+/// How one token is chosen from its logits: the sampling parameters that need no history, and the random number of its
+/// place.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Draw {
+    /// 0 takes the likeliest.
+    pub(crate) temperature: f32,
+    /// 1 for all tokens.
+    pub(crate) top_p: f32,
+    /// 0 for all tokens.
+    pub(crate) top_k: u32,
+    /// 0 for all tokens.
+    pub(crate) min_p: f32,
+    /// In [0, 1).
+    pub(crate) uniform: f64,
+}
+
+/// What is done with the heads of grouped attention before and while they attend.
+pub(crate) struct GroupedHeads<'a, D: Device + ?Sized> {
+    /// Scale and epsilon of the norm of every head of the queries.
+    pub(crate) query_norm: Option<(&'a D::Vector, f32)>,
+    /// The same of the keys.
+    pub(crate) key_norm: Option<(&'a D::Vector, f32)>,
+    /// Turns heads of queries and keys, from their first column on.
+    pub(crate) rope: Option<&'a D::Rope>,
+    /// As in [`Device::attend`].
+    pub(crate) sinks: Option<&'a D::Vector>,
+}
+
 /// A device. All tensors of one call come from the same device; shapes are the caller's duty, and a wrong one is a
 /// defect that panics in the device.
 pub(crate) trait Device: Send + 'static {
@@ -206,6 +240,17 @@ pub(crate) trait Device: Send + 'static {
     fn rms_norm(&mut self, input: &Self::Tensor, scale: &Self::Vector, epsilon: f32) -> Self::Tensor;
     /// `sum += other`.
     fn add(&mut self, sum: &mut Self::Tensor, other: &Self::Tensor);
+    /// `sum += other`, then the norm of `sum`: one operation where a device can.
+    fn add_norm(
+        &mut self,
+        sum: &mut Self::Tensor,
+        other: &Self::Tensor,
+        scale: &Self::Vector,
+        epsilon: f32,
+    ) -> Self::Tensor {
+        self.add(sum, other);
+        self.rms_norm(sum, scale, epsilon)
+    }
     /// `input *= factor`.
     fn scale(&mut self, input: &mut Self::Tensor, factor: f32);
     /// The first half of the columns is the gate, the second is scaled by it.
@@ -237,6 +282,40 @@ pub(crate) trait Device: Send + 'static {
         sinks: Option<&Self::Vector>,
         batch: &Batch,
     ) -> Self::Tensor;
+    /// From the product of queries, keys and values, [rows, (heads + 2 * kv_heads) * key_dim], to what
+    /// [`Self::attend`] gives: norms and turns heads, writes the cache, attends. Values are as wide as keys.
+    fn attend_grouped(
+        &mut self,
+        cache: &mut Self::Cache,
+        layer: usize,
+        shape: &AttentionShape,
+        all: Self::Tensor,
+        heads: &GroupedHeads<'_, Self>,
+        batch: &Batch,
+    ) -> Self::Tensor {
+        let (wide, narrow) = (shape.heads * shape.key_dim, shape.kv_heads * shape.key_dim);
+        let query = self.columns(&all, 0..wide);
+        let key = self.columns(&all, wide..wide + narrow);
+        let value = self.columns(&all, wide + narrow..wide + 2 * narrow);
+        drop(all);
+        let mut place = |mut tensor: Self::Tensor, count, norm: Option<(&Self::Vector, f32)>| {
+            if let Some((scale, epsilon)) = norm {
+                tensor = self.rms_norm(&tensor, scale, epsilon);
+            }
+            if let Some(table) = heads.rope {
+                let turned = RopeHeads {
+                    heads: count,
+                    stride: shape.key_dim,
+                    offset: 0,
+                };
+                self.rope(&mut tensor, turned, table, batch);
+            }
+            tensor
+        };
+        let query = place(query, shape.heads, heads.query_norm);
+        let key = place(key, shape.kv_heads, heads.key_norm);
+        self.attend(cache, layer, shape, &query, &key, Some(&value), heads.sinks, batch)
+    }
     /// Sends rows through experts and adds what comes out, for each row in the order of `routes`. A row without a route
     /// becomes zeros.
     fn experts(
@@ -246,6 +325,17 @@ pub(crate) trait Device: Send + 'static {
         routes: &[Route],
         activation: Activation,
     ) -> Self::Tensor;
+    /// Whether [`Self::choose`] may be asked.
+    const CHOOSES: bool = false;
+    /// Chooses a token from every row of logits, so that logits need not leave the device; `None` for a row in which
+    /// something is not a number. The order of tokens and the random number are those of the host's sampler; sums may be
+    /// rounded otherwise.
+    fn choose(&mut self, logits: Self::Tensor, draws: &[Draw]) -> Result<Vec<Option<u32>>, EngineError> {
+        let _ = (logits, draws);
+        Err(EngineError::Device {
+            doing: "choosing tokens, which it cannot",
+        })
+    }
     /// Reads a tensor, row after row.
     fn host(&mut self, input: Self::Tensor) -> Result<Vec<f32>, EngineError>;
 }

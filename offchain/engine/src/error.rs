@@ -175,6 +175,14 @@ pub enum EngineError {
         /// What it would take.
         plan: Box<crate::load::MemoryPlan>,
     },
+    /// The device that the options name cannot be used.
+    #[error("there is no device {device}: {reason}")]
+    NoDevice {
+        /// As the options name it.
+        device: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
     /// The tokenizer cannot be read or fails.
     #[error("the tokenizer fails while {doing}")]
     Tokenizer {
@@ -305,6 +313,9 @@ impl EngineError {
             Self::Gguf { .. } => "take the safetensors of this model, or a GGUF file of f32, f16, bf16, q8_0 or q4_0",
             Self::Ranks { .. } => "set fewer `ranks`",
             Self::Memory { .. } => "set a smaller weight format or max_kv_tokens, or free memory",
+            Self::NoDevice { .. } => {
+                "install the driver and NVRTC and use a build with the feature `cuda`, or set device to cpu"
+            }
             Self::Tokenizer { .. } => "tokenizer.json must be of the format of the `tokenizers` library",
             Self::NoTemplate | Self::Template { .. } => "send a plain completion, or use an instruct model",
             Self::TemplateRefused => "use the roles system, user and assistant, each with a text",

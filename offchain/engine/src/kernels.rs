@@ -7,6 +7,8 @@ mod activation;
 mod affinity;
 mod attention;
 mod buffer;
+#[cfg(feature = "cube")]
+pub(crate) mod cube;
 mod exp;
 mod kv_layer;
 pub(crate) mod matrix;

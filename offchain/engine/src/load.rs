@@ -4,6 +4,7 @@ mod embedder;
 mod folder;
 mod generation;
 mod gguf;
+mod gpu;
 mod inspect;
 mod mapped;
 mod memory;
@@ -22,6 +23,8 @@ mod warm_up;
 mod weights;
 
 pub use embedder::{LoadedEmbedder, is_embedding_model, load_embedder};
+#[cfg(feature = "cuda")]
+pub(crate) use gpu::open as open_gpu;
 pub use inspect::{ModelReport, inspect_model};
 pub use packed::{BuiltFile, BuiltModel, build_model};
 pub use plan::{MemoryPlan, RankMemory};
@@ -144,12 +147,20 @@ fn executor_for(
         positions: max_model_len,
         blocks: options.max_kv_tokens.div_ceil(KV_BLOCK),
     };
-    let mut executor = match options.device {
-        ComputeDevice::Cpu => {
-            let plan = MemoryPlan::new(spec, options)?;
-            if !plan.fits() {
-                return Err(EngineError::Memory { plan: Box::new(plan) });
+    let mut executor: Box<dyn Executor> = match options.device {
+        ComputeDevice::Cuda => {
+            if options.ranks.get() > 1 {
+                return Err(EngineError::NoDevice {
+                    device: "cuda",
+                    reason: "one GPU runs one rank",
+                });
             }
+            let device = gpu::open()?;
+            check_memory(spec, options)?;
+            Box::new(Transformer::load(spec, weights, device, on_device)?)
+        }
+        ComputeDevice::Cpu => {
+            check_memory(spec, options)?;
             let threads = options.threads_of_rank();
             let device = |rank| match options.pin_threads {
                 true => CpuDevice::pinned(threads, rank * threads),
@@ -183,7 +194,16 @@ fn on_devices<D: Device>(
     }
 }
 
-/// What the model in `folder` takes of memory on the CPU, and what there is; reads no weights.
+fn check_memory(spec: &ModelSpec, options: &EngineOptions) -> Result<(), EngineError> {
+    let plan = MemoryPlan::new(spec, options)?;
+    if plan.fits() {
+        Ok(())
+    } else {
+        Err(EngineError::Memory { plan: Box::new(plan) })
+    }
+}
+
+/// What the model in `folder` takes of the memory of the device that the options name, and what there is; reads no weights.
 pub fn plan_memory(folder: &Path, options: &EngineOptions) -> Result<MemoryPlan, EngineError> {
     let options = StoredWeights::open(folder)?.options(options)?;
     let spec = match is_embedding_model(folder) {

@@ -9,11 +9,11 @@ use crate::error::EngineError;
 use crate::limits::{DEFAULT_MAX_TOKENS, KV_BLOCK};
 use crate::load::ModelParts;
 use crate::metrics::Occupancy;
-use crate::model::Executor;
+use crate::model::{Executor, Outcome, Wanted};
 use crate::options::EngineOptions;
 use crate::request::SubmitRequest;
 use crate::sampling::Compiler;
-use crate::schedule::{Aim, Bounds, Dropped, NewEntry, Scheduler};
+use crate::schedule::{Aim, Bounds, Dropped, NewEntry, Plan, Scheduler};
 use crate::sequence::{NewSequence, Sequence};
 use crate::text::reasoning::ReasoningCounter;
 use crate::text::stop::StopFilter;
@@ -65,8 +65,8 @@ impl<E: Executor> LocalEngine<E> {
         }
     }
 
-    /// Does what the scheduler has planned; the logits of those sequences that go on.
-    fn run_step(&mut self, outputs: &mut Vec<StepOutput>) -> Result<Vec<(SequenceId, Vec<f32>)>, EngineError> {
+    /// Does what the scheduler has planned; the logits of those sequences that go on, or their tokens.
+    fn run_step(&mut self, outputs: &mut Vec<StepOutput>) -> Result<Vec<(SequenceId, Outcome)>, EngineError> {
         let plan = self.scheduler.plan(self.started.elapsed());
         for (id, why) in &plan.dropped {
             let reason = match why {
@@ -79,7 +79,7 @@ impl<E: Executor> LocalEngine<E> {
         if plan.pieces.is_empty() {
             return Ok(Vec::new());
         }
-        let results = self.executor.run(&plan.pieces)?;
+        let results = self.run_pieces(&plan)?;
         self.scheduler.computed(&plan);
         for id in &plan.ids {
             if let Some(sequence) = self.sequences.get_mut(id) {
@@ -87,13 +87,26 @@ impl<E: Executor> LocalEngine<E> {
             }
         }
         let results = plan.ids.into_iter().zip(results);
-        Ok(results.filter_map(|(id, logits)| Some((id, logits?))).collect())
+        Ok(results.filter(|(_, outcome)| *outcome != Outcome::Nothing).collect())
+    }
+
+    /// Lets the executor choose tokens where it can and the logits are not needed here.
+    fn run_pieces(&mut self, plan: &Plan) -> Result<Vec<Outcome>, EngineError> {
+        if !self.executor.chooses() {
+            return self.executor.run_choosing(&plan.pieces, &[]);
+        }
+        let draws = plan.ids.iter().zip(&plan.pieces).map(|(id, piece)| match piece.wanted {
+            Wanted::Logits => self.sequences.get(id)?.draw(),
+            Wanted::Nothing | Wanted::States => None,
+        });
+        let draws: Vec<_> = draws.collect();
+        self.executor.run_choosing(&plan.pieces, &draws)
     }
 
     /// Lets a sequence go on by one token.
-    fn advance(&mut self, id: SequenceId, logits: Vec<f32>) -> Option<StepOutput> {
+    fn advance(&mut self, id: SequenceId, outcome: Outcome) -> Option<StepOutput> {
         let sequence = self.sequences.get_mut(&id)?;
-        let output = match sequence.accept(logits) {
+        let output = match sequence.accept(outcome) {
             Ok(advance) => output(sequence, advance, self.parts.tokenizer.vocabulary()),
             // Only this sequence is broken: its constraint, its numbers or its text.
             Err(error) => {
@@ -180,8 +193,8 @@ impl<E: Executor> Engine for LocalEngine<E> {
 
     fn step(&mut self) -> Result<Vec<StepOutput>, EngineError> {
         let mut outputs = std::mem::take(&mut self.cancelled);
-        for (id, logits) in self.run_step(&mut outputs)? {
-            outputs.extend(self.advance(id, logits));
+        for (id, outcome) in self.run_step(&mut outputs)? {
+            outputs.extend(self.advance(id, outcome));
         }
         Ok(outputs)
     }

@@ -24,7 +24,7 @@ mod transformer;
 pub(crate) use batch::{Batch, BlockId, Piece, Span, Wanted};
 pub(crate) use collective::{Alone, Collective};
 pub(crate) use config::{Config, token_ids};
-pub(crate) use executor::Executor;
+pub(crate) use executor::{Executor, Outcome};
 pub(crate) use families::model_spec;
 pub(crate) use ranks::Ranks;
 pub(crate) use shard::Shard;

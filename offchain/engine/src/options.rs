@@ -2,19 +2,34 @@
 
 use crate::device::WeightFormat;
 use crate::limits;
+use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// What computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum ComputeDevice {
     /// This machine's processors, with our own kernels.
     #[default]
     Cpu,
+    /// The first NVIDIA GPU, with our own kernels. Only in a build with the feature `cuda`.
+    Cuda,
     /// Burn's plain arithmetic on one processor: slow; what the others are compared with. Weights are rounded to their
     /// format and kept as f32.
     Reference,
+}
+
+impl ComputeDevice {
+    /// As options write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::Reference => "reference",
+        }
+    }
 }
 
 /// Bounds of one engine. All have defaults.

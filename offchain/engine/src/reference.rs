@@ -262,6 +262,14 @@ fn every_family_is_the_same_on_several_ranks_of_burn() {
 }
 
 #[test]
+#[cfg(feature = "wgpu")]
+fn every_family_is_that_of_transformers_on_vulkan() {
+    if let Some(vulkan) = crate::kernels::cube::testing::vulkan() {
+        compare_all(|| crate::device::CubeDevice::<cubecl::wgpu::WgpuRuntime>::new(&vulkan));
+    }
+}
+
+#[test]
 fn embedding_models_give_the_vectors_of_transformers() {
     let (folders, mut models) = (folders(), 0);
     for folder in folders.iter().filter(|folder| folder.join("modules.json").exists()) {

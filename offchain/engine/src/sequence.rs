@@ -1,7 +1,9 @@
 //! One sequence above the scheduler: how its tokens are chosen and become text.
 
+use crate::device::Draw;
 use crate::engine::{FinishReason, SequenceId, Usage};
 use crate::error::EngineError;
+use crate::model::Outcome;
 use crate::sampling::{Logprobs, Sampler};
 use crate::text::deltas::Deltas;
 use crate::text::reasoning::ReasoningCounter;
@@ -74,9 +76,18 @@ impl Sequence {
         self.cached = tokens;
     }
 
-    /// Chooses the next token.
-    pub(crate) fn accept(&mut self, logits: Vec<f32>) -> Result<Advance, EngineError> {
-        let chosen = self.sampler.next(self.len as u64, logits)?;
+    /// How the next token can be chosen where its logits are; `None` if they are needed here.
+    pub(crate) fn draw(&self) -> Option<Draw> {
+        self.sampler.draw(self.len as u64)
+    }
+
+    /// Chooses the next token, or takes the one that was chosen.
+    pub(crate) fn accept(&mut self, outcome: Outcome) -> Result<Advance, EngineError> {
+        let chosen = match outcome {
+            Outcome::Numbers(logits) => self.sampler.next(self.len as u64, logits)?,
+            Outcome::Token(Some(token)) => self.sampler.drawn(token),
+            Outcome::Token(None) | Outcome::Nothing => return Err(EngineError::NotANumber),
+        };
         let ended = self.eos.contains(&chosen.token);
         let (text, finish) = self.push(chosen.token, ended, chosen.complete);
         Ok(Advance {

@@ -1,9 +1,13 @@
 //! How fast this machine runs a model of a given shape: its weights are random numbers, its text is nobody's.
 //!
-//! For `examples/engine_cpu.rs` and `benches/matrix.rs`; not part of the interface.
+//! For `examples/engine_cpu.rs`, `examples/engine_cuda.rs` and `benches/matrix.rs`; not part of the interface.
 
+mod gpu;
 mod products;
 
+#[cfg(feature = "cuda")]
+pub use gpu::measure_cuda;
+pub use gpu::{GpuSpeed, StepCosts, step_costs};
 pub use products::{ProductShape, multiply_add_peak, product};
 
 use crate::device::{CpuDevice, DryDevice, Ledger, MatrixRows, WeightFormat};
@@ -38,11 +42,7 @@ pub fn measure(
     prompt: usize,
     new: usize,
 ) -> Result<Speed, EngineError> {
-    let fields = serde_json::from_str(config).map_err(|source| EngineError::Json {
-        file: "config.json",
-        source,
-    })?;
-    let spec = crate::model::model_spec(Config::new(fields))?;
+    let spec = parse(config)?;
     let positions = prompt + new;
     let options = LoadOptions {
         format,
@@ -73,6 +73,15 @@ pub fn measure(
         bytes_per_token: bytes_per_token(&spec, options)?,
         load,
     })
+}
+
+/// The model of a config.json.
+fn parse(config: &str) -> Result<ModelSpec, EngineError> {
+    let fields = serde_json::from_str(config).map_err(|source| EngineError::Json {
+        file: "config.json",
+        source,
+    })?;
+    crate::model::model_spec(Config::new(fields))
 }
 
 /// Bytes per second that `threads` threads read from memory: the best of five passes over 1 GiB.

@@ -236,18 +236,21 @@ mod tests {
     fn options_of_the_engine_are_read_and_unknown_ones_refused_by_name() {
         let with =
             |options: &str| parse(&TEXT.replace("folder = \"model\"", &format!("folder = \"model\", {options}")));
-        let config =
-            with("weight_format = \"q8\", threads = 2, max_num_seqs = 3, max_step_tokens = 64, max_queue_seconds = 5")
-                .unwrap();
+        let config = with(
+            "device = \"cuda\", weight_format = \"q8\", threads = 2, max_num_seqs = 3, max_step_tokens = 64, max_queue_seconds = 5",
+        )
+        .unwrap();
         let BackendConfig::Engine(engine) = &config.models[0].backend else {
             panic!("{config:?}")
         };
         let options = engine.options();
+        assert_eq!(options.device, cocoon_engine::ComputeDevice::Cuda);
         assert_eq!(options.weight_format, cocoon_engine::WeightFormat::Q8);
         assert_eq!((options.threads.map(|n| n.get()), options.max_num_seqs), (Some(2), 3));
         assert_eq!((options.max_step_tokens, options.max_queue_age.as_secs()), (64, 5));
         assert_eq!(parse(&toml::to_string(&config).unwrap()).unwrap(), config);
         for (key, bad) in [
+            ("device", "device = \"abacus\""),
             ("weight_format", "weight_format = \"q2\""),
             ("threads", "threads = 0"),
             ("treads", "treads = 2"),

@@ -36,6 +36,8 @@ const LAYERS: &[(&str, u8)] = &[
 /// Library prefixes and the only crates that may depend on them.
 const WALLS: &[(&str, &[&str])] = &[
     ("burn", &["cocoon-engine"]),
+    ("cubecl", &["cocoon-engine"]),
+    ("cudarc", &["cocoon-engine"]),
     ("tokenizers", &["cocoon-engine"]),
     ("rustls", &["cocoon-ratls"]),
     ("tokio-rustls", &["cocoon-ratls"]),

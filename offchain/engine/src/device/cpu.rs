@@ -7,7 +7,7 @@
 mod experts;
 mod products;
 #[cfg(test)]
-mod tests;
+pub(in crate::device) mod tests;
 
 use super::{
     Activation, AttentionShape, CacheShape, Device, Expert, MatrixRows, RopeHeads, RopeTable, Route, WeightFormat,

@@ -1,13 +1,13 @@
 //! What a model takes of memory, known before its weights are read.
 
-use super::memory;
+use super::{gpu, memory};
 use crate::device::{Device, DryDevice, DryTensor, Ledger, MatrixRows, WeightFormat};
 use crate::error::EngineError;
 use crate::limits::KV_BLOCK;
 use crate::model::{
     Alone, BlockId, Checkpoint, Collective, Executor, LoadOptions, ModelSpec, Piece, Shard, Source, Transformer, Wanted,
 };
-use crate::options::EngineOptions;
+use crate::options::{ComputeDevice, EngineOptions};
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub struct MemoryPlan {
     pub activations: u64,
     /// What each rank has of all this, by rank; a single one has all.
     pub ranks: Vec<RankMemory>,
-    /// What the system can give; `None` if it does not say.
+    /// What the system, or the GPU, can give; `None` if it does not say.
     pub available: Option<u64>,
     /// If it does not fit: the formats in which it would, with the same cache.
     pub fitting_formats: Vec<WeightFormat>,
@@ -55,7 +55,11 @@ impl RankMemory {
 impl MemoryPlan {
     /// For a spec; reads no weights.
     pub(super) fn new(spec: &ModelSpec, options: &EngineOptions) -> Result<Self, EngineError> {
-        Self::with(spec, options, memory::available())
+        let available = match options.device {
+            ComputeDevice::Cuda => gpu::available(),
+            ComputeDevice::Cpu | ComputeDevice::Reference => memory::available(),
+        };
+        Self::with(spec, options, available)
     }
 
     fn with(spec: &ModelSpec, options: &EngineOptions, available: Option<u64>) -> Result<Self, EngineError> {

@@ -4,7 +4,7 @@ use super::latent::Latent;
 use super::layer::Step;
 use super::load::{Loader, Norm};
 use super::spec::{AttentionSpec, GroupedSpec};
-use crate::device::{AttentionShape, CacheShape, Device, RopeHeads};
+use crate::device::{AttentionShape, CacheShape, Device, GroupedHeads};
 use crate::error::EngineError;
 
 /// One of the kinds of attention.
@@ -73,41 +73,16 @@ impl<D: Device> Grouped<D> {
     }
 
     fn forward(&self, input: &D::Tensor, layer: usize, step: &mut Step<'_, D>) -> D::Tensor {
-        let shape = &self.shape;
-        let (wide, narrow) = (shape.heads * shape.key_dim, shape.kv_heads * shape.key_dim);
         let all = step.device.linear(input, &self.query_key_value);
-        let query = step.device.columns(&all, 0..wide);
-        let key = step.device.columns(&all, wide..wide + narrow);
-        let value = step.device.columns(&all, wide + narrow..wide + 2 * narrow);
-        drop(all);
-        let query = self.place(query, shape.heads, self.query_norm.as_ref(), step);
-        let key = self.place(key, shape.kv_heads, self.key_norm.as_ref(), step);
-        let mixed = step.device.attend(
-            step.cache,
-            layer,
-            shape,
-            &query,
-            &key,
-            Some(&value),
-            self.sinks.as_ref(),
-            step.batch,
-        );
+        let heads = GroupedHeads {
+            query_norm: self.query_norm.as_ref().map(Norm::parts),
+            key_norm: self.key_norm.as_ref().map(Norm::parts),
+            rope: self.rope.map(|rope| &step.ropes[rope]),
+            sinks: self.sinks.as_ref(),
+        };
+        let mixed = step
+            .device
+            .attend_grouped(step.cache, layer, &self.shape, all, &heads, step.batch);
         step.device.linear(&mixed, &self.output)
-    }
-
-    /// Norms heads and turns them to their positions.
-    fn place(&self, mut tensor: D::Tensor, heads: usize, norm: Option<&Norm<D>>, step: &mut Step<'_, D>) -> D::Tensor {
-        if let Some(norm) = norm {
-            tensor = norm.forward(step.device, &tensor);
-        }
-        if let Some(rope) = self.rope {
-            let heads = RopeHeads {
-                heads,
-                stride: self.shape.key_dim,
-                offset: 0,
-            };
-            step.device.rope(&mut tensor, heads, &step.ropes[rope], step.batch);
-        }
-        tensor
     }
 }

@@ -1,7 +1,19 @@
 //! The line between scheduling and arithmetic.
 
 use super::batch::Piece;
+use crate::device::Draw;
 use crate::error::EngineError;
+
+/// What comes back for a piece that may have had a draw.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    /// It wanted nothing.
+    Nothing,
+    /// What it wanted.
+    Numbers(Vec<f32>),
+    /// Instead of logits the token that was chosen from them; `None` if one is not a number.
+    Token(Option<u32>),
+}
 
 /// Runs a model. Knows of sequences only the pieces that it is handed; knows nothing of text, sampling or queues.
 ///
@@ -14,6 +26,21 @@ pub(crate) trait Executor: Send {
 
     /// Does a batch; for each piece what it wanted.
     fn run(&mut self, pieces: &[Piece]) -> Result<Vec<Option<Vec<f32>>>, EngineError>;
+
+    /// Whether [`Self::run_choosing`] chooses tokens.
+    fn chooses(&self) -> bool {
+        false
+    }
+
+    /// As [`Self::run`], but where a piece that wants logits has a draw, and this [`Self::chooses`], a token comes instead
+    /// of them: the logits do not leave the device.
+    fn run_choosing(&mut self, pieces: &[Piece], draws: &[Option<Draw>]) -> Result<Vec<Outcome>, EngineError> {
+        let _ = draws;
+        let results = self.run(pieces)?.into_iter();
+        Ok(results
+            .map(|numbers| numbers.map_or(Outcome::Nothing, Outcome::Numbers))
+            .collect())
+    }
 }
 
 impl<E: Executor + ?Sized> Executor for Box<E> {
@@ -23,5 +50,13 @@ impl<E: Executor + ?Sized> Executor for Box<E> {
 
     fn run(&mut self, pieces: &[Piece]) -> Result<Vec<Option<Vec<f32>>>, EngineError> {
         (**self).run(pieces)
+    }
+
+    fn chooses(&self) -> bool {
+        (**self).chooses()
+    }
+
+    fn run_choosing(&mut self, pieces: &[Piece], draws: &[Option<Draw>]) -> Result<Vec<Outcome>, EngineError> {
+        (**self).run_choosing(pieces, draws)
     }
 }

@@ -45,20 +45,27 @@ impl<D: Device> Layer<D> {
         self.attention.cache_shape()
     }
 
-    /// Changes `state`, [rows, hidden], by this layer; `number` is the layer's place in the cache. Where only some rows
-    /// of the result are `wanted`, `state` becomes these; for none it stays unfinished.
+    /// Changes `state`, [rows, hidden], by this layer; `number` is the layer's place in the cache. `fed` is what the
+    /// layer before has not added to `state` yet, and what this one has not added comes back, so that a device may join
+    /// the sum with the norm that follows. Where only some rows of the result are `wanted`, `state` becomes these; for
+    /// none it stays unfinished.
     pub(super) fn forward(
         &self,
         state: &mut D::Tensor,
+        fed: Option<D::Tensor>,
         number: usize,
         step: &mut Step<'_, D>,
         wanted: Option<&[usize]>,
-    ) -> Result<(), EngineError> {
-        let normed = self.attention_norm.forward(step.device, state);
+    ) -> Result<Option<D::Tensor>, EngineError> {
+        let normed = match fed {
+            Some(fed) => self.attention_norm.forward_sum(step.device, state, &fed),
+            None => self.attention_norm.forward(step.device, state),
+        };
         let mut attended = self.attention.forward(&normed, number, step);
+        drop(normed);
         if let Some(wanted) = wanted {
             if wanted.is_empty() {
-                return Ok(()); // keys and values are in the cache, nobody reads more
+                return Ok(None); // keys and values are in the cache, nobody reads more
             }
             attended = step.device.rows(&attended, wanted);
             *state = step.device.rows(state, wanted);
@@ -67,14 +74,13 @@ impl<D: Device> Layer<D> {
         if let Some(norm) = &self.after_attention {
             attended = norm.forward(step.device, &attended);
         }
-        step.device.add(state, &attended);
-        let normed = self.feed_norm.forward(step.device, state);
+        let normed = self.feed_norm.forward_sum(step.device, state, &attended);
+        drop(attended);
         let fed = self.feed.forward(&normed, step.device)?;
         let mut fed = step.collective.sum(step.device, fed)?;
         if let Some(norm) = &self.after_feed {
             fed = norm.forward(step.device, &fed);
         }
-        step.device.add(state, &fed);
-        Ok(())
+        Ok(Some(fed))
     }
 }

@@ -58,4 +58,14 @@ impl<D: Device> Norm<D> {
     pub(super) fn forward(&self, device: &mut D, input: &D::Tensor) -> D::Tensor {
         device.rms_norm(input, &self.scale, self.epsilon)
     }
+
+    /// Adds `other` to `sum`, then norms it.
+    pub(super) fn forward_sum(&self, device: &mut D, sum: &mut D::Tensor, other: &D::Tensor) -> D::Tensor {
+        device.add_norm(sum, other, &self.scale, self.epsilon)
+    }
+
+    /// Scale and epsilon.
+    pub(super) fn parts(&self) -> (&D::Vector, f32) {
+        (&self.scale, self.epsilon)
+    }
 }

@@ -2,13 +2,13 @@
 
 use super::batch::{Batch, Piece, Wanted};
 use super::collective::{Alone, Collective};
-use super::executor::Executor;
+use super::executor::{Executor, Outcome};
 use super::layer::{Layer, Step};
 use super::load::{Loader, Norm};
 use super::shard::Shard;
 use super::source::Checkpoint;
 use super::spec::{LinearSpec, ModelSpec};
-use crate::device::{CacheShape, Device, WeightFormat};
+use crate::device::{CacheShape, Device, Draw, WeightFormat};
 use crate::error::EngineError;
 use std::ops::Range;
 
@@ -141,28 +141,93 @@ impl<D: Device> Transformer<D> {
             batch,
         };
         let all_in_order = wanted.iter().copied().eq(0..batch.tokens.len());
+        let mut fed = None;
         for (number, layer) in self.layers.iter().enumerate() {
             let is_last = number + 1 == self.layers.len();
             let rows = (is_last && !all_in_order).then_some(wanted);
-            layer.forward(&mut state, number, &mut step, rows)?;
+            fed = layer.forward(&mut state, fed, number, &mut step, rows)?;
+        }
+        if let Some(fed) = fed {
+            self.device.add(&mut state, &fed);
         }
         Ok(state)
     }
 
-    /// The normed states of some rows, and with `logits` what the head makes of them.
-    fn read(&mut self, state: &D::Tensor, rows: Range<usize>, logits: bool) -> Result<Vec<f32>, EngineError> {
-        if rows.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows: Vec<usize> = rows.collect();
-        let state = self.device.rows(state, &rows);
-        let normed = self.norm.forward(&mut self.device, &state);
-        if !logits {
-            return self.device.host(normed);
-        }
+    /// The norm of some rows.
+    fn normed(&mut self, state: &D::Tensor, rows: &[usize]) -> D::Tensor {
+        let state = self.device.rows(state, rows);
+        self.norm.forward(&mut self.device, &state)
+    }
+
+    /// The logits of some rows.
+    fn logits(&mut self, state: &D::Tensor, rows: &[usize]) -> D::Tensor {
+        let normed = self.normed(state, rows);
         let head = self.head.as_ref().unwrap_or(&self.embedding);
-        let logits = self.device.linear(&normed, head);
-        self.device.host(logits)
+        self.device.linear(&normed, head)
+    }
+
+    /// Does a batch. A piece with a draw wants logits.
+    fn outcomes(&mut self, pieces: &[Piece], draws: &[Option<Draw>]) -> Result<Vec<Outcome>, EngineError> {
+        let batch = Batch::of(pieces);
+        if batch.tokens.is_empty() {
+            return Ok(pieces.iter().map(|_| Outcome::Nothing).collect());
+        }
+        // Rows of the batch that are read, and for each piece where its own begin among these.
+        let (mut wanted, mut begins) = (Vec::new(), Vec::new());
+        for (piece, span) in pieces.iter().zip(&batch.spans) {
+            begins.push(wanted.len());
+            match piece.wanted {
+                Wanted::Nothing => {}
+                Wanted::Logits => wanted.push(span.rows.end - 1),
+                Wanted::States => wanted.extend(span.rows.clone()),
+            }
+        }
+        let state = self.states(&batch, &wanted)?;
+        let (mut drawn, mut draws_in_order) = (Vec::new(), Vec::new());
+        let (mut told, mut shown) = (Vec::new(), Vec::new());
+        for (number, (piece, begin)) in pieces.iter().zip(&begins).enumerate() {
+            match (piece.wanted, draws.get(number).copied().flatten()) {
+                (Wanted::Nothing, _) => {}
+                (Wanted::Logits, Some(draw)) => {
+                    drawn.push(*begin);
+                    draws_in_order.push(draw);
+                }
+                (Wanted::Logits, None) => told.push(*begin),
+                (Wanted::States, _) => shown.extend(*begin..begin + piece.tokens.len()),
+            }
+        }
+        let mut tokens = Vec::new();
+        if !drawn.is_empty() {
+            let logits = self.logits(&state, &drawn);
+            tokens = self.device.choose(logits, &draws_in_order)?;
+        }
+        let mut logits = Vec::new();
+        if !told.is_empty() {
+            let tensor = self.logits(&state, &told);
+            logits = self.device.host(tensor)?;
+        }
+        let mut states = Vec::new();
+        if !shown.is_empty() {
+            let tensor = self.normed(&state, &shown);
+            states = self.device.host(tensor)?;
+        }
+        let mut tokens = tokens.into_iter();
+        let mut logits = logits.chunks_exact((logits.len() / told.len().max(1)).max(1));
+        let hidden = states.len() / shown.len().max(1);
+        let mut states = states.as_slice();
+        let result = pieces.iter().enumerate().map(|(number, piece)| match piece.wanted {
+            Wanted::Nothing => Outcome::Nothing,
+            Wanted::Logits if draws.get(number).is_some_and(Option::is_some) => Outcome::Token(tokens.next().flatten()),
+            Wanted::Logits => logits
+                .next()
+                .map_or(Outcome::Nothing, |logits| Outcome::Numbers(logits.to_vec())),
+            Wanted::States => {
+                let (own, rest) = states.split_at(piece.tokens.len() * hidden);
+                states = rest;
+                Outcome::Numbers(own.to_vec())
+            }
+        });
+        Ok(result.collect())
     }
 }
 
@@ -172,35 +237,23 @@ impl<D: Device> Executor for Transformer<D> {
     }
 
     fn run(&mut self, pieces: &[Piece]) -> Result<Vec<Option<Vec<f32>>>, EngineError> {
-        let batch = Batch::of(pieces);
-        if batch.tokens.is_empty() {
-            return Ok(pieces.iter().map(|_| None).collect());
-        }
-        let of = |wanted: Wanted| {
-            let spans = pieces.iter().zip(&batch.spans);
-            spans
-                .filter(move |(piece, _)| piece.wanted == wanted)
-                .map(|(_, span)| span.rows.clone())
-        };
-        let last: Vec<usize> = of(Wanted::Logits).map(|rows| rows.end - 1).collect();
-        let all: Vec<usize> = of(Wanted::States).flatten().collect();
-        let wanted = [last.as_slice(), &all].concat();
-        let state = self.states(&batch, &wanted)?;
-        let logits = self.read(&state, 0..last.len(), true)?;
-        let states = self.read(&state, last.len()..wanted.len(), false)?;
-        let mut logits = logits.chunks_exact((logits.len() / last.len().max(1)).max(1));
-        let hidden = states.len() / all.len().max(1);
-        let mut states = states.as_slice();
-        let result = pieces.iter().map(|piece| match piece.wanted {
-            Wanted::Nothing => None,
-            Wanted::Logits => logits.next().map(<[f32]>::to_vec),
-            Wanted::States => {
-                let (own, rest) = states.split_at(piece.tokens.len() * hidden);
-                states = rest;
-                Some(own.to_vec())
-            }
-        });
-        Ok(result.collect())
+        let outcomes = self.outcomes(pieces, &[])?.into_iter();
+        Ok(outcomes
+            .map(|outcome| match outcome {
+                Outcome::Numbers(numbers) => Some(numbers),
+                Outcome::Nothing | Outcome::Token(_) => None,
+            })
+            .collect())
+    }
+
+    fn chooses(&self) -> bool {
+        // A rank has the logits of its own tokens only.
+        D::CHOOSES && self.tokens.is_none()
+    }
+
+    fn run_choosing(&mut self, pieces: &[Piece], draws: &[Option<Draw>]) -> Result<Vec<Outcome>, EngineError> {
+        let draws = if self.chooses() { draws } else { &[] };
+        self.outcomes(pieces, draws)
     }
 }
 
@@ -213,6 +266,9 @@ mod tests {
     use crate::tiny;
     use burn::backend::Flex;
     use serde_json::Value;
+
+    #[cfg(feature = "wgpu")]
+    type VulkanDevice = crate::device::CubeDevice<cubecl::wgpu::WgpuRuntime>;
 
     const BLOCKS: usize = 64;
 
@@ -246,6 +302,26 @@ mod tests {
     fn logits_are_those_of_the_reference() {
         check_golden(model());
         check_golden(model_on(CpuDevice::new(2, false), WeightFormat::F32));
+    }
+
+    /// On Vulkan, with plain products and with those of tensor cores as far as the format has them.
+    #[cfg(feature = "wgpu")]
+    fn vulkan_model(format: WeightFormat, imitated: bool) -> Option<Transformer<VulkanDevice>> {
+        let device = VulkanDevice::new(&crate::kernels::cube::testing::vulkan()?);
+        let device = if imitated { device.imitating() } else { device };
+        Some(model_on(device, format))
+    }
+
+    #[test]
+    #[cfg(feature = "wgpu")]
+    fn nor_does_a_gpu() {
+        let Some(model) = vulkan_model(WeightFormat::F32, false) else {
+            return;
+        };
+        check_golden(model);
+        for (format, imitated) in [(WeightFormat::Q8, false), (WeightFormat::Q4, true)] {
+            solo_logits(vulkan_model(format, imitated).unwrap());
+        }
     }
 
     fn check_golden(mut model: impl Executor) {

@@ -5,6 +5,8 @@ use super::logprobs::Logprobs;
 use super::matching::Matching;
 use super::params::Sampling;
 use super::penalty::Penalties;
+use super::random::uniform;
+use crate::device::Draw;
 use crate::error::EngineError;
 
 /// Chooses the tokens of one sequence, one after another. What it has chosen is its state, so a sequence that is computed
@@ -66,6 +68,31 @@ impl Sampler {
     pub(crate) fn with_constraint(self, matching: Matching, thinking: Option<Thinking>) -> Self {
         let constraint = Some(Constrained { matching, thinking });
         Self { constraint, ..self }
+    }
+
+    /// How the token for `position` can be chosen where its logits are; `None` if they are needed here.
+    pub(crate) fn draw(&self, position: u64) -> Option<Draw> {
+        let sampling = &self.sampling;
+        let has_history =
+            sampling.repetition_penalty != 1.0 || sampling.frequency_penalty != 0.0 || sampling.presence_penalty != 0.0;
+        let is_plain = self.logprobs.is_none() && self.constraint.is_none() && sampling.logit_bias.is_empty();
+        (is_plain && !has_history).then(|| Draw {
+            temperature: sampling.temperature,
+            top_p: sampling.top_p,
+            top_k: sampling.top_k,
+            min_p: sampling.min_p,
+            uniform: uniform(self.seed, position),
+        })
+    }
+
+    /// Takes note of a token that was chosen by [`Self::draw`].
+    pub(crate) fn drawn(&mut self, token: u32) -> Chosen {
+        self.penalties.count(token);
+        Chosen {
+            token,
+            logprobs: None,
+            complete: false,
+        }
     }
 
     /// Chooses the token for `position`, which counts from the first token of the prompt. `logits` has one number for each

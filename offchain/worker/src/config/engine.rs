@@ -1,6 +1,6 @@
 //! Options of the engine of this program.
 
-use cocoon_engine::{EngineOptions, WeightFormat};
+use cocoon_engine::{ComputeDevice, EngineOptions, WeightFormat};
 use serde::{Deserialize, Serialize};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -12,6 +12,9 @@ use std::time::Duration;
 pub struct EngineConfig {
     /// Hugging Face folder of the model.
     pub folder: PathBuf,
+    /// What computes: `cpu`, or `cuda`, the first NVIDIA GPU, in a build with the feature `cuda`; `cpu` if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<ComputeDevice>,
     /// How the weights are kept: `f32`, `bf16`, `q8` or `q4`. It changes answers, so it is in the model's manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight_format: Option<WeightFormat>,
@@ -50,6 +53,7 @@ impl EngineConfig {
     pub fn new(folder: PathBuf) -> Self {
         Self {
             folder,
+            device: None,
             weight_format: None,
             ranks: None,
             threads: None,
@@ -66,6 +70,7 @@ impl EngineConfig {
     /// In the engine's words.
     pub(crate) fn options(&self) -> EngineOptions {
         let mut options = EngineOptions::default();
+        options.device = self.device.unwrap_or(options.device);
         options.weight_format = self.weight_format.unwrap_or(options.weight_format);
         options.ranks = self.ranks.unwrap_or(options.ranks);
         options.threads = self.threads;

@@ -2,10 +2,10 @@ use super::*;
 use crate::device::{BurnDevice, WeightFormat};
 use crate::model::{BlockId, HostRows, Piece, Wanted};
 
-type Reference = BurnDevice<burn::backend::Flex>;
+pub(in crate::device) type Reference = BurnDevice<burn::backend::Flex>;
 
 /// Numbers between -1 and 1 that look random and are always the same.
-fn numbers(count: usize, seed: u64) -> Vec<f32> {
+pub(in crate::device) fn numbers(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let next = || {
         state ^= state << 13;
@@ -16,12 +16,12 @@ fn numbers(count: usize, seed: u64) -> Vec<f32> {
     std::iter::repeat_with(next).take(count).collect()
 }
 
-fn host_rows(outputs: usize, inputs: usize, seed: u64) -> HostRows {
+pub(in crate::device) fn host_rows(outputs: usize, inputs: usize, seed: u64) -> HostRows {
     HostRows::new(inputs, numbers(outputs * inputs, seed))
 }
 
 /// One operation on a device: from rows of the batch to rows.
-trait Operation {
+pub(in crate::device) trait Operation {
     /// What rows it takes.
     const WIDTH: usize;
     /// How far results may be apart, of the greatest.
@@ -30,7 +30,7 @@ trait Operation {
 }
 
 /// A batch of sequences: how many tokens each has, and where they begin.
-fn batch(pieces: &[(usize, usize, u32)]) -> Batch {
+pub(in crate::device) fn batch(pieces: &[(usize, usize, u32)]) -> Batch {
     let pieces: Vec<Piece> = pieces
         .iter()
         .map(|(start, tokens, first_block)| Piece {
@@ -45,7 +45,7 @@ fn batch(pieces: &[(usize, usize, u32)]) -> Batch {
     Batch::of(&pieces)
 }
 
-fn on<D: Device, O: Operation>(mut device: D, rows: &[f32], batch: &Batch) -> Vec<f32> {
+pub(in crate::device) fn on<D: Device, O: Operation>(mut device: D, rows: &[f32], batch: &Batch) -> Vec<f32> {
     let input = device.tensor(O::WIDTH, rows);
     let out = O::run(&mut device, input, batch);
     device.host(out).unwrap()
@@ -91,7 +91,7 @@ fn check<O: Operation>() {
 /// Defines an operation and its test.
 macro_rules! operation {
     ($test:ident, $name:ident, $width:expr, |$device:ident, $input:ident, $batch:ident| $body:expr) => {
-        struct $name;
+        pub(in crate::device) struct $name;
         impl Operation for $name {
             const WIDTH: usize = $width;
             fn run<D: Device>($device: &mut D, $input: D::Tensor, $batch: &Batch) -> D::Tensor {
@@ -124,7 +124,7 @@ operation!(
 );
 
 /// Inputs are rounded to bytes too, which the reference does not do.
-struct LinearInBlocks<const FORMAT: usize>;
+pub(in crate::device) struct LinearInBlocks<const FORMAT: usize>;
 
 impl<const FORMAT: usize> Operation for LinearInBlocks<FORMAT> {
     const WIDTH: usize = 160;
@@ -277,7 +277,7 @@ fn rows_of_the_embedding_are_gathered() {
 }
 
 /// Attends two steps on a device: a prompt beside another, then a token of each.
-fn attended<D: Device>(mut device: D, shape: &AttentionShape, shared: bool) -> Vec<f32> {
+pub(in crate::device) fn attended<D: Device>(mut device: D, shape: &AttentionShape, shared: bool) -> Vec<f32> {
     let cache = CacheShape {
         kv_heads: shape.kv_heads,
         key_dim: shape.key_dim,
@@ -300,8 +300,8 @@ fn attended<D: Device>(mut device: D, shape: &AttentionShape, shared: bool) -> V
     out
 }
 
-#[test]
-fn attention_is_the_reference() {
+/// Kinds of attention, and whether values are columns of keys.
+pub(in crate::device) fn attention_shapes() -> [(AttentionShape, bool); 3] {
     let shape = AttentionShape {
         heads: 6,
         kv_heads: 2,
@@ -316,7 +316,12 @@ fn attention_is_the_reference() {
         softcap: Some(2.0),
         ..shape
     };
-    for (shape, shared) in [(shape, false), (windowed, false), (shape, true)] {
+    [(shape, false), (windowed, false), (shape, true)]
+}
+
+#[test]
+fn attention_is_the_reference() {
+    for (shape, shared) in attention_shapes() {
         let expected = attended(Reference::new(), &shape, shared);
         let found = attended(CpuDevice::new(1, false), &shape, shared);
         for (found, expected) in found.iter().zip(&expected) {

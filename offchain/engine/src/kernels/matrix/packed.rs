@@ -108,6 +108,12 @@ impl PackedMatrix {
         self.memory.bytes().len()
     }
 
+    /// All panels, as they lie in memory.
+    #[cfg(feature = "cube")]
+    pub(crate) fn panel_bytes(&self) -> &[u8] {
+        self.memory.bytes()
+    }
+
     /// What inputs must be prepared as.
     pub(crate) fn input_kind(&self) -> InputKind {
         InputKind::of(self.format)

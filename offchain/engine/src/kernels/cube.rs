@@ -1,0 +1,28 @@
+//! Arithmetic on GPUs: kernels in CubeCL, for any of its runtimes, and the calls that start them. Knows buffers and
+//! shapes, nothing of models.
+//!
+//! **Invariant:** as on the CPU, every number is computed in one fixed order, whatever is computed beside it.
+#![allow(unsafe_code, reason = "a launch takes the caller's word for the lengths of buffers")]
+#![allow(
+    clippy::too_many_arguments,
+    reason = "a kernel takes its buffers and shapes one by one"
+)]
+
+mod attention;
+mod choose;
+#[cfg(feature = "cuda")]
+pub(crate) mod cuda;
+mod gpu;
+mod linear;
+mod numeric;
+mod rope;
+mod rows;
+mod staging;
+mod steps;
+mod tensor_cores;
+#[cfg(all(test, feature = "wgpu"))]
+pub(crate) mod testing;
+mod weights;
+
+pub(crate) use gpu::{Gpu, Memory, Products};
+pub(crate) use steps::{GpuCache, GpuMatrix, GpuRows, Heads, Part};
