@@ -10,17 +10,17 @@ use cocoon_engine::{EngineError, WeightFormat};
 /// What is assumed of the GPU in a prediction: an H200.
 mod assumed {
     /// Bytes per second that a copy reads and writes: measured on one.
-    pub const BANDWIDTH: f64 = 4.3e12;
+    pub(crate) const BANDWIDTH: f64 = 4.3e12;
     /// Which part of it kernels reach that read weights or the cache: theirs are staged without being ahead of the
     /// arithmetic.
-    pub const PART_OF_BANDWIDTH: f64 = 0.5;
+    pub(crate) const PART_OF_BANDWIDTH: f64 = 0.5;
     /// Multiplications with additions per second in tiles of bf16: 780e12 operations were measured in the best products,
     /// and 16 by 16 tiles through shared memory reach a quarter of that.
-    pub const MULTIPLY_ADDS: f64 = 780e12 / 2.0 / 4.0;
+    pub(crate) const MULTIPLY_ADDS: f64 = 780e12 / 2.0 / 4.0;
     /// Seconds from one launch to the next: the larger of what the host needs to make one and the device to begin one.
-    pub const LAUNCH: f64 = 6e-6;
+    pub(crate) const LAUNCH: f64 = 6e-6;
     /// Seconds until the host has the tokens and begins the next step.
-    pub const WAIT: f64 = 40e-6;
+    pub(crate) const WAIT: f64 = 40e-6;
 }
 
 /// Seconds of a step, if nothing overlaps but multiplying and reading.

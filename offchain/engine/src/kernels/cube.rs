@@ -24,5 +24,7 @@ mod tensor_cores;
 pub(crate) mod testing;
 mod weights;
 
-pub(crate) use gpu::{Gpu, Memory, Products};
+#[cfg(test)]
+pub(crate) use gpu::Products;
+pub(crate) use gpu::{Gpu, Memory};
 pub(crate) use steps::{GpuCache, GpuMatrix, GpuRows, Heads, Part};

@@ -1,9 +1,9 @@
 //! The GPU that models are put on.
 
 #[cfg(not(feature = "cuda"))]
-pub(super) use absent::{available, open};
+pub(crate) use absent::{available, open};
 #[cfg(feature = "cuda")]
-pub(super) use present::{available, open};
+pub(crate) use present::{available, open};
 
 #[cfg(feature = "cuda")]
 mod present {
