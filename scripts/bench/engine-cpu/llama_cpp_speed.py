@@ -1,6 +1,6 @@
 """Measures llama.cpp on the same shape: writes GGUF files of random weights once, then runs a prompt and a decode.
 
-    llama_cpp_speed.py CONFIG_JSON FOLDER THREADS PROMPT NEW
+    llama_cpp_speed.py CONFIG_JSON FOLDER THREADS PROMPT NEW [FORMAT ...]
 
 Prints a JSON line for each weight format. The files stay in FOLDER.
 """
@@ -109,13 +109,15 @@ def measure(path: pathlib.Path, threads: int, prompt: int, new: int) -> tuple[fl
 
 
 def main() -> None:
-    config_path, folder, threads, prompt, new = sys.argv[1:]
+    config_path, folder, threads, prompt, new, *formats = sys.argv[1:]
     config = json.loads(pathlib.Path(config_path).read_text(encoding="utf-8"))
     # Kept, or Python frees a callback that the library still calls.
     silent = llama_cpp.llama_log_callback(lambda level, text, data: None)
     llama_cpp.llama_log_set(silent, ctypes.c_void_p(0))
     llama_cpp.llama_backend_init()
     for name, kind in TYPES.items():
+        if formats and name not in formats:
+            continue
         path = pathlib.Path(folder) / f"{pathlib.Path(config_path).stem}-{name}.gguf"
         if not path.exists():
             part = path.with_suffix(".part")

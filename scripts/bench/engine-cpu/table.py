@@ -1,25 +1,37 @@
-"""Makes a table of the lines that the measurements printed."""
+"""Makes a table of the lines that the measurements printed: the best of each engine and format."""
 
 import json
 import sys
 
 FORMATS = ["f32", "bf16", "q8", "q4"]
+ENGINES = ["cocoon", "llama.cpp", "candle"]
+
+
+def best(lines: list[dict], engine: str, form: str) -> dict | None:
+    """Of all rounds; each figure for itself."""
+    found = [line for line in lines if line.get("engine") == engine and line["format"] == form]
+    if not found:
+        return None
+    return {what: max(line.get(what, 0.0) for line in found) for what in ("prefill", "decode", "of_bandwidth")}
 
 
 def main() -> None:
     lines = [json.loads(line) for line in open(sys.argv[1], encoding="utf-8") if line.strip()]
-    machine = next(line for line in lines if "read_gb_s" in line)
-    measured = [line for line in lines if "engine" in line]
-    print(f"read bandwidth {machine['read_gb_s']:.1f} GB/s with {machine['threads']} threads; tokens/s")
+    machine = [line for line in lines if "read_gb_s" in line]
+    speeds = sorted(line["read_gb_s"] for line in machine)
+    print(f"read bandwidth {speeds[0]:.1f} to {speeds[-1]:.1f} GB/s with {machine[0]['threads']} threads; tokens/s")
     print("engine      format  prefill   decode  of bandwidth  x best peer (prefill, decode)")
     for form in FORMATS:
-        of_format = [line for line in measured if line["format"] == form]
-        peers = [line for line in of_format if line["engine"] != "cocoon"]
-        for line in of_format:
-            share = f"{line['of_bandwidth']:.2f}" if "of_bandwidth" in line else "-"
-            text = f"{line['engine']:<11} {form:<7} {line['prefill']:7.1f} {line['decode']:8.2f}  {share:>12}"
-            if line["engine"] == "cocoon" and peers:
-                ratios = [line[what] / max(peer[what] for peer in peers) for what in ("prefill", "decode")]
+        results = {engine: best(lines, engine, form) for engine in ENGINES}
+        peers = [result for engine, result in results.items() if result and engine != "cocoon"]
+        for engine, result in results.items():
+            if not result:
+                print(f"{engine:<11} {form:<7} missing")
+                continue
+            share = f"{result['of_bandwidth']:.2f}" if engine == "cocoon" else "-"
+            text = f"{engine:<11} {form:<7} {result['prefill']:7.1f} {result['decode']:8.2f}  {share:>12}"
+            if engine == "cocoon" and peers:
+                ratios = [result[what] / max(peer[what] for peer in peers) for what in ("prefill", "decode")]
                 text += f"  {ratios[0]:.2f}, {ratios[1]:.2f}"
             print(text)
 
