@@ -160,7 +160,7 @@ pub struct UpArgs {
     /// Ask this once, wait until it is paid for, print the accounts and end
     #[arg(long, value_name = "TEXT", conflicts_with = "only")]
     pub prompt: Option<String>,
-    /// Folder of a model, once for each; without it a tiny built-in one is used
+    /// Folder of a model, once for each; without it the small built-in one is used
     #[arg(long = "model", value_name = "DIR")]
     pub models: Vec<PathBuf>,
     /// Longest answer to --prompt, in tokens

@@ -20,6 +20,7 @@
 //! ```
 
 mod card;
+pub mod demo;
 mod device;
 mod embedding;
 mod engine;

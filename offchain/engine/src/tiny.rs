@@ -1,5 +1,5 @@
-//! The tiny model that comes with the program: a Qwen3 of 820,608 numbers that knows a few dozen questions by heart.
-//! It is for trying a network out and for tests; `scripts/models/tiny` makes it.
+//! A tiny model for tests: a Qwen3 of 820,608 numbers that knows a few dozen questions by heart and thinks aloud.
+//! `scripts/models/tiny` makes it.
 
 use std::io;
 use std::path::Path;

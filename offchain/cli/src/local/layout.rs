@@ -38,7 +38,7 @@ impl DataDir {
     }
 
     /// The built-in model, when it is the one that is used.
-    pub fn tiny_model_dir(&self) -> PathBuf {
+    pub fn demo_model_dir(&self) -> PathBuf {
         self.0.join("model")
     }
 

@@ -1,9 +1,9 @@
-//! The model of a local network: the built-in tiny one or a folder.
+//! The model of a local network: the built-in one or a folder.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use cocoon_engine::tiny;
+use cocoon_engine::demo;
 use cocoon_manifest::ModelName;
 use sha2::{Digest, Sha256};
 
@@ -23,7 +23,7 @@ pub struct LocalModel {
 }
 
 impl LocalModel {
-    /// The models in `folders`, or the tiny one.
+    /// The models in `folders`, or the built-in one.
     pub fn prepare_all(folders: &[PathBuf], data: &DataDir) -> Result<Vec<Self>, Failure> {
         if folders.is_empty() {
             return Ok(vec![Self::prepare(None, data)?]);
@@ -31,18 +31,18 @@ impl LocalModel {
         folders.iter().map(|folder| Self::prepare(Some(folder), data)).collect()
     }
 
-    /// The model in `folder`, or the tiny one, unpacked into the data folder.
+    /// The model in `folder`, or the built-in one, unpacked into the data folder.
     pub fn prepare(folder: Option<&Path>, data: &DataDir) -> Result<Self, Failure> {
         let (folder, base) = match folder {
             Some(folder) => (absolute(folder)?, base_name(folder)?),
             None => {
-                let folder = data.tiny_model_dir();
-                tiny::write_to(&folder).or_fail(
+                let folder = data.demo_model_dir();
+                demo::write_to(&folder).or_fail(
                     Exit::Configuration,
                     &format!("cannot unpack the built-in model into {}", folder.display()),
                     "check the permissions and the free space of the data folder",
                 )?;
-                (folder, tiny::NAME.to_owned())
+                (folder, demo::NAME.to_owned())
             }
         };
         let hash = hash_folder(&folder).or_fail(

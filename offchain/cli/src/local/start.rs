@@ -29,7 +29,7 @@ const DATA_FOLDER_HINT: &str = "check the permissions and the free space of the 
 pub struct LocalOptions {
     /// Where everything is kept.
     pub data_dir: PathBuf,
-    /// Folders of the models, the first one being asked by default; the tiny built-in one without.
+    /// Folders of the models, the first one being asked by default; the built-in one without.
     pub models: Vec<PathBuf>,
     /// Adds ten times this to the usual ports.
     pub instance: u16,
