@@ -182,6 +182,10 @@ async fn bad_requests_never_reach_the_proxy() {
     assert_eq!(error_of(response).await, (413, "request_too_large".to_owned()));
     assert_eq!(
         error_of(world.post("/v1/embeddings", "{}").await).await,
+        (400, "missing_required_parameter".to_owned())
+    );
+    assert_eq!(
+        error_of(world.post("/v1/audio/speech", "{}").await).await,
         (404, "not_found".to_owned())
     );
     assert_eq!(
