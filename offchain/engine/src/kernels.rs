@@ -14,6 +14,7 @@ mod kv_layer;
 pub(crate) mod matrix;
 mod norm;
 mod pool;
+mod prefetch;
 mod read;
 mod rope;
 mod shared;

@@ -27,7 +27,7 @@ pub struct Speed {
     pub prefill: f64,
     /// Tokens per second after that, one sequence alone.
     pub decode: f64,
-    /// Bytes of weights that a token reads.
+    /// Bytes that a token after the prompt reads: weights, keys and values, in the middle of them.
     pub bytes_per_token: u64,
     /// Time to pack the weights.
     pub load: Duration,
@@ -70,7 +70,7 @@ pub fn measure(
     Ok(Speed {
         prefill,
         decode,
-        bytes_per_token: bytes_per_token(&spec, options)?,
+        bytes_per_token: bytes_per_token(&spec, options, prompt + new.div_ceil(2))?,
         load,
     })
 }
@@ -119,8 +119,8 @@ fn run(model: &mut impl Executor, blocks: &[BlockId], start: usize, tokens: usiz
     }
 }
 
-/// All weights but an embedding that is only looked up.
-fn bytes_per_token(spec: &ModelSpec, options: LoadOptions) -> Result<u64, EngineError> {
+/// All weights but an embedding that is only looked up, and the keys and values of `seen` positions.
+fn bytes_per_token(spec: &ModelSpec, options: LoadOptions, seen: usize) -> Result<u64, EngineError> {
     let ledger = Arc::new(Ledger::default());
     let mut dry = DryDevice::new(ledger.clone(), 1);
     if spec.head.is_some() {
@@ -134,7 +134,8 @@ fn bytes_per_token(spec: &ModelSpec, options: LoadOptions) -> Result<u64, Engine
     }
     let looked_up = ledger.weights();
     Transformer::load(spec, &mut Noise, dry, options)?;
-    Ok((ledger.weights() - 2 * looked_up) as u64)
+    let cache = ledger.block() / KV_BLOCK * seen;
+    Ok((ledger.weights() - 2 * looked_up + cache) as u64)
 }
 
 /// A checkpoint of random numbers.

@@ -9,6 +9,7 @@
 use super::exp::{exp, tanh};
 use super::kv_layer::KvLayer;
 use super::pool::Pool;
+use super::prefetch::ask_for;
 use super::shared::SharedOut;
 use super::vectors::{LANES, tree_sum, widest};
 use crate::device::AttentionShape;
@@ -132,11 +133,14 @@ fn attend_rows_body(task: &Task<'_>, scores: &mut Vec<f32>, out: &SharedOut<'_>)
     if scores.len() < rows.len() * len {
         scores.resize((rows.len() * len).next_power_of_two(), 0.0);
     }
+    let layer = task.inputs.layer;
+    let block = |position: usize| task.span.blocks[position / KV_BLOCK];
     for position in (base..high).step_by(KV_BLOCK) {
-        let keys = task
-            .inputs
-            .layer
-            .keys(task.span.blocks[position / KV_BLOCK], task.kv_head);
+        let keys = layer.keys(block(position), task.kv_head);
+        match position + KV_BLOCK {
+            next if next < high => ask_for(layer.keys(block(next), task.kv_head)),
+            _ => ask_for(layer.values(block(base), task.kv_head)),
+        }
         let mut first = 0;
         while let Some(height) = tile_height(rows.len() - first) {
             let scores = &mut scores[first * len + position - base..];
@@ -160,11 +164,11 @@ fn attend_rows_body(task: &Task<'_>, scores: &mut Vec<f32>, out: &SharedOut<'_>)
         row.out.fill(0.0);
     }
     for position in (base..high).step_by(KV_BLOCK) {
-        let values = task
-            .inputs
-            .layer
-            .values(task.span.blocks[position / KV_BLOCK], task.kv_head);
-        let stride = task.inputs.layer.value_stride();
+        let values = layer.values(block(position), task.kv_head);
+        let stride = layer.value_stride();
+        if position + KV_BLOCK < high {
+            ask_for(layer.values(block(position + KV_BLOCK), task.kv_head));
+        }
         let mut first = 0;
         while let Some(height) = tile_height(rows.len() - first) {
             let weights = &scores[first * len + position - base..];
