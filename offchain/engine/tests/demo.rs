@@ -1,4 +1,5 @@
 //! The demonstration model: what it answers about this repository, and that it computes what transformers computes.
+#![allow(clippy::unwrap_used)] // of a test program
 
 mod common;
 
@@ -14,9 +15,9 @@ const KNOWN: f64 = 0.95;
 fn engine() -> Box<dyn Engine> {
     let folder = tempfile::tempdir().unwrap();
     demo::write_to(folder.path()).unwrap();
-    load_model(folder.path(), EngineOptions::default())
-        .unwrap()
-        .into_engine()
+    let mut options = EngineOptions::default();
+    options.max_waiting = 1000; // all facts are asked at once
+    load_model(folder.path(), options).unwrap().into_engine()
 }
 
 fn ask(question: &str) -> SubmitRequest {
