@@ -4,9 +4,8 @@
 //! the same row of the inputs (and, for attention, on its own sequence) alone, and its sums run in an order that does not
 //! depend on how many rows there are.
 
-#![allow(dead_code, reason = "some operations belong to families that are yet to come")]
-
 mod burn;
+mod by_expert;
 mod cpu;
 #[cfg(feature = "cube")]
 mod cube;

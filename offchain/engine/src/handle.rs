@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a thread without work looks for cancelled tickets; new requests wake it at once.
-pub(crate) const IDLE_LOOK: Duration = Duration::from_millis(200);
+const IDLE_LOOK: Duration = Duration::from_millis(200);
 
 /// What a request hears about.
 #[derive(Debug)]
@@ -157,6 +157,17 @@ impl EngineHandle {
     }
 }
 
+/// The next submission that is there; a thread without work waits a moment for one.
+pub(crate) fn next_submission<T>(receiver: &Receiver<T>, is_idle: bool) -> Result<T, TryRecvError> {
+    if !is_idle {
+        return receiver.try_recv();
+    }
+    receiver.recv_timeout(IDLE_LOOK).map_err(|error| match error {
+        RecvTimeoutError::Timeout => TryRecvError::Empty,
+        RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
+    })
+}
+
 /// Says that the thread is dead, however it died.
 pub(crate) struct AliveFlag(pub(crate) Arc<AtomicBool>);
 
@@ -202,15 +213,7 @@ impl Driver {
     /// Takes all requests that are there; without work waits for one. False when nobody can send any more.
     fn take_submissions(&mut self) -> bool {
         loop {
-            let next = if self.engine.is_idle() {
-                self.receiver.recv_timeout(IDLE_LOOK).map_err(|error| match error {
-                    RecvTimeoutError::Timeout => TryRecvError::Empty,
-                    RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
-                })
-            } else {
-                self.receiver.try_recv()
-            };
-            match next {
+            match next_submission(&self.receiver, self.engine.is_idle()) {
                 Ok(submission) => self.take(submission),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return !self.engine.is_idle(),

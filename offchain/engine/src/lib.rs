@@ -19,6 +19,7 @@
 //! # Ok::<(), cocoon_engine::EngineError>(())
 //! ```
 
+mod builtin;
 mod card;
 pub mod demo;
 mod device;

@@ -4,12 +4,12 @@ use super::queue::{Entry, Planned, Queue};
 use super::{Embedder, Embedding, EmbeddingInput, check_number};
 use crate::card::ModelCard;
 use crate::error::EngineError;
-use crate::handle::{AliveFlag, IDLE_LOOK, Ticket};
+use crate::handle::{AliveFlag, Ticket, next_submission};
 use crate::metrics::{EngineLoad, Histogram, Occupancy};
 use crate::payer::Payer;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -190,15 +190,7 @@ impl Driver {
     /// Takes all requests that are there; without work waits for one. False when nobody can send any more.
     fn take_submissions(&mut self) -> bool {
         loop {
-            let next = if self.queue.is_empty() {
-                self.receiver.recv_timeout(IDLE_LOOK).map_err(|error| match error {
-                    RecvTimeoutError::Timeout => TryRecvError::Empty,
-                    RecvTimeoutError::Disconnected => TryRecvError::Disconnected,
-                })
-            } else {
-                self.receiver.try_recv()
-            };
-            match next {
+            match next_submission(&self.receiver, self.queue.is_empty()) {
                 Ok(submission) => self.take(submission),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return !self.queue.is_empty(),

@@ -3,19 +3,13 @@
 
 use super::products::{Product, run};
 use super::{CpuDevice, CpuTensor};
+use crate::device::by_expert::{ByExpert, Group};
 use crate::device::{Activation, Device, Expert, Route};
 use crate::kernels::matrix::OutputColumns;
 use crate::kernels::{SharedOut, add_scaled};
-use std::ops::Range;
 
 /// Columns that one task adds up.
 const COLUMNS: usize = 256;
-
-/// Routes to one expert: they lie side by side in the gathered order.
-struct Group {
-    expert: usize,
-    routes: Range<usize>,
-}
 
 impl CpuDevice {
     pub(super) fn mixture(
@@ -25,19 +19,7 @@ impl CpuDevice {
         routes: &[Route],
         activation: Activation,
     ) -> CpuTensor {
-        let mut order: Vec<usize> = (0..routes.len()).collect();
-        order.sort_by_key(|route| routes[*route].expert);
-        let mut groups: Vec<Group> = Vec::new();
-        for (place, route) in order.iter().enumerate() {
-            let expert = routes[*route].expert;
-            match groups.last_mut() {
-                Some(group) if group.expert == expert => group.routes.end += 1,
-                _ => groups.push(Group {
-                    expert,
-                    routes: place..place + 1,
-                }),
-            }
-        }
+        let ByExpert { order, places, groups } = ByExpert::of(routes);
         let mut out = self.room(input.rows(), input.width);
         let Some(any) = groups.first() else {
             out.numbers.fill(0.0);
@@ -58,11 +40,6 @@ impl CpuDevice {
             |place| gated.row(place),
             |group| &experts[group.expert].down,
         );
-        // Where each route's result lies.
-        let mut places = vec![0; routes.len()];
-        for (place, route) in order.iter().enumerate() {
-            places[*route] = place;
-        }
         let rows = out.rows();
         let shared = SharedOut::new(&mut out.numbers);
         self.pool.run(hidden.div_ceil(COLUMNS), &|task, _| {

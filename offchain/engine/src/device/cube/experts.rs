@@ -2,16 +2,10 @@
 //! the order of the routes.
 
 use super::{CubeDevice, CubeTensor, whole};
+use crate::device::by_expert::{ByExpert, Group};
 use crate::device::{Activation, Expert, Route};
 use crate::kernels::cube::{GpuMatrix, Memory, Part};
 use cubecl::Runtime;
-use std::ops::Range;
-
-/// Routes to one expert: they lie side by side in the gathered order.
-struct Group {
-    expert: usize,
-    routes: Range<usize>,
-}
 
 impl<R: Runtime> CubeDevice<R> {
     pub(super) fn mixture(
@@ -21,21 +15,8 @@ impl<R: Runtime> CubeDevice<R> {
         routes: &[Route],
         activation: Activation,
     ) -> CubeTensor {
-        let mut order: Vec<usize> = (0..routes.len()).collect();
-        order.sort_by_key(|route| routes[*route].expert);
-        let mut groups: Vec<Group> = Vec::new();
-        let mut places = vec![0; routes.len()];
-        for (place, route) in order.iter().enumerate() {
-            places[*route] = place as u32;
-            let expert = routes[*route].expert;
-            match groups.last_mut() {
-                Some(group) if group.expert == expert => group.routes.end += 1,
-                _ => groups.push(Group {
-                    expert,
-                    routes: place..place + 1,
-                }),
-            }
-        }
+        let ByExpert { order, places, groups } = ByExpert::of(routes);
+        let places: Vec<u32> = places.into_iter().map(|place| place as u32).collect();
         assert!(
             routes.is_sorted_by_key(|route| route.row) && routes.iter().all(|route| route.row < input.rows),
             "routes come row by row"
