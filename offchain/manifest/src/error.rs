@@ -14,6 +14,12 @@ pub enum ManifestError {
         /// The largest length in bytes.
         limit: usize,
     },
+    /// A hash is not written as 64 lower-case hexadecimal digits.
+    #[error("a {field} is written as 64 lower-case hexadecimal digits")]
+    Hash {
+        /// Which hash.
+        field: &'static str,
+    },
     /// A model name is not `name`, `name@commit` or `name@commit:verityhash`.
     #[error("a model is named `name@commit:verityhash`")]
     Name,
@@ -49,17 +55,48 @@ pub enum ManifestError {
         /// Its size in bytes.
         size: usize,
     },
+    /// A salt is longer than [`crate::limits::MAX_SALT_BYTES`].
+    #[error("the salt of a hash tree has at most {limit} bytes, not {size}", limit = crate::limits::MAX_SALT_BYTES)]
+    SaltLength {
+        /// Its size in bytes.
+        size: usize,
+    },
+    /// A hash tree is over nothing, or over more than [`crate::limits::MAX_DATA_BLOCKS`] blocks.
+    #[error("a hash tree is over 1 to {limit} blocks, not {count}", limit = crate::limits::MAX_DATA_BLOCKS)]
+    DataBlocks {
+        /// How many there are.
+        count: u64,
+    },
+    /// The data under a hash tree are not as many whole blocks as its superblock says.
+    #[error("the data are {count} blocks, not {expected} whole ones")]
+    BlockCount {
+        /// How many the superblock says.
+        expected: u64,
+        /// How many there are; one more than there should be where they do not end.
+        count: u64,
+    },
+    /// The superblock of a hash tree is not one of dm-verity in the form that is used here.
+    #[error("the {field} of the hash tree's superblock is not what it must be")]
+    Superblock {
+        /// Which field.
+        field: &'static str,
+    },
 }
 
 impl ManifestError {
     /// One sentence that says what a person can do.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Name | Self::Field { .. } => "write the model as it is listed in the root contract",
+            Self::Name | Self::Field { .. } | Self::Hash { .. } => {
+                "write the model as it is listed in the root contract"
+            }
             Self::Path { .. } => "list files relative to the model's folder, without `.` and `..`",
             Self::Order { .. } | Self::FileCount { .. } | Self::Line { .. } | Self::TooLong { .. } => {
                 "make the manifest again from the model's folder"
             }
+            Self::SaltLength { .. } => "use a salt of 32 bytes",
+            Self::DataBlocks { .. } | Self::BlockCount { .. } => "fill the data up to whole blocks of 4096 bytes",
+            Self::Superblock { .. } => "make the hash tree again, or use `veritysetup format` with its defaults",
         }
     }
 }

@@ -43,15 +43,17 @@ impl FromStr for FileHash {
     type Err = ManifestError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut bytes = [0; 32];
-        let canonical = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        match hex::decode_to_slice(text, &mut bytes) {
-            Ok(()) if canonical => Ok(Self(bytes)),
-            _ => Err(ManifestError::Field {
-                field: "file hash",
-                limit: 64,
-            }),
-        }
+        parse_hash("file hash", text).map(Self)
+    }
+}
+
+/// Reads 64 lower-case hexadecimal digits; no other form of a hash is canonical.
+pub(crate) fn parse_hash(field: &'static str, text: &str) -> Result<[u8; 32], ManifestError> {
+    let mut bytes = [0; 32];
+    let canonical = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    match hex::decode_to_slice(text, &mut bytes) {
+        Ok(()) if canonical => Ok(bytes),
+        _ => Err(ManifestError::Hash { field }),
     }
 }
 

@@ -11,3 +11,9 @@ pub const MAX_FILES: usize = 4096;
 
 /// Bytes of a whole manifest: all files with paths of full length.
 pub const MAX_MANIFEST_BYTES: usize = 2 * 1024 * 1024;
+
+/// Bytes of the salt of a hash tree: the place that the superblock of dm-verity has for it.
+pub const MAX_SALT_BYTES: usize = 256;
+
+/// Blocks of data under one hash tree: 64 TiB, a hundred times the largest published model.
+pub const MAX_DATA_BLOCKS: u64 = 1 << 34;
