@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             speed.prefill,
             speed.decode,
             speed.bytes_per_token,
-            speed.decode * speed.bytes_per_token as f64 / bandwidth,
+            speed.of_bandwidth,
             speed.load.as_secs_f64(),
         );
     }

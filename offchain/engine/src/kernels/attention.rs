@@ -6,10 +6,13 @@
 //! numbers do not depend on its tile, on where the blocks lie, or on what came in the same call.
 #![allow(unsafe_code, reason = "threads write disjoint rows of one result")]
 
+mod values;
+
+use self::values::value_block;
 use super::exp::{exp, tanh};
 use super::kv_layer::KvLayer;
 use super::pool::Pool;
-use super::prefetch::ask_for;
+use super::prefetch::{self, ask_for};
 use super::shared::SharedOut;
 use super::vectors::{LANES, tree_sum, widest};
 use crate::device::AttentionShape;
@@ -137,23 +140,34 @@ fn attend_rows_body(task: &Task<'_>, scores: &mut Vec<f32>, out: &SharedOut<'_>)
     let block = |position: usize| task.span.blocks[position / KV_BLOCK];
     for position in (base..high).step_by(KV_BLOCK) {
         let keys = layer.keys(block(position), task.kv_head);
-        match position + KV_BLOCK {
-            next if next < high => ask_for(layer.keys(block(next), task.kv_head)),
-            _ => ask_for(layer.values(block(base), task.kv_head)),
-        }
+        let mut next = match position + KV_BLOCK {
+            next if next < high => layer.keys(block(next), task.kv_head),
+            _ => layer.values(block(base), task.kv_head),
+        };
         let mut first = 0;
         while let Some(height) = tile_height(rows.len() - first) {
             let scores = &mut scores[first * len + position - base..];
             match &mut rows[first..first + height] {
-                [one] => score_block([one], position, shape, keys, scores, len),
-                [one, two] => score_block([one, two], position, shape, keys, scores, len),
-                [one, two, three, four] => score_block([one, two, three, four], position, shape, keys, scores, len),
+                [one] => score_block([one], position, shape, keys, next, scores, len),
+                [one, two] => score_block([one, two], position, shape, keys, next, scores, len),
+                [one, two, three, four] => {
+                    score_block([one, two, three, four], position, shape, keys, next, scores, len)
+                }
                 [one, two, three, four, five, six] => {
-                    score_block([one, two, three, four, five, six], position, shape, keys, scores, len);
+                    score_block(
+                        [one, two, three, four, five, six],
+                        position,
+                        shape,
+                        keys,
+                        next,
+                        scores,
+                        len,
+                    );
                 }
                 _ => {}
             }
             first += height;
+            next = &[];
         }
     }
     let mut factors = [0.0; TASK_ROWS];
@@ -166,17 +180,18 @@ fn attend_rows_body(task: &Task<'_>, scores: &mut Vec<f32>, out: &SharedOut<'_>)
     for position in (base..high).step_by(KV_BLOCK) {
         let values = layer.values(block(position), task.kv_head);
         let stride = layer.value_stride();
-        if position + KV_BLOCK < high {
-            ask_for(layer.values(block(position + KV_BLOCK), task.kv_head));
-        }
+        let mut next: &[f32] = match position + KV_BLOCK {
+            next if next < high => layer.values(block(next), task.kv_head),
+            _ => &[],
+        };
         let mut first = 0;
         while let Some(height) = tile_height(rows.len() - first) {
             let weights = &scores[first * len + position - base..];
             match &mut rows[first..first + height] {
-                [one] => value_block([one], position, weights, len, values, stride),
-                [one, two] => value_block([one, two], position, weights, len, values, stride),
+                [one] => value_block([one], position, weights, len, values, next, stride),
+                [one, two] => value_block([one, two], position, weights, len, values, next, stride),
                 [one, two, three, four] => {
-                    value_block([one, two, three, four], position, weights, len, values, stride);
+                    value_block([one, two, three, four], position, weights, len, values, next, stride);
                 }
                 [one, two, three, four, five, six] => {
                     value_block(
@@ -185,12 +200,14 @@ fn attend_rows_body(task: &Task<'_>, scores: &mut Vec<f32>, out: &SharedOut<'_>)
                         weights,
                         len,
                         values,
+                        next,
                         stride,
                     );
                 }
                 _ => {}
             }
             first += height;
+            next = &[];
         }
     }
     for (row, factor) in rows.iter_mut().zip(factors) {
@@ -220,13 +237,14 @@ fn seen<const R: usize>(rows: &[&mut Row<'_>; R], position: usize) -> bool {
     seen
 }
 
-/// The scores of all positions of a block, for each row `stride` numbers apart.
+/// The scores of all positions of a block, for each row `stride` numbers apart; asks for `next` meanwhile.
 #[inline(always)]
 fn score_block<const R: usize>(
     rows: [&mut Row<'_>; R],
     position: usize,
     shape: &AttentionShape,
     keys: &[f32],
+    next: &[f32],
     scores: &mut [f32],
     stride: usize,
 ) {
@@ -235,7 +253,7 @@ fn score_block<const R: usize>(
     }
     let queries = rows.map(|row| row.query);
     for part in 0..KV_BLOCK / LANES {
-        let mut sums = products(keys, queries, part);
+        let mut sums = products(keys, queries, part, next);
         for (row, sums) in sums.iter_mut().enumerate() {
             for sum in sums.iter_mut() {
                 *sum *= shape.scale;
@@ -250,14 +268,15 @@ fn score_block<const R: usize>(
     }
 }
 
-/// Products of queries with the keys of lanes `part * LANES ..` of a block.
+/// Products of queries with the keys of lanes `part * LANES ..` of a block; asks for the same lines of `next`.
 #[inline(always)]
-fn products<const R: usize>(keys: &[f32], queries: [&[f32]; R], part: usize) -> [[f32; LANES]; R] {
+fn products<const R: usize>(keys: &[f32], queries: [&[f32]; R], part: usize, next: &[f32]) -> [[f32; LANES]; R] {
     let (keys, _) = keys.as_chunks::<KV_BLOCK>();
     let queries = queries.map(|query| &query[..keys.len()]);
     let mut sums = [[0.0_f32; LANES]; R];
     for (column, keys) in keys.iter().enumerate() {
         let keys = &keys.as_chunks::<LANES>().0[part];
+        ask_for(next, (column * KV_BLOCK + part * LANES) / prefetch::LINE);
         for row in 0..R {
             let query = queries[row][column];
             for lane in 0..LANES {
@@ -294,119 +313,6 @@ fn exponentials(scores: &mut [f32], sink: Option<f32>) -> f32 {
         }
     }
     tree_sum(sums) + sink.map_or(0.0, |sink| exp(sink - greatest))
-}
-
-/// Adds the values of a block, each times its weight, to the results of the rows; `weights` of a row are `len` after
-/// those of the row before.
-#[inline(always)]
-fn value_block<const R: usize>(
-    mut rows: [&mut Row<'_>; R],
-    position: usize,
-    weights: &[f32],
-    len: usize,
-    values: &[f32],
-    stride: usize,
-) {
-    if !seen(&rows, position) {
-        return;
-    }
-    // Slots that all rows see, and those before and after that only some see.
-    let (mut low, mut high) = (0, KV_BLOCK);
-    for row in &rows {
-        low = low.max(row.low.saturating_sub(position));
-        high = high.min(row.high.saturating_sub(position));
-    }
-    let low = low.min(KV_BLOCK);
-    let high = high.max(low);
-    let value_dim = rows[0].out.len();
-    for column in (0..value_dim).step_by(LANES) {
-        let columns = column..(column + LANES).min(value_dim);
-        let mut sums = [[0.0_f32; LANES]; R];
-        for (sums, row) in sums.iter_mut().zip(&rows) {
-            sums[..columns.len()].copy_from_slice(&row.out[columns.clone()]);
-        }
-        for slot in 0..low {
-            add_seen(
-                &mut sums,
-                &rows,
-                position,
-                slot,
-                weights,
-                len,
-                &values[slot * stride + column..],
-            );
-        }
-        let mut weights_seen = [weights; R];
-        for (row, weights) in weights_seen.iter_mut().enumerate() {
-            *weights = &weights[row * len + low..row * len + high];
-        }
-        sums = weighted(sums, weights_seen, &values[low * stride..high * stride], stride, column);
-        for slot in high..KV_BLOCK {
-            add_seen(
-                &mut sums,
-                &rows,
-                position,
-                slot,
-                weights,
-                len,
-                &values[slot * stride + column..],
-            );
-        }
-        for (sums, row) in sums.iter().zip(&mut rows) {
-            row.out[columns.clone()].copy_from_slice(&sums[..columns.len()]);
-        }
-    }
-}
-
-/// The first lanes of a slice that has as many at least.
-#[inline(always)]
-fn lanes(numbers: &[f32]) -> &[f32; LANES] {
-    &numbers.as_chunks::<LANES>().0[0]
-}
-
-/// Adds to each row's sums its weights times columns `column ..` of the values, which lie `stride` apart.
-#[inline(always)]
-fn weighted<const R: usize>(
-    mut sums: [[f32; LANES]; R],
-    weights: [&[f32]; R],
-    values: &[f32],
-    stride: usize,
-    column: usize,
-) -> [[f32; LANES]; R] {
-    let count = weights[0].len();
-    let weights = weights.map(|weights| &weights[..count]);
-    for (slot, values) in values.chunks_exact(stride).take(count).enumerate() {
-        let values = lanes(&values[column..]);
-        for row in 0..R {
-            let weight = weights[row][slot];
-            for lane in 0..LANES {
-                sums[row][lane] = weight.mul_add(values[lane], sums[row][lane]);
-            }
-        }
-    }
-    sums
-}
-
-/// Adds one slot's values to the rows that see it.
-#[inline(always)]
-fn add_seen<const R: usize>(
-    sums: &mut [[f32; LANES]; R],
-    rows: &[&mut Row<'_>; R],
-    position: usize,
-    slot: usize,
-    weights: &[f32],
-    len: usize,
-    values: &[f32],
-) {
-    for row in 0..R {
-        if rows[row].low <= position + slot && position + slot < rows[row].high {
-            let values = lanes(values);
-            let weight = weights[row * len + slot];
-            for lane in 0..LANES {
-                sums[row][lane] = weight.mul_add(values[lane], sums[row][lane]);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
     reason = "aligned memory that begins as zeros is asked from the system directly"
 )]
 
+use memmap2::MmapMut;
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
@@ -12,10 +13,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Numbers that begin on a cache line. Pages that were never written take no memory.
+/// From so many bytes on, a buffer has pages of its own: then keys and values that were never written take no memory.
+const OWN_PAGES: usize = 2 << 20;
+
+/// Numbers that begin on a cache line. Pages of its own that were never written take no memory.
 pub(crate) struct Buffer {
     start: NonNull<f32>,
     len: usize,
+    /// What `start` points to, if the buffer has pages of its own.
+    pages: Option<MmapMut>,
+}
+
+/// Zeroed memory in pages of its own, large ones where the system has them: they spare the look-up of addresses.
+pub(super) fn own_pages(bytes: usize) -> std::io::Result<MmapMut> {
+    let pages = MmapMut::map_anon(bytes.max(1))?;
+    // Without large pages the numbers are the same.
+    #[cfg(target_os = "linux")]
+    let _ = pages.advise(memmap2::Advice::HugePage);
+    Ok(pages)
 }
 
 // SAFETY: the buffer owns its memory, and f32 may be sent and shared.
@@ -38,12 +53,21 @@ impl Buffer {
             return Self {
                 start: NonNull::dangling(),
                 len,
+                pages: None,
             };
         }
-        // SAFETY: the layout has a size.
-        let memory = unsafe { alloc_zeroed(layout) };
+        let (memory, pages) = if layout.size() >= OWN_PAGES {
+            match own_pages(layout.size()) {
+                // A page begins on a cache line.
+                Ok(mut pages) => (pages.as_mut_ptr(), Some(pages)),
+                Err(_) => handle_alloc_error(layout),
+            }
+        } else {
+            // SAFETY: the layout has a size.
+            (unsafe { alloc_zeroed(layout) }, None)
+        };
         match NonNull::new(memory.cast::<f32>()) {
-            Some(start) => Self { start, len },
+            Some(start) => Self { start, len, pages },
             None => handle_alloc_error(layout),
         }
     }
@@ -55,6 +79,9 @@ impl Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
+        if self.pages.is_some() {
+            return;
+        }
         if let Some(layout) = Self::layout(self.len).filter(|layout| layout.size() > 0) {
             // SAFETY: the memory came from `alloc_zeroed` with this layout.
             unsafe { dealloc(self.start.as_ptr().cast(), layout) }
@@ -146,6 +173,16 @@ mod tests {
         buffer[1000] = 3.0;
         assert_eq!(buffer[1000], 3.0);
         assert!(Buffer::zeroed(0).is_empty());
+    }
+
+    #[test]
+    fn a_great_buffer_has_pages_of_its_own_and_is_zero_and_writable() {
+        let mut buffer = Buffer::zeroed(OWN_PAGES / 4 + 3);
+        assert!(buffer.pages.is_some());
+        assert_eq!(buffer.as_ptr().addr() % LINE, 0);
+        assert!(buffer.iter().all(|number| *number == 0.0));
+        buffer[OWN_PAGES / 4 + 2] = 3.0;
+        assert_eq!(buffer[OWN_PAGES / 4 + 2], 3.0);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Memory of packed matrices: pages of their own, large ones where the system has them, or those of a file.
 
 use crate::error::EngineError;
+use crate::kernels::buffer::own_pages;
 use memmap2::MmapMut;
 use std::fmt;
 use std::ops::Range;
@@ -41,12 +42,9 @@ impl SharedBytes {
 impl Memory {
     /// Zeros.
     pub(super) fn zeroed(len: usize) -> Result<Self, EngineError> {
-        let bytes = MmapMut::map_anon(len.max(1)).map_err(|_| EngineError::Device {
+        let bytes = own_pages(len).map_err(|_| EngineError::Device {
             doing: "taking memory for weights",
         })?;
-        // Large pages spare the look-up of addresses; without them the numbers are the same.
-        #[cfg(target_os = "linux")]
-        let _ = bytes.advise(memmap2::Advice::HugePage);
         Ok(Self::Own { bytes, len })
     }
 
