@@ -2,11 +2,12 @@
 
 use core::fmt;
 
-use dcap_qvl::QuoteCollateralV3;
+use dcap_qvl::{QuoteCollateralV3, config::CryptoProvider};
 use serde::Deserialize;
 
 use crate::{
     AttestError, dates,
+    dcap::AwsLc,
     limits::{MAX_COLLATERAL_BYTES, MAX_COLLATERALS},
 };
 
@@ -19,6 +20,8 @@ pub struct Endorsements {
 /// One document, with the parts that select it.
 #[derive(Clone)]
 pub(crate) struct Collateral {
+    /// SHA-256 of the text it was read from.
+    pub(crate) digest: [u8; 32],
     pub(crate) fmspc: String,
     pub(crate) root_der: Vec<u8>,
     pub(crate) not_before: u64,
@@ -126,6 +129,7 @@ impl Collateral {
             .ok_or_else(|| unusable("TCB info issuer chain has no certificate".to_owned()))?;
         let fmspc = tcb_info.fmspc.to_ascii_lowercase();
         Ok(Self {
+            digest: AwsLc::sha256(json.as_bytes()),
             fmspc,
             root_der,
             not_before,

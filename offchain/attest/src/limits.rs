@@ -9,6 +9,9 @@ pub const MAX_COLLATERAL_BYTES: usize = 1 << 20;
 /// Most collateral documents kept: one per (platform family, certificate authority) of a network's workers.
 pub const MAX_COLLATERALS: usize = 256;
 
+/// Most platforms whose certificates are kept verified: the workers and proxies of a large network, a few KB each.
+pub const MAX_PREPARED_PLATFORMS: usize = 4_096;
+
 /// Most trusted roots: Intel's and a few simulated ones.
 pub const MAX_ROOTS: usize = 8;
 

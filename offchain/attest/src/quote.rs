@@ -4,19 +4,19 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::{
-    AttestError, Measurements, REPORT_DATA_BYTES, attributes, limits::MAX_QUOTE_BYTES, measurements::Register,
-};
+use crate::{AttestError, GuestState, Measurements, REPORT_DATA_BYTES, TdxBody, limits::MAX_QUOTE_BYTES};
 
 pub(crate) const HEADER_BYTES: usize = 48;
 pub(crate) const TEE_TYPE_TDX: u32 = 0x81;
 /// Body of TDX 1.0, the only one of version 4.
 pub(crate) const BODY_TDX_1_0: u16 = 2;
 pub(crate) const TDX_1_0_BYTES: usize = 584;
-const BODY_TDX_1_5: u16 = 3;
-const TDX_1_5_BYTES: usize = 648;
-const BODY_TDX_1_5_EX: u16 = 4;
-const TDX_1_5_EX_BYTES: usize = 885;
+pub(crate) const BODY_TDX_1_5: u16 = 3;
+pub(crate) const TDX_1_5_BYTES: usize = 648;
+pub(crate) const BODY_TDX_1_5_EX: u16 = 4;
+pub(crate) const TDX_1_5_EX_BYTES: usize = 885;
+/// Offset of TEE_TCB_SVN2 in the bodies that have it.
+const CURRENT_TCB_OFFSET: usize = 584;
 /// Offset of MRSERVICETD in the bodies that have it.
 const SERVICE_TD_OFFSET: usize = 600;
 
@@ -27,7 +27,10 @@ const SERVICE_TD_OFFSET: usize = 600;
 #[derive(Clone, PartialEq, Eq)]
 pub struct TdxQuote {
     bytes: Vec<u8>,
+    version: u16,
+    kind: TdxBody,
     body: usize,
+    signed: usize,
 }
 
 impl fmt::Debug for TdxQuote {
@@ -66,10 +69,10 @@ impl TdxQuote {
                 });
             }
         };
-        let expected = match body_type {
-            BODY_TDX_1_0 => TDX_1_0_BYTES,
-            BODY_TDX_1_5 => TDX_1_5_BYTES,
-            BODY_TDX_1_5_EX => TDX_1_5_EX_BYTES,
+        let (kind, expected) = match body_type {
+            BODY_TDX_1_0 => (TdxBody::Tdx10, TDX_1_0_BYTES),
+            BODY_TDX_1_5 => (TdxBody::Tdx15, TDX_1_5_BYTES),
+            BODY_TDX_1_5_EX => (TdxBody::Tdx15Ex, TDX_1_5_EX_BYTES),
             _ => return Err(AttestError::QuoteVersion { version, body_type }),
         };
         if body_bytes != expected {
@@ -77,25 +80,20 @@ impl TdxQuote {
         }
         let body = reader.at;
         reader.skip(body_bytes, "body")?;
+        let signed = reader.at;
         let signature_bytes = reader.u32("signature length")? as usize;
         reader.skip(signature_bytes, "signature")?;
         let (quote, tail) = bytes.split_at(reader.at);
         if tail.iter().any(|&byte| byte != 0) {
             return Err(AttestError::QuoteTail);
         }
-        let parsed = Self {
+        Ok(Self {
             bytes: quote.to_vec(),
+            version,
+            kind,
             body,
-        };
-        if body_type != BODY_TDX_1_0 {
-            let service_td: Register = parsed.field(SERVICE_TD_OFFSET);
-            if service_td.iter().any(|&byte| byte != 0) {
-                return Err(AttestError::Attributes {
-                    attribute: attributes::TdAttribute::ServiceTd,
-                });
-            }
-        }
-        Ok(parsed)
+            signed,
+        })
     }
 
     /// The quote without padding.
@@ -124,12 +122,34 @@ impl TdxQuote {
         self.field(520)
     }
 
-    /// The guest attributes that the quote claims.
-    pub(crate) fn unverified_attributes(&self) -> u64 {
-        u64::from_le_bytes(self.field(120))
+    /// Modes of the guest and levels of the TDX module that the quote claims.
+    pub fn unverified_guest(&self) -> GuestState {
+        let later = self.kind != TdxBody::Tdx10;
+        GuestState {
+            quote_version: self.version,
+            body: self.kind,
+            tee_tcb_svn: self.field(0),
+            mrseam: self.field(16),
+            mrsignerseam: self.field(64),
+            seam_attributes: u64::from_le_bytes(self.field(112)),
+            attributes: u64::from_le_bytes(self.field(120)),
+            xfam: u64::from_le_bytes(self.field(128)),
+            current_tcb_svn: later.then(|| self.field(CURRENT_TCB_OFFSET)),
+            mrservicetd: later.then(|| self.field(SERVICE_TD_OFFSET)),
+        }
     }
 
-    /// Bytes of the body at `offset`; all fields used lie inside the shortest body.
+    /// Header and body: what the attestation key signs.
+    pub(crate) fn signed_part(&self) -> &[u8] {
+        &self.bytes[..self.signed]
+    }
+
+    /// The signature section behind its length field.
+    pub(crate) fn signature_part(&self) -> &[u8] {
+        &self.bytes[self.signed + 4..]
+    }
+
+    /// Bytes of the body at `offset`; every field read lies inside its kind of body.
     fn field<const N: usize>(&self, offset: usize) -> [u8; N] {
         let mut field = [0; N];
         let start = self.body + offset;

@@ -9,7 +9,7 @@ mod der;
 mod platform;
 mod quote;
 
-pub use collateral::CollateralTerms;
+pub use collateral::{CollateralTerms, ModuleTerms};
 pub use platform::SimulatedPlatform;
 pub use quote::SimulatedGuest;
 

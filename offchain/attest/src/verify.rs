@@ -1,4 +1,5 @@
-//! From evidence to claims.
+//! From evidence to claims, the thorough way: every document and every certificate is verified anew for each quote.
+//! [`Verifier`](crate::Verifier) gives the same answers faster; this is what it is compared with.
 
 use dcap_qvl::{
     QuoteClaims, QuotePolicy,
@@ -6,48 +7,10 @@ use dcap_qvl::{
     verify::{Quote, QuoteVerifier},
 };
 
-use cocoon_bindings::units::ImageHash;
-
 use crate::{
-    AttestError, Endorsements, Evidence, Fact, Measurements, Policy, REPORT_DATA_BYTES, RootKeyId, TcbStatus, TdxQuote,
-    TrustRoots, attributes, dcap::AwsLc, roots::Root,
+    AttestError, Claims, Endorsements, Evidence, Fact, Policy, TcbStatus, TdxQuote, TrustRoots, attributes,
+    dcap::AwsLc, endorsements::Collateral, roots::Root,
 };
-
-/// What verified evidence says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claims {
-    /// What the guest was built from.
-    pub measurements: Measurements,
-    /// What the guest attests; compare with [`report_data_for_key`](crate::report_data_for_key).
-    pub report_data: [u8; REPORT_DATA_BYTES],
-    /// Level of the platform's firmware and microcode.
-    pub tcb_status: TcbStatus,
-    /// Advisories that apply to the platform.
-    pub advisories: Vec<String>,
-    /// Number of the maker's judgement that the status rests on.
-    pub tcb_evaluation: u32,
-    /// Family of the platform, in hex.
-    pub fmspc: String,
-    /// The root that vouches for the platform.
-    pub root_key_id: RootKeyId,
-    /// Whether that root is a simulated one: then nothing here is protected by hardware.
-    pub simulated: bool,
-    /// Whether the platform can gain packages after it was provisioned.
-    pub dynamic_platform: Fact,
-    /// Whether the maker keeps the platform's keys.
-    pub cached_keys: Fact,
-    /// Whether simultaneous multithreading is on.
-    pub smt: Fact,
-    /// Unix time until which the collateral behind these claims holds.
-    pub expires_at: u64,
-}
-
-impl Claims {
-    /// The value that the root contract lists.
-    pub fn image_hash(&self) -> ImageHash {
-        self.measurements.image_hash()
-    }
-}
 
 /// Verifies evidence at `now` (Unix seconds). Whether the report data and the image are the expected ones is for the
 /// caller to compare: see [`Claims::report_data`] and [`Claims::image_hash`].
@@ -59,68 +22,102 @@ pub fn verify(
     now: u64,
 ) -> Result<Claims, AttestError> {
     let claims = match evidence {
-        Evidence::Tdx(quote) => verify_tdx(quote, endorsements, roots, now)?,
+        Evidence::Tdx(quote) => {
+            attributes::check(&quote.unverified_guest())?;
+            let origin = Origin::of(quote, roots)?;
+            under_collateral(endorsements, &origin.fmspc, origin.root, now, |collateral| {
+                let verified = verify_under(quote, collateral, origin.root, now)?;
+                Ok(claims(quote, &verified, origin.root, &origin.fmspc))
+            })?
+        }
     };
     policy.check(&claims)?;
     Ok(claims)
 }
 
-fn verify_tdx(
-    quote: &TdxQuote,
-    endorsements: &Endorsements,
-    roots: &TrustRoots,
-    now: u64,
-) -> Result<Claims, AttestError> {
-    attributes::check(quote.unverified_attributes())?;
-    let decoded = Quote::parse(quote.bytes()).map_err(refused)?;
-    let chain = extract_cert_chain(&decoded).map_err(refused)?;
-    let (Some(leaf), Some(last)) = (chain.first(), chain.last()) else {
-        return Err(AttestError::Refused {
-            reason: "quote has no certificate chain".to_owned(),
-        });
-    };
-    let root = roots.for_chain_end(last)?;
-    let fmspc = hex::encode(parse_pck_extension_with::<AwsLc>(leaf).map_err(refused)?.fmspc);
-    // The verifier proves; our own policy judges.
-    let proof_only = QuotePolicy::claims_only(now);
-    let mut refusal = None;
-    for collateral in endorsements.valid(&fmspc, &root.der, now)? {
-        let verified = QuoteVerifier::<AwsLc>::new_with_config(root.der.clone()).verify_with_policy(
-            quote.bytes(),
-            &collateral.document,
-            now,
-            &proof_only,
-        );
-        match verified {
-            Ok(verified) => return claims(quote, &verified, root, fmspc),
-            Err(error) => refusal = refusal.or_else(|| Some(refused(error))),
-        }
-    }
-    Err(refusal.unwrap_or(AttestError::NoCollateral { fmspc }))
+/// Where a quote says that it comes from.
+pub(crate) struct Origin<'a> {
+    pub(crate) root: &'a Root,
+    /// Family of the platform, in hex.
+    pub(crate) fmspc: String,
+    /// Certificates of its chain (DER), the platform's own first.
+    pub(crate) chain: Vec<Vec<u8>>,
 }
 
-fn claims(quote: &TdxQuote, verified: &QuoteClaims, root: &Root, fmspc: String) -> Result<Claims, AttestError> {
+impl<'a> Origin<'a> {
+    pub(crate) fn of(quote: &TdxQuote, roots: &'a TrustRoots) -> Result<Self, AttestError> {
+        let decoded = Quote::parse(quote.bytes()).map_err(refused)?;
+        let chain = extract_cert_chain(&decoded).map_err(refused)?;
+        let (Some(leaf), Some(last)) = (chain.first(), chain.last()) else {
+            return Err(AttestError::Refused {
+                reason: "quote has no certificate chain".to_owned(),
+            });
+        };
+        let root = roots.for_chain_end(last)?;
+        let fmspc = hex::encode(parse_pck_extension_with::<AwsLc>(leaf).map_err(refused)?.fmspc);
+        Ok(Self { root, fmspc, chain })
+    }
+}
+
+/// The first answer that valid collateral of the family gives, newest first; else the newest one's refusal.
+pub(crate) fn under_collateral(
+    endorsements: &Endorsements,
+    fmspc: &str,
+    root: &Root,
+    now: u64,
+    mut judge: impl FnMut(&Collateral) -> Result<Claims, AttestError>,
+) -> Result<Claims, AttestError> {
+    let mut refusal = None;
+    for collateral in endorsements.valid(fmspc, &root.der, now)? {
+        match judge(collateral) {
+            Ok(claims) => return Ok(claims),
+            Err(error) => refusal = refusal.or(Some(error)),
+        }
+    }
+    Err(refusal.unwrap_or_else(|| AttestError::NoCollateral {
+        fmspc: fmspc.to_owned(),
+    }))
+}
+
+/// All nine signatures, chains, revocation lists, levels.
+pub(crate) fn verify_under(
+    quote: &TdxQuote,
+    collateral: &Collateral,
+    root: &Root,
+    now: u64,
+) -> Result<QuoteClaims, AttestError> {
+    // The verifier proves; our own policy judges.
+    let proof_only = QuotePolicy::claims_only(now);
+    let verified = QuoteVerifier::<AwsLc>::new_with_config(root.der.clone())
+        .verify_with_policy(quote.bytes(), &collateral.document, now, &proof_only)
+        .map_err(refused)?;
     if verified.platform.root_key_id != root.key_id.0 {
         return Err(AttestError::UntrustedRoot { root: root.key_id });
     }
+    Ok(verified)
+}
+
+pub(crate) fn claims(quote: &TdxQuote, verified: &QuoteClaims, root: &Root, fmspc: &str) -> Claims {
     let pck = &verified.platform.pck;
-    Ok(Claims {
+    Claims {
         measurements: quote.unverified_measurements(),
         report_data: quote.unverified_report_data(),
+        guest: quote.unverified_guest(),
         tcb_status: TcbStatus::from_verifier(verified.tcb.status),
+        tcb_date: verified.platform.tcb_date_tag,
         advisories: verified.tcb.advisory_ids.clone(),
         tcb_evaluation: verified.tcb.eval_data_number,
-        fmspc,
+        fmspc: fmspc.to_owned(),
         root_key_id: root.key_id,
         simulated: root.simulated,
         dynamic_platform: Fact::from_flag(pck.dynamic_platform),
         cached_keys: Fact::from_flag(pck.cached_keys),
         smt: Fact::from_flag(pck.smt_enabled),
         expires_at: verified.earliest_expiration_date,
-    })
+    }
 }
 
-fn refused(error: impl core::fmt::Display) -> AttestError {
+pub(crate) fn refused(error: impl core::fmt::Display) -> AttestError {
     AttestError::Refused {
         reason: format!("{error:#}"),
     }

@@ -11,7 +11,8 @@
 use std::path::PathBuf;
 
 use cocoon_attest::{
-    AttestError, Claims, Endorsements, Evidence, Policy, TcbStatus, TrustRoots, simulated::SimulatedPlatform, verify,
+    AttestError, Claims, Endorsements, Evidence, Policy, TcbStatus, TdxBody, TrustRoots, Verifier,
+    simulated::SimulatedPlatform, verify,
 };
 
 /// 2025-06-20, inside the window of the version 4 collateral.
@@ -31,7 +32,18 @@ fn read(name: &str) -> Option<Vec<u8>> {
 
 fn check(quote: &[u8], collateral: &[u8], roots: &TrustRoots, now: u64) -> Result<Claims, AttestError> {
     let endorsements = Endorsements::none().with_json(std::str::from_utf8(collateral).unwrap())?;
-    verify(&Evidence::parse(quote)?, &endorsements, roots, &Policy::strict(), now)
+    let evidence = Evidence::parse(quote)?;
+    let verifier = Verifier::new(roots.clone(), endorsements.clone(), Policy::strict());
+    let (first, further) = (verifier.verify(&evidence, now), verifier.verify(&evidence, now));
+    let thorough = verify(&evidence, &endorsements, roots, &Policy::strict(), now);
+    assert_eq!(first, thorough, "the fast way prepares");
+    assert_eq!(further, thorough, "the fast way reuses");
+    assert_eq!(
+        verifier.prepared_platforms(),
+        usize::from(thorough.is_ok()),
+        "real chains can be prepared"
+    );
+    thorough
 }
 
 fn intel() -> TrustRoots {
@@ -60,10 +72,11 @@ fn a_version_5_quote_is_up_to_date() {
     let (Some(quote), Some(collateral)) = (read("tdx_v5b4_quote.bin"), read("tdx_v5b4_collateral.json")) else {
         return;
     };
-    assert_eq!(
-        check(&quote, &collateral, &intel(), OCTOBER_2026).unwrap().tcb_status,
-        TcbStatus::UpToDate
-    );
+    let claims = check(&quote, &collateral, &intel(), OCTOBER_2026).unwrap();
+    assert_eq!(claims.tcb_status, TcbStatus::UpToDate);
+    assert_eq!((claims.guest.quote_version, claims.guest.body), (5, TdxBody::Tdx15Ex));
+    assert_eq!(claims.guest.current_tcb_svn, Some(claims.guest.tee_tcb_svn));
+    assert_eq!(claims.guest.mrservicetd, Some([0; 48]));
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn bad_guest_attributes_are_refused_by_name() {
         (28, TdAttribute::SeptVeEnabled),
     ] {
         let mut guest = SimulatedGuest::new(simulated_measurements("worker"));
-        guest.attributes ^= 1 << bit;
+        guest.state.attributes ^= 1 << bit;
         let quote = world.platform.issue_for(&guest, &[0; 64]).unwrap();
         assert_eq!(world.verify(&quote), Err(AttestError::Attributes { attribute }));
     }

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use cocoon_attest::{Claims, Endorsements, Evidence, Policy, TrustRoots, simulated::SimulatedPlatform};
+use cocoon_attest::{Claims, Endorsements, Evidence, Policy, TrustRoots, Verifier, simulated::SimulatedPlatform};
 use cocoon_bindings::units::ImageHash;
 
 use crate::{RatlsError, cache::VerdictCache, limits::MAX_VERDICT_SECONDS};
@@ -39,11 +39,11 @@ impl TrustSettings {
 
 /// The settings in force and the verdicts reached under them. Shared by all connections of a process.
 pub struct TrustStore {
-    settings: RwLock<Arc<Generation>>,
+    current: RwLock<Arc<Generation>>,
 }
 
 struct Generation {
-    settings: TrustSettings,
+    verifier: Verifier,
     verdicts: Mutex<VerdictCache>,
 }
 
@@ -57,8 +57,13 @@ impl fmt::Debug for TrustStore {
 
 impl Generation {
     fn new(settings: TrustSettings) -> Arc<Self> {
+        let TrustSettings {
+            roots,
+            endorsements,
+            policy,
+        } = settings;
         Arc::new(Self {
-            settings,
+            verifier: Verifier::new(roots, endorsements, policy),
             verdicts: Mutex::default(),
         })
     }
@@ -68,18 +73,18 @@ impl TrustStore {
     /// Starts with these settings.
     pub fn new(settings: TrustSettings) -> Self {
         Self {
-            settings: RwLock::new(Generation::new(settings)),
+            current: RwLock::new(Generation::new(settings)),
         }
     }
 
     /// Puts other settings in force; verdicts reached under the old ones no longer count.
     pub fn replace(&self, settings: TrustSettings) {
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Generation::new(settings);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Generation::new(settings);
     }
 
     /// Whether a simulated root is trusted at present.
     pub fn trusts_simulated(&self) -> bool {
-        self.generation().settings.roots.trusts_simulated()
+        self.generation().verifier.roots().trusts_simulated()
     }
 
     /// Forgets cached verdicts without changing anything else.
@@ -92,7 +97,7 @@ impl TrustStore {
     }
 
     fn generation(&self) -> Arc<Generation> {
-        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Verified claims, from the cache where possible. `not_after` bounds how long the verdict is kept.
@@ -103,12 +108,7 @@ impl TrustStore {
         if let Some(claims) = verdicts().get(&digest, now) {
             return Ok(claims);
         }
-        let TrustSettings {
-            roots,
-            endorsements,
-            policy,
-        } = &generation.settings;
-        let claims = cocoon_attest::verify(evidence, endorsements, roots, policy, now)?;
+        let claims = generation.verifier.verify(evidence, now)?;
         let expires_at = claims
             .expires_at
             .min(not_after)

@@ -15,7 +15,7 @@ use crate::{
 
 /// What simulated collateral says and for how long: the defaults endorse the platform, other values are for showing
 /// that a verifier refuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CollateralTerms {
     /// Start of validity, Unix seconds.
     pub issued_at: u64,
@@ -23,8 +23,33 @@ pub struct CollateralTerms {
     pub expires_at: u64,
     /// Verdict on the platform.
     pub status: TcbStatus,
+    /// Advisories that go with it.
+    pub advisories: Vec<String>,
+    /// Number of the judgement.
+    pub evaluation: u32,
+    /// Verdict on its quoting enclave.
+    pub qe_status: TcbStatus,
+    /// Levels of the TDX module that the verdict asks for; what is below meets `older` only.
+    pub tdx_svn: [u8; 16],
+    /// Verdict on platforms whose TDX module is below `tdx_svn`; without one they match no level.
+    pub older: Option<TcbStatus>,
+    /// Verdicts on versions of the TDX module that have an identity of their own.
+    pub modules: Vec<ModuleTerms>,
     /// Whether the platform's key is on the revocation list.
     pub revoked: bool,
+}
+
+/// A verdict on one version of the TDX module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleTerms {
+    /// The version: second component of TEE_TCB_SVN.
+    pub version: u8,
+    /// Lowest security version, first component of TEE_TCB_SVN.
+    pub svn: u8,
+    /// Verdict.
+    pub status: TcbStatus,
+    /// Advisories that go with it.
+    pub advisories: Vec<String>,
 }
 
 impl CollateralTerms {
@@ -34,6 +59,12 @@ impl CollateralTerms {
             issued_at: now.saturating_sub(SIMULATED_BACKDATE_SECONDS),
             expires_at: now.saturating_add(SIMULATED_COLLATERAL_SECONDS),
             status: TcbStatus::UpToDate,
+            advisories: Vec::new(),
+            evaluation: 1,
+            qe_status: TcbStatus::UpToDate,
+            tdx_svn: [0; 16],
+            older: None,
+            modules: Vec::new(),
             revoked: false,
         }
     }
@@ -76,6 +107,25 @@ impl SimulatedPlatform {
 
 fn tcb_info(terms: &CollateralTerms) -> String {
     let components = |svns: &[u8; 16]| svns.iter().map(|svn| json!({ "svn": svn })).collect::<Vec<_>>();
+    let level = |tdx_svn: &[u8; 16], status: TcbStatus| {
+        json!({
+            "tcb": {
+                "sgxtcbcomponents": components(&CPU_SVN),
+                "pcesvn": PCE_SVN,
+                "tdxtcbcomponents": components(tdx_svn),
+            },
+            "tcbDate": dates::format(terms.issued_at),
+            "tcbStatus": status.in_document(),
+            "advisoryIDs": terms.advisories,
+        })
+    };
+    let mut levels = vec![level(&terms.tdx_svn, terms.status)];
+    levels.extend(terms.older.map(|status| level(&[0; 16], status)));
+    let modules: Vec<_> = terms
+        .modules
+        .iter()
+        .map(|module| module_identity(terms, module))
+        .collect();
     json!({
         "id": "TDX",
         "version": 3,
@@ -84,23 +134,31 @@ fn tcb_info(terms: &CollateralTerms) -> String {
         "fmspc": hex::encode_upper(FMSPC),
         "pceId": hex::encode(PCE_ID),
         "tcbType": 0,
-        "tcbEvaluationDataNumber": 1,
+        "tcbEvaluationDataNumber": terms.evaluation,
         "tdxModule": {
             "mrsigner": hex::encode([0_u8; 48]),
             "attributes": hex::encode([0_u8; 8]),
             "attributesMask": hex::encode([0xff_u8; 8]),
         },
-        "tcbLevels": [{
-            "tcb": {
-                "sgxtcbcomponents": components(&CPU_SVN),
-                "pcesvn": PCE_SVN,
-                "tdxtcbcomponents": components(&[0; 16]),
-            },
-            "tcbDate": dates::format(terms.issued_at),
-            "tcbStatus": terms.status.in_document(),
-        }],
+        "tdxModuleIdentities": modules,
+        "tcbLevels": levels,
     })
     .to_string()
+}
+
+fn module_identity(terms: &CollateralTerms, module: &ModuleTerms) -> serde_json::Value {
+    json!({
+        "id": format!("TDX_{:02X}", module.version),
+        "mrsigner": hex::encode([0_u8; 48]),
+        "attributes": hex::encode([0_u8; 8]),
+        "attributesMask": hex::encode([0xff_u8; 8]),
+        "tcbLevels": [{
+            "tcb": { "isvsvn": module.svn },
+            "tcbDate": dates::format(terms.issued_at.saturating_sub(86_400)),
+            "tcbStatus": module.status.in_document(),
+            "advisoryIDs": module.advisories,
+        }],
+    })
 }
 
 fn qe_identity(terms: &CollateralTerms) -> String {
@@ -109,7 +167,7 @@ fn qe_identity(terms: &CollateralTerms) -> String {
         "version": 2,
         "issueDate": dates::format(terms.issued_at),
         "nextUpdate": dates::format(terms.expires_at),
-        "tcbEvaluationDataNumber": 1,
+        "tcbEvaluationDataNumber": terms.evaluation,
         "miscselect": "00000000",
         "miscselectMask": "FFFFFFFF",
         "attributes": "11000000000000000000000000000000",
@@ -119,7 +177,7 @@ fn qe_identity(terms: &CollateralTerms) -> String {
         "tcbLevels": [{
             "tcb": { "isvsvn": QE_ISV_SVN },
             "tcbDate": dates::format(terms.issued_at),
-            "tcbStatus": "UpToDate",
+            "tcbStatus": terms.qe_status.in_document(),
         }],
     })
     .to_string()

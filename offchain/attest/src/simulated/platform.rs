@@ -72,6 +72,19 @@ impl SimulatedPlatform {
         Ok(Self { file })
     }
 
+    /// Another platform of the same maker: other keys of its own, the same root, authority and collateral.
+    pub fn sibling(&self) -> Result<Self, AttestError> {
+        let key = new_key()?;
+        let certificate = certificates::platform_key(&key, &self.platform_authority_key()?)?;
+        let mut file = self.file.clone();
+        file.platform = Pair {
+            key: key.serialize_der(),
+            certificate: certificate.der().to_vec(),
+        };
+        file.attestation_key = new_key()?.serialize_der();
+        Ok(Self { file })
+    }
+
     /// The file form, for other processes of the same test network. Holds private keys, of no value.
     pub fn to_json(&self) -> Result<String, AttestError> {
         serde_json::to_string_pretty(&self.file).map_err(failed)

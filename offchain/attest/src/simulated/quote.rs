@@ -1,12 +1,15 @@
-//! Quotes of the simulated platform: version 4, as today's hardware makes them.
+//! Quotes of the simulated platform, in every form that today's hardware makes.
 
 use aws_lc_rs::signature::KeyPair;
 use sha2::{Digest, Sha256};
 
 use super::{SimulatedPlatform, platform::sign};
 use crate::{
-    AttestError, Measurements, REPORT_DATA_BYTES, attributes,
-    quote::{HEADER_BYTES, TDX_1_0_BYTES, TEE_TYPE_TDX},
+    AttestError, GuestState, Measurements, REGISTER_BYTES, REPORT_DATA_BYTES, TdxBody, attributes,
+    quote::{
+        BODY_TDX_1_0, BODY_TDX_1_5, BODY_TDX_1_5_EX, HEADER_BYTES, TDX_1_0_BYTES, TDX_1_5_BYTES, TDX_1_5_EX_BYTES,
+        TEE_TYPE_TDX,
+    },
 };
 
 pub(super) const QE_MRSIGNER: [u8; 32] = [0xc0; 32];
@@ -27,17 +30,38 @@ const CERTIFICATION_PCK_CHAIN: u16 = 5;
 pub struct SimulatedGuest {
     /// What it was built from.
     pub measurements: Measurements,
-    /// Its attribute bits; [`new`](Self::new) sets the acceptable ones.
-    pub attributes: u64,
+    /// Form of its quote, its modes and its TDX module; [`new`](Self::new) sets acceptable ones.
+    pub state: GuestState,
 }
 
 impl SimulatedGuest {
-    /// A guest with acceptable attributes.
+    /// A guest with acceptable attributes, whose quotes have version 4.
     pub fn new(measurements: Measurements) -> Self {
-        Self {
-            measurements,
+        let state = GuestState {
+            quote_version: 4,
+            body: TdxBody::Tdx10,
+            tee_tcb_svn: [0; 16],
+            current_tcb_svn: None,
+            mrseam: [0; REGISTER_BYTES],
+            mrsignerseam: [0; REGISTER_BYTES],
+            seam_attributes: 0,
             attributes: attributes::bits::SEPT_VE_DISABLE,
+            // x87 and SSE, always on.
+            xfam: 3,
+            mrservicetd: None,
+        };
+        Self { measurements, state }
+    }
+
+    /// The same guest with quotes of version 5 and this kind of body.
+    pub fn with_version_5(mut self, body: TdxBody) -> Self {
+        self.state.quote_version = 5;
+        self.state.body = body;
+        if body != TdxBody::Tdx10 {
+            self.state.current_tcb_svn = Some(self.state.tee_tcb_svn);
+            self.state.mrservicetd = Some([0; REGISTER_BYTES]);
         }
+        self
     }
 }
 
@@ -60,7 +84,7 @@ impl SimulatedPlatform {
         let attestation_key = self.attestation_key()?;
         // The uncompressed point without its 0x04.
         let public_key = attestation_key.public_key().as_ref()[1..].to_vec();
-        let mut quote = header();
+        let mut quote = header(guest.state.quote_version);
         quote.extend(body(guest, report_data));
         let signature = sign(&attestation_key, &quote)?;
 
@@ -90,9 +114,9 @@ fn append_sized(out: &mut Vec<u8>, kind: u16, data: &[u8]) {
     out.extend(data);
 }
 
-fn header() -> Vec<u8> {
+fn header(version: u16) -> Vec<u8> {
     let mut header = Vec::with_capacity(HEADER_BYTES);
-    header.extend(4_u16.to_le_bytes());
+    header.extend(version.to_le_bytes());
     header.extend(ECDSA_P256.to_le_bytes());
     header.extend(TEE_TYPE_TDX.to_le_bytes());
     header.extend([0; 4]);
@@ -102,17 +126,36 @@ fn header() -> Vec<u8> {
 }
 
 fn body(guest: &SimulatedGuest, report_data: &[u8; REPORT_DATA_BYTES]) -> Vec<u8> {
-    let mut body = Vec::with_capacity(TDX_1_0_BYTES);
-    // TEE TCB SVN, MRSEAM, MRSIGNERSEAM, SEAM attributes.
-    body.extend([0; 16 + 48 + 48 + 8]);
-    body.extend(guest.attributes.to_le_bytes());
-    // XFAM: x87 and SSE, always on.
-    body.extend(3_u64.to_le_bytes());
+    let state = &guest.state;
+    let (kind, length) = match state.body {
+        TdxBody::Tdx10 => (BODY_TDX_1_0, TDX_1_0_BYTES),
+        TdxBody::Tdx15 => (BODY_TDX_1_5, TDX_1_5_BYTES),
+        TdxBody::Tdx15Ex => (BODY_TDX_1_5_EX, TDX_1_5_EX_BYTES),
+    };
+    let mut body = Vec::with_capacity(length);
+    body.extend(state.tee_tcb_svn);
+    body.extend(state.mrseam);
+    body.extend(state.mrsignerseam);
+    body.extend(state.seam_attributes.to_le_bytes());
+    body.extend(state.attributes.to_le_bytes());
+    body.extend(state.xfam.to_le_bytes());
     for register in guest.measurements.registers() {
         body.extend(register);
     }
     body.extend(report_data);
-    body
+    if state.body != TdxBody::Tdx10 {
+        body.extend(state.current_tcb_svn.unwrap_or(state.tee_tcb_svn));
+        body.extend(state.mrservicetd.unwrap_or([0; REGISTER_BYTES]));
+    }
+    // What the longest kind has behind: devices and migration, none here.
+    body.resize(length, 0);
+    if state.quote_version < 5 {
+        return body;
+    }
+    let mut framed = kind.to_le_bytes().to_vec();
+    framed.extend((length as u32).to_le_bytes());
+    framed.extend(body);
+    framed
 }
 
 /// The quoting enclave's report: vouches for the attestation key.
