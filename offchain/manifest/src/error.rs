@@ -55,6 +55,18 @@ pub enum ManifestError {
         /// Its size in bytes.
         size: usize,
     },
+    /// The files of an archive are larger than [`crate::limits::MAX_ARCHIVE_BYTES`].
+    #[error("an archive holds at most {limit} bytes, not {bytes}", limit = crate::limits::MAX_ARCHIVE_BYTES)]
+    ArchiveSize {
+        /// Their sizes together, in bytes.
+        bytes: u64,
+    },
+    /// The bytes are not an archive in the one form that its files give.
+    #[error("this is not a model archive: the {part} is not what it must be")]
+    Archive {
+        /// What is wrong.
+        part: &'static str,
+    },
     /// A salt is longer than [`crate::limits::MAX_SALT_BYTES`].
     #[error("the salt of a hash tree has at most {limit} bytes, not {size}", limit = crate::limits::MAX_SALT_BYTES)]
     SaltLength {
@@ -94,6 +106,8 @@ impl ManifestError {
             Self::Order { .. } | Self::FileCount { .. } | Self::Line { .. } | Self::TooLong { .. } => {
                 "make the manifest again from the model's folder"
             }
+            Self::ArchiveSize { .. } => "split the model",
+            Self::Archive { .. } => "make the archive with `cocoon model build FOLDER --archive FILE`",
             Self::SaltLength { .. } => "use a salt of 32 bytes",
             Self::DataBlocks { .. } | Self::BlockCount { .. } => "fill the data up to whole blocks of 4096 bytes",
             Self::Superblock { .. } => "make the hash tree again, or use `veritysetup format` with its defaults",

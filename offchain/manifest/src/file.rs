@@ -68,15 +68,7 @@ pub struct FileEntry {
 impl FileEntry {
     /// An entry for `path`, written with `/` and without `.` or `..`.
     pub fn new(path: &str, size: u64, hash: FileHash) -> Result<Self, ManifestError> {
-        let long = path.len() > MAX_FIELD_BYTES;
-        let odd = path
-            .chars()
-            .any(|character| character.is_control() || character == '\\');
-        if long || odd || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
-            return Err(ManifestError::Path {
-                path: path.chars().take(80).collect(),
-            });
-        }
+        check_path(path)?;
         Ok(Self {
             path: path.to_owned(),
             size,
@@ -98,6 +90,20 @@ impl FileEntry {
     pub fn hash(&self) -> FileHash {
         self.hash
     }
+}
+
+/// Refuses what is not a relative path, written in the one way.
+pub(crate) fn check_path(path: &str) -> Result<(), ManifestError> {
+    let long = path.len() > MAX_FIELD_BYTES;
+    let odd = path
+        .chars()
+        .any(|character| character.is_control() || character == '\\');
+    if long || odd || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Err(ManifestError::Path {
+            path: path.chars().take(80).collect(),
+        });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Names a model so that two parties mean the same bytes by it. A [`ModelManifest`] lists what decides a model's
 //! answers (files, template, precision, engine) in one canonical text whose SHA-256 is the manifest hash; a
-//! [`ModelName`] is the name by which the network routes and which the root contract lists by hash; [`verity`] makes the
-//! hash tree whose root a name ends with, and by which a guest's kernel checks what it reads.
+//! [`ModelName`] is the name by which the network routes and which the root contract lists by hash; [`archive`] lays
+//! a model's files out as one file system, and [`verity`] makes the hash tree over it, whose root a name ends with and by
+//! which a guest's kernel checks what it reads.
 //!
 //! **Invariant:** no file, clock or network here: contents come in as hashes. One manifest has exactly one byte form;
 //! [`ModelManifest::parse`] accepts no other.
@@ -17,6 +18,7 @@
 //! # Ok::<(), cocoon_manifest::ManifestError>(())
 //! ```
 
+pub mod archive;
 mod error;
 mod file;
 pub mod limits;

@@ -17,3 +17,11 @@ pub const MAX_SALT_BYTES: usize = 256;
 
 /// Blocks of data under one hash tree: 64 TiB, a hundred times the largest published model.
 pub const MAX_DATA_BLOCKS: u64 = 1 << 34;
+
+/// Bytes of all files of an archive: their blocks have numbers of 32 bits, less room for directories and for the ends of
+/// blocks. 8 TiB is ten times the largest published model.
+pub const MAX_ARCHIVE_BYTES: u64 = 8 << 40;
+
+/// Bytes of one directory of an archive: [`MAX_FILES`] entries with names of full length, and no more than half a block
+/// of 4096 bytes left empty.
+pub const MAX_DIRECTORY_BYTES: u64 = 4 * 1024 * 1024;

@@ -23,6 +23,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("cocoon-store", 3),
     ("cocoon-engine", 3),
     ("cocoon-init", 3),
+    ("cocoon-archive", 3),
     ("cocoon-hub", 4),
     ("cocoon-runner", 4),
     ("cocoon-client", 5),
