@@ -187,6 +187,12 @@ pub(crate) struct Draw {
     pub(crate) uniform: f64,
 }
 
+/// What a device will have done: waits for it and hands it over.
+pub(crate) type Awaited<T> = Box<dyn FnOnce() -> Result<T, EngineError> + Send>;
+
+/// For every draw the chosen token; `None` where something in its logits is not a number.
+pub(crate) type Choices = Vec<Option<u32>>;
+
 /// What is done with the heads of grouped attention before and while they attend.
 pub(crate) struct GroupedHeads<'a, D: Device + ?Sized> {
     /// Scale and epsilon of the norm of every head of the queries.
@@ -212,6 +218,8 @@ pub(crate) trait Device: Send + 'static {
     type Rope: Send;
     /// Keys and values of all layers.
     type Cache: Send;
+    /// Tokens that were chosen and lie on the device.
+    type Tokens: Send;
 
     /// Packs a matrix. `bias` has one number for each output.
     fn matrix(
@@ -231,6 +239,18 @@ pub(crate) trait Device: Send + 'static {
     fn tensor(&mut self, width: usize, numbers: &[f32]) -> Self::Tensor;
     /// The rows of `table` with these numbers.
     fn embed(&mut self, table: &Self::Matrix, tokens: &[u32]) -> Self::Tensor;
+    /// The same, but a row with a place has the token that `chosen` has there instead: something that is no token there
+    /// gives any row. Only where [`Self::chooses`].
+    fn embed_chosen(
+        &mut self,
+        table: &Self::Matrix,
+        tokens: &[u32],
+        chosen: &Self::Tokens,
+        places: &[Option<usize>],
+    ) -> Result<Self::Tensor, EngineError> {
+        let _ = (table, tokens, chosen, places);
+        Err(CHOOSES_NOTHING)
+    }
     /// `input * weight^T + bias`.
     fn linear(&mut self, input: &Self::Tensor, weight: &Self::Matrix) -> Self::Tensor;
     /// One matrix for each head: columns `h * inputs .. (h + 1) * inputs` go through `weights[h]`; results side by side.
@@ -324,17 +344,34 @@ pub(crate) trait Device: Send + 'static {
         routes: &[Route],
         activation: Activation,
     ) -> Self::Tensor;
+    /// How many steps may be under way when another is started: 0 where operations are done when they have been asked
+    /// for. A device does its operations in the order in which it was asked.
+    fn ahead(&self) -> usize {
+        0
+    }
     /// Whether [`Self::choose`] may be asked.
-    const CHOOSES: bool = false;
-    /// Chooses a token from every row of logits, so that logits need not leave the device; `None` for a row in which
-    /// something is not a number. The order of tokens and the random number are those of the host's sampler; sums may be
-    /// rounded otherwise.
-    fn choose(&mut self, logits: Self::Tensor, draws: &[Draw]) -> Result<Vec<Option<u32>>, EngineError> {
+    fn chooses(&self) -> bool {
+        false
+    }
+    /// Chooses a token from every row of logits, so that logits need not leave the device. Does not wait for it. The
+    /// order of tokens and the random number are those of the host's sampler; sums may be rounded otherwise.
+    fn choose(
+        &mut self,
+        logits: Self::Tensor,
+        draws: &[Draw],
+    ) -> Result<(Self::Tokens, Awaited<Choices>), EngineError> {
         let _ = (logits, draws);
-        Err(EngineError::Device {
-            doing: "choosing tokens, which it cannot",
-        })
+        Err(CHOOSES_NOTHING)
     }
     /// Reads a tensor, row after row.
     fn host(&mut self, input: Self::Tensor) -> Result<Vec<f32>, EngineError>;
+    /// The same without waiting for it, and for nothing that is asked for later.
+    fn host_later(&mut self, input: Self::Tensor) -> Result<Awaited<Vec<f32>>, EngineError> {
+        let numbers = self.host(input)?;
+        Ok(Box::new(move || Ok(numbers)))
+    }
 }
+
+const CHOOSES_NOTHING: EngineError = EngineError::Device {
+    doing: "choosing tokens, which it cannot",
+};

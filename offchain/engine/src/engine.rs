@@ -153,7 +153,8 @@ pub trait Engine: Send {
     /// ended is ignored.
     fn cancel(&mut self, id: SequenceId);
 
-    /// Lets running sequences go on by one token or one piece of their prompts. An error is of the whole engine:
+    /// Lets running sequences go on by one token or one piece of their prompts. Where a device may be ahead, what comes
+    /// back is what an earlier step has started: the first may bring nothing. An error is of the whole engine:
     /// all its sequences are lost.
     fn step(&mut self) -> Result<Vec<StepOutput>, EngineError>;
 

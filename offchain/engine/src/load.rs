@@ -237,6 +237,12 @@ impl LoadedModel {
         manifest_of(&self.parts.card, &self.folder, &self.files, name)
     }
 
+    /// Everything but the tensors, for another executor.
+    #[cfg(test)]
+    pub(crate) fn into_parts(self) -> ModelParts {
+        self.parts
+    }
+
     /// Makes the model ready to take requests.
     pub fn into_engine(self) -> Box<dyn Engine> {
         Box::new(LocalEngine::new(self.parts, self.executor, self.options))

@@ -1,15 +1,23 @@
 //! The engine of this machine: tokenizer, scheduler and executor put together.
+//!
+//! Where the executor can be ahead, a step is started before the tokens of the step before it are looked at: those
+//! tokens go from step to step on the device. A sequence of which it then turns out that it has ended has one row too
+//! many in the step under way; its token is dropped. A sequence whose logits are needed here (for penalties, biases,
+//! constraints or probabilities of tokens) waits for its token, and goes on every second step.
 
 mod output;
 mod prepare;
+#[cfg(test)]
+mod tests;
 
 use crate::card::ModelCard;
+use crate::device::Draw;
 use crate::engine::{Engine, FinishReason, SequenceId, StepOutput};
 use crate::error::EngineError;
 use crate::limits::{DEFAULT_MAX_TOKENS, KV_BLOCK};
 use crate::load::ModelParts;
 use crate::metrics::Occupancy;
-use crate::model::{Executor, Outcome, Wanted};
+use crate::model::{Executor, Outcome, StepWork, Wanted};
 use crate::options::EngineOptions;
 use crate::request::SubmitRequest;
 use crate::sampling::Compiler;
@@ -18,7 +26,7 @@ use crate::sequence::{NewSequence, Sequence};
 use crate::text::reasoning::ReasoningCounter;
 use crate::text::stop::StopFilter;
 use output::{ended, output};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 /// An [`Engine`] over any [`Executor`].
@@ -28,6 +36,8 @@ pub(crate) struct LocalEngine<E> {
     scheduler: Scheduler,
     /// All sequences that have not ended.
     sequences: HashMap<SequenceId, Sequence>,
+    /// Whose pieces the steps under way have, oldest first.
+    under_way: VecDeque<Vec<SequenceId>>,
     /// What the next step has to report.
     cancelled: Vec<StepOutput>,
     /// Where the scheduler's time begins.
@@ -57,6 +67,7 @@ impl<E: Executor> LocalEngine<E> {
             executor,
             scheduler,
             sequences: HashMap::new(),
+            under_way: VecDeque::new(),
             cancelled: Vec::new(),
             started: Instant::now(),
             next_id: 0,
@@ -65,8 +76,8 @@ impl<E: Executor> LocalEngine<E> {
         }
     }
 
-    /// Does what the scheduler has planned; the logits of those sequences that go on, or their tokens.
-    fn run_step(&mut self, outputs: &mut Vec<StepOutput>) -> Result<Vec<(SequenceId, Outcome)>, EngineError> {
+    /// Starts what the scheduler has planned. Whether there was anything to start.
+    fn start(&mut self, outputs: &mut Vec<StepOutput>) -> Result<bool, EngineError> {
         let plan = self.scheduler.plan(self.started.elapsed());
         for (id, why) in &plan.dropped {
             let reason = match why {
@@ -77,30 +88,52 @@ impl<E: Executor> LocalEngine<E> {
             outputs.extend(sequence.map(|sequence| ended(&sequence, reason)));
         }
         if plan.pieces.is_empty() {
-            return Ok(Vec::new());
+            return Ok(false);
         }
-        let results = self.run_pieces(&plan)?;
-        self.scheduler.computed(&plan);
-        for id in &plan.ids {
-            if let Some(sequence) = self.sequences.get_mut(id) {
-                sequence.set_cached(self.scheduler.cached(*id));
+        let draws = self.draws(&plan);
+        self.executor.start(StepWork {
+            pieces: &plan.pieces,
+            draws: &draws,
+            follows: &plan.follows,
+        })?;
+        self.scheduler.started(&plan);
+        let is_ahead = self.executor.ahead() > 0;
+        for (number, (id, piece)) in plan.ids.iter().zip(&plan.pieces).enumerate() {
+            let Some(sequence) = self.sequences.get_mut(id) else {
+                continue;
+            };
+            sequence.set_cached(self.scheduler.cached(*id));
+            let is_drawn = draws.get(number).is_some_and(Option::is_some);
+            if piece.wanted == Wanted::Logits && sequence.await_token() && is_ahead && is_drawn {
+                self.scheduler.expect(*id);
             }
         }
-        let results = plan.ids.into_iter().zip(results);
-        Ok(results.filter(|(_, outcome)| *outcome != Outcome::Nothing).collect())
+        self.under_way.push_back(plan.ids);
+        Ok(true)
     }
 
     /// Lets the executor choose tokens where it can and the logits are not needed here.
-    fn run_pieces(&mut self, plan: &Plan) -> Result<Vec<Outcome>, EngineError> {
+    fn draws(&self, plan: &Plan) -> Vec<Option<Draw>> {
         if !self.executor.chooses() {
-            return self.executor.run_choosing(&plan.pieces, &[]);
+            return Vec::new();
         }
         let draws = plan.ids.iter().zip(&plan.pieces).map(|(id, piece)| match piece.wanted {
             Wanted::Logits => self.sequences.get(id)?.draw(),
             Wanted::Nothing | Wanted::States => None,
         });
-        let draws: Vec<_> = draws.collect();
-        self.executor.run_choosing(&plan.pieces, &draws)
+        draws.collect()
+    }
+
+    /// Waits for the oldest step and takes what it brought. What it brought for a sequence that has ended is dropped.
+    fn finish(&mut self, outputs: &mut Vec<StepOutput>) -> Result<(), EngineError> {
+        let Some(ids) = self.under_way.pop_front() else {
+            return Ok(());
+        };
+        let results = ids.into_iter().zip(self.executor.finish()?);
+        for (id, outcome) in results.filter(|(_, outcome)| *outcome != Outcome::Nothing) {
+            outputs.extend(self.advance(id, outcome));
+        }
+        Ok(())
     }
 
     /// Lets a sequence go on by one token.
@@ -193,14 +226,15 @@ impl<E: Executor> Engine for LocalEngine<E> {
 
     fn step(&mut self) -> Result<Vec<StepOutput>, EngineError> {
         let mut outputs = std::mem::take(&mut self.cancelled);
-        for (id, outcome) in self.run_step(&mut outputs)? {
-            outputs.extend(self.advance(id, outcome));
+        let has_started = self.start(&mut outputs)?;
+        if self.under_way.len() > self.executor.ahead() || !has_started {
+            self.finish(&mut outputs)?;
         }
         Ok(outputs)
     }
 
     fn is_idle(&self) -> bool {
-        self.scheduler.is_empty() && self.cancelled.is_empty()
+        self.scheduler.is_empty() && self.cancelled.is_empty() && self.under_way.is_empty()
     }
 
     fn occupancy(&self) -> Occupancy {

@@ -11,6 +11,8 @@ mod random;
 mod sampler;
 
 pub use bias::LogitBias;
+#[cfg(test)]
+pub(crate) use choose::choose_drawn;
 pub use constraint::Constraint;
 pub(crate) use constraint::bounded_blanks;
 pub(crate) use logprobs::{Logprob, Logprobs};

@@ -1,5 +1,9 @@
 //! Who runs, with how many tokens in each step, in which blocks of the cache. A state machine: no device, no text, no
-//! clock; what a step has computed is told to it.
+//! clock; what a step has brought is told to it.
+//!
+//! A device does its steps in the order in which they are started, and may be given the next before it has done the last.
+//! So work counts as computed once it is started: whatever reads or overwrites a block is started later. A token that
+//! the device draws may be fed to the next step before anybody here knows it ([`Scheduler::expect`]).
 //!
 //! Every step lets each running sequence that answers go on by one token and spends what is left of a budget of tokens
 //! on prompts, oldest first. Blocks for a prompt are taken when it is admitted, blocks for the answer as it grows; when
@@ -25,7 +29,7 @@ use entry::Entry;
 use pool::BlockPool;
 use prefix::BlockHash;
 use queue::Queue;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 /// What a scheduler must keep to.
@@ -51,6 +55,9 @@ pub(crate) struct Plan {
     /// Whose pieces these are, piece by piece.
     pub(crate) ids: Vec<SequenceId>,
     pub(crate) pieces: Vec<Piece>,
+    /// For each piece whose token is not known yet, the piece of the step that was started last that draws it; the
+    /// piece has a 0 in its place.
+    pub(crate) follows: Vec<Option<usize>>,
     /// Sequences that have ended without more being done for them.
     pub(crate) dropped: Vec<(SequenceId, Dropped)>,
 }
@@ -64,14 +71,16 @@ pub(crate) enum Dropped {
     Overload,
 }
 
-/// The state machine. In turn: [`Scheduler::plan`], do the pieces, [`Scheduler::computed`], then for every sequence with
-/// logits [`Scheduler::push`] or [`Scheduler::end`].
+/// The state machine. In turn: [`Scheduler::plan`], start the pieces, [`Scheduler::started`]; for every sequence whose
+/// next token the device draws [`Scheduler::expect`], if it is to go on before that is known; when a step is done, for
+/// every sequence with a token [`Scheduler::push`] or [`Scheduler::end`].
 #[derive(Debug)]
 pub(crate) struct Scheduler {
     bounds: Bounds,
     pool: BlockPool,
     queue: Queue,
-    /// Preempted sequences, oldest first. All are newer than those that run.
+    /// Preempted sequences, oldest first. All are newer than those that run. One whose next token is still on its way
+    /// waits for that too.
     preempted: VecDeque<Entry>,
     /// Oldest first.
     running: Vec<Entry>,
@@ -198,7 +207,7 @@ impl Scheduler {
         let (size, spare) = (self.bounds.block_size, self.running.len());
         if let Some(entry) = self.preempted.front_mut() {
             let before = entry.cached();
-            if entry.admit(&mut self.pool, size, spare).is_none() {
+            if entry.awaits() || entry.admit(&mut self.pool, size, spare).is_none() {
                 return false;
             }
             self.occupancy.cached_tokens += (entry.cached() - before) as u64;
@@ -217,20 +226,29 @@ impl Scheduler {
         true
     }
 
-    /// Takes note that all pieces of `plan` have been computed.
-    pub(crate) fn computed(&mut self, plan: &Plan) {
-        let mut planned = plan.ids.iter().copied().collect::<HashSet<_>>();
+    /// Takes note that the device has been given all pieces of `plan`, and will do them before those of any later plan.
+    pub(crate) fn started(&mut self, plan: &Plan) {
+        let mut places: HashMap<_, _> = plan.ids.iter().copied().zip(0..).collect();
         for entry in &mut self.running {
-            if planned.remove(&entry.id) {
-                entry.done(&mut self.pool, self.bounds.block_size);
+            if let Some(place) = places.remove(&entry.id) {
+                entry.started(place, &mut self.pool, self.bounds.block_size);
             }
         }
     }
 
-    /// Adds the token that was chosen for a sequence.
-    pub(crate) fn push(&mut self, id: SequenceId, token: u32) {
+    /// Lets a sequence go on by the token that the step that was started last draws for it, which is pushed when it is
+    /// known.
+    pub(crate) fn expect(&mut self, id: SequenceId) {
         if let Some(entry) = self.running.iter_mut().find(|entry| entry.id == id) {
-            entry.push(token);
+            entry.expect();
+        }
+    }
+
+    /// Adds the token that was chosen for a sequence. It may have been preempted since the step that chose it.
+    pub(crate) fn push(&mut self, id: SequenceId, token: u32) {
+        let mut admitted = self.running.iter_mut().chain(&mut self.preempted);
+        if let Some(entry) = admitted.find(|entry| entry.id == id) {
+            entry.push(token, &mut self.pool, self.bounds.block_size);
             self.queue.charge(entry.payer, ANSWER_TOKEN_WEIGHT);
         }
     }
@@ -309,8 +327,10 @@ impl Step {
         let tokens = entry.plan(self.budget, self.size, &mut self.pending);
         if tokens > 0 {
             self.budget -= tokens;
+            let (piece, follows) = entry.piece(self.size);
             plan.ids.push(entry.id);
-            plan.pieces.push(entry.piece(self.size));
+            plan.pieces.push(piece);
+            plan.follows.push(follows);
         }
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Sequence {
     cached: usize,
     /// Tokens of prompt and answer.
     len: usize,
+    /// Tokens after these that steps under way will bring.
+    under_way: usize,
     /// Tokens of prompt and answer at most.
     max_len: usize,
     sampler: Sampler,
@@ -61,6 +63,7 @@ impl Sequence {
             prompt_len: new.prompt_len,
             cached: 0,
             len: new.prompt_len,
+            under_way: 0,
             max_len: new.max_len,
             sampler: new.sampler,
             eos: new.eos,
@@ -76,13 +79,20 @@ impl Sequence {
         self.cached = tokens;
     }
 
-    /// How the next token can be chosen where its logits are; `None` if they are needed here.
+    /// How the token after those under way can be chosen where its logits are; `None` if they are needed here.
     pub(crate) fn draw(&self) -> Option<Draw> {
-        self.sampler.draw(self.len as u64)
+        self.sampler.draw((self.len + self.under_way) as u64)
+    }
+
+    /// Takes note of a step that will bring a token. Whether another may come after it, as far as lengths say.
+    pub(crate) fn await_token(&mut self) -> bool {
+        self.under_way += 1;
+        self.len + self.under_way < self.max_len
     }
 
     /// Chooses the next token, or takes the one that was chosen.
     pub(crate) fn accept(&mut self, outcome: Outcome) -> Result<Advance, EngineError> {
+        self.under_way = self.under_way.saturating_sub(1);
         let chosen = match outcome {
             Outcome::Numbers(logits) => self.sampler.next(self.len as u64, logits)?,
             Outcome::Token(Some(token)) => self.sampler.drawn(token),

@@ -81,6 +81,7 @@ impl<B: Backend> Device for BurnDevice<B> {
     type Vector = Tensor<B, 1>;
     type Rope = Rope<B>;
     type Cache = Cache<B>;
+    type Tokens = ();
 
     fn matrix(
         &mut self,

@@ -30,6 +30,9 @@ pub(crate) struct CpuDevice {
     scores: Vec<Mutex<Vec<f32>>>,
     /// Prepared inputs of products that run at once.
     inputs: Vec<Activations>,
+    /// In tests it can choose tokens and be ahead of its steps by so many, as a GPU is.
+    #[cfg(test)]
+    ahead: usize,
 }
 
 /// [rows, width].
@@ -65,7 +68,15 @@ impl CpuDevice {
             pool,
             arena: Arena::default(),
             inputs: Vec::new(),
+            #[cfg(test)]
+            ahead: 0,
         }
+    }
+
+    /// Chooses tokens itself, and may be ahead by so many steps.
+    #[cfg(test)]
+    pub(crate) fn choosing(self, ahead: usize) -> Self {
+        Self { ahead, ..self }
     }
 
     /// Room for a tensor, to be written whole.
@@ -101,6 +112,7 @@ impl Device for CpuDevice {
     type Vector = Vec<f32>;
     type Rope = RopeTable;
     type Cache = Vec<KvLayer>;
+    type Tokens = Vec<Option<u32>>;
 
     fn matrix(
         &mut self,
@@ -261,6 +273,48 @@ impl Device for CpuDevice {
         activation: Activation,
     ) -> CpuTensor {
         self.mixture(input, experts, routes, activation)
+    }
+
+    #[cfg(test)]
+    fn ahead(&self) -> usize {
+        self.ahead
+    }
+
+    #[cfg(test)]
+    fn chooses(&self) -> bool {
+        self.ahead > 0
+    }
+
+    #[cfg(test)]
+    fn choose(
+        &mut self,
+        logits: CpuTensor,
+        draws: &[super::Draw],
+    ) -> Result<(Self::Tokens, super::Awaited<super::Choices>), EngineError> {
+        let rows = logits.numbers.chunks_exact(logits.width);
+        let tokens = draws
+            .iter()
+            .zip(rows)
+            .map(|(draw, logits)| crate::sampling::choose_drawn(draw, logits));
+        let tokens: Vec<_> = tokens.collect();
+        let choices = tokens.clone();
+        Ok((tokens, Box::new(move || Ok(choices))))
+    }
+
+    #[cfg(test)]
+    fn embed_chosen(
+        &mut self,
+        table: &PackedMatrix,
+        tokens: &[u32],
+        chosen: &Self::Tokens,
+        places: &[Option<usize>],
+    ) -> Result<CpuTensor, EngineError> {
+        let tokens = tokens.iter().zip(places).map(|(token, place)| match place {
+            Some(place) => chosen[*place].unwrap_or(0),
+            None => *token,
+        });
+        let tokens: Vec<u32> = tokens.collect();
+        Ok(self.embed(table, &tokens))
     }
 
     fn host(&mut self, input: CpuTensor) -> Result<Vec<f32>, EngineError> {

@@ -6,13 +6,13 @@ mod experts;
 mod tests;
 
 use super::{
-    Activation, AttentionShape, CacheShape, Device, Draw, Expert, GroupedHeads, MatrixRows, RopeHeads, RopeTable,
-    Route, WeightFormat,
+    Activation, AttentionShape, Awaited, CacheShape, Choices, Device, Draw, Expert, GroupedHeads, MatrixRows,
+    RopeHeads, RopeTable, Route, WeightFormat,
 };
 use crate::error::EngineError;
 #[cfg(test)]
 use crate::kernels::cube::Products;
-use crate::kernels::cube::{Gpu, GpuCache, GpuMatrix, GpuRows, Heads, Memory, Part};
+use crate::kernels::cube::{CHOSEN, Gpu, GpuCache, GpuMatrix, GpuRows, Heads, Memory, NOT_A_NUMBER, Part};
 use crate::kernels::matrix::PackedMatrix;
 use crate::limits::KV_BLOCK;
 use crate::model::Batch;
@@ -124,6 +124,7 @@ impl<R: Runtime> Device for CubeDevice<R> {
     type Vector = Memory;
     type Rope = CubeRope;
     type Cache = CubeCache;
+    type Tokens = Memory;
 
     fn matrix(
         &mut self,
@@ -164,8 +165,31 @@ impl<R: Runtime> Device for CubeDevice<R> {
         let known = tokens.iter().all(|token| (*token as usize) < table.outputs);
         assert!(known, "the vocabulary has these tokens");
         let tokens = self.gpu.words(tokens);
-        let memory = self.gpu.embed(table.words(), &tokens, table.inputs, table.format);
-        Self::tensor_of(memory, table.inputs)
+        Self::tensor_of(self.gpu.embed(table, &tokens, None), table.inputs)
+    }
+
+    fn embed_chosen(
+        &mut self,
+        table: &GpuMatrix,
+        tokens: &[u32],
+        chosen: &Memory,
+        places: &[Option<usize>],
+    ) -> Result<CubeTensor, EngineError> {
+        let known = tokens.iter().all(|token| (*token as usize) < table.outputs);
+        let there = places.iter().flatten().all(|place| *place < chosen.len());
+        assert!(
+            known && there,
+            "the vocabulary has these tokens, and the others are chosen"
+        );
+        let rows = tokens.iter().zip(places).map(|(token, place)| match place {
+            Some(place) => CHOSEN | *place as u32,
+            None => *token,
+        });
+        let rows = self.gpu.words(&rows.collect::<Vec<u32>>());
+        Ok(Self::tensor_of(
+            self.gpu.embed(table, &rows, Some(chosen)),
+            table.inputs,
+        ))
     }
 
     fn linear(&mut self, input: &CubeTensor, weight: &GpuMatrix) -> CubeTensor {
@@ -295,14 +319,34 @@ impl<R: Runtime> Device for CubeDevice<R> {
         self.mixture(input, experts, routes, activation)
     }
 
-    const CHOOSES: bool = true;
+    /// While a step is done, the next is on its way there.
+    fn ahead(&self) -> usize {
+        1
+    }
 
-    fn choose(&mut self, logits: CubeTensor, draws: &[Draw]) -> Result<Vec<Option<u32>>, EngineError> {
+    fn chooses(&self) -> bool {
+        true
+    }
+
+    fn choose(&mut self, logits: CubeTensor, draws: &[Draw]) -> Result<(Memory, Awaited<Choices>), EngineError> {
         assert_eq!(logits.rows, draws.len(), "every row has a draw");
-        self.gpu.choose(&logits.memory, draws)
+        let tokens = self.gpu.choose(&logits.memory, draws);
+        let words = self.gpu.read_later(&tokens);
+        let choices = move || {
+            let tokens = words()?.into_iter();
+            Ok(tokens
+                .map(|token| Some(token).filter(|token| *token != NOT_A_NUMBER))
+                .collect())
+        };
+        Ok((tokens, Box::new(choices)))
     }
 
     fn host(&mut self, input: CubeTensor) -> Result<Vec<f32>, EngineError> {
-        self.gpu.read(input.memory)
+        self.host_later(input)?()
+    }
+
+    fn host_later(&mut self, input: CubeTensor) -> Result<Awaited<Vec<f32>>, EngineError> {
+        let words = self.gpu.read_later(&input.memory);
+        Ok(Box::new(move || Ok(words()?.into_iter().map(f32::from_bits).collect())))
     }
 }

@@ -114,6 +114,7 @@ impl Device for DryDevice {
     type Vector = usize;
     type Rope = ();
     type Cache = ();
+    type Tokens = ();
 
     fn matrix(
         &mut self,

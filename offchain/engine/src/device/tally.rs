@@ -2,8 +2,8 @@
 //! It follows [`super::CubeDevice`] operation by operation.
 
 use super::{
-    Activation, AttentionShape, CacheShape, Device, Draw, Expert, GroupedHeads, MatrixRows, RopeHeads, RopeTable,
-    Route, WeightFormat,
+    Activation, AttentionShape, Awaited, CacheShape, Choices, Device, Draw, Expert, GroupedHeads, MatrixRows,
+    RopeHeads, RopeTable, Route, WeightFormat,
 };
 use crate::error::EngineError;
 use crate::kernels::matrix::PackedMatrix;
@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Tally {
     /// Kernels that were started.
     pub(crate) launches: u64,
-    /// How often the host waited for numbers.
+    /// How often the host waited for numbers, or will when it has started the next step.
     pub(crate) waits: u64,
     /// Bytes of matrices, each once for every product.
     pub(crate) weights: u64,
@@ -104,6 +104,7 @@ impl Device for TallyDevice {
     type Vector = ();
     type Rope = ();
     type Cache = ();
+    type Tokens = ();
 
     fn matrix(
         &mut self,
@@ -146,6 +147,16 @@ impl Device for TallyDevice {
             rows: tokens.len(),
             width: table.inputs,
         }
+    }
+
+    fn embed_chosen(
+        &mut self,
+        table: &TallyMatrix,
+        tokens: &[u32],
+        _chosen: &(),
+        _places: &[Option<usize>],
+    ) -> Result<TallyTensor, EngineError> {
+        Ok(self.embed(table, tokens))
     }
 
     fn linear(&mut self, input: &TallyTensor, weight: &TallyMatrix) -> TallyTensor {
@@ -265,12 +276,19 @@ impl Device for TallyDevice {
         TallyTensor { ..*input }
     }
 
-    const CHOOSES: bool = true;
+    fn ahead(&self) -> usize {
+        1
+    }
 
-    fn choose(&mut self, logits: TallyTensor, draws: &[Draw]) -> Result<Vec<Option<u32>>, EngineError> {
+    fn chooses(&self) -> bool {
+        true
+    }
+
+    fn choose(&mut self, logits: TallyTensor, draws: &[Draw]) -> Result<((), Awaited<Choices>), EngineError> {
         self.launch(logits.rows * logits.width);
         self.count(|tally| tally.waits += 1);
-        Ok(draws.iter().map(|_| Some(0)).collect())
+        let choices = vec![Some(0); draws.len()];
+        Ok(((), Box::new(move || Ok(choices))))
     }
 
     fn host(&mut self, input: TallyTensor) -> Result<Vec<f32>, EngineError> {

@@ -24,7 +24,9 @@ mod tensor_cores;
 pub(crate) mod testing;
 mod weights;
 
+pub(crate) use choose::NOT_A_NUMBER;
 #[cfg(test)]
 pub(crate) use gpu::Products;
 pub(crate) use gpu::{Gpu, Memory};
+pub(crate) use rows::CHOSEN;
 pub(crate) use steps::{GpuCache, GpuMatrix, GpuRows, Heads, Part};

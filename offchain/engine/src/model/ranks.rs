@@ -5,7 +5,7 @@ mod tests;
 
 use super::batch::{Piece, Wanted};
 use super::collective::SharedMemory;
-use super::executor::Executor;
+use super::executor::{Executor, NOTHING_STARTED, Outcome, StepWork};
 use super::shard::Shard;
 use super::source::Checkpoint;
 use super::spec::ModelSpec;
@@ -21,6 +21,8 @@ type Results = Result<Vec<Option<Vec<f32>>>, EngineError>;
 /// An executor over ranks. After an error of one of them it does nothing more.
 pub(crate) struct Ranks {
     ranks: Vec<Rank>,
+    /// What the pieces want of the step that is under way.
+    wanted: Option<Vec<Wanted>>,
     blocks: usize,
 }
 
@@ -70,6 +72,7 @@ impl Ranks {
         }
         Ok(Self {
             ranks,
+            wanted: None,
             blocks: options.blocks,
         })
     }
@@ -80,14 +83,20 @@ impl Executor for Ranks {
         self.blocks
     }
 
-    fn run(&mut self, pieces: &[Piece]) -> Results {
-        let shared: Arc<[Piece]> = pieces.into();
+    fn start(&mut self, work: StepWork<'_>) -> Result<(), EngineError> {
+        let shared: Arc<[Piece]> = work.pieces.into();
+        self.wanted = Some(work.pieces.iter().map(|piece| piece.wanted).collect());
         for rank in &self.ranks {
             if let Some(steps) = &rank.steps {
                 // A thread that is gone has left its group, and its results end below.
                 let _ = steps.send(shared.clone());
             }
         }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Vec<Outcome>, EngineError> {
+        let wanted = self.wanted.take().ok_or(NOTHING_STARTED)?;
         let gone = || EngineError::Device {
             doing: "running a rank",
         };
@@ -99,14 +108,14 @@ impl Executor for Ranks {
             return Err(cause(results).unwrap_or_else(gone));
         }
         let mut parts: Vec<_> = results.into_iter().flatten().map(Vec::into_iter).collect();
-        let merged = pieces.iter().map(|piece| {
+        let merged = wanted.into_iter().map(|wanted| {
             let own: Vec<Vec<f32>> = parts.iter_mut().filter_map(|part| part.next().flatten()).collect();
-            match piece.wanted {
-                Wanted::Nothing => None,
+            match wanted {
+                Wanted::Nothing => Outcome::Nothing,
                 // Each rank has its tokens of the vocabulary.
-                Wanted::Logits => Some(own.concat()),
+                Wanted::Logits => Outcome::Numbers(own.concat()),
                 // Each rank has all of them.
-                Wanted::States => own.into_iter().next(),
+                Wanted::States => own.into_iter().next().map_or(Outcome::Nothing, Outcome::Numbers),
             }
         });
         Ok(merged.collect())

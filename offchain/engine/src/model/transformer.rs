@@ -1,15 +1,17 @@
 //! The model that a spec describes, on a device.
 
-use super::batch::{Batch, Piece, Wanted};
+use super::batch::Batch;
 use super::collective::{Alone, Collective};
-use super::executor::{Executor, Outcome};
+use super::executor::{Executor, NOTHING_STARTED, Outcome, StepWork};
+use super::flight::{Flight, Reads};
 use super::layer::{Layer, Step};
 use super::load::{Loader, Norm};
 use super::shard::Shard;
 use super::source::Checkpoint;
 use super::spec::{LinearSpec, ModelSpec};
-use crate::device::{CacheShape, Device, Draw, WeightFormat};
+use crate::device::{CacheShape, Device, WeightFormat};
 use crate::error::EngineError;
+use std::collections::VecDeque;
 use std::ops::Range;
 
 /// How a model is put on a device.
@@ -40,6 +42,10 @@ pub(crate) struct Transformer<D: Device> {
     ropes: Vec<D::Rope>,
     cache: D::Cache,
     blocks: usize,
+    /// What the step that was asked for last chooses, and for every piece of it which of these.
+    chosen: Option<(D::Tokens, Vec<Option<usize>>)>,
+    /// Steps that were asked for and not taken, oldest first.
+    flights: VecDeque<Flight>,
 }
 
 impl<D: Device> Transformer<D> {
@@ -103,6 +109,8 @@ impl<D: Device> Transformer<D> {
             ropes,
             cache,
             blocks: options.blocks,
+            chosen: None,
+            flights: VecDeque::new(),
         })
     }
 
@@ -127,9 +135,29 @@ impl<D: Device> Transformer<D> {
         self.collective.sum(&mut self.device, part)
     }
 
+    /// The rows of the embedding, where the last tokens of some pieces are those that the step before chooses.
+    fn embed_chosen(&mut self, batch: &Batch, follows: &[Option<usize>]) -> Result<D::Tensor, EngineError> {
+        const UNKNOWN: EngineError = EngineError::Device {
+            doing: "going on from a token that was not chosen",
+        };
+        let (tokens, numbers) = self.chosen.as_ref().ok_or(UNKNOWN)?;
+        let mut places = vec![None; batch.tokens.len()];
+        for (span, follows) in batch.spans.iter().zip(follows) {
+            if let Some(piece) = follows {
+                let number = numbers.get(*piece).copied().flatten().ok_or(UNKNOWN)?;
+                places[span.rows.end - 1] = Some(number);
+            }
+        }
+        self.device
+            .embed_chosen(&self.embedding, &batch.tokens, tokens, &places)
+    }
+
     /// What the last layer leaves of the rows that are wanted, in their order.
-    fn states(&mut self, batch: &Batch, wanted: &[usize]) -> Result<D::Tensor, EngineError> {
-        let mut state = self.embed(&batch.tokens)?;
+    fn states(&mut self, batch: &Batch, follows: &[Option<usize>], wanted: &[usize]) -> Result<D::Tensor, EngineError> {
+        let mut state = match follows.iter().any(Option::is_some) {
+            true => self.embed_chosen(batch, follows)?,
+            false => self.embed(&batch.tokens)?,
+        };
         if let Some(factor) = self.embedding_scale {
             self.device.scale(&mut state, factor);
         }
@@ -166,68 +194,38 @@ impl<D: Device> Transformer<D> {
         self.device.linear(&normed, head)
     }
 
-    /// Does a batch. A piece with a draw wants logits.
-    fn outcomes(&mut self, pieces: &[Piece], draws: &[Option<Draw>]) -> Result<Vec<Outcome>, EngineError> {
-        let batch = Batch::of(pieces);
+    /// Asks the device for a step, which comes to its end without this.
+    fn launch(&mut self, work: StepWork<'_>) -> Result<Flight, EngineError> {
+        let batch = Batch::of(work.pieces);
+        let reads = Reads::of(work, &batch);
+        let mut flight = Flight {
+            reads,
+            choices: None,
+            logits: None,
+            states: None,
+        };
         if batch.tokens.is_empty() {
-            return Ok(pieces.iter().map(|_| Outcome::Nothing).collect());
+            self.chosen = None;
+            return Ok(flight);
         }
-        // Rows of the batch that are read, and for each piece where its own begin among these.
-        let (mut wanted, mut begins) = (Vec::new(), Vec::new());
-        for (piece, span) in pieces.iter().zip(&batch.spans) {
-            begins.push(wanted.len());
-            match piece.wanted {
-                Wanted::Nothing => {}
-                Wanted::Logits => wanted.push(span.rows.end - 1),
-                Wanted::States => wanted.extend(span.rows.clone()),
-            }
+        let reads = &flight.reads;
+        let state = self.states(&batch, work.follows, &reads.wanted)?;
+        self.chosen = None;
+        if !reads.drawn.is_empty() {
+            let logits = self.logits(&state, &reads.drawn);
+            let (tokens, choices) = self.device.choose(logits, &reads.draws)?;
+            self.chosen = Some((tokens, reads.draw_numbers()));
+            flight.choices = Some(choices);
         }
-        let state = self.states(&batch, &wanted)?;
-        let (mut drawn, mut draws_in_order) = (Vec::new(), Vec::new());
-        let (mut told, mut shown) = (Vec::new(), Vec::new());
-        for (number, (piece, begin)) in pieces.iter().zip(&begins).enumerate() {
-            match (piece.wanted, draws.get(number).copied().flatten()) {
-                (Wanted::Nothing, _) => {}
-                (Wanted::Logits, Some(draw)) => {
-                    drawn.push(*begin);
-                    draws_in_order.push(draw);
-                }
-                (Wanted::Logits, None) => told.push(*begin),
-                (Wanted::States, _) => shown.extend(*begin..begin + piece.tokens.len()),
-            }
+        if !reads.told.is_empty() {
+            let logits = self.logits(&state, &reads.told);
+            flight.logits = Some(self.device.host_later(logits)?);
         }
-        let mut tokens = Vec::new();
-        if !drawn.is_empty() {
-            let logits = self.logits(&state, &drawn);
-            tokens = self.device.choose(logits, &draws_in_order)?;
+        if !reads.shown.is_empty() {
+            let states = self.normed(&state, &reads.shown);
+            flight.states = Some(self.device.host_later(states)?);
         }
-        let mut logits = Vec::new();
-        if !told.is_empty() {
-            let tensor = self.logits(&state, &told);
-            logits = self.device.host(tensor)?;
-        }
-        let mut states = Vec::new();
-        if !shown.is_empty() {
-            let tensor = self.normed(&state, &shown);
-            states = self.device.host(tensor)?;
-        }
-        let mut tokens = tokens.into_iter();
-        let mut logits = logits.chunks_exact((logits.len() / told.len().max(1)).max(1));
-        let hidden = states.len() / shown.len().max(1);
-        let mut states = states.as_slice();
-        let result = pieces.iter().enumerate().map(|(number, piece)| match piece.wanted {
-            Wanted::Nothing => Outcome::Nothing,
-            Wanted::Logits if draws.get(number).is_some_and(Option::is_some) => Outcome::Token(tokens.next().flatten()),
-            Wanted::Logits => logits
-                .next()
-                .map_or(Outcome::Nothing, |logits| Outcome::Numbers(logits.to_vec())),
-            Wanted::States => {
-                let (own, rest) = states.split_at(piece.tokens.len() * hidden);
-                states = rest;
-                Outcome::Numbers(own.to_vec())
-            }
-        });
-        Ok(result.collect())
+        Ok(flight)
     }
 }
 
@@ -236,24 +234,24 @@ impl<D: Device> Executor for Transformer<D> {
         self.blocks
     }
 
-    fn run(&mut self, pieces: &[Piece]) -> Result<Vec<Option<Vec<f32>>>, EngineError> {
-        let outcomes = self.outcomes(pieces, &[])?.into_iter();
-        Ok(outcomes
-            .map(|outcome| match outcome {
-                Outcome::Numbers(numbers) => Some(numbers),
-                Outcome::Nothing | Outcome::Token(_) => None,
-            })
-            .collect())
+    fn ahead(&self) -> usize {
+        if self.chooses() { self.device.ahead() } else { 0 }
     }
 
     fn chooses(&self) -> bool {
         // A rank has the logits of its own tokens only.
-        D::CHOOSES && self.tokens.is_none()
+        self.device.chooses() && self.tokens.is_none()
     }
 
-    fn run_choosing(&mut self, pieces: &[Piece], draws: &[Option<Draw>]) -> Result<Vec<Outcome>, EngineError> {
-        let draws = if self.chooses() { draws } else { &[] };
-        self.outcomes(pieces, draws)
+    fn start(&mut self, work: StepWork<'_>) -> Result<(), EngineError> {
+        let draws = if self.chooses() { work.draws } else { &[] };
+        let flight = self.launch(StepWork { draws, ..work })?;
+        self.flights.push_back(flight);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Vec<Outcome>, EngineError> {
+        self.flights.pop_front().ok_or(NOTHING_STARTED)?.land()
     }
 }
 
@@ -262,7 +260,7 @@ mod tests {
     use super::*;
     use crate::device::{BurnDevice, CpuDevice};
     use crate::load::{Weights, read_spec};
-    use crate::model::BlockId;
+    use crate::model::{BlockId, Piece, Wanted};
     use crate::tiny;
     use burn::backend::Flex;
     use serde_json::Value;

@@ -15,6 +15,24 @@ struct Candidate {
 
 /// Chooses the token for `position` of the sequence; penalties are applied already.
 pub(super) fn choose(sampling: &Sampling, seed: u64, position: u64, logits: &[f32]) -> Result<u32, EngineError> {
+    choose_at(sampling, || uniform(seed, position), logits)
+}
+
+/// What a device that has the logits chooses.
+#[cfg(test)]
+pub(crate) fn choose_drawn(draw: &crate::device::Draw, logits: &[f32]) -> Option<u32> {
+    let sampling = Sampling {
+        temperature: draw.temperature,
+        top_p: draw.top_p,
+        top_k: draw.top_k,
+        min_p: draw.min_p,
+        ..Sampling::default()
+    };
+    choose_at(&sampling, || draw.uniform, logits).ok()
+}
+
+/// `uniform` is the random number in [0, 1), if one is needed.
+fn choose_at(sampling: &Sampling, uniform: impl FnOnce() -> f64, logits: &[f32]) -> Result<u32, EngineError> {
     let best = likeliest(logits).ok_or(EngineError::NotANumber)?;
     if sampling.temperature == 0.0 || sampling.top_k == 1 {
         return Ok(best.token);
@@ -25,7 +43,7 @@ pub(super) fn choose(sampling: &Sampling, seed: u64, position: u64, logits: &[f3
         .map(|candidate| weight(sampling, best, candidate))
         .collect();
     let total = sum(&weights);
-    let target = uniform(seed, position) * total;
+    let target = uniform() * total;
     let mut passed = 0.0;
     for (candidate, weight) in candidates.iter().zip(&weights) {
         passed += weight;

@@ -45,12 +45,18 @@ pub(super) struct Entry {
     begin: BlockHash,
     /// Names of the full blocks of `tokens`, as far as they were needed.
     hashes: Vec<BlockHash>,
-    /// Prompt and answer.
+    /// Prompt and answer, as far as they are known here.
     tokens: Vec<u32>,
+    /// Tokens that follow these and are known to the device alone.
+    expected: usize,
+    /// Steps under way that bring a token: no more than one but those of expected ones.
+    awaited: usize,
+    /// Number of the piece in the step that was started last.
+    place: usize,
     table: Vec<BlockId>,
-    /// Tokens whose keys and values lie in the table's blocks.
+    /// Tokens whose keys and values lie in the table's blocks, or will before anything that is started later reads them.
     computed: usize,
-    /// Where `computed` will be after the step that is being done.
+    /// Where `computed` will be after the step that is planned.
     planned: usize,
     /// Blocks of the table that were shared or sealed: no one writes them any more.
     sealed: usize,
@@ -76,6 +82,9 @@ impl Entry {
             begin,
             hashes: Vec::new(),
             tokens: new.prompt,
+            expected: 0,
+            awaited: 0,
+            place: 0,
             table: Vec::new(),
             computed: 0,
             planned: 0,
@@ -93,14 +102,24 @@ impl Entry {
         self.cached
     }
 
-    /// Tokens that are known but not computed.
-    pub(super) fn remaining(&self) -> usize {
-        self.tokens.len() - self.computed
+    /// Tokens, those included that the device alone knows.
+    fn len(&self) -> usize {
+        self.tokens.len() + self.expected
     }
 
-    /// Whether the table has no room for the tokens that are known.
+    /// Whether a step under way brings a token.
+    pub(super) fn awaits(&self) -> bool {
+        self.awaited > 0
+    }
+
+    /// Tokens that are there and not computed.
+    pub(super) fn remaining(&self) -> usize {
+        self.len() - self.computed
+    }
+
+    /// Whether the table has no room for the tokens that are there.
     pub(super) fn lacks_block(&self, size: usize) -> bool {
-        self.table.len() * size < self.tokens.len()
+        self.table.len() * size < self.len()
     }
 
     /// Adds a block at the table's end.
@@ -108,7 +127,7 @@ impl Entry {
         self.table.push(block);
     }
 
-    /// Takes blocks for all known tokens, shared ones as far as the cache has them, if `spare` free blocks are left then.
+    /// Takes blocks for all tokens, all of which are known, shared ones as far as the cache has them, if `spare` free blocks are left then.
     /// Gives how many tokens have to be computed.
     pub(super) fn admit(&mut self, pool: &mut BlockPool, size: usize, spare: usize) -> Option<usize> {
         let shareable = self.shareable(size);
@@ -172,8 +191,8 @@ impl Entry {
         if self.computed.is_multiple_of(size) && next.is_some_and(|hash| pending.contains(hash)) {
             return 0;
         }
-        let mut end = self.tokens.len().min(self.computed + budget);
-        if end < self.tokens.len() && end / size > first {
+        let mut end = self.len().min(self.computed + budget);
+        if end < self.len() && end / size > first {
             end = end / size * size;
         }
         self.planned = end;
@@ -181,11 +200,15 @@ impl Entry {
         end - self.computed
     }
 
-    /// The planned work.
-    pub(super) fn piece(&self, size: usize) -> Piece {
-        let is_last = self.planned == self.tokens.len();
-        Piece {
-            tokens: self.tokens[self.computed..self.planned].to_vec(),
+    /// The planned work, and if its token is not known yet, the piece of the step that was started last that draws it.
+    pub(super) fn piece(&self, size: usize) -> (Piece, Option<usize>) {
+        let is_last = self.planned == self.len();
+        let known = self.computed.min(self.tokens.len())..self.planned.min(self.tokens.len());
+        let mut tokens = self.tokens[known].to_vec();
+        let follows = (tokens.len() < self.planned - self.computed).then_some(self.place);
+        tokens.resize(self.planned - self.computed, 0);
+        let piece = Piece {
+            tokens,
             start: self.computed,
             blocks: self.table[..self.planned.div_ceil(size)].to_vec(),
             wanted: match self.aim {
@@ -193,14 +216,23 @@ impl Entry {
                 Aim::Answer if is_last => Wanted::Logits,
                 Aim::Answer => Wanted::Nothing,
             },
-        }
+        };
+        (piece, follows)
     }
 
-    /// Takes note that the planned work has been done: blocks that became full can be found from now on.
-    pub(super) fn done(&mut self, pool: &mut BlockPool, size: usize) {
+    /// Takes note that the planned work has been started as piece `place` of its step. Blocks that it fills can be found
+    /// from now on: what finds them is started later.
+    pub(super) fn started(&mut self, place: usize, pool: &mut BlockPool, size: usize) {
+        self.place = place;
         self.computed = self.planned;
+        self.awaited += usize::from(self.computed == self.len());
         self.reached = self.reached.max(self.computed);
-        let full = self.computed / size;
+        self.seal(pool, size);
+    }
+
+    /// Lets others find the blocks that are full of known tokens.
+    fn seal(&mut self, pool: &mut BlockPool, size: usize) {
+        let full = self.computed.min(self.tokens.len()) / size;
         self.hash_blocks(full, size);
         for at in self.sealed..full {
             pool.seal(self.table[at], self.hashes[at]);
@@ -208,9 +240,17 @@ impl Entry {
         self.sealed = full.max(self.sealed);
     }
 
-    /// Adds a token to the answer.
-    pub(super) fn push(&mut self, token: u32) {
+    /// Goes on by a token that the device draws in the step that was started last.
+    pub(super) fn expect(&mut self) {
+        self.expected += 1;
+    }
+
+    /// Adds a token to the answer, or says what the one was that was expected.
+    pub(super) fn push(&mut self, token: u32, pool: &mut BlockPool, size: usize) {
         self.tokens.push(token);
+        self.expected = self.expected.saturating_sub(1);
+        self.awaited = self.awaited.saturating_sub(1);
+        self.seal(pool, size);
     }
 
     /// Gives all blocks back. The last ones first, so that the begin of a text is found the longest.

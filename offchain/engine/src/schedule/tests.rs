@@ -5,7 +5,7 @@ mod property;
 
 use super::*;
 use crate::payer::PayerSalt;
-use device::World;
+use device::{Ending, World};
 
 const A: Option<Payer> = Some(Payer([1; 32]));
 const B: Option<Payer> = Some(Payer([2; 32]));
@@ -162,6 +162,67 @@ fn what_is_broken_is_not_found_again() {
     let id = world.submit(text(9), 2, A, SALT);
     world.finish();
     assert_eq!(world.cached[&id], 0);
+}
+
+#[test]
+fn a_device_that_is_ahead_is_fed_with_tokens_that_nobody_knows_yet() {
+    let mut world = World::ahead(bounds(), 1);
+    let ids = [world.submit(text(3), 3, A, None), world.submit(text(5), 2, A, None)];
+    world.set_ending(ids[1], Ending::OnHost);
+    let follows = |plan: &Plan| -> Vec<_> { plan.ids.iter().copied().zip(plan.follows.clone()).collect() };
+    assert_eq!(follows(&world.step()), [(ids[0], None), (ids[1], None)]);
+    assert_eq!(
+        follows(&world.step()),
+        [(ids[0], Some(0))],
+        "the other one's logits are needed"
+    );
+    assert_eq!(follows(&world.step()), [(ids[0], Some(0)), (ids[1], None)]);
+    assert_eq!(follows(&world.step()), [], "the last tokens are on their way");
+    world.finish();
+    assert_eq!(world.tokens_computed, 3 + 2 + 5 + 1, "no row too many");
+}
+
+#[test]
+fn a_surprising_end_costs_one_row_and_leaves_the_same_in_the_cache() {
+    let after = |ahead, ending| {
+        let mut world = World::ahead(bounds(), ahead);
+        let id = world.submit(text(6), 10, A, SALT);
+        world.set_ending(id, ending);
+        world.finish();
+        let (turn, computed) = (world.finished[&id].clone(), world.tokens_computed);
+        let kept = world.scheduler.occupancy().kv_blocks_cached;
+        let id = world.submit(turn, 1, A, SALT);
+        world.finish();
+        (computed, kept, world.cached[&id])
+    };
+    assert_eq!(after(0, Ending::Known), (15, 3, 12));
+    assert_eq!(after(1, Ending::Known), (15, 3, 12));
+    assert_eq!(
+        after(1, Ending::Surprise),
+        (16, 3, 12),
+        "its last token is never pushed"
+    );
+}
+
+#[test]
+fn equal_prompts_are_computed_once_on_a_device_that_is_ahead() {
+    let mut world = World::ahead(bounds(), 1);
+    let ids: Vec<_> = (0..4).map(|_| world.submit(text(30), 2, A, SALT)).collect();
+    world.finish();
+    let cached: Vec<_> = ids.iter().map(|id| world.cached[id]).collect();
+    assert_eq!((cached, world.tokens_computed), (vec![0, 28, 28, 28], 30 + 3 * 2 + 4));
+}
+
+#[test]
+fn what_is_preempted_with_its_token_under_way_waits_for_it() {
+    let mut world = World::ahead(Bounds { blocks: 8, ..bounds() }, 1);
+    let ids = [world.submit(text(8), 16, A, None), world.submit(text(8), 16, A, None)];
+    while world.scheduler.occupancy().preemptions == 0 {
+        world.step();
+    }
+    assert!(!world.scheduler.preempted[0].awaits(), "the step has heard of it");
+    world.finish();
+    assert!(ids.iter().all(|id| world.finished[id] == device::alone(&text(8), 16)));
 }
 
 #[test]

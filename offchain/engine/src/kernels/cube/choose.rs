@@ -10,7 +10,7 @@ use cubecl::prelude::*;
 /// Words of a draw: temperature, top_p, top_k, min_p, and the random number in [0, 1).
 pub(super) const DRAW_WORDS: usize = 5;
 /// Stands for the token of a row in which something is not a number.
-pub(super) const NOT_A_NUMBER: u32 = 0xffff_ffff;
+pub(crate) const NOT_A_NUMBER: u32 = 0xffff_ffff;
 
 /// How a row's tokens are weighed and which may be chosen: those before a place in the order.
 #[derive(CubeType, Clone, Copy)]

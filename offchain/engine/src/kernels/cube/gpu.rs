@@ -1,13 +1,15 @@
 //! A runtime's device, its memory, and the launches of all kernels but those of products and attention.
 
 use super::rows::{self, Gate};
+use super::steps::GpuMatrix;
 use super::{rope, weights};
-use crate::device::{Activation, WeightFormat};
+use crate::device::{Activation, Awaited, WeightFormat};
 use crate::error::EngineError;
 use cubecl::Runtime;
 use cubecl::client::ComputeClient;
 use cubecl::features::MmaConfig;
 use cubecl::prelude::*;
+use cubecl::reader::read_sync;
 use cubecl::server::Handle;
 use cubecl::stream_id::StreamId;
 
@@ -148,26 +150,24 @@ impl<R: Runtime> Gpu<R> {
         self.lasting(f32::as_bytes(numbers))
     }
 
-    /// Reads numbers; waits for all launches before.
-    pub(crate) fn read(&self, memory: Memory) -> Result<Vec<f32>, EngineError> {
-        Ok(f32::from_bytes(&self.read_bytes(memory)?).to_vec())
-    }
-
-    /// Reads whole numbers; waits for all launches before.
-    pub(crate) fn read_words(&self, memory: Memory) -> Result<Vec<u32>, EngineError> {
-        Ok(u32::from_bytes(&self.read_bytes(memory)?).to_vec())
-    }
-
-    fn read_bytes(&self, memory: Memory) -> Result<Vec<u8>, EngineError> {
+    /// Has numbers brought to the host, after all launches before and no later one; what comes back waits for them.
+    pub(crate) fn read_later(&self, memory: &Memory) -> Awaited<Vec<u32>> {
         let len = memory.len * 4;
         if len == 0 {
-            return Ok(Vec::new());
+            return Box::new(|| Ok(Vec::new()));
         }
-        let bytes = self.client.read_one(memory.handle);
-        let bytes = bytes.map_err(|_| EngineError::Device {
-            doing: "reading results",
-        })?;
-        Ok(bytes[..len].to_vec())
+        // The copy is queued here; what is left to be awaited is its end.
+        let read = self.client.read_async(vec![memory.handle.clone()]);
+        Box::new(move || {
+            let failed = EngineError::Device {
+                doing: "reading results",
+            };
+            let bytes = read_sync(read).ok().and_then(|bytes| bytes.into_iter().next());
+            match bytes.as_ref().and_then(|bytes| bytes.get(..len)) {
+                Some(bytes) => Ok(u32::from_bytes(bytes).to_vec()),
+                None => Err(failed),
+            }
+        })
     }
 
     /// Norms groups of as many columns as `scale` has numbers. With `add`, that is added to `input` first, and the sum
@@ -304,23 +304,28 @@ impl<R: Runtime> Gpu<R> {
         out
     }
 
-    /// Rows of a packed matrix by their numbers, which the caller has checked.
-    pub(crate) fn embed(&self, words: &Memory, rows: &Memory, width: usize, format: WeightFormat) -> Memory {
+    /// Rows of a packed matrix by their numbers, some of which may be those of places in `chosen`: the caller has checked
+    /// them.
+    pub(crate) fn embed(&self, table: &GpuMatrix, rows: &Memory, chosen: Option<&Memory>) -> Memory {
+        let (width, format) = (table.inputs, table.format);
         let out = self.room(rows.len * width);
         let (cubes, dim) = self.each(out.len);
-        // SAFETY: the caller has checked the numbers of the rows.
+        // SAFETY: the caller has checked the numbers of the rows and of the places; the kernel checks what is chosen.
         unsafe {
             rows::embed::launch_unchecked::<R>(
                 &self.client,
                 cubes,
                 dim,
-                words.arg(),
+                table.words().arg(),
                 rows.arg(),
+                chosen.unwrap_or(&self.nothing).arg(),
                 out.arg(),
                 width,
                 weights::panel_words(width, format),
+                table.outputs,
                 out.len,
                 format,
+                chosen.is_some(),
             );
         }
         out

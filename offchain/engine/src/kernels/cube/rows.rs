@@ -143,20 +143,35 @@ pub(super) fn gather(input: &Array<f32>, rows: &Array<u32>, out: &mut Array<f32>
     }
 }
 
-/// Rows of a packed matrix by their numbers.
+/// Stands before the number of a chosen token.
+pub(crate) const CHOSEN: u32 = 0x8000_0000;
+
+/// Rows of a packed matrix, which has `all`, by their numbers; one from [`CHOSEN`] on is the number of a place in
+/// `chosen` that has the row, and what is no row there gives the first.
 #[cube(launch_unchecked)]
 pub(super) fn embed(
     words: &Array<u32>,
     rows: &Array<u32>,
+    chosen: &Array<u32>,
     out: &mut Array<f32>,
     width: usize,
     panel: usize,
+    all: usize,
     count: usize,
     #[comptime] format: WeightFormat,
+    #[comptime] follows: bool,
 ) {
     if ABSOLUTE_POS < count {
-        let row = rows[ABSOLUTE_POS / width] as usize;
-        out[ABSOLUTE_POS] = weight(words, row, ABSOLUTE_POS % width, panel, format);
+        let mut row = rows[ABSOLUTE_POS / width];
+        if comptime!(follows) {
+            if row >= 0x8000_0000u32 {
+                row = chosen[(row & 0x7fff_ffffu32) as usize];
+                if row >= all as u32 {
+                    row = 0u32;
+                }
+            }
+        }
+        out[ABSOLUTE_POS] = weight(words, row as usize, ABSOLUTE_POS % width, panel, format);
     }
 }
 

@@ -334,10 +334,10 @@ impl<R: Runtime> Gpu<R> {
         out
     }
 
-    /// Chooses a token for every draw from its row of logits; `None` where something is not a number.
-    pub(crate) fn choose(&self, logits: &Memory, draws: &[Draw]) -> Result<Vec<Option<u32>>, EngineError> {
+    /// Chooses a token for every draw from its row of logits; [`choose::NOT_A_NUMBER`] where something is not a number.
+    pub(crate) fn choose(&self, logits: &Memory, draws: &[Draw]) -> Memory {
         if draws.is_empty() {
-            return Ok(Vec::new());
+            return self.room(0);
         }
         let count = logits.len() / draws.len();
         let words = draws.iter().flat_map(|draw| {
@@ -369,10 +369,7 @@ impl<R: Runtime> Gpu<R> {
                 units,
             );
         }
-        let tokens = self.read_words(tokens)?.into_iter();
-        Ok(tokens
-            .map(|token| Some(token).filter(|token| *token != choose::NOT_A_NUMBER))
-            .collect())
+        tokens
     }
 }
 

@@ -1,9 +1,10 @@
 //! A device whose blocks hold tokens. What it answers is made of the tokens that it reads through the table, so a block
-//! that is not what its user believes changes an answer.
+//! that is not what its user believes changes an answer. It may be ahead: then its answers are heard of some steps
+//! later, and the next step is fed with those that nobody has heard yet.
 
 use super::*;
 use crate::model::{BlockId, Wanted};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What comes after these tokens.
 pub(super) fn next_token(tokens: &[u32]) -> u32 {
@@ -28,6 +29,20 @@ struct Job {
     tokens: Vec<u32>,
     /// Tokens that are still to come.
     left: usize,
+    /// Of these, tokens that steps under way bring.
+    under_way: usize,
+    ending: Ending,
+}
+
+/// What is known of an answer's end before it is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Its length.
+    Known,
+    /// Nothing, as with a stop string: the step under way has a row too many.
+    Surprise,
+    /// Nothing goes on before a token is known, as where logits are needed on the host.
+    OnHost,
 }
 
 /// A scheduler, a device and the sequences.
@@ -35,6 +50,12 @@ pub(super) struct World {
     pub(super) scheduler: Scheduler,
     bounds: Bounds,
     device: Vec<Vec<Option<(Domain, u32)>>>,
+    /// Steps that the device may be ahead.
+    ahead: usize,
+    /// What the step that was started last has answered.
+    answers: Vec<u32>,
+    /// Of every step under way: who gets which token.
+    under_way: VecDeque<Vec<(SequenceId, u32)>>,
     jobs: BTreeMap<SequenceId, Job>,
     next_id: u64,
     pub(super) now: Duration,
@@ -53,6 +74,9 @@ impl World {
             scheduler: Scheduler::new(bounds),
             bounds,
             device: vec![vec![None; bounds.block_size]; bounds.blocks],
+            ahead: 0,
+            answers: Vec::new(),
+            under_way: VecDeque::new(),
             jobs: BTreeMap::new(),
             next_id: 0,
             now: Duration::ZERO,
@@ -60,6 +84,14 @@ impl World {
             order: Vec::new(),
             cached: BTreeMap::new(),
             tokens_computed: 0,
+        }
+    }
+
+    /// A device that is ahead by so many steps.
+    pub(super) fn ahead(bounds: Bounds, ahead: usize) -> Self {
+        Self {
+            ahead,
+            ..Self::new(bounds)
         }
     }
 
@@ -88,7 +120,7 @@ impl World {
         self.enqueue(Aim::Answer, prompt, answer, None, None, deadline)
     }
 
-    fn enqueue(
+    pub(super) fn enqueue(
         &mut self,
         aim: Aim,
         prompt: Vec<u32>,
@@ -105,6 +137,8 @@ impl World {
             domain: (private, payer, salt.map(|salt| salt.0)),
             tokens: prompt.clone(),
             left: answer,
+            under_way: 0,
+            ending: Ending::Known,
         };
         self.jobs.insert(id, job);
         self.scheduler.enqueue(NewEntry {
@@ -117,6 +151,11 @@ impl World {
             deadline,
         });
         id
+    }
+
+    /// Says how a sequence that has not begun ends.
+    pub(super) fn set_ending(&mut self, id: SequenceId, ending: Ending) {
+        self.jobs.get_mut(&id).unwrap().ending = ending;
     }
 
     pub(super) fn live(&self) -> Vec<SequenceId> {
@@ -133,30 +172,44 @@ impl World {
         self.jobs.remove(&id);
     }
 
-    /// Plans a step, does it and looks at everything.
+    /// Plans a step, starts it, hears of the one that is due and looks at everything.
     pub(super) fn step(&mut self) -> Plan {
         let plan = self.scheduler.plan(self.now);
         for (id, _) in &plan.dropped {
             self.jobs.remove(id).unwrap();
         }
         self.check_plan(&plan);
+        let tokens: Vec<Vec<u32>> = plan
+            .pieces
+            .iter()
+            .zip(&plan.follows)
+            .map(|(piece, follows)| {
+                let mut tokens = piece.tokens.clone();
+                if let Some(place) = follows {
+                    assert_eq!(tokens.pop(), Some(0), "a place for the token");
+                    tokens.push(self.answers[*place]);
+                }
+                tokens
+            })
+            .collect();
         // All is written before anything is read, as a device may do it.
-        for (id, piece) in plan.ids.iter().zip(&plan.pieces) {
-            for (token, position) in piece.tokens.iter().zip(piece.start..) {
-                *self.slot(piece, position) = Some((self.jobs[id].domain, *token));
+        for ((id, piece), tokens) in plan.ids.iter().zip(&plan.pieces).zip(tokens) {
+            for (token, position) in tokens.into_iter().zip(piece.start..) {
+                *self.slot(piece, position) = Some((self.jobs[id].domain, token));
             }
         }
-        let answers: Vec<u32> = plan
+        self.answers = plan
             .ids
             .iter()
             .zip(&plan.pieces)
             .map(|(id, piece)| self.read(*id, piece))
             .collect();
-        self.scheduler.computed(&plan);
+        self.scheduler.started(&plan);
         self.check();
-        for ((id, piece), token) in plan.ids.iter().zip(&plan.pieces).zip(answers) {
+        let mut heard = Vec::new();
+        for ((id, piece), token) in plan.ids.iter().zip(&plan.pieces).zip(&self.answers) {
             let job = self.jobs.get_mut(id).unwrap();
-            let is_last = piece.start + piece.tokens.len() == job.tokens.len();
+            let is_last = piece.start + piece.tokens.len() == job.tokens.len() + job.under_way;
             let expected = match (job.aim, is_last) {
                 (Aim::States, _) => Wanted::States,
                 (Aim::Answer, true) => Wanted::Logits,
@@ -166,27 +219,53 @@ impl World {
             if !is_last {
                 continue;
             }
-            if job.left > 0 {
-                job.left -= 1;
-                job.tokens.push(token);
-                self.scheduler.push(*id, token);
+            heard.push((*id, *token));
+            job.under_way += 1;
+            let goes_on = match job.ending {
+                Ending::Known => job.under_way < job.left,
+                Ending::Surprise => true,
+                Ending::OnHost => false,
+            };
+            if self.ahead > 0 && goes_on {
+                self.scheduler.expect(*id);
             }
-            if job.left == 0 {
-                self.cached.insert(*id, self.scheduler.cached(*id));
-                assert!(self.scheduler.end(*id));
-                self.finished.insert(*id, self.jobs.remove(id).unwrap().tokens);
-                self.order.push(*id);
-            }
+        }
+        if !plan.pieces.is_empty() {
+            self.under_way.push_back(heard);
+        }
+        if plan.pieces.is_empty() || self.under_way.len() > self.ahead {
+            self.hear();
         }
         self.check();
         plan
+    }
+
+    /// Hears of the oldest step under way.
+    fn hear(&mut self) {
+        for (id, token) in self.under_way.pop_front().unwrap_or_default() {
+            // One that has ended since.
+            let Some(job) = self.jobs.get_mut(&id) else { continue };
+            job.under_way -= 1;
+            if job.left > 0 {
+                job.left -= 1;
+                job.tokens.push(token);
+            }
+            if job.left == 0 {
+                self.cached.insert(id, self.scheduler.cached(id));
+                assert!(self.scheduler.end(id));
+                self.finished.insert(id, self.jobs.remove(&id).unwrap().tokens);
+                self.order.push(id);
+            } else {
+                self.scheduler.push(id, token);
+            }
+        }
     }
 
     /// Steps until all have ended.
     pub(super) fn finish(&mut self) {
         let work: usize = self.jobs.values().map(|job| job.tokens.len() + job.left).sum();
         let mut steps = 0;
-        while !self.scheduler.is_empty() {
+        while !self.scheduler.is_empty() || !self.under_way.is_empty() {
             self.step();
             steps += 1;
             assert!(steps <= 10 * work + 10, "no end of {work} tokens after {steps} steps");
@@ -226,9 +305,10 @@ impl World {
             assert!(!piece.tokens.is_empty());
             assert_eq!(piece.blocks.len(), (piece.start + piece.tokens.len()).div_ceil(size));
         }
+        assert_eq!(plan.follows.len(), plan.pieces.len());
         let waits = self.scheduler.occupancy().waiting + self.scheduler.occupancy().running;
         assert!(
-            waits == 0 || !plan.pieces.is_empty() || !plan.dropped.is_empty(),
+            waits == 0 || !self.under_way.is_empty() || !plan.pieces.is_empty() || !plan.dropped.is_empty(),
             "a step without work"
         );
     }

@@ -1,6 +1,6 @@
-//! Any requests, in any order, on any pool.
+//! Any requests, in any order, on any pool, on a device that is ahead or not.
 
-use super::device::{World, alone};
+use super::device::{Ending, World, alone};
 use super::*;
 use proptest::prelude::*;
 
@@ -12,6 +12,9 @@ enum Event {
         answer: usize,
         payer: u8,
         salt: u8,
+        ending: Ending,
+        /// Seconds that it may take.
+        patience: Option<u64>,
     },
     Step,
     /// The live sequence with this number, modulo their count.
@@ -20,9 +23,22 @@ enum Event {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let submit = (0..3u32, 1..24usize, 1..16usize, 0..4u8, 0..3u8);
+    let ending = prop_oneof![Just(Ending::Known), Just(Ending::Surprise), Just(Ending::OnHost)];
+    let patience = proptest::option::weighted(0.2, 1..30u64);
+    let submit = (0..3u32, 1..24usize, 1..16usize, 0..4u8, 0..3u8, ending, patience);
+    let submit = submit.prop_map(
+        |(family, prompt, answer, payer, salt, ending, patience)| Event::Submit {
+            family,
+            prompt,
+            answer,
+            payer,
+            salt,
+            ending,
+            patience,
+        },
+    );
     prop_oneof![
-        4 => submit.prop_map(|(family, prompt, answer, payer, salt)| Event::Submit { family, prompt, answer, payer, salt }),
+        4 => submit,
         8 => Just(Event::Step),
         1 => any::<usize>().prop_map(Event::Cancel),
         1 => (1..20u64).prop_map(Event::Wait),
@@ -47,12 +63,16 @@ proptest! {
     /// alone; blocks are read only by those for whom they were written; none is left over. Checks of the books run
     /// after every event.
     #[test]
-    fn whatever_comes_each_gets_what_it_gets_alone(bounds in any_bounds(), events in proptest::collection::vec(event(), 1..80)) {
-        let mut world = World::new(bounds);
+    fn whatever_comes_each_gets_what_it_gets_alone(
+        bounds in any_bounds(),
+        ahead in 0..3usize,
+        events in proptest::collection::vec(event(), 1..80),
+    ) {
+        let mut world = World::ahead(bounds, ahead);
         let mut asked = std::collections::BTreeMap::new();
         for event in events {
             match event {
-                Event::Submit { family, prompt, answer, payer, salt } => {
+                Event::Submit { family, prompt, answer, payer, salt, ending, patience } => {
                     let payer = (payer > 0).then_some(Payer([payer; 32]));
                     let salt = (salt > 0).then_some(PayerSalt([salt; 32]));
                     if world.scheduler.check_room(payer).is_err() {
@@ -60,7 +80,9 @@ proptest! {
                     }
                     // Texts of a family begin alike and part at places of their own.
                     let prompt: Vec<u32> = (0..prompt as u32).map(|at| family * 100 + at / (family + 1)).collect();
-                    let id = world.submit(prompt.clone(), answer, payer, salt);
+                    let deadline = patience.map(|seconds| world.now + Duration::from_secs(seconds));
+                    let id = world.enqueue(Aim::Answer, prompt.clone(), answer, payer, salt, deadline);
+                    world.set_ending(id, ending);
                     asked.insert(id, (prompt, answer));
                 }
                 Event::Step => drop(world.step()),
@@ -84,8 +106,8 @@ proptest! {
 
     /// Without cancels and clocks, everybody is served.
     #[test]
-    fn nobody_starves(bounds in any_bounds(), requests in proptest::collection::vec((1..24usize, 1..16usize, 0..4u8), 1..40)) {
-        let mut world = World::new(Bounds { max_waiting: 40, ..bounds });
+    fn nobody_starves(bounds in any_bounds(), ahead in 0..3usize, requests in proptest::collection::vec((1..24usize, 1..16usize, 0..4u8), 1..40)) {
+        let mut world = World::ahead(Bounds { max_waiting: 40, ..bounds }, ahead);
         for (prompt, answer, payer) in &requests {
             world.submit(text(*prompt as u32), *answer, Some(Payer([*payer; 32])), Some(PayerSalt([*payer; 32])));
         }
