@@ -30,6 +30,14 @@ pub enum ImageError {
         /// The path, shortened.
         path: String,
     },
+    /// A firmware, a kernel or an id is not what can be measured here.
+    #[error("the {file} {fault}")]
+    Malformed {
+        /// Which file.
+        file: &'static str,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
     /// The guest's configuration is not what its reader knows.
     #[error("{file}: {message}")]
     Config {
@@ -63,6 +71,7 @@ impl ImageError {
             Self::BootLine { .. } => "start the image with the boot line that was built with it",
             Self::TooMuch { .. } | Self::Path { .. } => "make the image's configuration smaller and its names plain",
             Self::Config { .. } => "mend the image's configuration and build it again",
+            Self::Malformed { .. } => "use the image's own kernel and an OVMF that is built for TDX",
             Self::HostArchive { .. } => "make the host's archive with `tar --format=ustar`",
             Self::HostFile { .. } => "the image's guest.toml names what a host gives, under [host]",
         }

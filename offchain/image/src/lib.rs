@@ -4,7 +4,7 @@
 //! **Invariant:** no files, devices or clock here: bytes come in, values go out. Every reader is total, and whatever a
 //! host may choose without changing a register is named in the measured configuration.
 //!
-//! Main types: [`BootLine`], [`Spec`], [`GuestConfig`], [`HostFiles`], [`Register`].
+//! Main types: [`BootLine`], [`Spec`], [`GuestConfig`], [`HostFiles`], [`machine::Measurement`].
 //!
 //! ```
 //! use cocoon_image::{Node, Register, Spec, events};
@@ -24,6 +24,7 @@ pub mod events;
 mod guest;
 mod host;
 pub mod limits;
+pub mod machine;
 mod register;
 mod spec;
 

@@ -33,6 +33,19 @@ impl fmt::Debug for TreeId {
     }
 }
 
+impl std::str::FromStr for TreeId {
+    type Err = ImageError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut id = [0; 32];
+        hex::decode_to_slice(text, &mut id).map_err(|_| ImageError::Malformed {
+            file: "id of the configuration's tree",
+            fault: "is not 64 hexadecimal digits",
+        })?;
+        Ok(Self(id))
+    }
+}
+
 /// The tree of the measured configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spec {
