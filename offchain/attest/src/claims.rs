@@ -33,7 +33,7 @@ pub struct Claims {
     pub cached_keys: Fact,
     /// Whether simultaneous multithreading is on.
     pub smt: Fact,
-    /// Unix time until which the collateral behind these claims holds.
+    /// Unix time until which these claims hold: end of the collateral, or of the first grace that the policy gave.
     pub expires_at: u64,
 }
 

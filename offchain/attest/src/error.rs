@@ -1,8 +1,9 @@
 //! Why evidence was refused.
 
+use cocoon_bindings::units::ImageHash;
 use thiserror::Error;
 
-use crate::{RootKeyId, TcbStatus, TdAttribute};
+use crate::{ClaimName, Component, EvidenceKind, Fact, Register, RootKeyId, TcbStatus, TdAttribute};
 
 /// Why evidence, endorsements or a simulated platform were refused.
 #[non_exhaustive]
@@ -35,6 +36,12 @@ pub enum AttestError {
     NotTdx {
         /// TEE type in the header.
         tee_type: u32,
+    },
+    /// Evidence of a kind that is known but cannot be verified here.
+    #[error("evidence of {kind} is not supported")]
+    UnsupportedEvidence {
+        /// Its kind.
+        kind: EvidenceKind,
     },
     /// Bytes other than zero after the end of the quote.
     #[error("quote is followed by bytes other than zero padding")]
@@ -79,7 +86,7 @@ pub enum AttestError {
         reason: String,
     },
     /// The platform's TCB status is not accepted by the policy.
-    #[error("TCB status {status:?} is not accepted")]
+    #[error("TCB status {status} is not accepted")]
     TcbStatus {
         /// Status found.
         status: TcbStatus,
@@ -97,6 +104,68 @@ pub enum AttestError {
         found: u32,
         /// Number required.
         required: u32,
+    },
+    /// What the policy accepted for a while is not accepted any more.
+    #[error("{what} was accepted until {at} only")]
+    GraceEnded {
+        /// The TCB status or advisory.
+        what: String,
+        /// End of the grace, Unix seconds.
+        at: u64,
+    },
+    /// The policy accepts some images only, and this is none of them.
+    #[error("image {image} is none of those that the policy accepts")]
+    ImageNotPinned {
+        /// The image.
+        image: ImageHash,
+    },
+    /// A claim that the policy requires is not proven.
+    #[error("{claim} is required and {fact}")]
+    Unproven {
+        /// The claim.
+        claim: ClaimName,
+        /// What the evidence says about it.
+        fact: Fact,
+    },
+    /// A policy file does not parse or contradicts itself.
+    #[error("policy: {reason}")]
+    PolicyFile {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An event log is not in the form that firmware writes.
+    #[error("event log {what}")]
+    EventLog {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// An event log does not lead to the registers of the quote.
+    #[error("event log does not give RTMR{register} of the quote")]
+    EventLogRegister {
+        /// The first register that differs.
+        register: u8,
+    },
+    /// A component of the guest's start is not an accepted one.
+    #[error("{component} is not the expected one: {}", hex::encode(.found.as_slice()))]
+    Component {
+        /// The component.
+        component: Component,
+        /// What was measured.
+        found: Box<Register>,
+    },
+    /// A component of the guest's start was not measured.
+    #[error("{component} was not measured")]
+    ComponentMissing {
+        /// The component.
+        component: Component,
+    },
+    /// Something was measured that does not belong to a start.
+    #[error("event of type {kind:#x} in RTMR{register} does not belong to the start of a guest")]
+    UnexpectedEvent {
+        /// Register that it was extended into.
+        register: u8,
+        /// TCG's event type.
+        kind: u32,
     },
     /// A collateral document does not parse.
     #[error("collateral is not usable: {reason}")]
@@ -135,11 +204,21 @@ impl AttestError {
             | Self::CollateralWindow { .. }
             | Self::Collateral { .. }
             | Self::Root { .. }
+            | Self::PolicyFile { .. }
             | Self::Simulated { .. } => Who::Local,
             Self::QuoteTooLong { .. }
             | Self::QuoteTruncated { .. }
             | Self::QuoteVersion { .. }
             | Self::NotTdx { .. }
+            | Self::UnsupportedEvidence { .. }
+            | Self::GraceEnded { .. }
+            | Self::ImageNotPinned { .. }
+            | Self::Unproven { .. }
+            | Self::EventLog { .. }
+            | Self::EventLogRegister { .. }
+            | Self::Component { .. }
+            | Self::ComponentMissing { .. }
+            | Self::UnexpectedEvent { .. }
             | Self::QuoteTail
             | Self::ReportData
             | Self::Attributes { .. }
@@ -168,7 +247,17 @@ impl AttestError {
             Self::UntrustedRoot { .. } => {
                 "a simulated platform is trusted only where the root contract says that the network is a test"
             }
-            Self::TcbStatus { .. } | Self::Advisory { .. } | Self::TcbEvaluation { .. } => {
+            Self::PolicyFile { .. } => "mend the policy file; docs/attestation.md describes it",
+            Self::UnsupportedEvidence { .. } => "talk to peers in guests of Intel TDX",
+            Self::ImageNotPinned { .. } => "name the image in the policy, or talk to another peer",
+            Self::Unproven { .. } => "ask less in the policy, or talk to a peer whose evidence says it",
+            Self::EventLog { .. } | Self::EventLogRegister { .. } => {
+                "the log is not that of the guest which made the quote: ask for both again"
+            }
+            Self::Component { .. } | Self::ComponentMissing { .. } | Self::UnexpectedEvent { .. } => {
+                "the guest did not start from the image that was expected: do not talk to it"
+            }
+            Self::TcbStatus { .. } | Self::Advisory { .. } | Self::TcbEvaluation { .. } | Self::GraceEnded { .. } => {
                 "the peer's operator has to update firmware and microcode"
             }
             Self::Attributes { .. } => "the peer's operator has to start the guest without debugging or migration",

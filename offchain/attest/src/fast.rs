@@ -80,8 +80,7 @@ impl Verifier {
                 self.verify_tdx(quote, now)?
             }
         };
-        self.policy.check(&claims)?;
-        Ok(claims)
+        self.policy.judge(claims, now)
     }
 
     fn verify_tdx(&self, quote: &TdxQuote, now: u64) -> Result<Claims, AttestError> {

@@ -23,6 +23,7 @@
 //! ```
 
 mod attributes;
+mod boot;
 mod claims;
 mod dates;
 mod dcap;
@@ -37,19 +38,22 @@ mod policy;
 mod quote;
 mod roots;
 pub mod simulated;
+mod table;
 mod tcb;
 mod verify;
 
 pub use attributes::TdAttribute;
+pub use boot::{BootPolicy, Component, EventLog, LoggedEvent, RuntimeEvent};
 pub use claims::Claims;
 pub use endorsements::Endorsements;
 pub use error::{AttestError, Who};
-pub use evidence::Evidence;
+pub use evidence::{Evidence, EvidenceKind};
 pub use fast::Verifier;
 pub use guest::{GuestState, TdxBody};
 pub use measurements::{Measurements, REGISTER_BYTES, REPORT_DATA_BYTES, Register, report_data_for_key};
-pub use policy::Policy;
+pub use policy::{Acceptance, Policy};
 pub use quote::TdxQuote;
 pub use roots::{INTEL_ROOT_DER, RootKeyId, TrustRoots};
+pub use table::{Claim, ClaimName, Document, Source};
 pub use tcb::{Fact, TcbStatus};
 pub use verify::verify;

@@ -12,6 +12,21 @@ pub const MAX_COLLATERALS: usize = 256;
 /// Most platforms whose certificates are kept verified: the workers and proxies of a large network, a few KB each.
 pub const MAX_PREPARED_PLATFORMS: usize = 4_096;
 
+/// Longest policy file: a few lines, or a list of images and advisories.
+pub const MAX_POLICY_BYTES: usize = 64 * 1024;
+
+/// Most images and advisories that a policy names.
+pub const MAX_POLICY_ENTRIES: usize = 512;
+
+/// Longest event log: the table that firmware reserves has 64 KB, some have more.
+pub const MAX_EVENT_LOG_BYTES: usize = 1 << 20;
+
+/// Most events in a log: a start measures about a hundred.
+pub const MAX_EVENTS: usize = 4_096;
+
+/// Longest data of one event: a list of certificates of secure boot, the longest there is, has some 20 KB.
+pub const MAX_EVENT_BYTES: usize = 256 * 1024;
+
 /// Most trusted roots: Intel's and a few simulated ones.
 pub const MAX_ROOTS: usize = 8;
 

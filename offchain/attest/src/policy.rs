@@ -1,45 +1,67 @@
 //! What a relying party asks of a platform, beyond what is never negotiable.
 
-use std::collections::BTreeSet;
+mod file;
 
-use crate::{AttestError, Claims, TcbStatus};
+use std::collections::{BTreeMap, BTreeSet};
+
+use cocoon_bindings::units::ImageHash;
+
+use crate::{AttestError, ClaimName, Claims, Fact, TcbStatus};
+
+/// Whether something is good enough, perhaps for a while only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acceptance {
+    /// It is.
+    Always,
+    /// It is, before this moment (Unix seconds): time to update in.
+    Until(u64),
+    /// It is not.
+    Never,
+}
 
 /// Requirements on a verified platform. Debug, profiled, migratable guests and guests without SEPT_VE_DISABLE, as well
 /// as revoked platforms, are refused whatever the policy says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// TCB statuses that are good enough.
-    pub accepted_statuses: BTreeSet<TcbStatus>,
-    /// Advisories (`INTEL-SA-...`) that must not apply to the platform.
-    pub refused_advisories: BTreeSet<String>,
+    /// TCB statuses that are good enough; the others are not.
+    pub statuses: BTreeMap<TcbStatus, Acceptance>,
+    /// Advisories (`INTEL-SA-...`) that are judged by name when they apply to the platform.
+    pub advisories: BTreeMap<String, Acceptance>,
+    /// What is done about advisories without a judgement of their own.
+    pub other_advisories: Acceptance,
     /// Lowest TCB evaluation data number of the collateral: refuses old but unexpired judgements.
     pub min_tcb_evaluation: u32,
+    /// Claims that must be proven: neither refuted nor unknown.
+    pub required: BTreeSet<ClaimName>,
+    /// Images that are accepted, beside what the root contract lists. Empty: any that it lists.
+    pub images: BTreeSet<ImageHash>,
 }
 
 impl Policy {
     /// What the network asks: up to date, nothing else.
     pub fn strict() -> Self {
         Self {
-            accepted_statuses: BTreeSet::from([TcbStatus::UpToDate]),
-            refused_advisories: BTreeSet::new(),
+            statuses: BTreeMap::from([(TcbStatus::UpToDate, Acceptance::Always)]),
+            advisories: BTreeMap::new(),
+            other_advisories: Acceptance::Always,
             min_tcb_evaluation: 0,
+            required: BTreeSet::new(),
+            images: BTreeSet::new(),
         }
     }
 
-    pub(crate) fn check(&self, claims: &Claims) -> Result<(), AttestError> {
-        if claims.tcb_status == TcbStatus::Revoked || !self.accepted_statuses.contains(&claims.tcb_status) {
-            return Err(AttestError::TcbStatus {
-                status: claims.tcb_status,
-            });
-        }
-        if let Some(advisory) = claims
-            .advisories
-            .iter()
-            .find(|id| self.refused_advisories.contains(*id))
-        {
-            return Err(AttestError::Advisory {
-                advisory: advisory.clone(),
-            });
+    /// Judges claims at `now`. An accepted verdict ends with the first grace that it needed.
+    pub(crate) fn judge(&self, mut claims: Claims, now: u64) -> Result<Claims, AttestError> {
+        let status = claims.tcb_status;
+        let acceptance = match status {
+            TcbStatus::Revoked => Acceptance::Never,
+            _ => self.statuses.get(&status).copied().unwrap_or(Acceptance::Never),
+        };
+        let mut end = acceptance.end(now, &status, || AttestError::TcbStatus { status })?;
+        for id in &claims.advisories {
+            let acceptance = self.advisories.get(id).copied().unwrap_or(self.other_advisories);
+            let refusal = || AttestError::Advisory { advisory: id.clone() };
+            end = end.min(acceptance.end(now, id, refusal)?);
         }
         if claims.tcb_evaluation < self.min_tcb_evaluation {
             return Err(AttestError::TcbEvaluation {
@@ -47,7 +69,38 @@ impl Policy {
                 required: self.min_tcb_evaluation,
             });
         }
-        Ok(())
+        let image = claims.image_hash();
+        if !self.images.is_empty() && !self.images.contains(&image) {
+            return Err(AttestError::ImageNotPinned { image });
+        }
+        for &claim in &self.required {
+            match claims.fact(claim) {
+                Fact::Proven => {}
+                fact => return Err(AttestError::Unproven { claim, fact }),
+            }
+        }
+        claims.expires_at = claims.expires_at.min(end);
+        Ok(claims)
+    }
+}
+
+impl Acceptance {
+    /// When the acceptance ends, or why there is none.
+    fn end(
+        self,
+        now: u64,
+        what: &dyn core::fmt::Display,
+        refusal: impl FnOnce() -> AttestError,
+    ) -> Result<u64, AttestError> {
+        match self {
+            Self::Always => Ok(u64::MAX),
+            Self::Until(end) if now < end => Ok(end),
+            Self::Until(at) => Err(AttestError::GraceEnded {
+                what: what.to_string(),
+                at,
+            }),
+            Self::Never => Err(refusal()),
+        }
     }
 }
 

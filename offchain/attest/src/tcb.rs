@@ -2,24 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How Intel judges the firmware and microcode level of the platform that made a quote.
+/// How Intel judges the firmware and microcode level of the platform that made a quote; written in Intel's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TcbStatus {
     /// Everything is at the current level.
     UpToDate,
     /// Software should be hardened against known attacks.
+    #[serde(rename = "SWHardeningNeeded")]
     SwHardeningNeeded,
     /// The platform's configuration should be changed.
     ConfigurationNeeded,
     /// Both of the above.
+    #[serde(rename = "ConfigurationAndSWHardeningNeeded")]
     ConfigurationAndSwHardeningNeeded,
     /// Firmware or microcode is behind.
     OutOfDate,
     /// Behind, and the configuration should be changed.
     OutOfDateConfigurationNeeded,
     /// The guest started on an old level and should be started anew.
+    #[serde(rename = "TDRelaunchAdvised")]
     RelaunchAdvised,
     /// As above, and the configuration should be changed.
+    #[serde(rename = "TDRelaunchAdvisedConfigurationNeeded")]
     RelaunchAdvisedConfigurationNeeded,
     /// The platform's keys are revoked. Never accepted.
     Revoked,
@@ -57,8 +61,15 @@ impl TcbStatus {
     }
 }
 
+impl core::fmt::Display for TcbStatus {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// What evidence says about one property: silence is not consent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Fact {
     /// The evidence says that it is so.
     Proven,
@@ -66,6 +77,12 @@ pub enum Fact {
     Unknown,
     /// The evidence says that it is not so.
     Refuted,
+}
+
+impl core::fmt::Display for Fact {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.serialize(f)
+    }
 }
 
 impl Fact {

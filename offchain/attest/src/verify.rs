@@ -31,8 +31,7 @@ pub fn verify(
             })?
         }
     };
-    policy.check(&claims)?;
-    Ok(claims)
+    policy.judge(claims, now)
 }
 
 /// Where a quote says that it comes from.

@@ -8,7 +8,7 @@
 )]
 
 use cocoon_attest::{
-    AttestError, Endorsements, Evidence, Policy, TcbStatus, TdAttribute, TrustRoots, report_data_for_key,
+    Acceptance, AttestError, Endorsements, Evidence, Policy, TcbStatus, TdAttribute, TrustRoots, report_data_for_key,
     simulated::{CollateralTerms, SimulatedGuest, SimulatedPlatform, simulated_measurements},
     verify,
 };
@@ -210,7 +210,7 @@ fn an_outdated_platform_is_for_the_policy_to_accept() {
         .with_json(&world.platform.collateral_json(&terms).unwrap())
         .unwrap();
     let mut policy = Policy::strict();
-    policy.accepted_statuses.insert(TcbStatus::OutOfDate);
+    policy.statuses.insert(TcbStatus::OutOfDate, Acceptance::Always);
     let evidence = Evidence::parse(&world.quote()).unwrap();
     assert!(verify(&evidence, &endorsements, &world.roots, &policy, NOW).is_ok());
     policy.min_tcb_evaluation = 2;
