@@ -10,7 +10,7 @@ use super::{
     RopeHeads, RopeTable, Route, WeightFormat,
 };
 use crate::error::EngineError;
-#[cfg(test)]
+#[cfg(all(test, feature = "wgpu"))]
 use crate::kernels::cube::Products;
 use crate::kernels::cube::{CHOSEN, Gpu, GpuCache, GpuMatrix, GpuRows, Heads, Memory, NOT_A_NUMBER, Part};
 use crate::kernels::matrix::PackedMatrix;
@@ -56,7 +56,7 @@ impl<R: Runtime> CubeDevice<R> {
     }
 
     /// With the products of tensor cores on a device that has none.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "wgpu"))]
     pub(crate) fn imitating(self) -> Self {
         Self {
             gpu: self.gpu.with_products(Products::Imitated),

@@ -25,7 +25,7 @@ pub(crate) mod testing;
 mod weights;
 
 pub(crate) use choose::NOT_A_NUMBER;
-#[cfg(test)]
+#[cfg(all(test, feature = "wgpu"))]
 pub(crate) use gpu::Products;
 pub(crate) use gpu::{Gpu, Memory};
 pub(crate) use rows::CHOSEN;

@@ -3,7 +3,7 @@
 use super::rows::{self, Gate};
 use super::steps::GpuMatrix;
 use super::{rope, weights};
-use crate::device::{Activation, Awaited, WeightFormat};
+use crate::device::{Activation, Awaited};
 use crate::error::EngineError;
 use cubecl::Runtime;
 use cubecl::client::ComputeClient;
@@ -12,6 +12,8 @@ use cubecl::prelude::*;
 use cubecl::reader::read_sync;
 use cubecl::server::Handle;
 use cubecl::stream_id::StreamId;
+use std::future::poll_fn;
+use std::task::{Context, Poll, Waker};
 
 /// Units of a cube of the kernels in which every unit has a number of its own.
 const UNITS: u32 = 256;
@@ -45,7 +47,7 @@ pub(crate) enum Products {
     /// With tensor cores: inputs rounded to bf16.
     TensorCores,
     /// As with tensor cores, with plain multiplications in their place: what tests run where there are none.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "wgpu"))]
     Imitated,
 }
 
@@ -80,7 +82,7 @@ impl<R: Runtime> Gpu<R> {
     }
 
     /// The same device with another kind of products.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "wgpu"))]
     pub(crate) fn with_products(self, products: Products) -> Self {
         Self { products, ..self }
     }
@@ -156,8 +158,15 @@ impl<R: Runtime> Gpu<R> {
         if len == 0 {
             return Box::new(|| Ok(Vec::new()));
         }
-        // The copy is queued here; what is left to be awaited is its end.
-        let read = self.client.read_async(vec![memory.handle.clone()]);
+        let (client, handle) = (self.client.clone(), memory.handle.clone());
+        let mut read = Box::pin(async move {
+            // This queues the copy; what is left to be awaited is its end.
+            let read = client.read_async(vec![handle]);
+            pause().await;
+            read.await
+        });
+        let is_paused = read.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending();
+        debug_assert!(is_paused, "nothing is awaited before the pause");
         Box::new(move || {
             let failed = EngineError::Device {
                 doing: "reading results",
@@ -396,6 +405,15 @@ impl<R: Runtime> Gpu<R> {
     pub(super) fn each(&self, count: usize) -> (CubeCount, CubeDim) {
         (spread(count.div_ceil(UNITS as usize)), CubeDim::new_1d(UNITS))
     }
+}
+
+/// Is ready when it is asked for the second time.
+fn pause() -> impl Future<Output = ()> {
+    let mut is_asked = false;
+    poll_fn(move |_| match std::mem::replace(&mut is_asked, true) {
+        false => Poll::Pending,
+        true => Poll::Ready(()),
+    })
 }
 
 /// Units for a group of `size` columns: fixed by the size alone, since it says in which order they are summed.

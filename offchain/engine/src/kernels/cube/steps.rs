@@ -105,7 +105,7 @@ impl<R: Runtime> Gpu<R> {
             Products::TensorCores if weight.format != WeightFormat::F32 => {
                 self.tiles::<half::bf16>((input, from), weight, (out, to), rows);
             }
-            #[cfg(test)]
+            #[cfg(all(test, feature = "wgpu"))]
             Products::Imitated if weight.format != WeightFormat::F32 => {
                 self.tiles::<f32>((input, from), weight, (out, to), rows);
             }
