@@ -14,8 +14,10 @@ use cocoon_protocol::handshake::{ClientAuthorize, ClientConnecting};
 use cocoon_protocol::limits::{AUTHORIZE_TIMEOUT, HANDSHAKE_TIMEOUT, PAYMENT_STATUS_TIMEOUT, WORKER_TYPES_TIMEOUT};
 use cocoon_protocol::message::{ClientPacket, ProxyToClient};
 use cocoon_protocol::proxy::SignedPayment;
-use cocoon_ratls::Peer;
-use cocoon_runner::link::{LinkError, LinkEvent, LinkHandle};
+use cocoon_protocol::session_proof::Role;
+use cocoon_protocol::version::VersionRange;
+use cocoon_ratls::{Peer, SessionBinding};
+use cocoon_runner::link::{LinkError, LinkEvent, LinkHandle, prove_session};
 use cocoon_runner::standing::Standing;
 use cocoon_store::ClientStore;
 use tokio::sync::mpsc;
@@ -48,15 +50,16 @@ pub struct ProxyConnection {
 }
 
 impl ProxyConnection {
-    /// Shakes hands over an open link and starts to serve.
+    /// Shakes hands over an open link and starts to serve. `session` is what can be proven of its TLS session.
     pub async fn open(
         link: LinkHandle,
         events: mpsc::Receiver<LinkEvent>,
         peer: Peer,
+        session: Option<SessionBinding>,
         address: String,
         context: &Context,
     ) -> Result<Arc<Self>, ClientError> {
-        let shaken = shake_hands(&link, context).await;
+        let shaken = shake_hands(&link, session.as_ref(), context).await;
         let (identity, client_contract, version, payments) = match shaken {
             Ok(done) => done,
             Err(error) => {
@@ -311,10 +314,16 @@ impl std::fmt::Debug for ProxyConnection {
 
 type Shaken = (ProxyIdentity, Address, Version, Payments);
 
-async fn shake_hands(link: &LinkHandle, context: &Context) -> Result<Shaken, ClientError> {
-    let (connecting, question) = ClientConnecting::start(context.offer());
+async fn shake_hands(
+    link: &LinkHandle,
+    session: Option<&SessionBinding>,
+    context: &Context,
+) -> Result<Shaken, ClientError> {
+    let (connecting, question) =
+        ClientConnecting::start(context.offer(context.trust.versions(VersionRange::OFFERED, session.is_some())));
     let answer = link.query(question, HANDSHAKE_TIMEOUT).await?;
-    let connected = connecting.connected(&answer)?;
+    let step = connecting.connected(&answer)?;
+    let connected = prove_session::<_, ClientError>(link, step, session, Role::Client).await?;
     let (identity, contract) = check_addresses(&connected, context)?;
     if let Some(funding) = &context.funding {
         let hash = context.secret.hash();

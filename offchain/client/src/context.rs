@@ -40,14 +40,14 @@ impl Context {
         self.root.borrow().clone()
     }
 
-    pub(crate) fn offer(&self) -> ClientOffer {
+    pub(crate) fn offer(&self, versions: VersionRange) -> ClientOffer {
         let root = self.root();
         ClientOffer {
             // The deployed form: not bounceable, and never with the test flag.
             owner_address: friendly(self.wallet.address(), false, false),
             is_test: root.is_test(),
             min_config_version: i32::try_from(root.version).unwrap_or(i32::MAX),
-            versions: VersionRange::OFFERED,
+            versions,
         }
     }
 

@@ -39,6 +39,8 @@ pub enum ErrorCode {
     WorkerLost,
     /// The worker refused the request for its content: a field that it does not support, a bad value.
     BadRequest,
+    /// The proof of the session does not verify: somebody stands between, or the peer takes another role.
+    SessionNotProven,
     /// A number that is none of these.
     Other(i32),
 }
@@ -63,6 +65,7 @@ impl ErrorCode {
             705 => Self::TooManyRequests,
             706 => Self::WorkerLost,
             707 => Self::BadRequest,
+            708 => Self::SessionNotProven,
             other => Self::Other(other),
         }
     }
@@ -86,6 +89,7 @@ impl ErrorCode {
             Self::TooManyRequests => 705,
             Self::WorkerLost => 706,
             Self::BadRequest => 707,
+            Self::SessionNotProven => 708,
             Self::Other(code) => code,
         }
     }
@@ -96,7 +100,7 @@ impl ErrorCode {
             return self.to_wire();
         }
         match self {
-            Self::UnknownModel | Self::BadRequest => Self::ProtocolViolation.to_wire(),
+            Self::UnknownModel | Self::BadRequest | Self::SessionNotProven => Self::ProtocolViolation.to_wire(),
             Self::LowBalance | Self::TooLarge => Self::Error.to_wire(),
             Self::NoWorker | Self::TooManyRequests | Self::WorkerLost => Self::NotReady.to_wire(),
             same => same.to_wire(),
@@ -133,7 +137,7 @@ mod tests {
 
     #[test]
     fn older_peers_never_get_codes_of_version_three() {
-        for wire in 701..=707 {
+        for wire in 701..=708 {
             let code = ErrorCode::from_wire(wire);
             assert!(!matches!(code, ErrorCode::Other(_)));
             assert!(code.for_version(Version::V2) < 700);

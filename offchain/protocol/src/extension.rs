@@ -1,4 +1,5 @@
-//! Version 3: raw token counts, receipts, evidence and cancel. A peer of a lower version never gets these.
+//! Version 3: raw token counts, receipts, evidence and cancel. Version 4: the proof of the session. A peer of a lower version
+//! never gets these.
 
 use bytes::Bytes;
 use tl_proto::{TlRead, TlWrite};
@@ -129,6 +130,25 @@ pub struct Cancel {
     pub request_id: [u8; 32],
 }
 
+/// Client or worker to proxy, query, before anything else is said: this signature is ours, over what
+/// [`crate::session_proof::Statement`] says.
+#[derive(Clone, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.proveSession", scheme = "../schema/cocoon.tl")]
+pub struct ProveSession {
+    /// 64 bytes, Ed25519, by the leaf key.
+    #[tl(with = "blob")]
+    pub signature: Bytes,
+}
+
+/// The proxy's signature, over the statement of the other direction.
+#[derive(Clone, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.sessionProof", scheme = "../schema/cocoon.tl")]
+pub struct SessionProof {
+    /// 64 bytes, Ed25519, by the leaf key.
+    #[tl(with = "blob")]
+    pub signature: Bytes,
+}
+
 macro_rules! debug_by_size {
     ($($name:ident.$field:ident),*) => {$(
         impl std::fmt::Debug for $name {
@@ -145,5 +165,7 @@ debug_by_size!(
     ReceiptSignature.signature,
     Countersigned.signature,
     Receipt.receipt,
-    Evidence.certificate
+    Evidence.certificate,
+    ProveSession.signature,
+    SessionProof.signature
 );

@@ -37,6 +37,7 @@ pub mod peer_info;
 #[expect(missing_docs, reason = "fields are named and documented by the schema")]
 pub mod proxy;
 pub mod session;
+pub mod session_proof;
 #[expect(missing_docs, reason = "fields are named and documented by the schema")]
 pub mod tcp;
 pub mod version;

@@ -60,6 +60,8 @@ messages! {
         RequestRefund(client::RequestRefund) = client::RequestRefund::TL_ID,
         /// Version 3: a certificate by hash.
         GetEvidence(extension::GetEvidence) = extension::GetEvidence::TL_ID,
+        /// Version 4: the client's proof of the session.
+        ProveSession(extension::ProveSession) = extension::ProveSession::TL_ID,
     }
 }
 
@@ -114,6 +116,8 @@ messages! {
         HandshakeComplete(worker::ProxyHandshakeComplete) = worker::ProxyHandshakeComplete::TL_ID,
         /// Latest voucher.
         UpdatePaymentStatus(worker::UpdatePaymentStatus) = worker::UpdatePaymentStatus::TL_ID,
+        /// Version 4: the worker's proof of the session.
+        ProveSession(extension::ProveSession) = extension::ProveSession::TL_ID,
     }
 }
 

@@ -14,11 +14,13 @@ pub enum Version {
     V2,
     /// Raw token counts, receipts, evidence, cancel.
     V3,
+    /// The session is proven before anything else is said.
+    V4,
 }
 
 impl Version {
     /// The newest version that this crate speaks.
-    pub const NEWEST: Self = Self::V3;
+    pub const NEWEST: Self = Self::V4;
 
     /// From the number on the wire.
     pub const fn from_wire(number: i32) -> Option<Self> {
@@ -27,6 +29,7 @@ impl Version {
             1 => Self::V1,
             2 => Self::V2,
             3 => Self::V3,
+            4 => Self::V4,
             _ => return None,
         })
     }
@@ -50,6 +53,11 @@ impl Version {
     pub fn has_extensions(self) -> bool {
         self >= Self::V3
     }
+
+    /// Both ends prove the session (see [`crate::session_proof`]).
+    pub fn has_session_proof(self) -> bool {
+        self >= Self::V4
+    }
 }
 
 /// Versions that a peer offers.
@@ -62,10 +70,28 @@ pub struct VersionRange {
 }
 
 impl VersionRange {
-    /// What our clients and workers offer.
+    /// What our clients and workers offer where they cannot prove the session: another process ends their TLS.
     pub const OFFERED: Self = Self { min: 1, max: 3 };
-    /// What our proxies accept.
+    /// What our proxies accept where they cannot prove the session.
     pub const ACCEPTED: Self = Self { min: 0, max: 3 };
+
+    /// The same, and the proof of the session: for an end that ends TLS itself.
+    #[must_use]
+    pub const fn with_session_proof(self) -> Self {
+        Self {
+            min: self.min,
+            max: Version::V4.to_wire(),
+        }
+    }
+
+    /// Only versions that prove the session: a deployed peer then finds no common one.
+    #[must_use]
+    pub const fn only_with_session_proof(self) -> Self {
+        Self {
+            min: Version::V4.to_wire(),
+            max: Version::V4.to_wire(),
+        }
+    }
 }
 
 /// The newest version inside both ranges; a peer without a range speaks version 0.
@@ -99,6 +125,19 @@ mod tests {
             Some(Version::V2)
         );
         assert_eq!(negotiate(None, accept), Some(Version::V0));
+    }
+
+    #[test]
+    fn the_proof_is_spoken_only_where_both_ends_can() {
+        let (plain, proven) = (VersionRange::OFFERED, VersionRange::OFFERED.with_session_proof());
+        let (accept, accept_proven) = (VersionRange::ACCEPTED, VersionRange::ACCEPTED.with_session_proof());
+        assert_eq!(negotiate(Some(proven), accept_proven), Some(Version::V4));
+        assert_eq!(negotiate(Some(plain), accept_proven), Some(Version::V3));
+        assert_eq!(negotiate(Some(proven), accept), Some(Version::V3));
+        let deployed = VersionRange { min: 0, max: 2 };
+        assert_eq!(negotiate(Some(proven), deployed), Some(Version::V2));
+        assert_eq!(negotiate(Some(proven.only_with_session_proof()), deployed), None);
+        assert_eq!(negotiate(Some(deployed), accept.only_with_session_proof()), None);
     }
 
     #[test]

@@ -10,9 +10,11 @@
 use cocoon_protocol::ErrorCode;
 use cocoon_protocol::Version;
 use cocoon_protocol::client::ProxyConnectionAuth;
+use cocoon_protocol::codec::encode;
+use cocoon_protocol::extension::{ProveSession, SessionProof};
 use cocoon_protocol::handshake::{
-    AuthorizeStep, ClientConnecting, ClientOffer, HandshakeError, ProxyClientHandshake, ProxyRules,
-    ProxyWorkerHandshake, WorkerBalances, WorkerConnecting, WorkerOffer, WorkerStep,
+    AuthorizeStep, ClientConnecting, ClientOffer, HandshakeError, ProofOwed, ProofStep, ProxyClientHandshake,
+    ProxyRules, ProxyWorkerHandshake, WorkerBalances, WorkerConnected, WorkerConnecting, WorkerOffer, WorkerStep,
 };
 use cocoon_protocol::message::{ClientQuery, WorkerQuery};
 use cocoon_protocol::proxy::{Params, SignedPayment};
@@ -73,7 +75,7 @@ fn a_client_with_the_secret_is_let_in() {
     let answer = proxy
         .challenge(identity(), "client".into(), short(b"s3cret"), SignedPayment::Empty)
         .unwrap();
-    let connected = client.connected(&answer).unwrap();
+    let connected = client.connected(&answer).unwrap().without_proof().unwrap();
     assert_eq!(connected.proxy.version, Version::V3);
     assert_eq!(connected.client_contract_address, "client");
     let (authorizing, question) = connected.authorize(b"s3cret");
@@ -97,7 +99,12 @@ fn another_secret_means_registration_with_the_same_nonce() {
     let answer = proxy
         .challenge(identity(), "client".into(), short(b"old"), SignedPayment::Empty)
         .unwrap();
-    let (authorizing, question) = client.connected(&answer).unwrap().authorize(b"new");
+    let (authorizing, question) = client
+        .connected(&answer)
+        .unwrap()
+        .without_proof()
+        .unwrap()
+        .authorize(b"new");
     assert_eq!(authorizing.register_nonce, Some(9));
     let step = proxy.authorize(&ClientQuery::decode(&question).unwrap());
     assert_eq!(step, Ok(AuthorizeStep::AwaitRegistration { nonce: 9 }));
@@ -182,7 +189,16 @@ fn a_deployed_proxy_makes_it_version_two() {
     let answer = proxy
         .challenge(identity(), "client".into(), short(b""), SignedPayment::Empty)
         .unwrap();
-    assert_eq!(client.connected(&answer).unwrap().proxy.version, Version::V2);
+    assert_eq!(
+        client
+            .connected(&answer)
+            .unwrap()
+            .without_proof()
+            .unwrap()
+            .proxy
+            .version,
+        Version::V2
+    );
 }
 
 #[test]
@@ -194,6 +210,7 @@ fn a_worker_is_let_in_also_when_it_remembers_more() {
         assert_eq!((hello.slots, hello.coefficient), (3, 1000));
         let connected = worker
             .connected(&proxy.greet(identity(), "worker".into()).unwrap())
+            .and_then(ProofStep::without_proof)
             .unwrap();
         assert_eq!(connected.worker_contract_address, "worker");
         let known = WorkerBalances {
@@ -237,6 +254,7 @@ fn a_worker_leaves_a_proxy_whose_stored_totals_went_back() {
     proxy.connect(&WorkerQuery::decode(&question).unwrap(), &RULES).unwrap();
     let connected = worker
         .connected(&proxy.greet(identity(), String::new()).unwrap())
+        .and_then(ProofStep::without_proof)
         .unwrap();
     let known = WorkerBalances {
         tokens_committed_to_db: 7,
@@ -283,4 +301,99 @@ fn workers_with_impossible_numbers_are_refused() {
         is_test: false,
         ..worker_offer()
     }));
+}
+
+/// Up to the proof, at version 4: the proxy's handshake, and what the worker does next.
+fn unproven() -> (ProxyWorkerHandshake, ProofOwed<WorkerConnected>) {
+    let mut offer = worker_offer();
+    offer.versions = offer.versions.with_session_proof();
+    let rules = ProxyRules {
+        versions: RULES.versions.with_session_proof(),
+        ..RULES
+    };
+    let mut proxy = ProxyWorkerHandshake::default();
+    let (worker, question) = WorkerConnecting::start(offer);
+    proxy.connect(&WorkerQuery::decode(&question).unwrap(), &rules).unwrap();
+    let answer = proxy.greet(identity(), "worker".into()).unwrap();
+    match worker.connected(&answer).unwrap() {
+        ProofStep::Owed(owed) => (proxy, owed),
+        ProofStep::None(_) => panic!("version 4 owes a proof"),
+    }
+}
+
+#[test]
+fn at_version_four_both_ends_see_each_others_proof_before_anything_else() {
+    let (mut proxy, owed) = unproven();
+    assert!(proxy.awaits_proof());
+    let (asked, question) = owed.prove(&[1; 64]);
+    let question = WorkerQuery::decode(&question).unwrap();
+    let answer = proxy.prove(&question, &[2; 64], |proof| *proof == [1; 64]).unwrap();
+    let connected = asked.proven(&answer, |proof| *proof == [2; 64]).unwrap();
+    let (_, question) = connected.compare(WorkerBalances::default());
+    assert!(proxy.next(&WorkerQuery::decode(&question).unwrap()).is_ok());
+}
+
+#[test]
+fn a_proof_that_does_not_verify_ends_the_handshake_on_either_side() {
+    let (mut proxy, owed) = unproven();
+    let (asked, question) = owed.prove(&[1; 64]);
+    let question = WorkerQuery::decode(&question).unwrap();
+    let refusal = proxy.prove(&question, &[2; 64], |_| false).unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::SessionNotProven);
+    assert!(
+        proxy.prove(&question, &[2; 64], |_| true).is_err(),
+        "there is one attempt"
+    );
+    let answer = encode(&SessionProof {
+        signature: vec![2; 64].into(),
+    });
+    assert_eq!(
+        asked.proven(&answer, |_| false).unwrap_err(),
+        HandshakeError::SessionNotProven
+    );
+    let (_, owed) = unproven();
+    let short = encode(&SessionProof {
+        signature: vec![2; 63].into(),
+    });
+    let refused = owed.prove(&[1; 64]).0.proven(&short, |_| true);
+    assert_eq!(refused.unwrap_err(), HandshakeError::SessionNotProven);
+}
+
+#[test]
+fn the_proof_cannot_be_left_out_repeated_or_given_where_it_is_not_spoken() {
+    let (mut proxy, _) = unproven();
+    let compare = WorkerQuery::from(WorkerBalances::default());
+    assert_eq!(proxy.next(&compare).unwrap_err().code, ErrorCode::ProtocolViolation);
+
+    let proof = ProveSession {
+        signature: vec![1; 64].into(),
+    };
+    let mut proxy = ProxyWorkerHandshake::default();
+    let (_, question) = WorkerConnecting::start(worker_offer());
+    proxy.connect(&WorkerQuery::decode(&question).unwrap(), &RULES).unwrap();
+    proxy.greet(identity(), String::new()).unwrap();
+    assert!(!proxy.awaits_proof());
+    assert!(proxy.prove(&proof.clone().into(), &[2; 64], |_| true).is_err());
+
+    let mut proxy = ProxyClientHandshake::default();
+    let mut offer = client_offer();
+    offer.versions = offer.versions.with_session_proof();
+    let rules = ProxyRules {
+        versions: RULES.versions.with_session_proof(),
+        ..RULES
+    };
+    let (client, question) = ClientConnecting::start(offer);
+    proxy.connect(&ClientQuery::decode(&question).unwrap(), &rules).unwrap();
+    let answer = proxy
+        .challenge(identity(), "client".into(), short(b"s3cret"), SignedPayment::Empty)
+        .unwrap();
+    let refused = client.connected(&answer).unwrap().without_proof();
+    assert_eq!(refused.unwrap_err(), HandshakeError::ProofOwed);
+    let secret = ClientQuery::from(cocoon_protocol::client::AuthorizeWithProxyShort {
+        data: (&b"s3cret"[..]).into(),
+    });
+    assert!(
+        proxy.authorize(&secret).is_err(),
+        "the secret does not stand in for the proof"
+    );
 }

@@ -18,8 +18,8 @@ use cocoon_protocol::codec::encode;
 use cocoon_protocol::extension::Evidence;
 use cocoon_protocol::message::{ClientPacket, ClientQuery};
 use cocoon_protocol::{ErrorCode, Version};
-use cocoon_runner::link::{LinkEvent, LinkHandle};
-use tokio::sync::mpsc;
+use cocoon_ratls::SessionBinding;
+use cocoon_runner::link::{LinkEvent, LinkHandle, OpenLink};
 use tokio_util::sync::CancellationToken;
 
 use self::receipts::ReceiptQueue;
@@ -93,11 +93,11 @@ impl Clients {
 /// Serves a client's connection to its end. `evidence` is the hash of the certificate that it was shown.
 pub(crate) async fn serve(
     proxy: Arc<Proxy>,
-    link: LinkHandle,
-    mut events: mpsc::Receiver<LinkEvent>,
+    (link, mut events): OpenLink,
+    session: Option<SessionBinding>,
     evidence: HashBytes,
 ) {
-    let Some(greeted) = handshake::run(&proxy, &link, &mut events).await else {
+    let Some(greeted) = handshake::run(&proxy, &link, &mut events, session.as_ref()).await else {
         close(&link).await;
         return;
     };

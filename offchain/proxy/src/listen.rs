@@ -65,7 +65,13 @@ async fn open(proxy: &Proxy, acceptor: &Acceptor, tcp: TcpStream) -> Option<Conn
 }
 
 async fn serve(proxy: Arc<Proxy>, connection: Connection, role: Role) {
-    let Connection { stream, peer, identity } = connection;
+    let Connection {
+        stream,
+        peer,
+        identity,
+        session,
+    } = connection;
+    let session = Some(session);
     let opened = proxy
         .shutdown
         .token()
@@ -88,8 +94,8 @@ async fn serve(proxy: Arc<Proxy>, connection: Connection, role: Role) {
         })
     };
     match role {
-        Role::Client => client::serve(proxy, link, events, identity.evidence_hash().into()).await,
-        Role::Worker => worker::serve(proxy, link, events, peer).await,
+        Role::Client => client::serve(proxy, (link, events), session, identity.evidence_hash().into()).await,
+        Role::Worker => worker::serve(proxy, (link, events), session, peer).await,
     }
     closer.abort();
 }

@@ -81,13 +81,13 @@ impl Proxy {
         self.is_enabled.load(Ordering::Relaxed) && !self.shutdown.token().is_cancelled()
     }
 
-    /// What is demanded of whoever connects.
-    pub(crate) fn rules(&self) -> ProxyRules {
+    /// What is demanded of whoever connects; `can_prove` says whether the connection's session can be proven.
+    pub(crate) fn rules(&self, can_prove: bool) -> ProxyRules {
         let root = self.root.borrow();
         ProxyRules {
             is_test: root.is_test(),
             config_version: i32::try_from(root.version).unwrap_or(i32::MAX),
-            versions: VersionRange::ACCEPTED,
+            versions: self.trust.versions(VersionRange::ACCEPTED, can_prove),
         }
     }
 

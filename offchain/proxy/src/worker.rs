@@ -10,8 +10,8 @@ use cocoon_protocol::answer::Answer;
 use cocoon_protocol::codec::encode;
 use cocoon_protocol::message::{WorkerPacket, WorkerQuery};
 use cocoon_protocol::worker::PaymentStatus;
-use cocoon_ratls::Peer;
-use cocoon_runner::link::{LinkEvent, LinkHandle};
+use cocoon_ratls::{Peer, SessionBinding};
+use cocoon_runner::link::{LinkEvent, OpenLink};
 use cocoon_runner::standing::Standing;
 use tokio::sync::mpsc;
 
@@ -22,8 +22,13 @@ use crate::state::Proxy;
 use crate::workers::{FromWorker, NewWorker, WorkerPeer};
 
 /// Serves a worker's connection to its end.
-pub(crate) async fn serve(proxy: Arc<Proxy>, link: LinkHandle, mut events: mpsc::Receiver<LinkEvent>, peer: Peer) {
-    let Some(greeted) = handshake::run(&proxy, &link, &mut events).await else {
+pub(crate) async fn serve(
+    proxy: Arc<Proxy>,
+    (link, mut events): OpenLink,
+    session: Option<SessionBinding>,
+    peer: Peer,
+) {
+    let Some(greeted) = handshake::run(&proxy, &link, &mut events, session.as_ref()).await else {
         close(&link).await;
         return;
     };

@@ -11,6 +11,7 @@ use std::{
 };
 
 use rand::RngCore;
+use rustls::HandshakeKind;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, ToSocketAddrs},
@@ -19,7 +20,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use crate::{
-    Identity, IdentityKeeper, Peer, PeerPolicy, RatlsError, SharedClock, TrustStore,
+    Identity, IdentityKeeper, Peer, PeerPolicy, RatlsError, SessionBinding, SharedClock, TrustStore,
     limits::{CHALLENGE_TIMEOUT, CONNECT_TIMEOUT, DEFAULT_DIFFICULTY, HANDSHAKE_TIMEOUT, MAX_DIFFICULTY, WORK_TIMEOUT},
     pow::{self, ANSWER_BYTES, CHALLENGE_BYTES, Challenge},
     tls::{Verifier, client_config, peer_name, server_config},
@@ -36,6 +37,21 @@ pub struct Connection {
     pub peer: Peer,
     /// The identity that we presented; it stays that of the connection when the keeper renews.
     pub identity: Arc<Identity>,
+    /// What both ends can prove of the session.
+    pub session: SessionBinding,
+}
+
+impl Connection {
+    fn new(stream: Stream, peer: Peer, identity: Arc<Identity>) -> Result<Self, RatlsError> {
+        require_full(stream.get_ref().1.handshake_kind())?;
+        let session = SessionBinding::new(&stream, Arc::clone(&identity), peer.leaf_key)?;
+        Ok(Self {
+            stream,
+            peer,
+            identity,
+            session,
+        })
+    }
 }
 
 impl fmt::Debug for Connection {
@@ -44,6 +60,14 @@ impl fmt::Debug for Connection {
             .field("peer", &self.peer.leaf_key)
             .field("image", &self.peer.image_hash)
             .finish()
+    }
+}
+
+/// Both ends are set up without resumption; a session that was resumed all the same is not taken.
+fn require_full(kind: Option<HandshakeKind>) -> Result<(), RatlsError> {
+    match kind {
+        Some(HandshakeKind::Full | HandshakeKind::FullWithHelloRetryRequest) => Ok(()),
+        _ => Err(RatlsError::Resumed),
     }
 }
 
@@ -167,11 +191,7 @@ impl Connector {
         let config = client_config(identity.tls(), Arc::clone(&verifier))?;
         let handshake = TlsConnector::from(config).connect(peer_name(), tcp);
         let (stream, peer) = self.end.handshake(&verifier, handshake).await?;
-        Ok(Connection {
-            stream: TlsStream::Client(stream),
-            peer,
-            identity,
-        })
+        Connection::new(TlsStream::Client(stream), peer, identity)
     }
 
     async fn do_work(&self, tcp: &mut TcpStream) -> Result<(), RatlsError> {
@@ -259,11 +279,7 @@ impl Acceptor {
         let config = server_config(identity.tls(), Arc::clone(&verifier))?;
         let handshake = TlsAcceptor::from(config).accept(tcp);
         let (stream, peer) = self.end.handshake(&verifier, handshake).await?;
-        Ok(Connection {
-            stream: TlsStream::Server(stream),
-            peer,
-            identity,
-        })
+        Connection::new(TlsStream::Server(stream), peer, identity)
     }
 
     async fn ask_for_work(&self, tcp: &mut TcpStream) -> Result<(), RatlsError> {
@@ -287,6 +303,20 @@ impl Acceptor {
             Ok(())
         } else {
             Err(RatlsError::WorkWrong { bits: self.difficulty })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_full_handshakes_count() {
+        assert!(require_full(Some(HandshakeKind::Full)).is_ok());
+        assert!(require_full(Some(HandshakeKind::FullWithHelloRetryRequest)).is_ok());
+        for kind in [Some(HandshakeKind::Resumed), None] {
+            assert!(matches!(require_full(kind), Err(RatlsError::Resumed)));
         }
     }
 }

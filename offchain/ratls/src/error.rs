@@ -71,6 +71,9 @@ pub enum RatlsError {
         /// Its alert.
         alert: String,
     },
+    /// A session that goes on from an earlier one: its keys were not agreed on under the evidence just shown.
+    #[error("peer resumed an earlier session")]
+    Resumed,
     /// TLS failed otherwise.
     #[error("TLS handshake failed: {reason}")]
     Tls {
@@ -159,6 +162,9 @@ pub enum CertificateProblem {
         /// The extension.
         extension: &'static str,
     },
+    /// A server's certificate without the name that every certificate of the network has.
+    #[error("it does not name 127.0.0.1")]
+    Unnamed,
     /// It is not signed with its own key.
     #[error("it is not signed with its own key")]
     Signature,
@@ -223,6 +229,7 @@ impl RatlsError {
             | Self::QuoteForOtherKey
             | Self::ImageNotAllowed { .. }
             | Self::RefusedByPeer { .. }
+            | Self::Resumed
             | Self::Tls { .. } => Who::Peer,
         }
     }
@@ -250,6 +257,7 @@ impl RatlsError {
             Self::ImageNotAllowed { .. } => "the image has to be listed in the root contract, or the peer updated",
             Self::Attest(error) => error.hint(),
             Self::RefusedByPeer { .. } => "the peer did not accept our certificate: check our image and clock",
+            Self::Resumed => "the peer runs another TLS than the network's: use another peer",
             Self::Tls { .. } => "the peer speaks another TLS version or is not a node of this network",
             Self::Source { .. } => "check that the machine is a TDX guest or name a simulated platform",
             Self::Issue { .. } => "check the clock of this machine",

@@ -35,6 +35,10 @@ pub struct AttestationConfig {
     /// File with Intel's collateral for quotes of peers, as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collateral: Option<PathBuf>,
+    /// Talk only to peers that prove the TLS session with their leaf key (protocol version 4). Deployed peers cannot, so
+    /// they are refused; without it a proof is asked of every peer that knows how.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_session_proof: bool,
 }
 
 /// Who signs for this runner on chain.

@@ -15,6 +15,7 @@
 mod driver;
 mod error;
 mod handle;
+mod proof;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use crate::limits;
 
 pub use error::{CloseReason, LinkError};
 pub use handle::LinkHandle;
+pub use proof::prove_session;
 
 /// What arrives from the peer, in the order of the wire. `Closed` is always the last one.
 #[derive(Clone)]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use cocoon_attest::Endorsements;
 use cocoon_attest::simulated::SimulatedPlatform;
 use cocoon_chain::RootView;
+use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::{EvidenceSource, NoEvidence, PeerPolicy, SharedClock, Simulated, TrustSettings, TrustStore};
 use tokio::sync::watch;
 
@@ -23,6 +24,7 @@ pub struct Trust {
     platform: Option<Arc<SimulatedPlatform>>,
     image: Option<String>,
     collateral: Endorsements,
+    requires_proof: bool,
     clock: SharedClock,
 }
 
@@ -54,6 +56,7 @@ impl Trust {
             platform: platform.map(Arc::new),
             image: config.simulated_image.clone(),
             collateral,
+            requires_proof: config.require_session_proof,
             clock,
         })
     }
@@ -73,6 +76,17 @@ impl Trust {
     pub fn workers(&self) -> PeerPolicy {
         let root = self.root.clone();
         PeerPolicy::attested(move |image| root.borrow().allows_worker_image(image))
+    }
+
+    /// The versions to offer or to accept on a connection whose session this runner can prove, or cannot because another
+    /// process ends its TLS; `plain` are those without a proof.
+    pub fn versions(&self, plain: VersionRange, can_prove: bool) -> VersionRange {
+        match (can_prove, self.requires_proof) {
+            // A version that demands what cannot be given: the peers find no common one.
+            (_, true) => plain.only_with_session_proof(),
+            (true, false) => plain.with_session_proof(),
+            (false, false) => plain,
+        }
     }
 
     /// Where this runner's own evidence comes from; `role` names its image ("proxy", "worker").

@@ -49,8 +49,7 @@ fn platform_config(folder: &tempfile::TempDir) -> AttestationConfig {
     std::fs::write(&path, SimulatedPlatform::generate().unwrap().to_json().unwrap()).unwrap();
     AttestationConfig {
         simulated_platform: Some(path),
-        simulated_image: None,
-        collateral: None,
+        ..AttestationConfig::default()
     }
 }
 
@@ -140,8 +139,7 @@ fn a_broken_platform_file_is_named() {
     let (_sender, receiver) = watch::channel(Arc::new(root(true)));
     let config = AttestationConfig {
         simulated_platform: Some(path),
-        simulated_image: None,
-        collateral: None,
+        ..AttestationConfig::default()
     };
     let error = Trust::load(&config, receiver, SystemClock::shared()).unwrap_err();
     assert!(

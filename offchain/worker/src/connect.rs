@@ -13,11 +13,13 @@ use cocoon_bindings::{proxy_state_init, worker_state_init};
 use cocoon_chain::RootView;
 use cocoon_protocol::handshake::{ProxyIdentity, WorkerConnected, WorkerConnecting, WorkerFinishing, WorkerOffer};
 use cocoon_protocol::limits::HANDSHAKE_TIMEOUT;
+use cocoon_protocol::session_proof::Role;
 use cocoon_protocol::version::VersionRange;
-use cocoon_ratls::{Connection, Connector, Identity};
+use cocoon_ratls::{Connection, Connector, Identity, SessionBinding};
 use cocoon_runner::backoff::Backoff;
-use cocoon_runner::link::{Link, LinkConfig, LinkHandle, OpenLink};
+use cocoon_runner::link::{Link, LinkConfig, LinkHandle, OpenLink, prove_session};
 use cocoon_runner::standing::Standing;
+use cocoon_runner::trust::Trust;
 use rand::seq::IteratorRandom;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,8 +28,24 @@ use std::time::Instant;
 /// Proxies that connections of this worker hold, by the number of their entry in the root contract.
 pub(crate) type Taken = Arc<Mutex<BTreeSet<u32>>>;
 
+/// How connections are made.
+#[derive(Clone)]
+pub(crate) struct Dialing {
+    pub(crate) connector: Connector,
+    pub(crate) trust: Trust,
+}
+
+/// What one connection is made with.
+pub(crate) struct TlsSession {
+    pub(crate) identity: Arc<Identity>,
+    /// What can be proven of it.
+    pub(crate) binding: Option<SessionBinding>,
+    /// What is offered on it.
+    pub(crate) versions: VersionRange,
+}
+
 /// Keeps one connection to some proxy, for ever.
-pub(crate) async fn keep_connected(worker: Arc<Worker>, connector: Connector, taken: Taken) {
+pub(crate) async fn keep_connected(worker: Arc<Worker>, dialing: Dialing, taken: Taken) {
     let mut backoff = Backoff::new(RECONNECT.0, RECONNECT.1);
     loop {
         let place = match Place::choose(&worker, &taken) {
@@ -43,7 +61,7 @@ pub(crate) async fn keep_connected(worker: Arc<Worker>, connector: Connector, ta
             let Some(address) = place.address(&worker.root.borrow()) else {
                 break;
             };
-            let outcome = connect(&worker, &connector, (place.seqno, &address), || {
+            let outcome = connect(&worker, &dialing, (place.seqno, &address), || {
                 reached = Instant::now();
                 backoff.reset();
             })
@@ -108,18 +126,28 @@ fn address(root: &RootView, seqno: u32) -> Option<&str> {
 /// Connects, shakes hands and serves until the connection ends, or until the root contract revokes the proxy.
 async fn connect(
     worker: &Arc<Worker>,
-    connector: &Connector,
+    dialing: &Dialing,
     (seqno, listed): (u32, &str),
     on_ready: impl FnOnce(),
 ) -> Result<String, WorkerError> {
-    let dial = tokio::time::timeout(DIAL_TIMEOUT, connector.connect(listed));
-    let Connection { stream, peer, identity } = dial.await.map_err(|_| WorkerError::Timeout { what: "dialing" })??;
+    let dial = tokio::time::timeout(DIAL_TIMEOUT, dialing.connector.connect(listed));
+    let Connection {
+        stream,
+        peer,
+        identity,
+        session,
+    } = dial.await.map_err(|_| WorkerError::Timeout { what: "dialing" })??;
     let link = Link::dial(stream, LinkConfig::default()).await?;
     tracing::debug!(address = listed, image = ?peer.image_hash, "connected");
     let entry = listed.to_owned();
     let is_listed = move |root: &RootView| address(root, seqno) == Some(entry.as_str());
     let mut standing = Standing::of_proxy(worker.root.clone(), &peer, is_listed);
     let handle = link.0.clone();
+    let session = TlsSession {
+        identity,
+        versions: dialing.trust.versions(VersionRange::OFFERED, true),
+        binding: Some(session),
+    };
     tokio::select! {
         biased;
         revoked = standing.revoked() => {
@@ -127,7 +155,7 @@ async fn connect(
             handle.revoke(revoked);
             Ok(handle.closed().await.to_string())
         }
-        served = serve_link(worker, link, identity, on_ready) => served,
+        served = serve_link(worker, link, session, on_ready) => served,
     }
 }
 
@@ -135,12 +163,12 @@ async fn connect(
 pub(crate) async fn serve_link(
     worker: &Arc<Worker>,
     (link, events): OpenLink,
-    identity: Arc<Identity>,
+    session: TlsSession,
     on_ready: impl FnOnce(),
 ) -> Result<String, WorkerError> {
     let root = worker.root.borrow().clone();
     let told_disabled = worker.switch.state().is_disabled();
-    let (proxy, balance) = shake_hands(worker, &root, &link, told_disabled).await?;
+    let (proxy, balance) = shake_hands(worker, &root, &link, &session, told_disabled).await?;
     tracing::info!(proxy = %proxy.contract_address, version = ?proxy.version, "serving a proxy");
     on_ready();
     let parties = Parties {
@@ -148,7 +176,7 @@ pub(crate) async fn serve_link(
         params_version: root.params.params_version,
         model: worker.model.model_hash(),
     };
-    let desk = SignDesk::new(parties, balance.clone(), identity);
+    let desk = SignDesk::new(parties, balance.clone(), session.identity);
     let session = Session {
         worker: worker.clone(),
         link,
@@ -167,11 +195,14 @@ async fn shake_hands(
     worker: &Arc<Worker>,
     root: &RootView,
     link: &LinkHandle,
+    session: &TlsSession,
     is_disabled: bool,
 ) -> Result<(ProxyIdentity, Balance), WorkerError> {
     let ask = |question: Bytes| link.query(question, HANDSHAKE_TIMEOUT);
-    let (connecting, question) = WorkerConnecting::start(offer(worker, root));
-    let connected = connecting.connected(&ask(question).await?)?;
+    let (connecting, question) = WorkerConnecting::start(offer(worker, root, session.versions));
+    let step = connecting.connected(&ask(question).await?)?;
+    let binding = session.binding.as_ref();
+    let connected = prove_session::<_, WorkerError>(link, step, binding, Role::Worker).await?;
     let proxy = connected.proxy.clone();
     let channel = channel(worker, root, &connected)?;
     let opening = worker.clone();
@@ -198,7 +229,7 @@ async fn shake_hands(
     Ok((proxy, balance))
 }
 
-fn offer(worker: &Worker, root: &RootView) -> WorkerOffer {
+fn offer(worker: &Worker, root: &RootView, versions: VersionRange) -> WorkerOffer {
     WorkerOffer {
         owner_address: friendly(&worker.owner, false, root.is_test()),
         model: worker.model.to_string(),
@@ -206,7 +237,7 @@ fn offer(worker: &Worker, root: &RootView) -> WorkerOffer {
         is_test: root.is_test(),
         proxy_cnt: i32::try_from(worker.proxy_connections).unwrap_or(1),
         max_active_requests: i32::try_from(worker.max_active_requests).unwrap_or(i32::MAX),
-        versions: VersionRange::OFFERED,
+        versions,
     }
 }
 

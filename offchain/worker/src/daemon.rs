@@ -3,7 +3,7 @@
 mod loading;
 
 use crate::config::{Parsed, WorkerConfig};
-use crate::connect::{Taken, keep_connected};
+use crate::connect::{Dialing, Taken, keep_connected};
 use crate::error::WorkerError;
 use crate::http::{Pages, router};
 use crate::limits::HEALTH_PAUSE;
@@ -65,6 +65,10 @@ pub async fn start(config: WorkerConfig, shutdown: CancellationToken) -> Result<
     let http = cocoon_runner::http::serve(config.http, router(pages), tasks.token().clone()).await?;
     let connector = Connector::new(identities.clone(), trust.store(), trust.proxies(), clock);
     tasks.spawn_until_stop(identities.keep_fresh());
+    let dialing = Dialing {
+        connector,
+        trust: trust.clone(),
+    };
     tasks.spawn_until_stop(trust.keep_current());
     if let Some(payouts) = payouts {
         tasks.spawn_until_stop(payouts.keep_looking(workers.clone()));
@@ -73,7 +77,7 @@ pub async fn start(config: WorkerConfig, shutdown: CancellationToken) -> Result<
         tasks.spawn_until_stop(watch_health(worker.clone()));
         let taken = Taken::default();
         for _ in 0..config.proxy_connections {
-            tasks.spawn_until_stop(keep_connected(worker.clone(), connector.clone(), taken.clone()));
+            tasks.spawn_until_stop(keep_connected(worker.clone(), dialing.clone(), taken.clone()));
         }
     }
     let address = http.address();

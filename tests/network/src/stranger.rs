@@ -6,7 +6,7 @@ use bytes::Bytes;
 use cocoon_attest::{Endorsements, simulated::SimulatedPlatform};
 use cocoon_cli::local::network::NetworkFile;
 use cocoon_protocol::{
-    handshake::{WorkerBalances, WorkerConnecting, WorkerOffer},
+    handshake::{ProofStep, WorkerBalances, WorkerConnecting, WorkerOffer},
     message::ProxyToWorker,
     version::VersionRange,
 };
@@ -145,6 +145,7 @@ async fn worker_handshake(link: &LinkHandle, network: &NetworkFile) -> Result<()
     let (connecting, question) = WorkerConnecting::start(offer);
     let connected = connecting
         .connected(&ask(question).await?)
+        .and_then(ProofStep::without_proof)
         .map_err(failed("connecting to the proxy"))?;
     let (comparing, question) = connected.compare(WorkerBalances::default());
     let compared = comparing

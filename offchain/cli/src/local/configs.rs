@@ -89,8 +89,7 @@ impl Configs {
         };
         let attestation = AttestationConfig {
             simulated_platform: Some(data.platform_file()),
-            simulated_image: None,
-            collateral: None,
+            ..AttestationConfig::default()
         };
         let wallet = |name: &str, owner: &Address| WalletConfig {
             key_file: data.key_file(name),

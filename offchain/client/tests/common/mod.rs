@@ -124,8 +124,7 @@ impl World {
             },
             attestation: AttestationConfig {
                 simulated_platform: Some(platform_file),
-                simulated_image: None,
-                collateral: None,
+                ..AttestationConfig::default()
             },
             funding,
         };

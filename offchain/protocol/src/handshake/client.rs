@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{HandshakeError, ProxyIdentity};
+use super::{HandshakeError, ProofStep, ProxyIdentity};
 use crate::client::{
     AuthorizationWithProxy, AuthorizeWithProxyLong, AuthorizeWithProxyShort, ConnectToProxy, ConnectedToProxy, Params,
     ProxyConnectionAuth,
@@ -78,8 +78,8 @@ impl ClientConnecting {
         (Self { offer }, question)
     }
 
-    /// Takes its answer.
-    pub fn connected(self, answer: &[u8]) -> Result<ClientAuthorize, HandshakeError> {
+    /// Takes its answer. What follows waits for the proof of the session, where the version has one.
+    pub fn connected(self, answer: &[u8]) -> Result<ProofStep<ClientAuthorize>, HandshakeError> {
         let ConnectedToProxy {
             params,
             client_sc_address,
@@ -87,12 +87,14 @@ impl ClientConnecting {
             signed_payment,
         } = decode(answer)?;
         let proxy = ProxyIdentity::check(params, self.offer.is_test, self.offer.versions)?;
-        Ok(ClientAuthorize {
+        let is_owed = proxy.version.has_session_proof();
+        let next = ClientAuthorize {
             proxy,
             client_contract_address: client_sc_address,
             signed_payment,
             auth,
-        })
+        };
+        Ok(ProofStep::new(is_owed, next))
     }
 }
 

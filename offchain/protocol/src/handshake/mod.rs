@@ -4,10 +4,12 @@
 //! whoever drives the handshake derives the contracts from the root parameters and compares.
 
 mod client;
+mod proof;
 mod proxy;
 mod worker;
 
 pub use client::{Authorized, ClientAuthorize, ClientAuthorizing, ClientConnecting, ClientOffer};
+pub use proof::{ProofAsked, ProofOwed, ProofStep};
 pub use proxy::{
     AuthorizeStep, ClientHello, ProxyClientHandshake, ProxyRules, ProxyWorkerHandshake, Refusal, WorkerHello,
     WorkerStep,
@@ -42,6 +44,12 @@ pub enum HandshakeError {
         /// The proxy's words.
         message: String,
     },
+    /// The version demands a proof of the session, and none can be made.
+    #[error("the proxy's version demands a proof of the session, which this connection cannot give")]
+    ProofOwed,
+    /// The proxy's proof is not of this session.
+    #[error("the proxy's proof is not of this session: somebody stands between")]
+    SessionNotProven,
     /// The proxy's totals are below what we hold signed or know as stored.
     #[error("the proxy's totals went back: it says {proxy}, we know {known}")]
     TotalsWentBack {

@@ -3,6 +3,7 @@
 use crate::client::{AuthorizationWithProxy, ConnectedToProxy, Params as ClientParams, ProxyConnectionAuth};
 use crate::codec::encode;
 use crate::error_code::ErrorCode;
+use crate::extension::{ProveSession, SessionProof};
 use crate::message::{ClientQuery, WorkerQuery};
 use crate::proxy::{Params, SignedPayment};
 use crate::version::{Version, VersionRange, negotiate};
@@ -86,6 +87,7 @@ enum ClientState {
     #[default]
     Start,
     Greeted(Version),
+    Unproven(Version, ProxyConnectionAuth),
     Challenged(Version, ProxyConnectionAuth),
     Registering(Version),
     Ready(Version),
@@ -132,7 +134,11 @@ impl ProxyClientHandshake {
         let ClientState::Greeted(version) = self.state else {
             return self.fail(Refusal::out_of_order());
         };
-        self.state = ClientState::Challenged(version, auth.clone());
+        self.state = if version.has_session_proof() {
+            ClientState::Unproven(version, auth.clone())
+        } else {
+            ClientState::Challenged(version, auth.clone())
+        };
         identity.proto_version = version_field(version);
         Ok(encode(&ConnectedToProxy {
             params: identity,
@@ -140,6 +146,28 @@ impl ProxyClientHandshake {
             auth,
             signed_payment,
         }))
+    }
+
+    /// Whether the session has to be proven next.
+    pub fn awaits_proof(&self) -> bool {
+        matches!(self.state, ClientState::Unproven(..))
+    }
+
+    /// Takes the client's proof of the session and answers with ours, `own`; `is_valid` verifies the client's.
+    pub fn prove(
+        &mut self,
+        query: &ClientQuery,
+        own: &[u8; 64],
+        is_valid: impl FnOnce(&[u8; 64]) -> bool,
+    ) -> Result<Bytes, Refusal> {
+        match (std::mem::replace(&mut self.state, ClientState::Failed), query) {
+            (ClientState::Unproven(version, auth), ClientQuery::ProveSession(proof)) => {
+                let answer = check_proof(proof, own, is_valid)?;
+                self.state = ClientState::Challenged(version, auth);
+                Ok(answer)
+            }
+            _ => self.fail(Refusal::out_of_order()),
+        }
     }
 
     /// Takes the second question.
@@ -210,6 +238,7 @@ enum WorkerState {
     #[default]
     Start,
     Greeted(Version),
+    Unproven(Version),
     Comparing(Version),
     Extending(Version),
     Finishing(Version),
@@ -255,12 +284,38 @@ impl ProxyWorkerHandshake {
         let WorkerState::Greeted(version) = self.state else {
             return self.fail(Refusal::out_of_order());
         };
-        self.state = WorkerState::Comparing(version);
+        self.state = if version.has_session_proof() {
+            WorkerState::Unproven(version)
+        } else {
+            WorkerState::Comparing(version)
+        };
         identity.proto_version = version_field(version);
         Ok(encode(&WorkerConnectedToProxy {
             params: identity,
             worker_sc_address,
         }))
+    }
+
+    /// Whether the session has to be proven next.
+    pub fn awaits_proof(&self) -> bool {
+        matches!(self.state, WorkerState::Unproven(_))
+    }
+
+    /// Takes the worker's proof of the session and answers with ours, `own`; `is_valid` verifies the worker's.
+    pub fn prove(
+        &mut self,
+        query: &WorkerQuery,
+        own: &[u8; 64],
+        is_valid: impl FnOnce(&[u8; 64]) -> bool,
+    ) -> Result<Bytes, Refusal> {
+        match (std::mem::replace(&mut self.state, WorkerState::Failed), query) {
+            (WorkerState::Unproven(version), WorkerQuery::ProveSession(proof)) => {
+                let answer = check_proof(proof, own, is_valid)?;
+                self.state = WorkerState::Comparing(version);
+                Ok(answer)
+            }
+            _ => self.fail(Refusal::out_of_order()),
+        }
     }
 
     /// Takes a later question.
@@ -385,6 +440,23 @@ fn check_worker(params: &WorkerParams, rules: &ProxyRules) -> Result<WorkerHello
         slots: slots.div_ceil(proxies),
         version,
     })
+}
+
+fn check_proof(
+    proof: &ProveSession,
+    own: &[u8; 64],
+    is_valid: impl FnOnce(&[u8; 64]) -> bool,
+) -> Result<Bytes, Refusal> {
+    if proof.signature.as_ref().try_into().is_ok_and(is_valid) {
+        Ok(encode(&SessionProof {
+            signature: Bytes::copy_from_slice(own),
+        }))
+    } else {
+        Err(Refusal::new(
+            ErrorCode::SessionNotProven,
+            "the proof is not of this session",
+        ))
+    }
 }
 
 fn choose(offered: Option<VersionRange>, rules: &ProxyRules) -> Result<Version, Refusal> {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{HandshakeError, ProxyIdentity};
+use super::{HandshakeError, ProofStep, ProxyIdentity};
 use crate::codec::{decode, encode};
 use crate::proxy::SignedPayment;
 use crate::version::VersionRange;
@@ -101,17 +101,19 @@ impl WorkerConnecting {
         (Self { offer }, encode(&ConnectToProxy { params }))
     }
 
-    /// Takes its answer.
-    pub fn connected(self, answer: &[u8]) -> Result<WorkerConnected, HandshakeError> {
+    /// Takes its answer. What follows waits for the proof of the session, where the version has one.
+    pub fn connected(self, answer: &[u8]) -> Result<ProofStep<WorkerConnected>, HandshakeError> {
         let ConnectedToProxy {
             params,
             worker_sc_address,
         } = decode(answer)?;
         let proxy = ProxyIdentity::check(params, self.offer.is_test, self.offer.versions)?;
-        Ok(WorkerConnected {
+        let is_owed = proxy.version.has_session_proof();
+        let next = WorkerConnected {
             proxy,
             worker_contract_address: worker_sc_address,
-        })
+        };
+        Ok(ProofStep::new(is_owed, next))
     }
 }
 

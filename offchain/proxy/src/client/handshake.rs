@@ -10,7 +10,9 @@ use cocoon_protocol::client::ProxyConnectionAuth;
 use cocoon_protocol::handshake::{AuthorizeStep, ProxyClientHandshake, Refusal};
 use cocoon_protocol::limits::{AUTHORIZE_TIMEOUT, HANDSHAKE_TIMEOUT};
 use cocoon_protocol::message::ClientQuery;
+use cocoon_protocol::session_proof::Role;
 use cocoon_protocol::{ErrorCode, Version};
+use cocoon_ratls::SessionBinding;
 use cocoon_runner::link::{LinkEvent, LinkHandle};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -29,6 +31,7 @@ pub(super) async fn run(
     proxy: &Arc<Proxy>,
     link: &LinkHandle,
     events: &mut mpsc::Receiver<LinkEvent>,
+    session: Option<&SessionBinding>,
 ) -> Option<Greeted> {
     let mut handshake = ProxyClientHandshake::default();
     let mut greeted: Option<Challenged> = None;
@@ -36,13 +39,14 @@ pub(super) async fn run(
         let (id, data) = next_question(events, greeted.is_some()).await?;
         let answer = match ClientQuery::decode(&data) {
             Err(error) => Err(Refusal::new(ErrorCode::Parse, error.to_string())),
-            Ok(query) if greeted.is_none() => match connect(proxy, &mut handshake, &query).await {
+            Ok(query) if greeted.is_none() => match connect(proxy, &mut handshake, &query, session.is_some()).await {
                 Ok((who, answer)) => {
                     greeted = Some(who);
                     Ok(answer)
                 }
                 Err(refusal) => Err(refusal),
             },
+            Ok(query) if handshake.awaits_proof() => prove(&mut handshake, &query, session),
             Ok(query) => {
                 let challenged = greeted.as_mut()?;
                 authorize(proxy, link, &mut handshake, &query, challenged).await
@@ -88,6 +92,7 @@ async fn connect(
     proxy: &Proxy,
     handshake: &mut ProxyClientHandshake,
     query: &ClientQuery,
+    can_prove: bool,
 ) -> Result<(Challenged, Bytes), Refusal> {
     if !proxy.accepts() {
         return Err(Refusal::new(
@@ -95,7 +100,7 @@ async fn connect(
             "the proxy is shutting down or disabled",
         ));
     }
-    let hello = handshake.connect(query, &proxy.rules())?;
+    let hello = handshake.connect(query, &proxy.rules(can_prove))?;
     let bad_address = |_| Refusal::new(ErrorCode::Plain, "Failed to parse account address");
     let owner = parse_address(&hello.owner_address).map_err(bad_address)?;
     let contract = proxy.on_chain.client_contract(&owner).map_err(bad_address)?;
@@ -147,6 +152,22 @@ fn last_known(proxy: &Proxy, contract: &Address) -> Result<Option<HashBytes>, Re
         }
         _ => Err(Refusal::new(ErrorCode::NotReady, "the chain cannot be reached")),
     }
+}
+
+/// Takes the client's proof of the session and answers with ours.
+fn prove(
+    handshake: &mut ProxyClientHandshake,
+    query: &ClientQuery,
+    session: Option<&SessionBinding>,
+) -> Result<Bytes, Refusal> {
+    // The version that asks for proofs is only accepted where there is a session.
+    let Some(session) = session else {
+        return Err(Refusal::new(ErrorCode::Failure, "the session cannot be proven"));
+    };
+    let own = session.prove(Role::Proxy, Role::Client);
+    handshake.prove(query, &own, |proof| {
+        session.is_proven_by(proof, Role::Proxy, Role::Client)
+    })
 }
 
 async fn authorize(

@@ -10,8 +10,10 @@ use cocoon_manifest::ModelName;
 use cocoon_protocol::handshake::{ProxyWorkerHandshake, Refusal, WorkerStep};
 use cocoon_protocol::limits::HANDSHAKE_TIMEOUT;
 use cocoon_protocol::message::WorkerQuery;
+use cocoon_protocol::session_proof::Role;
 use cocoon_protocol::worker::CompareBalanceWithProxy;
 use cocoon_protocol::{ErrorCode, Version};
+use cocoon_ratls::SessionBinding;
 use cocoon_runner::link::{LinkEvent, LinkHandle};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -43,6 +45,7 @@ pub(super) async fn run(
     proxy: &Arc<Proxy>,
     link: &LinkHandle,
     events: &mut mpsc::Receiver<LinkEvent>,
+    session: Option<&SessionBinding>,
 ) -> Option<Greeted> {
     let mut handshake = ProxyWorkerHandshake::default();
     let mut hello = None;
@@ -55,13 +58,14 @@ pub(super) async fn run(
         };
         let answer = match (WorkerQuery::decode(&data), &hello) {
             (Err(error), _) => Err(Refusal::new(ErrorCode::Parse, error.to_string())),
-            (Ok(query), None) => match connect(proxy, &mut handshake, &query).await {
+            (Ok(query), None) => match connect(proxy, &mut handshake, &query, session.is_some()).await {
                 Ok((who, answer)) => {
                     hello = Some(who);
                     Ok(answer)
                 }
                 Err(refusal) => Err(refusal),
             },
+            (Ok(query), Some(_)) if handshake.awaits_proof() => prove(&mut handshake, &query, session),
             (Ok(query), Some(hello)) => step(proxy, &mut handshake, &query, &hello.contract, &mut is_enabled),
         };
         match answer {
@@ -96,6 +100,7 @@ async fn connect(
     proxy: &Proxy,
     handshake: &mut ProxyWorkerHandshake,
     query: &WorkerQuery,
+    can_prove: bool,
 ) -> Result<(Hello, Bytes), Refusal> {
     if !proxy.accepts() {
         return Err(Refusal::new(
@@ -103,7 +108,7 @@ async fn connect(
             "the proxy is shutting down or disabled",
         ));
     }
-    let hello = handshake.connect(query, &proxy.rules())?;
+    let hello = handshake.connect(query, &proxy.rules(can_prove))?;
     let bad_address = |_| Refusal::new(ErrorCode::Plain, "Failed to parse account address");
     let owner = parse_address(&hello.owner_address).map_err(bad_address)?;
     let state_init = proxy.on_chain.worker_state_init(&owner).map_err(bad_address)?;
@@ -136,6 +141,22 @@ async fn connect(
         },
         answer,
     ))
+}
+
+/// Takes the worker's proof of the session and answers with ours.
+fn prove(
+    handshake: &mut ProxyWorkerHandshake,
+    query: &WorkerQuery,
+    session: Option<&SessionBinding>,
+) -> Result<Bytes, Refusal> {
+    // The version that asks for proofs is only accepted where there is a session.
+    let Some(session) = session else {
+        return Err(Refusal::new(ErrorCode::Failure, "the session cannot be proven"));
+    };
+    let own = session.prove(Role::Proxy, Role::Worker);
+    handshake.prove(query, &own, |proof| {
+        session.is_proven_by(proof, Role::Proxy, Role::Worker)
+    })
 }
 
 fn step(

@@ -7,7 +7,7 @@ use rustls::pki_types::SubjectPublicKeyInfoDer;
 use x509_cert::{
     Certificate, Version,
     der::{Decode, Encode, Reader, SliceReader, oid::ObjectIdentifier},
-    ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage},
+    ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName, name::GeneralName},
     spki::AlgorithmIdentifierOwned,
 };
 
@@ -41,6 +41,7 @@ pub struct ParsedCertificate {
     pub not_after: u64,
     /// Content of the quote extension.
     pub quote: Option<Vec<u8>>,
+    is_named: bool,
     public_key_info: Vec<u8>,
     signed: Vec<u8>,
     signature: Vec<u8>,
@@ -80,17 +81,19 @@ impl ParsedCertificate {
             not_before: tbs.validity().not_before.to_unix_duration().as_secs(),
             not_after: tbs.validity().not_after.to_unix_duration().as_secs(),
             quote: None,
+            is_named: false,
             public_key_info: info.to_der().map_err(malformed)?,
             signed: signed_part(der).map_err(malformed)?.to_vec(),
             signature: certificate.signature().as_bytes().unwrap_or_default().to_vec(),
         };
+        let extensions = tbs.extensions().map(Vec::as_slice).unwrap_or_default();
         let mut seen = BTreeSet::new();
-        for extension in tbs.extensions().map(Vec::as_slice).unwrap_or_default() {
-            let oid = extension.extn_id;
-            if !seen.insert(oid) {
-                return Err(Problem::Duplicate { oid: oid.to_string() });
-            }
-            parsed.take_extension(oid, extension.critical, extension.extn_value.as_bytes())?;
+        if let Some(repeated) = extensions.iter().find(|one| !seen.insert(one.extn_id)) {
+            let oid = repeated.extn_id.to_string();
+            return Err(Problem::Duplicate { oid });
+        }
+        for extension in extensions {
+            parsed.take_extension(extension.extn_id, extension.critical, extension.extn_value.as_bytes())?;
         }
         Ok(parsed)
     }
@@ -120,7 +123,12 @@ impl ParsedCertificate {
                     })
                 }
             }
-            CLAIMS | BASIC_CONSTRAINTS | KEY_USAGE | SUBJECT_KEY_IDENTIFIER | SUBJECT_ALT_NAME => Ok(()),
+            SUBJECT_ALT_NAME => {
+                let names = SubjectAltName::from_der(content).map_err(malformed)?;
+                self.is_named = names.0.iter().any(is_peer_name);
+                Ok(())
+            }
+            CLAIMS | BASIC_CONSTRAINTS | KEY_USAGE | SUBJECT_KEY_IDENTIFIER => Ok(()),
             _ if critical => Err(Problem::UnknownCritical { oid: oid.to_string() }),
             _ => Ok(()),
         }
@@ -143,6 +151,11 @@ impl ParsedCertificate {
         Ok(())
     }
 
+    /// Whether it has the name that dialing peers look for. Deployed ones refuse a server without it.
+    pub fn check_name(&self) -> Result<(), Problem> {
+        if self.is_named { Ok(()) } else { Err(Problem::Unnamed) }
+    }
+
     /// Whether it is signed with its own key: then its sender at least made that key.
     pub fn check_signature(&self) -> Result<(), Problem> {
         UnparsedPublicKey::new(&ED25519, self.leaf_key.as_bytes())
@@ -153,6 +166,11 @@ impl ParsedCertificate {
     pub(crate) fn public_key_info(&self) -> SubjectPublicKeyInfoDer<'_> {
         SubjectPublicKeyInfoDer::from(self.public_key_info.as_slice())
     }
+}
+
+/// The address as a DNS name: deployed peers write it so, and look for exactly that.
+fn is_peer_name(name: &GeneralName) -> bool {
+    matches!(name, GeneralName::DnsName(name) if name.as_str() == "127.0.0.1")
 }
 
 fn require_ed25519(algorithm: &AlgorithmIdentifierOwned, what: &'static str) -> Result<(), Problem> {

@@ -16,6 +16,13 @@ use crate::{
     peer::verify_parsed,
 };
 
+/// Whose certificate is judged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Client,
+    Server,
+}
+
 /// One handshake's judge.
 pub(crate) struct Verifier {
     trust: Arc<TrustStore>,
@@ -48,8 +55,8 @@ impl Verifier {
         self.verdict.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    fn judge(&self, certificate: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> Result<(), Error> {
-        let verdict = self.verify(certificate, chain);
+    fn judge(&self, side: Side, certificate: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> Result<(), Error> {
+        let verdict = self.verify(side, certificate, chain);
         let for_tls = match &verdict {
             Ok(_) => Ok(()),
             Err(error) => Err(Error::InvalidCertificate(alert_for(error))),
@@ -58,11 +65,19 @@ impl Verifier {
         for_tls
     }
 
-    fn verify(&self, certificate: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> Result<Peer, RatlsError> {
+    fn verify(
+        &self,
+        side: Side,
+        certificate: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+    ) -> Result<Peer, RatlsError> {
         if !chain.is_empty() {
             return Err(CertificateProblem::Chain { count: chain.len() }.into());
         }
         let parsed = ParsedCertificate::parse(certificate)?;
+        if side == Side::Server {
+            parsed.check_name()?;
+        }
         verify_parsed(&parsed, certificate, &self.trust, &self.policy, self.clock.now())
     }
 
@@ -94,6 +109,9 @@ fn alert_for(error: &RatlsError) -> CertificateError {
             reason: CertificateProblem::NotYetValid { .. },
         } => CertificateError::NotValidYet,
         RatlsError::Certificate {
+            reason: CertificateProblem::Unnamed,
+        } => CertificateError::NotValidForName,
+        RatlsError::Certificate {
             reason: CertificateProblem::Signature,
         } => CertificateError::BadSignature,
         RatlsError::Certificate {
@@ -115,7 +133,7 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         _now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.judge(end_entity, intermediates)
+        self.judge(Side::Server, end_entity, intermediates)
             .map(|()| ServerCertVerified::assertion())
     }
 
@@ -153,7 +171,7 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         _now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        self.judge(end_entity, intermediates)
+        self.judge(Side::Client, end_entity, intermediates)
             .map(|()| ClientCertVerified::assertion())
     }
 

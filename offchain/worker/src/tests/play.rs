@@ -3,7 +3,7 @@
 use crate::answering::unix_seconds;
 use crate::backend::{Backend, Local};
 use crate::config::{Parsed, WorkerConfig};
-use crate::connect::serve_link;
+use crate::connect::{TlsSession, serve_link};
 use crate::error::WorkerError;
 use crate::worker::{Shared, Worker};
 use bytes::Bytes;
@@ -131,7 +131,12 @@ impl Play {
             let (worker, identity) = (worker.clone(), identity.clone());
             async move {
                 let open = Link::dial(near, LinkConfig::default()).await?;
-                serve_link(&worker, open, identity, || {}).await
+                let session = TlsSession {
+                    identity,
+                    binding: None,
+                    versions: VersionRange::OFFERED,
+                };
+                serve_link(&worker, open, session, || {}).await
             }
         };
         let serving = tokio::spawn(dialing);

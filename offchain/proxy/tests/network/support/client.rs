@@ -14,13 +14,14 @@ use cocoon_protocol::handshake::{Authorized, ClientConnecting, ClientOffer};
 use cocoon_protocol::http::Request;
 use cocoon_protocol::message::ProxyToClient;
 use cocoon_protocol::proxy::{ClientRequestPayment, TokensUsed};
+use cocoon_protocol::session_proof::Role;
 use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::{Connector, IdentityKeeper, NoEvidence, PeerPolicy, SystemClock, TrustSettings, TrustStore};
 use cocoon_receipt::SignedReceipt;
-use cocoon_runner::link::{Link, LinkConfig, LinkEvent, LinkHandle};
+use cocoon_runner::link::{Link, LinkConfig, LinkEvent, LinkHandle, prove_session};
 use tokio::sync::mpsc;
 
-use super::{MODEL, Network, SECRET};
+use super::{MODEL, Network, Proving, SECRET};
 
 pub(crate) struct Client {
     pub(crate) link: LinkHandle,
@@ -48,7 +49,7 @@ pub(crate) fn request() -> Bytes {
 
 impl Client {
     pub(crate) async fn connect(network: &Network, to: SocketAddr, owner: Address) -> Self {
-        Self::connect_as(network, to, owner, VersionRange::OFFERED)
+        Self::connect_as(network, to, owner, VersionRange::OFFERED.with_session_proof())
             .await
             .unwrap()
     }
@@ -84,7 +85,10 @@ impl Client {
             min_config_version: 1,
             versions,
         });
-        let state = state.connected(&ask(question).await?).map_err(|e| e.to_string())?;
+        let step = state.connected(&ask(question).await?).map_err(|e| e.to_string())?;
+        let state = prove_session::<_, Proving>(&link, step, Some(&connection.session), Role::Client)
+            .await
+            .map_err(|e| format!("{e:?}"))?;
         assert_eq!(state.proxy.public_key, *network.proxy_key().as_bytes());
         assert_eq!(
             state.client_contract_address,

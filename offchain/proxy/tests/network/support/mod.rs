@@ -19,15 +19,37 @@ use cocoon_bindings::{
 use cocoon_chain::{EmulatedChain, SharedChain};
 use cocoon_emulator::{Emulator, NetworkConfig};
 use cocoon_ledger::Thresholds;
+use cocoon_protocol::handshake::HandshakeError;
 use cocoon_proxy::{Listen, ProxyConfig, ProxyError, RunningProxy, Timers, start_on};
 use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
 use cocoon_runner::keys::write_secret;
+use cocoon_runner::link::LinkError;
 use ed25519_dalek::SigningKey;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use client::{Client, request as request_bytes};
 pub(crate) use worker::{Act, Worker};
+
+/// Why a session was not proven.
+#[derive(Debug)]
+#[expect(dead_code, reason = "shown by Debug")]
+pub(crate) enum Proving {
+    Link(LinkError),
+    Handshake(HandshakeError),
+}
+
+impl From<LinkError> for Proving {
+    fn from(error: LinkError) -> Self {
+        Self::Link(error)
+    }
+}
+
+impl From<HandshakeError> for Proving {
+    fn from(error: HandshakeError) -> Self {
+        Self::Handshake(error)
+    }
+}
 
 pub(crate) const MODEL: &str = "parrot";
 pub(crate) const SECRET: &[u8] = b"client secret";
@@ -250,8 +272,7 @@ impl Network {
             },
             attestation: AttestationConfig {
                 simulated_platform: Some(path("platform.json")),
-                simulated_image: None,
-                collateral: None,
+                ..AttestationConfig::default()
             },
             listen: Listen {
                 clients: any,

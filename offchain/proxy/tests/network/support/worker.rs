@@ -13,14 +13,15 @@ use cocoon_protocol::handshake::{WorkerBalances, WorkerConnecting, WorkerOffer};
 use cocoon_protocol::http::Response;
 use cocoon_protocol::message::{ProxyQuery, ProxyToWorker, WorkerPacket};
 use cocoon_protocol::proxy::{TokensUsed, WorkerRequestPayment};
+use cocoon_protocol::session_proof::Role;
 use cocoon_protocol::version::{Version, VersionRange};
 use cocoon_ratls::{
-    Connector, Identity, IdentityKeeper, PeerPolicy, Simulated, SystemClock, TrustSettings, TrustStore,
+    Connector, Identity, IdentityKeeper, PeerPolicy, SessionBinding, Simulated, SystemClock, TrustSettings, TrustStore,
 };
 use cocoon_receipt::{WorkStatement, salted_hash};
-use cocoon_runner::link::{Link, LinkConfig, LinkEvent, LinkHandle};
+use cocoon_runner::link::{Link, LinkConfig, LinkEvent, LinkHandle, prove_session};
 
-use super::{MODEL, Network};
+use super::{MODEL, Network, Proving};
 
 /// What the worker does with each request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,7 @@ impl Worker {
             to,
             owner,
             act,
-            VersionRange::OFFERED,
+            VersionRange::OFFERED.with_session_proof(),
             WorkerBalances::default(),
         )
         .await
@@ -87,7 +88,7 @@ impl Worker {
         image: &str,
         act: Act,
     ) -> Result<Self, String> {
-        let (versions, known) = (VersionRange::OFFERED, WorkerBalances::default());
+        let (versions, known) = (VersionRange::OFFERED.with_session_proof(), WorkerBalances::default());
         Self::open(network, to, (owner, image), act, versions, known).await
     }
 
@@ -113,7 +114,7 @@ impl Worker {
         let (link, events) = Link::dial(connection.stream, LinkConfig::default())
             .await
             .map_err(|e| e.to_string())?;
-        let version = handshake(&link, &owner, versions, known).await?;
+        let version = handshake(&link, &connection.session, &owner, versions, known).await?;
         let worker = Self {
             link: link.clone(),
             payments: Arc::default(),
@@ -133,6 +134,7 @@ impl Worker {
 
 async fn handshake(
     link: &LinkHandle,
+    session: &SessionBinding,
     owner: &Address,
     versions: VersionRange,
     known: WorkerBalances,
@@ -151,7 +153,10 @@ async fn handshake(
         max_active_requests: 4,
         versions,
     });
-    let state = state.connected(&ask(question).await?).map_err(|e| e.to_string())?;
+    let step = state.connected(&ask(question).await?).map_err(|e| e.to_string())?;
+    let state = prove_session::<_, Proving>(link, step, Some(session), Role::Worker)
+        .await
+        .map_err(|e| format!("{e:?}"))?;
     let version = state.proxy.version;
     let (state, question) = state.compare(known);
     let state = match state.compared(&ask(question).await?).map_err(|e| e.to_string())? {
