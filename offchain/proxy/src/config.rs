@@ -111,12 +111,12 @@ impl ProxyConfig {
             &mut config.contract_key_file,
             &mut config.wallet.key_file,
         ];
-        let optional = [
-            &mut config.attestation.simulated_platform,
-            &mut config.attestation.collateral,
-            &mut config.chain.api_key_file,
-        ];
-        for path_inside in paths.into_iter().chain(optional.into_iter().flatten()) {
+        let optional = config
+            .chain
+            .api_key_file
+            .iter_mut()
+            .chain(config.attestation.files_mut());
+        for path_inside in paths.into_iter().chain(optional) {
             *path_inside = resolve(path, path_inside);
         }
         config.check()?;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cocoon_guest::Endpoint;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,22 @@ pub struct ChainConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttestationConfig {
+    /// Where this runner's own evidence comes from.
+    #[serde(default, skip_serializing_if = "EvidenceKind::is_auto")]
+    pub evidence: EvidenceKind,
+    /// Where the host's quoting service listens, if not at `vsock:host:4050`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub qgs: Option<Endpoint>,
+    /// Where a simulator listens (`cocoon simulator run`), for own evidence on a test network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulator: Option<Endpoint>,
+    /// Public half of a simulated platform, which `cocoon simulator run` writes: enough to believe peers on it. It counts
+    /// only while the root contract is a test one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulated_trust: Option<PathBuf>,
+    /// File with the registers that this guest asks the simulator to attest, instead of those of a named image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulated_registers: Option<PathBuf>,
     /// File of a simulated TDX platform. It counts only while the root contract is a test one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulated_platform: Option<PathBuf>,
@@ -39,6 +56,43 @@ pub struct AttestationConfig {
     /// they are refused; without it a proof is asked of every peer that knows how.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub require_session_proof: bool,
+}
+
+impl AttestationConfig {
+    /// The files that are named, to be resolved against the configuration's folder.
+    pub fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        [
+            &mut self.simulated_platform,
+            &mut self.simulated_trust,
+            &mut self.simulated_registers,
+            &mut self.collateral,
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// Where a runner's own evidence comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EvidenceKind {
+    /// A simulation that is configured, else the kernel, else the host's quoting service, else none.
+    #[default]
+    Auto,
+    /// The kernel of a TDX guest (configfs-tsm).
+    Configfs,
+    /// The host's quoting service.
+    Qgs,
+    /// A simulator or a simulated platform.
+    Simulated,
+    /// No evidence: an ordinary client.
+    None,
+}
+
+impl EvidenceKind {
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
 }
 
 /// Who signs for this runner on chain.

@@ -123,6 +123,17 @@ pub enum RunnerError {
         #[source]
         source: cocoon_attest::AttestError,
     },
+    /// A file of a simulated guest does not parse.
+    #[error("{} is not {}", path.display(), file.name())]
+    SimulationFile {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        file: TrustFile,
+        /// What is wrong with it.
+        #[source]
+        source: cocoon_guest::GuestError,
+    },
     /// The roots of trust or their collateral do not fit together.
     #[error("the roots of trust cannot be set up")]
     Trust(#[source] cocoon_ratls::RatlsError),
@@ -138,6 +149,10 @@ pub enum TrustFile {
     SimulatedPlatform,
     /// Collateral of real platforms.
     Collateral,
+    /// Public half of a simulated platform.
+    SimulatedTrust,
+    /// Registers of a simulated guest.
+    SimulatedRegisters,
 }
 
 impl TrustFile {
@@ -145,6 +160,8 @@ impl TrustFile {
         match self {
             Self::SimulatedPlatform => "a simulated platform",
             Self::Collateral => "collateral",
+            Self::SimulatedTrust => "the public half of a simulated platform",
+            Self::SimulatedRegisters => "a list of a guest's registers",
         }
     }
 }
@@ -175,16 +192,18 @@ impl RunnerError {
             Self::Listen { .. } => "choose another port or stop the program that uses it",
             Self::Serve(_) | Self::Signals(_) => "the system is short of a resource; see the log",
             Self::LogFilter { .. } => "a filter looks like info,cocoon_proxy=debug",
-            Self::TrustFile {
-                file: TrustFile::SimulatedPlatform,
-                ..
-            } => "create the file anew with `cocoon up --fresh`",
-            Self::TrustFile {
-                file: TrustFile::Collateral,
-                ..
-            } => "fetch the collateral of the platform again, as one JSON document",
+            Self::TrustFile { file, .. } | Self::SimulationFile { file, .. } => match file {
+                TrustFile::SimulatedPlatform => "create the file anew with `cocoon up --fresh`",
+                TrustFile::Collateral => "fetch the collateral of the platform again, as one JSON document",
+                TrustFile::SimulatedTrust => "take the file that `cocoon simulator run --trust` writes",
+                TrustFile::SimulatedRegisters => {
+                    "name mrtd and four rtmr in hex, as `cocoon image measure --json` does"
+                }
+            },
             Self::Trust(_) => "check the collateral and the simulated platform",
-            Self::SimulatedOnProduction => "remove attestation.simulated_platform from the configuration",
+            Self::SimulatedOnProduction => {
+                "remove simulated_platform, simulated_trust and simulator from [attestation]"
+            }
         }
     }
 }

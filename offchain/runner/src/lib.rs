@@ -24,6 +24,7 @@
 
 pub mod backoff;
 pub mod config;
+pub mod doctor;
 mod error;
 pub mod http;
 pub mod keys;

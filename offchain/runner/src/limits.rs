@@ -46,3 +46,19 @@ pub const SIMULATED_COLLATERAL_REFRESH: Duration = Duration::from_secs(3600);
 /// How often a connected peer's right to stay is asked of the root view without a change of it: retirement dates pass by
 /// themselves. The question is a lookup in memory.
 pub const STANDING_CHECK: Duration = Duration::from_secs(1);
+
+/// Most bytes of a file of the system that the doctor looks at: the first processor's flags are within.
+pub const MAX_DOCTOR_FILE_BYTES: u64 = 64 << 10;
+
+/// How long the doctor waits for a service to take a connection.
+pub const DOCTOR_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Free space below which the doctor calls a disk full: a day of receipts and evidence of a busy proxy.
+pub const DOCTOR_FREE_BYTES: u64 = 5 << 30;
+
+/// A disk slower than this to make a write durable is called slow: each receipt waits for one.
+pub const DOCTOR_SLOW_SYNC: Duration = Duration::from_millis(50);
+
+/// Difference between this clock and the chain's that is called broken: peers forgive 60 seconds, and the chain's time is
+/// that of its last block.
+pub const DOCTOR_CLOCK_SKEW_SECONDS: u64 = 90;

@@ -3,29 +3,80 @@
 //! A simulated platform counts only while the root contract says that the network is a test. A
 //! root contract that stops saying so ends that trust with the next look at it.
 
+mod evidence;
+
+use std::path::Path;
 use std::sync::Arc;
 
 use cocoon_attest::Endorsements;
 use cocoon_attest::simulated::SimulatedPlatform;
 use cocoon_chain::RootView;
+use cocoon_guest::{GuestError, Pretended, SimulatedTrust};
 use cocoon_protocol::version::VersionRange;
-use cocoon_ratls::{EvidenceSource, NoEvidence, PeerPolicy, SharedClock, Simulated, TrustSettings, TrustStore};
+use cocoon_ratls::{EvidenceSource, PeerPolicy, SharedClock, TrustSettings, TrustStore};
 use tokio::sync::watch;
 
 use crate::config::{AttestationConfig, read_small};
 use crate::limits::{MAX_COLLATERAL_FILE_BYTES, SIMULATED_COLLATERAL_REFRESH};
 use crate::{RunnerError, error::TrustFile};
 
+use self::evidence::{Offered, Source};
+
 /// The trust of one runner, kept up to date by [`Trust::keep_current`].
 #[derive(Clone)]
 pub struct Trust {
     store: Arc<TrustStore>,
     root: watch::Receiver<Arc<RootView>>,
-    platform: Option<Arc<SimulatedPlatform>>,
+    simulation: Option<Arc<Simulation>>,
+    source: Source,
     image: Option<String>,
+    registers: Option<Pretended>,
     collateral: Endorsements,
     requires_proof: bool,
     clock: SharedClock,
+}
+
+/// A simulated platform that is believed while the root contract says that the network is a test.
+enum Simulation {
+    /// With its keys: its collateral is made anew as time passes.
+    Platform(SimulatedPlatform),
+    /// Its public half.
+    Public { root: Vec<u8>, endorsements: Endorsements },
+}
+
+impl Simulation {
+    fn load(config: &AttestationConfig) -> Result<Option<Self>, RunnerError> {
+        if let Some(path) = &config.simulated_platform {
+            return Ok(Some(Self::Platform(load_platform(path)?)));
+        }
+        let Some(path) = &config.simulated_trust else {
+            return Ok(None);
+        };
+        load_simulation(path, TrustFile::SimulatedTrust, |text| {
+            let trust = SimulatedTrust::from_json(text)?;
+            let endorsements = trust.endorsements()?;
+            let root = trust.root_der().to_vec();
+            Ok(Some(Self::Public { root, endorsements }))
+        })
+    }
+
+    fn platform(&self) -> Option<&SimulatedPlatform> {
+        match self {
+            Self::Platform(platform) => Some(platform),
+            Self::Public { .. } => None,
+        }
+    }
+
+    fn believed(&self, mut settings: TrustSettings, now: u64) -> Result<TrustSettings, cocoon_ratls::RatlsError> {
+        match self {
+            Self::Platform(platform) => settings.with_simulated(platform, now),
+            Self::Public { root, endorsements } => {
+                settings.roots = settings.roots.with_simulated(root)?;
+                settings.endorsements = settings.endorsements.merged(endorsements)?;
+                Ok(settings)
+            }
+        }
+    }
 }
 
 impl Trust {
@@ -36,25 +87,37 @@ impl Trust {
         root: watch::Receiver<Arc<RootView>>,
         clock: SharedClock,
     ) -> Result<Self, RunnerError> {
-        let platform = config.simulated_platform.as_deref().map(load_platform).transpose()?;
+        let source = Source::choose(config, Offered::here())?;
+        let simulation = Simulation::load(config)?;
         let is_test = root.borrow().is_test();
-        if platform.is_some() && !is_test {
+        let simulated = simulation.is_some() || source.is_simulated();
+        if simulated && !is_test {
             return Err(RunnerError::SimulatedOnProduction);
         }
-        if platform.is_some() {
+        if simulated {
             tracing::warn!("SIMULATED TDX platform: nothing here is protected, this is a test network");
         }
+        let registers = match &config.simulated_registers {
+            Some(path) => Some(load_simulation(
+                path,
+                TrustFile::SimulatedRegisters,
+                Pretended::from_json,
+            )?),
+            None => None,
+        };
         let collateral = match &config.collateral {
             Some(path) => load_collateral(path)?,
             None => Endorsements::none(),
         };
-        let settings = settings(platform.as_ref(), &collateral, is_test, clock.now())?;
+        let settings = settings(simulation.as_ref(), &collateral, is_test, clock.now())?;
         let store = Arc::new(TrustStore::new(settings));
         Ok(Self {
             store,
             root,
-            platform: platform.map(Arc::new),
+            simulation: simulation.map(Arc::new),
+            source,
             image: config.simulated_image.clone(),
+            registers,
             collateral,
             requires_proof: config.require_session_proof,
             clock,
@@ -91,18 +154,13 @@ impl Trust {
 
     /// Where this runner's own evidence comes from; `role` names its image ("proxy", "worker").
     pub fn evidence(&self, role: &str) -> Arc<dyn EvidenceSource> {
-        match &self.platform {
-            Some(platform) => {
-                let image = self.image.as_deref().unwrap_or(role);
-                Arc::new(Simulated::for_role(SimulatedPlatform::clone(platform), image))
-            }
-            None => Arc::new(NoEvidence),
-        }
+        let platform = self.simulation.as_deref().and_then(Simulation::platform);
+        self.source.open(role, self.image.as_deref(), self.registers, platform)
     }
 
-    /// Whether a simulated platform is trusted at present; every surface then says so.
+    /// Whether a simulated platform is trusted at present, or own evidence is simulated; every surface then says so.
     pub fn is_simulated(&self) -> bool {
-        self.store.trusts_simulated()
+        self.store.trusts_simulated() || self.source.is_simulated()
     }
 
     /// Follows the root contract, and renews the simulated platform's collateral, until dropped or
@@ -112,7 +170,7 @@ impl Trust {
             let renewal = tokio::time::sleep(SIMULATED_COLLATERAL_REFRESH);
             tokio::select! {
                 changed = self.root.changed() => if changed.is_err() { return },
-                () = renewal, if self.platform.is_some() => {}
+                () = renewal, if self.simulation.is_some() => {}
             }
             self.refresh();
         }
@@ -120,10 +178,10 @@ impl Trust {
 
     fn refresh(&mut self) {
         let is_test = self.root.borrow_and_update().is_test();
-        if self.platform.is_some() && !is_test {
+        if self.simulation.is_some() && !is_test {
             tracing::error!("the root contract is no test root any more: the simulated platform is not trusted");
         }
-        match settings(self.platform.as_deref(), &self.collateral, is_test, self.clock.now()) {
+        match settings(self.simulation.as_deref(), &self.collateral, is_test, self.clock.now()) {
             Ok(settings) => self.store.replace(settings),
             // The old settings stay: their collateral expires by itself.
             Err(error) => tracing::error!(%error, "trust could not be renewed"),
@@ -140,19 +198,32 @@ impl std::fmt::Debug for Trust {
 }
 
 fn settings(
-    platform: Option<&SimulatedPlatform>,
+    simulation: Option<&Simulation>,
     collateral: &Endorsements,
     is_test: bool,
     now: u64,
 ) -> Result<TrustSettings, RunnerError> {
     let real = TrustSettings::real(collateral.clone()).map_err(RunnerError::Trust)?;
-    match platform {
-        Some(platform) if is_test => real.with_simulated(platform, now).map_err(RunnerError::Trust),
+    match simulation {
+        Some(simulation) if is_test => simulation.believed(real, now).map_err(RunnerError::Trust),
         _ => Ok(real),
     }
 }
 
-fn load_platform(path: &std::path::Path) -> Result<SimulatedPlatform, RunnerError> {
+fn load_simulation<T>(
+    path: &Path,
+    file: TrustFile,
+    parse: impl FnOnce(&str) -> Result<T, GuestError>,
+) -> Result<T, RunnerError> {
+    let text = read_small(path, file.name(), MAX_COLLATERAL_FILE_BYTES)?;
+    parse(&text).map_err(|source| RunnerError::SimulationFile {
+        path: path.into(),
+        file,
+        source,
+    })
+}
+
+fn load_platform(path: &Path) -> Result<SimulatedPlatform, RunnerError> {
     let text = read_small(path, TrustFile::SimulatedPlatform.name(), MAX_COLLATERAL_FILE_BYTES)?;
     SimulatedPlatform::from_json(&text).map_err(|source| RunnerError::TrustFile {
         path: path.into(),
@@ -161,7 +232,7 @@ fn load_platform(path: &std::path::Path) -> Result<SimulatedPlatform, RunnerErro
     })
 }
 
-fn load_collateral(path: &std::path::Path) -> Result<Endorsements, RunnerError> {
+fn load_collateral(path: &Path) -> Result<Endorsements, RunnerError> {
     let text = read_small(path, TrustFile::Collateral.name(), MAX_COLLATERAL_FILE_BYTES)?;
     Endorsements::none()
         .with_json(&text)

@@ -9,7 +9,8 @@ use cocoon_attest::simulated::{SimulatedPlatform, simulated_measurements};
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::{Multipliers, Nanoton, Params, ParamsVersion, RootData};
 use cocoon_chain::RootView;
-use cocoon_ratls::{PeerPolicy, SystemClock};
+use cocoon_guest::{SimulatedTrust, Simulator};
+use cocoon_ratls::{Clock as _, Identity, PeerPolicy, SystemClock, verify_certificate};
 use cocoon_runner::RunnerError;
 use cocoon_runner::config::AttestationConfig;
 use cocoon_runner::standing::{Revoked, Standing};
@@ -69,7 +70,7 @@ async fn trust_in_a_simulated_platform_ends_with_the_test_flag() {
     assert!(trust.is_simulated());
     let follower = tokio::spawn(trust.clone().keep_current());
     sender.send(Arc::new(root(false))).unwrap();
-    while trust.is_simulated() {
+    while trust.store().trusts_simulated() {
         tokio::task::yield_now().await;
     }
     drop(sender);
@@ -146,4 +147,81 @@ fn a_broken_platform_file_is_named() {
         error.to_string().ends_with("platform.json is not a simulated platform"),
         "{error}"
     );
+}
+
+/// A simulator, and the configuration of a runner that knows its address and its public half only.
+fn simulator(folder: &tempfile::TempDir) -> (Simulator, AttestationConfig) {
+    let platform = SimulatedPlatform::generate().unwrap();
+    let trust_file = folder.path().join("trust.json");
+    let trust = SimulatedTrust::of(&platform, SystemClock.now()).unwrap();
+    std::fs::write(&trust_file, trust.to_json().unwrap()).unwrap();
+    let simulator = Simulator::start(platform, &"tcp:127.0.0.1:0".parse().unwrap()).unwrap();
+    let config = AttestationConfig {
+        simulator: Some(simulator.endpoint().clone()),
+        simulated_trust: Some(trust_file),
+        ..AttestationConfig::default()
+    };
+    (simulator, config)
+}
+
+#[tokio::test]
+async fn evidence_of_a_simulator_is_believed_with_its_public_half_on_a_test_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_simulator, config) = simulator(&folder);
+    let (_sender, receiver) = watch::channel(Arc::new(root(true)));
+    let trust = Trust::load(&config, receiver, SystemClock::shared()).unwrap();
+    assert!(trust.is_simulated());
+    let now = SystemClock.now();
+    let identity = Identity::issue(trust.evidence("worker").as_ref(), now).unwrap();
+    let image = simulated_measurements("worker").image_hash();
+    let policy = PeerPolicy::attested(move |found| *found == image);
+    let peer = verify_certificate(identity.certificate_der(), &trust.store(), &policy, now).unwrap();
+    assert!(peer.simulated);
+    assert_eq!(peer.image_hash, Some(image));
+}
+
+#[tokio::test]
+async fn registers_of_a_file_are_what_the_simulator_attests() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_simulator, mut config) = simulator(&folder);
+    let registers = folder.path().join("registers.json");
+    let measured = simulated_measurements("built image");
+    let rtmr = measured.rtmr.map(hex::encode);
+    let text = format!(r#"{{"mrtd":"{}","rtmr":{rtmr:?}}}"#, hex::encode(measured.mrtd));
+    std::fs::write(&registers, text).unwrap();
+    config.simulated_registers = Some(registers);
+    let (_sender, receiver) = watch::channel(Arc::new(root(true)));
+    let trust = Trust::load(&config, receiver, SystemClock::shared()).unwrap();
+    let evidence = trust.evidence("worker").evidence(&[6; 64]).unwrap().unwrap();
+    let evidence = cocoon_attest::Evidence::parse(&evidence).unwrap();
+    assert_eq!(evidence.unverified_measurements(), measured);
+}
+
+#[tokio::test]
+async fn a_simulator_or_its_public_half_is_refused_on_a_production_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_simulator, both) = simulator(&folder);
+    let own_only = AttestationConfig {
+        simulated_trust: None,
+        ..both.clone()
+    };
+    let trust_only = AttestationConfig {
+        simulator: None,
+        ..both.clone()
+    };
+    for config in [both, own_only, trust_only] {
+        let (_sender, receiver) = watch::channel(Arc::new(root(false)));
+        let refused = Trust::load(&config, receiver, SystemClock::shared());
+        assert!(matches!(refused, Err(RunnerError::SimulatedOnProduction)), "{config:?}");
+    }
+}
+
+#[tokio::test]
+async fn own_evidence_of_a_simulator_shows_even_where_no_peer_is_believed_on_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_simulator, mut config) = simulator(&folder);
+    config.simulated_trust = None;
+    let (_sender, receiver) = watch::channel(Arc::new(root(true)));
+    let trust = Trust::load(&config, receiver, SystemClock::shared()).unwrap();
+    assert!(trust.is_simulated() && !trust.store().trusts_simulated());
 }

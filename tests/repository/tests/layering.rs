@@ -24,6 +24,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("cocoon-engine", 3),
     ("cocoon-init", 3),
     ("cocoon-archive", 3),
+    ("cocoon-guest", 3),
     ("cocoon-hub", 4),
     ("cocoon-runner", 4),
     ("cocoon-client", 5),
