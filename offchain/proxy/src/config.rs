@@ -179,8 +179,10 @@ mod tests {
     fn the_smallest_configuration_has_the_deployed_defaults_and_relative_paths() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("proxy.toml");
-        std::fs::write(&path, SMALLEST).unwrap();
+        let text = format!("{SMALLEST}\n[attestation]\npolicy = \"attestation.toml\"\n");
+        std::fs::write(&path, text).unwrap();
         let config = ProxyConfig::load(&path).unwrap();
+        assert_eq!(config.attestation.policy, Some(folder.path().join("attestation.toml")));
         assert_eq!(config.store_dir, folder.path().join("store"));
         assert_eq!(config.listen.clients.port(), 11002);
         assert_eq!((config.timers.commit_min, config.timers.commit_max), (30.0, 60.0));

@@ -52,6 +52,9 @@ pub struct AttestationConfig {
     /// File with Intel's collateral for quotes of peers, as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collateral: Option<PathBuf>,
+    /// File with what is asked of peers beyond the network's rules (`attestation.toml`, see docs/attestation.md).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PathBuf>,
     /// Talk only to peers that prove the TLS session with their leaf key (protocol version 4). Deployed peers cannot, so
     /// they are refused; without it a proof is asked of every peer that knows how.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -66,6 +69,7 @@ impl AttestationConfig {
             &mut self.simulated_trust,
             &mut self.simulated_registers,
             &mut self.collateral,
+            &mut self.policy,
         ]
         .into_iter()
         .flatten()

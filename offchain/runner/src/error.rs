@@ -153,6 +153,8 @@ pub enum TrustFile {
     SimulatedTrust,
     /// Registers of a simulated guest.
     SimulatedRegisters,
+    /// What is asked of peers.
+    Policy,
 }
 
 impl TrustFile {
@@ -162,6 +164,7 @@ impl TrustFile {
             Self::Collateral => "collateral",
             Self::SimulatedTrust => "the public half of a simulated platform",
             Self::SimulatedRegisters => "a list of a guest's registers",
+            Self::Policy => "an attestation policy",
         }
     }
 }
@@ -194,6 +197,7 @@ impl RunnerError {
             Self::LogFilter { .. } => "a filter looks like info,cocoon_proxy=debug",
             Self::TrustFile { file, .. } | Self::SimulationFile { file, .. } => match file {
                 TrustFile::SimulatedPlatform => "create the file anew with `cocoon up --fresh`",
+                TrustFile::Policy => "mend the policy file; docs/attestation.md describes it",
                 TrustFile::Collateral => "fetch the collateral of the platform again, as one JSON document",
                 TrustFile::SimulatedTrust => "take the file that `cocoon simulator run --trust` writes",
                 TrustFile::SimulatedRegisters => {

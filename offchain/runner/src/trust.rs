@@ -4,6 +4,7 @@
 //! root contract that stops saying so ends that trust with the next look at it.
 
 mod evidence;
+mod policy;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::limits::{MAX_COLLATERAL_FILE_BYTES, SIMULATED_COLLATERAL_REFRESH};
 use crate::{RunnerError, error::TrustFile};
 
 use self::evidence::{Offered, Source};
+use self::policy::PolicyFile;
 
 /// The trust of one runner, kept up to date by [`Trust::keep_current`].
 #[derive(Clone)]
@@ -33,6 +35,7 @@ pub struct Trust {
     registers: Option<Pretended>,
     collateral: Endorsements,
     requires_proof: bool,
+    policy: PolicyFile,
     clock: SharedClock,
 }
 
@@ -109,7 +112,9 @@ impl Trust {
             Some(path) => load_collateral(path)?,
             None => Endorsements::none(),
         };
-        let settings = settings(simulation.as_ref(), &collateral, is_test, clock.now())?;
+        let policy = PolicyFile::load(config.policy.as_deref())?;
+        let mut settings = settings(simulation.as_ref(), &collateral, is_test, clock.now())?;
+        settings.policy = policy.policy();
         let store = Arc::new(TrustStore::new(settings));
         Ok(Self {
             store,
@@ -120,6 +125,7 @@ impl Trust {
             registers,
             collateral,
             requires_proof: config.require_session_proof,
+            policy,
             clock,
         })
     }
@@ -163,14 +169,14 @@ impl Trust {
         self.store.trusts_simulated() || self.source.is_simulated()
     }
 
-    /// Follows the root contract, and renews the simulated platform's collateral, until dropped or
-    /// until nobody watches the root contract any more.
+    /// Follows the root contract, renews the simulated platform's collateral and reads the policy file again, until
+    /// dropped or until nobody watches the root contract any more.
     pub async fn keep_current(mut self) {
         loop {
             let renewal = tokio::time::sleep(SIMULATED_COLLATERAL_REFRESH);
             tokio::select! {
                 changed = self.root.changed() => if changed.is_err() { return },
-                () = renewal, if self.simulation.is_some() => {}
+                () = renewal, if self.simulation.is_some() || self.policy.is_configured() => {}
             }
             self.refresh();
         }
@@ -181,8 +187,12 @@ impl Trust {
         if self.simulation.is_some() && !is_test {
             tracing::error!("the root contract is no test root any more: the simulated platform is not trusted");
         }
+        self.policy.read_again();
         match settings(self.simulation.as_deref(), &self.collateral, is_test, self.clock.now()) {
-            Ok(settings) => self.store.replace(settings),
+            Ok(mut settings) => {
+                settings.policy = self.policy.policy();
+                self.store.replace(settings);
+            }
             // The old settings stay: their collateral expires by itself.
             Err(error) => tracing::error!(%error, "trust could not be renewed"),
         }

@@ -225,3 +225,54 @@ async fn own_evidence_of_a_simulator_shows_even_where_no_peer_is_believed_on_it(
     let trust = Trust::load(&config, receiver, SystemClock::shared()).unwrap();
     assert!(trust.is_simulated() && !trust.store().trusts_simulated());
 }
+
+/// A runner with a policy file, and a peer of its simulated platform.
+fn with_policy(folder: &tempfile::TempDir, text: &str) -> (AttestationConfig, std::path::PathBuf) {
+    let path = folder.path().join("attestation.toml");
+    std::fs::write(&path, text).unwrap();
+    let config = AttestationConfig {
+        policy: Some(path.clone()),
+        ..platform_config(folder)
+    };
+    (config, path)
+}
+
+fn accepts_own_kind(trust: &Trust) -> bool {
+    let now = SystemClock.now();
+    let identity = Identity::issue(trust.evidence("worker").as_ref(), now).unwrap();
+    let any = PeerPolicy::attested(|_| true);
+    verify_certificate(identity.certificate_der(), &trust.store(), &any, now).is_ok()
+}
+
+#[tokio::test]
+async fn the_policy_file_is_obeyed_and_read_again_with_the_root_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, path) = with_policy(&folder, "require = [\"debug_off\"]");
+    let (sender, receiver) = watch::channel(Arc::new(root(true)));
+    let trust = Trust::load(&config, receiver, SystemClock::shared()).unwrap();
+    assert!(accepts_own_kind(&trust));
+    let follower = tokio::spawn(trust.clone().keep_current());
+    // A simulated platform is no hardware.
+    std::fs::write(&path, "require = [\"hardware\"]").unwrap();
+    sender.send(Arc::new(root(true))).unwrap();
+    while accepts_own_kind(&trust) {
+        tokio::task::yield_now().await;
+    }
+    // A file that has become unusable changes nothing.
+    std::fs::write(&path, "require = [\"hardwear\"]").unwrap();
+    sender.send(Arc::new(root(true))).unwrap();
+    drop(sender);
+    follower.await.unwrap();
+    assert!(!accepts_own_kind(&trust));
+}
+
+#[test]
+fn a_mistake_in_the_policy_file_is_an_error_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, _) = with_policy(&folder, "[tcb]\naccept = [\"Revoked\"]");
+    let (_sender, receiver) = watch::channel(Arc::new(root(true)));
+    let error = Trust::load(&config, receiver, SystemClock::shared()).unwrap_err();
+    assert!(error.to_string().ends_with("is not an attestation policy"), "{error}");
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("never accepted"), "{cause}");
+}
