@@ -103,6 +103,12 @@ pub enum Command {
         #[command(subcommand)]
         command: RunCommand,
     },
+    /// The router: attested connections for programs that speak plain TCP
+    Router {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: RouterCommand,
+    },
     /// The worker: runs the model
     Worker {
         /// What to do with it.
@@ -123,6 +129,32 @@ pub enum RunCommand {
     /// Run until Ctrl-C or SIGTERM, then drain
     Run {
         /// Its TOML configuration; `cocoon up` writes one for each
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+/// Commands of the router.
+#[derive(Debug, Subcommand)]
+pub enum RouterCommand {
+    /// Run until Ctrl-C or SIGTERM, then drain
+    #[command(after_help = "\
+A configuration that does what a proxy's router does, and what a worker's does:
+
+  role = \"proxy\"
+  listeners = [
+    { kind = \"reverse\", listen = \"0.0.0.0:11001\", to = \"127.0.0.1:11101\", policy = \"tdx\" },
+    { kind = \"reverse\", listen = \"0.0.0.0:11002\", to = \"127.0.0.1:11102\", policy = \"any\" },
+    { kind = \"socks5\", listen = \"127.0.0.1:8116\", policy = \"tdx\" },
+  ]
+  [chain]
+  url = \"http://127.0.0.1:8045/api/v2/jsonRPC\"
+  root = \"EQ...\"
+
+Policies: any, tdx, simulated (only while the root contract says that the network is a test), and
+tables [policies.NAME] with lists of images, MRTDs, RTMRs and roots.")]
+    Run {
+        /// Its TOML configuration
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },

@@ -113,6 +113,12 @@ pub fn from_client(error: cocoon_client::ClientError) -> Failure {
     Failure::new(exit, error, hint)
 }
 
+/// A failure of the router.
+pub fn from_router(error: cocoon_router::RouterError) -> Failure {
+    let (exit, hint) = (exit_of(error.who()), error.hint());
+    Failure::new(exit, error, hint)
+}
+
 /// A failure of the worker.
 pub fn from_worker(error: cocoon_worker::WorkerError) -> Failure {
     let (exit, hint) = (exit_of(error.who()), error.hint());

@@ -34,7 +34,7 @@ use clap::Parser as _;
 use crate::args::governance::RootCommand;
 use crate::args::governor::GovernorCommand;
 use crate::args::model::ModelCommand;
-use crate::args::{Cli, Command, PayeeCommand, RunCommand};
+use crate::args::{Cli, Command, PayeeCommand, RouterCommand, RunCommand};
 use crate::failure::{Exit, Failure, OrFail as _};
 use crate::output::Output;
 
@@ -90,9 +90,14 @@ fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
 fn start_logging(cli: &Cli) -> Result<(), Failure> {
     let usual = match (&cli.command, cli.global.verbose) {
         (_, true) => "info",
-        (Command::Localnet { .. } | Command::Proxy { .. } | Command::Worker { .. } | Command::Client { .. }, false) => {
-            "info"
-        }
+        (
+            Command::Localnet { .. }
+            | Command::Proxy { .. }
+            | Command::Router { .. }
+            | Command::Worker { .. }
+            | Command::Client { .. },
+            false,
+        ) => "info",
         // The banner of `up` says already that the platform is simulated.
         _ => "warn,cocoon_runner::trust=error",
     };
@@ -137,6 +142,9 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Proxy {
             command: RunCommand::Run { config },
         } => command::run::proxy(&config, output).await,
+        Command::Router {
+            command: RouterCommand::Run { config },
+        } => command::run::router(&config, output).await,
         Command::Worker {
             command: PayeeCommand::Run(RunCommand::Run { config }),
         } => command::run::worker(&config, output).await,

@@ -30,6 +30,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("cocoon-client", 5),
     ("cocoon-proxy", 5),
     ("cocoon-worker", 5),
+    ("cocoon-router", 5),
     ("cocoon-audit", 5),
     ("cocoon-cli", 6),
     ("cocoon-contract-tests", 7),

@@ -5,6 +5,7 @@ use std::path::Path;
 use cocoon_localnet::LocalNet;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
 
 use crate::failure::{self, Exit, Failure};
 use crate::local::configs::ChainFile;
@@ -27,6 +28,23 @@ pub(crate) async fn localnet(config: &Path, output: Output) -> Result<Exit, Fail
 pub(crate) async fn proxy(config: &Path, output: Output) -> Result<Exit, Failure> {
     let config = cocoon_proxy::ProxyConfig::load(config).map_err(failure::from_proxy)?;
     until_signal(Part::proxy(config).await?, output).await
+}
+
+/// Runs a router.
+pub(crate) async fn router(config: &Path, output: Output) -> Result<Exit, Failure> {
+    let config = cocoon_router::RouterConfig::load(config).map_err(failure::from_router)?;
+    let stop = CancellationToken::new();
+    let running = cocoon_router::start(config, stop.clone())
+        .await
+        .map_err(failure::from_router)?;
+    for address in &running.addresses {
+        ready(output, "router", &address.to_string())?;
+    }
+    cocoon_runner::shutdown::signal().await.map_err(failure::from_runner)?;
+    output.note("Draining ...");
+    stop.cancel();
+    running.join().await.map_err(failure::from_router)?;
+    Ok(Exit::Done)
 }
 
 /// Runs a worker.
