@@ -71,6 +71,14 @@ impl TrustRoots {
         self.roots.iter().any(|root| root.simulated)
     }
 
+    /// Whether the trusted root of this id is a simulated one; `None` when no such root is trusted.
+    pub fn is_simulated(&self, id: &RootKeyId) -> Option<bool> {
+        self.roots
+            .iter()
+            .find(|root| root.key_id == *id)
+            .map(|root| root.simulated)
+    }
+
     /// The trusted root that a chain's last certificate is, or was issued by.
     pub(crate) fn for_chain_end(&self, last: &[u8]) -> Result<&Root, AttestError> {
         let refuse = |error: x509_cert::der::Error| AttestError::Refused {

@@ -38,6 +38,7 @@ pub(crate) async fn keep_connected(
         context.trust.proxies(),
         context.clock.clone(),
     );
+    let connector = context.trust.dialing(connector);
     let mut backoff = Backoff::new(REDIAL_FIRST, REDIAL_CEILING);
     let mut last_failed = None;
     loop {
@@ -105,7 +106,7 @@ async fn connect_to(
     let entry = address.clone();
     let is_listed = move |root: &RootView| root.data.proxies.get(&seqno).is_some_and(|p| p.clients == entry);
     let standing = Standing::of_proxy(context.root.clone(), &made.peer, is_listed);
-    let connection = ProxyConnection::open(link, events, made.peer, Some(made.session), address, context).await?;
+    let connection = ProxyConnection::open(link, events, made.peer, made.session, address, context).await?;
     tokio::spawn(Arc::clone(&connection).keep_while(standing));
     Ok(connection)
 }

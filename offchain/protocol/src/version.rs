@@ -84,6 +84,16 @@ impl VersionRange {
         }
     }
 
+    /// Without receipts: for an end that does not know the certificates that receipts name.
+    #[must_use]
+    pub const fn without_receipts(self) -> Self {
+        let newest = Version::V2.to_wire();
+        Self {
+            min: self.min,
+            max: if self.max < newest { self.max } else { newest },
+        }
+    }
+
     /// Only versions that prove the session: a deployed peer then finds no common one.
     #[must_use]
     pub const fn only_with_session_proof(self) -> Self {
@@ -136,6 +146,10 @@ mod tests {
         assert_eq!(negotiate(Some(proven), accept), Some(Version::V3));
         let deployed = VersionRange { min: 0, max: 2 };
         assert_eq!(negotiate(Some(proven), deployed), Some(Version::V2));
+        assert_eq!(
+            negotiate(Some(plain.without_receipts()), accept_proven),
+            Some(Version::V2)
+        );
         assert_eq!(negotiate(Some(proven.only_with_session_proof()), deployed), None);
         assert_eq!(negotiate(Some(deployed), accept.only_with_session_proof()), None);
     }

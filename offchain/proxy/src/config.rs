@@ -150,6 +150,13 @@ impl ProxyConfig {
                 expected: "at least timers.commit_min",
             });
         }
+        let is_open = |address: SocketAddr| !address.ip().is_loopback();
+        if self.attestation.router.is_some() && (is_open(self.listen.clients) || is_open(self.listen.workers)) {
+            return Err(ProxyError::Setting {
+                key: "listen",
+                expected: "loopback addresses for clients and workers behind a router",
+            });
+        }
         if self.pow_difficulty > cocoon_ratls::limits::MAX_DIFFICULTY {
             return Err(ProxyError::Setting {
                 key: "pow_difficulty",

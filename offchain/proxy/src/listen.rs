@@ -71,7 +71,6 @@ async fn serve(proxy: Arc<Proxy>, connection: Connection, role: Role) {
         identity,
         session,
     } = connection;
-    let session = Some(session);
     let opened = proxy
         .shutdown
         .token()

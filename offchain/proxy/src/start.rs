@@ -168,7 +168,9 @@ pub async fn start_on(
     );
     let acceptor = |policy| {
         let (identities, store) = (Arc::clone(&identities), proxy.trust.store());
-        Acceptor::new(identities, store, policy, Arc::clone(&clock)).with_difficulty(proxy.config.pow_difficulty)
+        let acceptor =
+            Acceptor::new(identities, store, policy, Arc::clone(&clock)).with_difficulty(proxy.config.pow_difficulty);
+        proxy.trust.accepting(acceptor)
     };
     let client_acceptor = acceptor(PeerPolicy::Any);
     let worker_acceptor = acceptor(proxy.trust.workers());

@@ -3,6 +3,7 @@
 use core::fmt;
 use std::{
     io,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,20 +15,18 @@ use rand::RngCore;
 use rustls::HandshakeKind;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpStream, ToSocketAddrs},
+    net::{TcpStream, ToSocketAddrs, lookup_host},
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use crate::{
-    Identity, IdentityKeeper, Peer, PeerPolicy, RatlsError, SessionBinding, SharedClock, TrustStore,
+    Identity, IdentityKeeper, Peer, PeerPolicy, RatlsError, RouterProblem, SessionBinding, SharedClock, Stream,
+    TrustStore, behind,
     limits::{CHALLENGE_TIMEOUT, CONNECT_TIMEOUT, DEFAULT_DIFFICULTY, HANDSHAKE_TIMEOUT, MAX_DIFFICULTY, WORK_TIMEOUT},
     pow::{self, ANSWER_BYTES, CHALLENGE_BYTES, Challenge},
     tls::{Verifier, client_config, peer_name, server_config},
 };
-
-/// The bytes of a connection after the handshake.
-pub type Stream = TlsStream<TcpStream>;
 
 /// An established connection.
 pub struct Connection {
@@ -37,19 +36,19 @@ pub struct Connection {
     pub peer: Peer,
     /// The identity that we presented; it stays that of the connection when the keeper renews.
     pub identity: Arc<Identity>,
-    /// What both ends can prove of the session.
-    pub session: SessionBinding,
+    /// What both ends can prove of the session; `None` behind a router, which has the session.
+    pub session: Option<SessionBinding>,
 }
 
 impl Connection {
-    fn new(stream: Stream, peer: Peer, identity: Arc<Identity>) -> Result<Self, RatlsError> {
+    fn new(stream: TlsStream<TcpStream>, peer: Peer, identity: Arc<Identity>) -> Result<Self, RatlsError> {
         require_full(stream.get_ref().1.handshake_kind())?;
         let session = SessionBinding::new(&stream, Arc::clone(&identity), peer.leaf_key)?;
         Ok(Self {
-            stream,
+            stream: Stream::Tls(Box::new(stream)),
             peer,
             identity,
-            session,
+            session: Some(session),
         })
     }
 }
@@ -94,6 +93,25 @@ impl End {
         Verifier::new(Arc::clone(&self.trust), self.policy.clone(), Arc::clone(&self.clock.0))
     }
 
+    /// Takes a router's word for the peer, over a connection of this machine.
+    async fn believe(&self, mut tcp: TcpStream) -> Result<Connection, RatlsError> {
+        let from = tcp
+            .peer_addr()
+            .map_err(RatlsError::io("accepting"))?
+            .ip()
+            .to_canonical();
+        if !from.is_loopback() {
+            return Err(RouterProblem::NotLoopback(from).into());
+        }
+        let peer = behind::read_peer(&mut tcp, &self.trust, &self.policy).await?;
+        Ok(Connection {
+            stream: Stream::Plain(tcp),
+            peer,
+            identity: self.identities.current()?,
+            session: None,
+        })
+    }
+
     async fn handshake<S>(
         &self,
         verifier: &Verifier,
@@ -128,7 +146,7 @@ fn tls_failure(error: io::Error, during: &'static str) -> RatlsError {
 }
 
 /// Runs one step with a limit.
-async fn limited<T>(
+pub(crate) async fn limited<T>(
     limit: Duration,
     during: &'static str,
     step: impl Future<Output = io::Result<T>>,
@@ -144,6 +162,7 @@ async fn limited<T>(
 pub struct Connector {
     end: End,
     max_difficulty: u32,
+    router: Option<SocketAddr>,
 }
 
 impl Connector {
@@ -163,6 +182,7 @@ impl Connector {
         Self {
             end,
             max_difficulty: MAX_DIFFICULTY,
+            router: None,
         }
     }
 
@@ -173,16 +193,30 @@ impl Connector {
         self
     }
 
+    /// Dials through the SOCKS5 port of a router on this machine, which does the work, shakes hands with its own identity and
+    /// tells who the peer is. What is asked of the peer is then asked of the router's word.
+    #[must_use]
+    pub fn through(mut self, router: SocketAddr) -> Self {
+        self.router = Some(router);
+        self
+    }
+
     /// Connects to `address`, does the work, shakes hands, checks the peer.
     ///
     /// In TLS 1.3 the dialing side is done first: when the peer then refuses *our* certificate, that shows as an error
     /// of the first read.
     pub async fn connect(&self, address: impl ToSocketAddrs) -> Result<Connection, RatlsError> {
-        let tcp = limited(CONNECT_TIMEOUT, "connecting", TcpStream::connect(address)).await?;
-        self.connect_over(tcp).await
+        let Some(router) = self.router else {
+            let tcp = limited(CONNECT_TIMEOUT, "connecting", TcpStream::connect(address)).await?;
+            return self.connect_over(tcp).await;
+        };
+        let mut found = limited(CONNECT_TIMEOUT, "looking up the peer", lookup_host(address)).await?;
+        let target = found.find(SocketAddr::is_ipv4).ok_or(RouterProblem::NoIpv4)?;
+        let tcp = behind::dial(router, target).await?;
+        self.end.believe(tcp).await
     }
 
-    /// The same over a connected socket.
+    /// The same over a connected socket, never through a router.
     pub async fn connect_over(&self, mut tcp: TcpStream) -> Result<Connection, RatlsError> {
         tcp.set_nodelay(true).map_err(RatlsError::io("connecting"))?;
         self.do_work(&mut tcp).await?;
@@ -233,6 +267,7 @@ pub struct Acceptor {
     end: End,
     difficulty: u32,
     work_timeout: Duration,
+    is_behind_router: bool,
 }
 
 impl Acceptor {
@@ -253,6 +288,7 @@ impl Acceptor {
             end,
             difficulty: DEFAULT_DIFFICULTY,
             work_timeout: WORK_TIMEOUT,
+            is_behind_router: false,
         }
     }
 
@@ -270,9 +306,20 @@ impl Acceptor {
         self
     }
 
+    /// Takes plain connections of a router on this machine, which asked for the work, shook hands with its own identity and
+    /// tells who the peer is. Connections from elsewhere are refused.
+    #[must_use]
+    pub fn behind_router(mut self) -> Self {
+        self.is_behind_router = true;
+        self
+    }
+
     /// Asks for work, shakes hands, checks the peer. Run it on a task of its own: it waits for the peer.
     pub async fn accept(&self, mut tcp: TcpStream) -> Result<Connection, RatlsError> {
         tcp.set_nodelay(true).map_err(RatlsError::io("accepting"))?;
+        if self.is_behind_router {
+            return self.end.believe(tcp).await;
+        }
         self.ask_for_work(&mut tcp).await?;
         let identity = self.end.identities.current()?;
         let verifier = self.end.verifier();

@@ -6,6 +6,8 @@ use cocoon_attest::AttestError;
 use cocoon_bindings::units::ImageHash;
 use thiserror::Error;
 
+use crate::RouterProblem;
+
 /// Why a connection could not be made or a certificate is not acceptable.
 #[non_exhaustive]
 #[derive(Clone, Debug, Error)]
@@ -70,6 +72,12 @@ pub enum RatlsError {
     RefusedByPeer {
         /// Its alert.
         alert: String,
+    },
+    /// A router of this machine ends TLS for us, and something is wrong with it or with what it says.
+    #[error("behind a router: {problem}")]
+    Router {
+        /// What is wrong.
+        problem: RouterProblem,
     },
     /// A session that goes on from an earlier one: its keys were not agreed on under the evidence just shown.
     #[error("peer resumed an earlier session")]
@@ -216,7 +224,7 @@ impl RatlsError {
     pub fn who(&self) -> Who {
         match self {
             Self::Io { .. } | Self::Timeout { .. } => Who::Network,
-            Self::Source { .. } | Self::Issue { .. } => Who::Local,
+            Self::Source { .. } | Self::Issue { .. } | Self::Router { .. } => Who::Local,
             Self::Attest(error) => match error.who() {
                 cocoon_attest::Who::Local => Who::Local,
                 cocoon_attest::Who::Peer => Who::Peer,
@@ -237,7 +245,7 @@ impl RatlsError {
     /// What to do about it.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Io { .. } | Self::Timeout { .. } | Self::Source { .. } => Retry::SamePeer,
+            Self::Io { .. } | Self::Timeout { .. } | Self::Source { .. } | Self::Router { .. } => Retry::SamePeer,
             Self::Attest(error) if error.retry() => Retry::SamePeer,
             Self::Issue { .. } => Retry::Never,
             _ => Retry::OtherPeer,
@@ -257,6 +265,9 @@ impl RatlsError {
             Self::ImageNotAllowed { .. } => "the image has to be listed in the root contract, or the peer updated",
             Self::Attest(error) => error.hint(),
             Self::RefusedByPeer { .. } => "the peer did not accept our certificate: check our image and clock",
+            Self::Router { .. } => {
+                "check that attestation.router names the router's port on this machine, and see its log"
+            }
             Self::Resumed => "the peer runs another TLS than the network's: use another peer",
             Self::Tls { .. } => "the peer speaks another TLS version or is not a node of this network",
             Self::Source { .. } => "check that the machine is a TDX guest or name a simulated platform",

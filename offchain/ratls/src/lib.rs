@@ -1,7 +1,8 @@
 //! Attested connections: a proof of work, then mutual TLS 1.3 whose certificates carry evidence of the machine that
 //! holds the key; in the form that deployed peers speak.
 //!
-//! **Invariant:** there is no connection whose certificate was not judged by [`verify_certificate`], no session that
+//! **Invariant:** there is no connection whose certificate was not judged by [`verify_certificate`], or by a router of this
+//! machine that says so over loopback (only where the caller asks for one), no session that
 //! resumes another, and no setting that turns the judgement off. Private keys stay in memory and out of every output.
 //!
 //! The main types are [`Connector`] and [`Acceptor`], which give a [`Connection`] with its [`Peer`]; they draw on an
@@ -23,6 +24,7 @@
 //! # }
 //! ```
 
+mod behind;
 mod cache;
 mod certificate;
 mod clock;
@@ -34,17 +36,20 @@ mod peer;
 pub mod pow;
 mod session;
 mod source;
+mod stream;
 mod tls;
 mod trust;
 mod web;
 
+pub use behind::RouterProblem;
 pub use certificate::{CLAIMS_OID, ParsedCertificate, QUOTE_OID};
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
-pub use connection::{Acceptor, Connection, Connector, Stream};
+pub use connection::{Acceptor, Connection, Connector};
 pub use error::{CertificateProblem, RatlsError, Retry, Who};
 pub use identity::{Identity, IdentityKeeper};
 pub use peer::{Peer, verify_certificate};
 pub use session::SessionBinding;
 pub use source::{EvidenceSource, NoEvidence, Simulated};
+pub use stream::Stream;
 pub use trust::{ImageFilter, PeerPolicy, TrustSettings, TrustStore};
 pub use web::web_client_config;

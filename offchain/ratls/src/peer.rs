@@ -12,13 +12,13 @@ use crate::{
 /// A peer whose certificate was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// Its certificate (DER).
+    /// Its certificate (DER); behind a router, which keeps the certificate, the router's frame.
     pub certificate: Vec<u8>,
     /// The key that signed the handshake.
     pub leaf_key: PublicKey,
     /// Its image, when it was attested.
     pub image_hash: Option<ImageHash>,
-    /// What its evidence says, when it was attested.
+    /// What its evidence says, when it was attested and we verified it: a router tells the image only.
     pub claims: Option<Claims>,
     /// Whether the evidence is of a simulated platform.
     pub simulated: bool,

@@ -3,7 +3,9 @@
 use core::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use cocoon_attest::{Claims, Endorsements, Evidence, Policy, TrustRoots, Verifier, simulated::SimulatedPlatform};
+use cocoon_attest::{
+    Claims, Endorsements, Evidence, Policy, RootKeyId, TrustRoots, Verifier, simulated::SimulatedPlatform,
+};
 use cocoon_bindings::units::ImageHash;
 
 use crate::{RatlsError, cache::VerdictCache, limits::MAX_VERDICT_SECONDS};
@@ -85,6 +87,11 @@ impl TrustStore {
     /// Whether a simulated root is trusted at present.
     pub fn trusts_simulated(&self) -> bool {
         self.generation().verifier.roots().trusts_simulated()
+    }
+
+    /// Whether the root of this id is a simulated one; `None` when it is not trusted at present.
+    pub(crate) fn is_simulated_root(&self, id: &RootKeyId) -> Option<bool> {
+        self.generation().verifier.roots().is_simulated(id)
     }
 
     /// Forgets cached verdicts without changing anything else.

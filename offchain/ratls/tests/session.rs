@@ -40,8 +40,8 @@ async fn worker(world: &World, address: SocketAddr) -> Connection {
 
 async fn pair(world: &World) -> (SessionBinding, SessionBinding) {
     let (address, accepting) = proxy(world).await;
-    let worker = worker(world, address).await.session;
-    (accepting.await.unwrap().session, worker)
+    let worker = worker(world, address).await.session.unwrap();
+    (accepting.await.unwrap().session.unwrap(), worker)
 }
 
 #[tokio::test]
@@ -102,9 +102,21 @@ async fn a_proof_of_an_earlier_session_between_the_same_keys_is_worth_nothing() 
     };
     assert_eq!(first_worker.identity.leaf_key(), second_worker.identity.leaf_key());
     assert_eq!(first_proxy.identity.leaf_key(), second_proxy.identity.leaf_key());
-    let proof = first_worker.session.prove(Role::Worker, Role::Proxy);
-    assert!(first_proxy.session.is_proven_by(&proof, Role::Proxy, Role::Worker));
-    assert!(!second_proxy.session.is_proven_by(&proof, Role::Proxy, Role::Worker));
+    let proof = first_worker.session.as_ref().unwrap().prove(Role::Worker, Role::Proxy);
+    assert!(
+        first_proxy
+            .session
+            .as_ref()
+            .unwrap()
+            .is_proven_by(&proof, Role::Proxy, Role::Worker)
+    );
+    assert!(
+        !second_proxy
+            .session
+            .as_ref()
+            .unwrap()
+            .is_proven_by(&proof, Role::Proxy, Role::Worker)
+    );
 }
 
 /// A program between two sessions of its own, with machines of allowed images on both sides (say, a stolen one), that passes on
@@ -131,21 +143,33 @@ async fn a_relayed_proof_is_refused_at_both_ends() {
     let mut passed_on = [0; 64];
     worker
         .stream
-        .write_all(&worker.session.prove(Role::Worker, Role::Proxy))
+        .write_all(&worker.session.as_ref().unwrap().prove(Role::Worker, Role::Proxy))
         .await
         .unwrap();
     worker.stream.flush().await.unwrap();
     proxy.stream.read_exact(&mut passed_on).await.unwrap();
-    assert!(!proxy.session.is_proven_by(&passed_on, Role::Proxy, Role::Worker));
+    assert!(
+        !proxy
+            .session
+            .as_ref()
+            .unwrap()
+            .is_proven_by(&passed_on, Role::Proxy, Role::Worker)
+    );
 
     proxy
         .stream
-        .write_all(&proxy.session.prove(Role::Proxy, Role::Worker))
+        .write_all(&proxy.session.as_ref().unwrap().prove(Role::Proxy, Role::Worker))
         .await
         .unwrap();
     proxy.stream.flush().await.unwrap();
     worker.stream.read_exact(&mut passed_on).await.unwrap();
-    assert!(!worker.session.is_proven_by(&passed_on, Role::Worker, Role::Proxy));
+    assert!(
+        !worker
+            .session
+            .as_ref()
+            .unwrap()
+            .is_proven_by(&passed_on, Role::Worker, Role::Proxy)
+    );
     relay.abort();
 }
 

@@ -12,7 +12,8 @@ use std::{net::SocketAddr, sync::Arc};
 use cocoon_attest::{Endorsements, simulated::SimulatedPlatform, simulated::simulated_measurements};
 use cocoon_protocol::peer_info::{Attestation, AttestedPeerInfo};
 use cocoon_ratls::{
-    Clock as _, EvidenceSource, IdentityKeeper, NoEvidence, Simulated, SystemClock, TrustSettings, TrustStore,
+    Acceptor, Clock as _, Connector, EvidenceSource, IdentityKeeper, NoEvidence, PeerPolicy, RatlsError, Simulated,
+    SystemClock, TrustSettings, TrustStore,
 };
 use cocoon_router::{Parts, RouterConfig, RouterError, RunningRouter, start_with};
 use cocoon_runner::link::{Link, LinkConfig, LinkEvent};
@@ -181,6 +182,46 @@ async fn two_runners_talk_through_two_routers_and_each_is_told_who_the_other_is(
     let ((worker, _events), (_proxy, mut events)) = (dialed.unwrap(), served.unwrap());
     worker.send_packet(vec![7; 100_000]).await.unwrap();
     assert!(matches!(events.recv().await, Some(LinkEvent::Packet(data)) if data == vec![7; 100_000]));
+}
+
+#[tokio::test]
+async fn our_runners_sit_behind_routers_at_both_ends_and_judge_the_image_themselves() {
+    let world = World::new();
+    let (listener, proxy) = program().await;
+    let (public, _server) = world.router(world.image("proxy"), &reverse(proxy, "simulated")).await;
+    let (local, _client) = world.router(world.image("worker"), &socks5("simulated")).await;
+    let only = |role: &str| {
+        let listed = simulated_measurements(role).image_hash();
+        PeerPolicy::attested(move |image| *image == listed)
+    };
+    let end = || world.parts(Arc::new(NoEvidence));
+    let acceptor = |role| Acceptor::new(end().identities, end().trust, only(role), end().clock).behind_router();
+    let connector = Connector::new(end().identities, end().trust, only("proxy"), end().clock).through(local);
+
+    let accepting = async { acceptor("worker").accept(listener.accept().await.unwrap().0).await };
+    let (accepted, connected) = tokio::join!(accepting, connector.connect(public));
+    let (accepted, connected) = (accepted.unwrap(), connected.unwrap());
+    let image = |role| Some(simulated_measurements(role).image_hash());
+    assert_eq!(
+        (accepted.peer.image_hash, connected.peer.image_hash),
+        (image("worker"), image("proxy"))
+    );
+    assert!(accepted.peer.simulated && connected.peer.simulated);
+    let (dialed, served) = tokio::join!(
+        Link::dial(connected.stream, LinkConfig::default()),
+        Link::accept(accepted.stream, LinkConfig::default())
+    );
+    let ((worker, _events), (_proxy, mut events)) = (dialed.unwrap(), served.unwrap());
+    worker.send_packet(vec![7; 8]).await.unwrap();
+    assert!(matches!(events.recv().await, Some(LinkEvent::Packet(data)) if data == vec![7; 8]));
+
+    // The router lets the image through; the root contract's list is the runner's.
+    let accepting = async { acceptor("proxy").accept(listener.accept().await.unwrap().0).await };
+    let (refused, _) = tokio::join!(accepting, connector.connect(public));
+    assert!(
+        matches!(refused, Err(RatlsError::ImageNotAllowed { .. })),
+        "{refused:?}"
+    );
 }
 
 #[tokio::test]

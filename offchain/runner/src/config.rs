@@ -1,5 +1,6 @@
 //! Configuration files: TOML, unknown keys refused, errors that name file, line and key.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use cocoon_guest::Endpoint;
@@ -55,6 +56,11 @@ pub struct AttestationConfig {
     /// File with what is asked of peers beyond the network's rules (`attestation.toml`, see docs/attestation.md).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PathBuf>,
+    /// SOCKS5 port of a router on this machine that ends attested TLS for this runner, such as `127.0.0.1:8116`. A worker or
+    /// client dials through it; a proxy takes plain connections on its ports, which must then be loopback ones. Such a runner
+    /// gives no receipts and proves no session: certificate and session are the router's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub router: Option<SocketAddr>,
     /// Talk only to peers that prove the TLS session with their leaf key (protocol version 4). Deployed peers cannot, so
     /// they are refused; without it a proof is asked of every peer that knows how.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -6,6 +6,7 @@
 mod evidence;
 mod policy;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use cocoon_attest::simulated::SimulatedPlatform;
 use cocoon_chain::RootView;
 use cocoon_guest::{GuestError, Pretended, SimulatedTrust};
 use cocoon_protocol::version::VersionRange;
-use cocoon_ratls::{EvidenceSource, PeerPolicy, SharedClock, TrustSettings, TrustStore};
+use cocoon_ratls::{Acceptor, Connector, EvidenceSource, PeerPolicy, SharedClock, TrustSettings, TrustStore};
 use tokio::sync::watch;
 
 use crate::config::{AttestationConfig, read_small};
@@ -36,6 +37,7 @@ pub struct Trust {
     collateral: Endorsements,
     requires_proof: bool,
     policy: PolicyFile,
+    router: Option<SocketAddr>,
     clock: SharedClock,
 }
 
@@ -90,6 +92,7 @@ impl Trust {
         root: watch::Receiver<Arc<RootView>>,
         clock: SharedClock,
     ) -> Result<Self, RunnerError> {
+        check_router(config)?;
         let source = Source::choose(config, Offered::here())?;
         let simulation = Simulation::load(config)?;
         let is_test = root.borrow().is_test();
@@ -126,6 +129,7 @@ impl Trust {
             collateral,
             requires_proof: config.require_session_proof,
             policy,
+            router: config.router,
             clock,
         })
     }
@@ -147,6 +151,22 @@ impl Trust {
         PeerPolicy::attested(move |image| root.borrow().allows_worker_image(image))
     }
 
+    /// The connector as the configuration wants it: direct, or through a router.
+    pub fn dialing(&self, connector: Connector) -> Connector {
+        match self.router {
+            Some(router) => connector.through(router),
+            None => connector,
+        }
+    }
+
+    /// The acceptor as the configuration wants it: direct, or behind a router.
+    pub fn accepting(&self, acceptor: Acceptor) -> Acceptor {
+        match self.router {
+            Some(_) => acceptor.behind_router(),
+            None => acceptor,
+        }
+    }
+
     /// The versions to offer or to accept on a connection whose session this runner can prove, or cannot because another
     /// process ends its TLS; `plain` are those without a proof.
     pub fn versions(&self, plain: VersionRange, can_prove: bool) -> VersionRange {
@@ -154,7 +174,8 @@ impl Trust {
             // A version that demands what cannot be given: the peers find no common one.
             (_, true) => plain.only_with_session_proof(),
             (true, false) => plain.with_session_proof(),
-            (false, false) => plain,
+            // Receipts name certificates, and a router keeps them to itself.
+            (false, false) => plain.without_receipts(),
         }
     }
 
@@ -204,6 +225,27 @@ impl std::fmt::Debug for Trust {
         f.debug_struct("Trust")
             .field("simulated", &self.is_simulated())
             .finish_non_exhaustive()
+    }
+}
+
+fn check_router(config: &AttestationConfig) -> Result<(), RunnerError> {
+    let wrong = |key: &str, problem: &str| {
+        Err(RunnerError::ConfigValue {
+            key: format!("attestation.{key}"),
+            problem: problem.into(),
+        })
+    };
+    match config.router {
+        Some(router) if !router.ip().is_loopback() => wrong("router", "is believed, so it must be on this machine"),
+        Some(_) if config.policy.is_some() => wrong(
+            "policy",
+            "cannot be checked behind a router, which tells the image only",
+        ),
+        Some(_) if config.require_session_proof => wrong(
+            "require_session_proof",
+            "cannot hold behind a router: the session is the router's",
+        ),
+        _ => Ok(()),
     }
 }
 

@@ -145,8 +145,8 @@ async fn connect(
     let handle = link.0.clone();
     let session = TlsSession {
         identity,
-        versions: dialing.trust.versions(VersionRange::OFFERED, true),
-        binding: Some(session),
+        versions: dialing.trust.versions(VersionRange::OFFERED, session.is_some()),
+        binding: session,
     };
     tokio::select! {
         biased;

@@ -66,7 +66,7 @@ pub async fn start(config: WorkerConfig, shutdown: CancellationToken) -> Result<
     let connector = Connector::new(identities.clone(), trust.store(), trust.proxies(), clock);
     tasks.spawn_until_stop(identities.keep_fresh());
     let dialing = Dialing {
-        connector,
+        connector: trust.dialing(connector),
         trust: trust.clone(),
     };
     tasks.spawn_until_stop(trust.keep_current());

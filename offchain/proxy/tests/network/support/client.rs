@@ -86,7 +86,7 @@ impl Client {
             versions,
         });
         let step = state.connected(&ask(question).await?).map_err(|e| e.to_string())?;
-        let state = prove_session::<_, Proving>(&link, step, Some(&connection.session), Role::Client)
+        let state = prove_session::<_, Proving>(&link, step, connection.session.as_ref(), Role::Client)
             .await
             .map_err(|e| format!("{e:?}"))?;
         assert_eq!(state.proxy.public_key, *network.proxy_key().as_bytes());

@@ -114,7 +114,7 @@ impl Worker {
         let (link, events) = Link::dial(connection.stream, LinkConfig::default())
             .await
             .map_err(|e| e.to_string())?;
-        let version = handshake(&link, &connection.session, &owner, versions, known).await?;
+        let version = handshake(&link, connection.session.as_ref(), &owner, versions, known).await?;
         let worker = Self {
             link: link.clone(),
             payments: Arc::default(),
@@ -134,7 +134,7 @@ impl Worker {
 
 async fn handshake(
     link: &LinkHandle,
-    session: &SessionBinding,
+    session: Option<&SessionBinding>,
     owner: &Address,
     versions: VersionRange,
     known: WorkerBalances,
@@ -154,7 +154,7 @@ async fn handshake(
         versions,
     });
     let step = state.connected(&ask(question).await?).map_err(|e| e.to_string())?;
-    let state = prove_session::<_, Proving>(link, step, Some(session), Role::Worker)
+    let state = prove_session::<_, Proving>(link, step, session, Role::Worker)
         .await
         .map_err(|e| format!("{e:?}"))?;
     let version = state.proxy.version;
