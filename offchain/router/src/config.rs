@@ -144,12 +144,12 @@ impl RouterConfig {
     /// Reads a file; paths inside are taken relative to it.
     pub fn load(path: &Path) -> Result<Self, RouterError> {
         let mut config: Self = cocoon_runner::config::load(path)?;
-        let inside = [
-            &mut config.attestation.simulated_platform,
-            &mut config.attestation.collateral,
-            &mut config.chain.api_key_file,
-        ];
-        for inner in inside.into_iter().flatten() {
+        let inside = config
+            .chain
+            .api_key_file
+            .iter_mut()
+            .chain(config.attestation.files_mut());
+        for inner in inside {
             *inner = resolve(path, inner);
         }
         config.check()?;
