@@ -344,6 +344,14 @@ pub(crate) trait Device: Send + 'static {
         routes: &[Route],
         activation: Activation,
     ) -> Self::Tensor;
+    /// How many ways there are to do products with the same bits, of which one may be faster: at least 1.
+    fn plans(&self) -> usize {
+        1
+    }
+    /// Does products from now on in one of these ways; the first is taken without this.
+    fn take_plan(&mut self, plan: usize) {
+        let _ = plan;
+    }
     /// How many steps may be under way when another is started: 0 where operations are done when they have been asked
     /// for. A device does its operations in the order in which it was asked.
     fn ahead(&self) -> usize {

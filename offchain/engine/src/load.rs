@@ -6,6 +6,7 @@ mod generation;
 mod gguf;
 mod gpu;
 mod inspect;
+mod kernel_choice;
 mod mapped;
 mod memory;
 mod mxfp4;
@@ -46,6 +47,7 @@ use crate::text::template::ChatTemplate;
 use crate::text::tokenizer::Tokenizer;
 use cocoon_manifest::{FileEntry, FileHash, ManifestError, ModelManifest, ModelName};
 use folder::{Folder, Purpose};
+use kernel_choice::Setting;
 use packed::list;
 use progress::Watched;
 use serde_json::{Map, Value};
@@ -71,6 +73,7 @@ pub struct LoadedModel {
     options: EngineOptions,
     folder: PathBuf,
     files: Vec<PathBuf>,
+    warnings: Vec<String>,
 }
 
 /// Reads the model in `folder`: config.json, tokenizer.json, generation_config.json, chat_template.jinja or
@@ -88,7 +91,8 @@ pub fn load_model_with(
 ) -> Result<LoadedModel, EngineError> {
     let mut opened = Folder::open_language(folder)?;
     let options = opened.weights.options(&options)?;
-    let executor = opened.executor(&options, progress)?;
+    let mut executor = opened.executor(&options, progress)?;
+    let warnings = opened.choose_kernels(executor.as_mut(), folder, &options)?;
     let (card, files) = (opened.card(&options), opened.all_files());
     let (think, channels) = (ThinkMarks::of(&opened.tokenizer), opened.channels());
     let (template, eos) = match opened.purpose {
@@ -109,10 +113,34 @@ pub fn load_model_with(
         options,
         folder: folder.to_owned(),
         files,
+        warnings,
     })
 }
 
 impl Folder {
+    /// Lets the device have the kernels that are fastest for this model.
+    fn choose_kernels(
+        &self,
+        executor: &mut dyn Executor,
+        folder: &Path,
+        options: &EngineOptions,
+    ) -> Result<Vec<String>, EngineError> {
+        let on_gpu = options.device == ComputeDevice::Cuda;
+        let Some((device, driver)) = on_gpu.then(gpu::identity).flatten() else {
+            return Ok(Vec::new());
+        };
+        let setting = Setting {
+            engine: ModelCard::engine_name(options.ranks),
+            device,
+            driver,
+            shapes: packed::shapes_hash(&self.spec, options.weight_format)?,
+        };
+        let max_model_len = self.max_model_len(options);
+        kernel_choice::settle(executor, folder, setting, &mut |executor| {
+            warm_up::time(executor, max_model_len)
+        })
+    }
+
     /// Puts the model on the device that the options name.
     fn executor(
         &mut self,
@@ -230,6 +258,11 @@ impl LoadedModel {
     /// What model this is.
     pub fn card(&self) -> &ModelCard {
         &self.parts.card
+    }
+
+    /// What an operator should hear of: nothing that keeps the model from its work.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The manifest of this model under `name`: reads and hashes every file that was loaded.

@@ -319,6 +319,14 @@ impl<R: Runtime> Device for CubeDevice<R> {
         self.mixture(input, experts, routes, activation)
     }
 
+    fn plans(&self) -> usize {
+        self.gpu.plans()
+    }
+
+    fn take_plan(&mut self, plan: usize) {
+        self.gpu.take_plan(plan);
+    }
+
     /// While a step is done, the next is on its way there.
     fn ahead(&self) -> usize {
         1

@@ -7,6 +7,14 @@
     clippy::too_many_arguments,
     reason = "a kernel takes its buffers and shapes one by one"
 )]
+#![allow(
+    clippy::collapsible_if,
+    clippy::assign_op_pattern,
+    clippy::approx_constant,
+    clippy::manual_is_multiple_of,
+    reason = "the language of kernels has less than Rust: no chains of `let` and `if`, no operators on shared memory, no \
+              `is_multiple_of`; and a constant is the one that the CPU has"
+)]
 
 mod attention;
 mod choose;

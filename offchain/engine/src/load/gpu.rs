@@ -1,9 +1,9 @@
 //! The GPU that models are put on.
 
 #[cfg(not(feature = "cuda"))]
-pub(crate) use absent::{available, open};
+pub(crate) use absent::{available, identity, open};
 #[cfg(feature = "cuda")]
-pub(crate) use present::{available, open};
+pub(crate) use present::{available, identity, open};
 
 #[cfg(feature = "cuda")]
 mod present {
@@ -21,6 +21,11 @@ mod present {
             Some(reason) => Err(EngineError::NoDevice { device: "cuda", reason }),
             None => Ok(CubeDevice::new(&CudaDevice::default())),
         }
+    }
+
+    /// Its name and the driver's version.
+    pub(crate) fn identity() -> Option<(String, String)> {
+        cuda::obstacle().is_none().then(cuda::identity)?
     }
 
     /// Bytes that a model may take there; `None` where nothing is known.
@@ -43,6 +48,11 @@ mod absent {
             device: "cuda",
             reason: "this program was built without the feature `cuda`",
         })
+    }
+
+    /// Nothing is known.
+    pub(crate) fn identity() -> Option<(String, String)> {
+        None
     }
 
     /// Nothing is known.

@@ -27,7 +27,7 @@ mod tests;
 
 pub use build::{BuiltFile, BuiltModel, build_model};
 pub(super) use contents::Kind;
-pub(super) use listing::list;
+pub(super) use listing::{list, shapes_hash};
 
 use super::mapped::MappedFile;
 use super::progress::Progress;

@@ -57,6 +57,16 @@ pub(crate) trait Executor: Send {
         false
     }
 
+    /// How many ways it has to do the same with the same bits, of which one may be faster.
+    fn plans(&self) -> usize {
+        1
+    }
+
+    /// Does all from now on in one of these ways.
+    fn take_plan(&mut self, plan: usize) {
+        let _ = plan;
+    }
+
     /// Starts a step. After an error nothing is known of any step.
     fn start(&mut self, work: StepWork<'_>) -> Result<(), EngineError>;
 
@@ -101,6 +111,14 @@ impl<E: Executor + ?Sized> Executor for Box<E> {
 
     fn chooses(&self) -> bool {
         (**self).chooses()
+    }
+
+    fn plans(&self) -> usize {
+        (**self).plans()
+    }
+
+    fn take_plan(&mut self, plan: usize) {
+        (**self).take_plan(plan);
     }
 
     fn start(&mut self, work: StepWork<'_>) -> Result<(), EngineError> {

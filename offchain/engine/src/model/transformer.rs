@@ -243,6 +243,14 @@ impl<D: Device> Executor for Transformer<D> {
         self.device.chooses() && self.tokens.is_none()
     }
 
+    fn plans(&self) -> usize {
+        self.device.plans()
+    }
+
+    fn take_plan(&mut self, plan: usize) {
+        self.device.take_plan(plan);
+    }
+
     fn start(&mut self, work: StepWork<'_>) -> Result<(), EngineError> {
         let draws = if self.chooses() { work.draws } else { &[] };
         let flight = self.launch(StepWork { draws, ..work })?;

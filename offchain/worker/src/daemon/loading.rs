@@ -72,6 +72,9 @@ fn load(config: &EngineConfig, name: &ModelName) -> Result<(Backend, Option<Stri
         return Ok((Backend::Embeddings(Embeddings::new(embedder, base)), hash));
     }
     let model = load_model(folder, options)?;
+    for warning in model.warnings() {
+        tracing::warn!(model = %name, "{warning}");
+    }
     let hash = manifest_hash(model.manifest(name.clone()), model.card());
     let engine = EngineHandle::spawn(model.into_engine(), ENGINE_QUEUE)?;
     Ok((Backend::Local(Local::new(engine, base)), hash))

@@ -141,7 +141,16 @@ fn tokens_are_those_of_the_host() {
         .collect();
     let draws: Vec<_> = samplers.iter().map(|sampler| sampler.draw(5).unwrap()).collect();
     let tensor = device.tensor(count, &logits);
-    let found = device.choose(tensor, &draws).unwrap();
+    let (chosen, found) = device.choose(tensor, &draws).unwrap();
+    // What is asked for before the tokens are read does not change them.
+    let table = device.matrix(&host_rows(count, 8, 2), None, WeightFormat::F32).unwrap();
+    let places: Vec<_> = (0..21).rev().map(Some).chain([None]).collect();
+    let rows = device.embed_chosen(&table, &[7; 22], &chosen, &places).unwrap();
+    let found = found().unwrap();
+    // Where there is no token, there is any row.
+    let tokens: Vec<u32> = found.iter().rev().map(|token| token.unwrap_or(0)).chain([7]).collect();
+    let known = device.embed(&table, &tokens);
+    assert_eq!(device.host(rows).unwrap(), device.host(known).unwrap());
     let rows = logits.chunks(count).map(<[f32]>::to_vec);
     let expected: Vec<Option<u32>> = samplers
         .into_iter()

@@ -10,6 +10,8 @@ pub(crate) fn obstacle() -> Option<&'static str> {
         Some("the NVIDIA driver's libcuda is not found")
     } else if !compiler {
         Some("libnvrtc of CUDA 12 or later is not found")
+    } else if !has_headers() {
+        Some("the headers of CUDA are not found: kernels include cuda_bf16.h and mma.h; set CUDA_PATH")
     } else if result::init().is_err() {
         Some("the NVIDIA driver does not start")
     } else if result::device::get_count().unwrap_or(0) < 1 {
@@ -17,6 +19,22 @@ pub(crate) fn obstacle() -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Name of the first device, and the driver's version. Only where there is no [`obstacle`].
+pub(crate) fn identity() -> Option<(String, String)> {
+    let device = result::device::get(0).ok()?;
+    let name = result::device::get_name(device).ok()?;
+    let mut version = 0;
+    // SAFETY: the driver writes one number.
+    unsafe { sys::cuDriverGetVersion(&raw mut version) }.result().ok()?;
+    Some((name, version.to_string()))
+}
+
+/// Whether NVRTC will find what kernels include. CubeCL panics where it does not know the folder.
+fn has_headers() -> bool {
+    let folder = cubecl::cuda::install::cuda_path().map(|path| path.join("include"));
+    folder.is_some_and(|folder| ["cuda_bf16.h", "mma.h"].iter().all(|name| folder.join(name).is_file()))
 }
 
 /// Bytes of the first device's memory that are free. Only where there is no [`obstacle`].

@@ -1,7 +1,7 @@
 //! A runtime's device, its memory, and the launches of all kernels but those of products and attention.
 
 use super::rows::{self, Gate};
-use super::steps::GpuMatrix;
+use super::steps::{FEW_ROWS, GpuMatrix};
 use super::{rope, weights};
 use crate::device::{Activation, Awaited};
 use crate::error::EngineError;
@@ -57,6 +57,8 @@ pub(crate) struct Gpu<R: Runtime> {
     /// Stands where a kernel wants a buffer that it does not read.
     nothing: Memory,
     pub(super) products: Products,
+    /// As in [`FEW_ROWS`].
+    pub(super) few_rows: usize,
 }
 
 impl<R: Runtime> Gpu<R> {
@@ -78,7 +80,22 @@ impl<R: Runtime> Gpu<R> {
             client,
             nothing,
             products,
+            few_rows: FEW_ROWS[0],
         }
+    }
+
+    /// Ways of products among which the bits are the same: without tensor cores there is one.
+    pub(crate) fn plans(&self) -> usize {
+        if self.products == Products::Plain {
+            1
+        } else {
+            FEW_ROWS.len()
+        }
+    }
+
+    /// Takes one of these ways.
+    pub(crate) fn take_plan(&mut self, plan: usize) {
+        self.few_rows = FEW_ROWS.get(plan).copied().unwrap_or(FEW_ROWS[0]);
     }
 
     /// The same device with another kind of products.

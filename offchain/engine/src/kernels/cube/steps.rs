@@ -14,9 +14,10 @@ use cubecl::prelude::*;
 
 /// Rows that one cube takes of a product with more than one.
 const HEIGHT: usize = 8;
-/// Up to so many rows the slices of a product run side by side; more go through weights that are brought once for many
-/// rows. Either way the numbers are the same.
-const FEW_ROWS: usize = 64;
+/// Up to so many rows the slices of a product with tensor cores run side by side; more go through weights that are brought
+/// once for many rows. Either way the numbers are the same. Which of these bounds is best depends on the device: the
+/// first is taken until it has been measured.
+pub(super) const FEW_ROWS: [usize; 3] = [64, 16, 160];
 
 /// A packed matrix on a device.
 pub(crate) struct GpuMatrix {
@@ -188,7 +189,7 @@ impl<R: Runtime> Gpu<R> {
                 }
             };
         }
-        if rows <= FEW_ROWS {
+        if rows <= self.few_rows {
             let cubes = CubeCount::Static(panels as u32, rows.div_ceil(tensor_cores::FEW) as u32, 1);
             launch!(few_rows, cubes, kind.slices * tensor_cores::PLANE);
         } else {

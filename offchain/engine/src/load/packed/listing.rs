@@ -5,6 +5,7 @@ use crate::device::{DryDevice, Ledger, MatrixRows, WeightFormat};
 use crate::error::EngineError;
 use crate::load::plan::Shapes;
 use crate::model::{Checkpoint, LoadOptions, ModelSpec, Source, Transformer};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// Something that a model asks a checkpoint for.
@@ -39,6 +40,19 @@ pub(in crate::load) fn list(spec: &ModelSpec, format: WeightFormat) -> Result<Ve
         Request { source, kind }
     });
     Ok(requests.collect())
+}
+
+/// SHA-256 in hexadecimal of the shapes and formats of all that a model asks for.
+pub(in crate::load) fn shapes_hash(spec: &ModelSpec, format: WeightFormat) -> Result<String, EngineError> {
+    let mut hasher = Sha256::new();
+    for Request { source, kind } in list(spec, format)? {
+        for number in [source.outputs(), source.inputs()] {
+            hasher.update((number as u64).to_le_bytes());
+        }
+        hasher.update(String::from(kind));
+        hasher.update([0]);
+    }
+    Ok(hex::encode(hasher.finalize()))
 }
 
 /// Notes sources, and whether they are vectors.
