@@ -107,6 +107,17 @@ pub fn from_engine(error: cocoon_engine::EngineError) -> Failure {
     Failure::new(exit, error, hint)
 }
 
+/// A failure to build or to read an archive of a model. A file that is no archive is a verdict on it.
+pub fn from_archive(error: cocoon_archive::ArchiveError) -> Failure {
+    use cocoon_manifest::ManifestError::Archive;
+    let exit = match error {
+        cocoon_archive::ArchiveError::Manifest(Archive { .. }) => Exit::Negative,
+        _ => Exit::Configuration,
+    };
+    let hint = error.hint();
+    Failure::new(exit, error, hint)
+}
+
 /// A failure of the client runner.
 pub fn from_client(error: cocoon_client::ClientError) -> Failure {
     let (exit, hint) = (exit_of(error.who()), error.hint());

@@ -134,6 +134,9 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
             command: ModelCommand::Build(args),
         } => command::model::build(args, output),
         Command::Model {
+            command: ModelCommand::Verify(args),
+        } => command::model::verify(args, output),
+        Command::Model {
             command: ModelCommand::Quality(args),
         } => command::model::quality(args, output),
         Command::Localnet {

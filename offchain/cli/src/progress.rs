@@ -145,10 +145,10 @@ impl Portion {
     }
 
     /// How far it is.
-    pub(crate) fn at(&self, progress: cocoon_engine::Progress) {
+    pub(crate) fn at(&self, done: u64, total: u64) {
         if let Some(bar) = &self.bar {
-            bar.set_length(progress.total);
-            bar.set_position(progress.done);
+            bar.set_length(total);
+            bar.set_position(done);
         }
     }
 }

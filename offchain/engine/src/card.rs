@@ -1,6 +1,8 @@
 //! What a model says about itself.
 
+use crate::options::ComputeDevice;
 use crate::sampling::Sampling;
+use crate::text::reasoning::ReasoningFormat;
 use crate::text::template::ChatTemplate;
 use crate::text::tools::ToolFormat;
 use cocoon_manifest::FileHash;
@@ -14,16 +16,20 @@ pub struct ModelCard {
     pub architecture: String,
     /// Of the arithmetic (`f32`).
     pub precision: &'static str,
-    /// `cocoon-engine/<version>`, and ` ranks=<n>` behind it where the model is cut into several.
+    /// `cocoon-engine/<version>`.
     pub engine: String,
+    /// What computes; roundings depend on it.
+    pub device: ComputeDevice,
+    /// Parts that the model is cut into; roundings depend on their number.
+    pub ranks: NonZeroUsize,
     /// Size of the vocabulary.
     pub vocab_size: usize,
     /// Positions of one sequence.
     pub max_model_len: usize,
     /// Numbers that the model has learned.
     pub parameters: u64,
-    /// Whether `<think>` … `</think>` is counted as reasoning.
-    pub reasons: bool,
+    /// How reasoning is told from answers, if it is.
+    pub reasoning: Option<ReasoningFormat>,
     /// How it writes calls of tools, if it can.
     pub tools: Option<ToolFormat>,
     /// What a request that says nothing about sampling gets.
@@ -33,13 +39,9 @@ pub struct ModelCard {
 }
 
 impl ModelCard {
-    /// The name and version of this engine, as manifests carry it; with the number of ranks, on which roundings depend.
-    pub(crate) fn engine_name(ranks: NonZeroUsize) -> String {
-        let engine = format!("cocoon-engine/{}", env!("CARGO_PKG_VERSION"));
-        match ranks.get() {
-            1 => engine,
-            ranks => format!("{engine} ranks={ranks}"),
-        }
+    /// The name and version of this engine, as manifests carry it.
+    pub(crate) fn engine_name() -> String {
+        format!("cocoon-engine/{}", env!("CARGO_PKG_VERSION"))
     }
 
     pub(crate) fn template_hash(template: Option<&ChatTemplate>) -> FileHash {

@@ -66,5 +66,6 @@ pub use parrot::Parrot;
 pub use payer::{Payer, PayerSalt};
 pub use request::{AnswerParts, Chat, Prompt, StopStrings, SubmitRequest};
 pub use sampling::{Constraint, LogitBias, Sampling, SamplingWish};
+pub use text::reasoning::ReasoningFormat;
 pub use text::split::ToolCallDelta;
 pub use text::tools::ToolFormat;

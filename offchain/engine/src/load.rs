@@ -42,10 +42,11 @@ use crate::limits::{KV_BLOCK, MAX_CONFIG_BYTES};
 use crate::local::LocalEngine;
 use crate::model::{Checkpoint, Config, Executor, LoadOptions, ModelSpec, Ranks, Transformer, model_spec};
 use crate::options::{ComputeDevice, EngineOptions};
+use crate::sampling::Sampling;
 use crate::text::reasoning::{ChannelMarks, ThinkMarks};
 use crate::text::template::ChatTemplate;
 use crate::text::tokenizer::Tokenizer;
-use cocoon_manifest::{FileEntry, FileHash, ManifestError, ModelManifest, ModelName};
+use cocoon_manifest::{FileEntry, FileHash, ManifestError, ModelFacts, ModelManifest, ModelName, SamplingDefaults};
 use folder::{Folder, Purpose};
 use kernel_choice::Setting;
 use packed::list;
@@ -55,6 +56,9 @@ use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use stored::StoredWeights;
+
+/// The tokenizer's file, which every folder has.
+const TOKENIZER: &str = "tokenizer.json";
 
 /// Everything but the tensors that an engine needs of a model.
 pub(crate) struct ModelParts {
@@ -293,14 +297,31 @@ fn manifest_of(
         let (size, hash) = hash_file(&folder.join(file))?;
         entries.push(FileEntry::new(&file.to_string_lossy(), size, hash)?);
     }
-    Ok(ModelManifest::new(
-        name,
-        &card.architecture,
-        card.precision,
-        &card.engine,
-        card.template,
-        entries,
-    )?)
+    let tokenizer = entries.iter().find(|entry| entry.path() == TOKENIZER);
+    let facts = ModelFacts {
+        architecture: card.architecture.clone(),
+        precision: card.precision.to_owned(),
+        engine: card.engine.clone(),
+        device: card.device.name().to_owned(),
+        ranks: u32::try_from(card.ranks.get()).unwrap_or(u32::MAX),
+        tokenizer: tokenizer.map_or(FileHash::of(b""), FileEntry::hash),
+        template: card.template,
+        tools: card.tools.map(|format| format.name().to_owned()),
+        reasoning: card.reasoning.map(|format| format.name().to_owned()),
+        sampling: sampling_of(&card.sampling_defaults),
+    };
+    Ok(ModelManifest::new(name, facts, entries)?)
+}
+
+/// What generation_config.json can set; the rest is the same for all models.
+fn sampling_of(defaults: &Sampling) -> SamplingDefaults {
+    SamplingDefaults {
+        temperature: defaults.temperature,
+        top_p: defaults.top_p,
+        top_k: defaults.top_k,
+        min_p: defaults.min_p,
+        repetition_penalty: defaults.repetition_penalty,
+    }
 }
 
 /// Why a manifest was not made.

@@ -22,7 +22,7 @@ pub enum ComputeDevice {
 }
 
 impl ComputeDevice {
-    /// As options write it.
+    /// As options and manifests write it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",

@@ -4,6 +4,7 @@ use crate::card::ModelCard;
 use crate::engine::{Engine, FinishReason, SequenceId, StepOutput, TokenLogprob, TokenLogprobs, Usage};
 use crate::error::EngineError;
 use crate::limits::DEFAULT_MAX_TOKENS;
+use crate::options::ComputeDevice;
 use crate::request::{Prompt, SubmitRequest};
 use crate::sampling::Sampling;
 use crate::text::split::Splitter;
@@ -35,11 +36,13 @@ impl Default for Parrot {
         let card = ModelCard {
             architecture: "parrot".to_owned(),
             precision: "none",
-            engine: format!("{} mock", ModelCard::engine_name(NonZeroUsize::MIN)),
+            engine: format!("{} mock", ModelCard::engine_name()),
+            device: ComputeDevice::Cpu,
+            ranks: NonZeroUsize::MIN,
             vocab_size: 1,
             max_model_len: 1 << 20,
             parameters: 0,
-            reasons: false,
+            reasoning: None,
             tools: Some(ToolFormat::Hermes),
             sampling_defaults: Sampling::default(),
             template: FileHash::of(b""),

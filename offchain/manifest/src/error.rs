@@ -7,7 +7,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum ManifestError {
     /// A field is empty, too long, or holds a character that its place does not allow.
-    #[error("the {field} of a model must be 1 to {limit} bytes without blanks or control characters")]
+    #[error("the {field} must be 1 to {limit} bytes without blanks or control characters")]
     Field {
         /// Which field.
         field: &'static str,
@@ -54,6 +54,24 @@ pub enum ManifestError {
     TooLong {
         /// Its size in bytes.
         size: usize,
+    },
+    /// Sampling defaults are not five finite numbers in their one form.
+    #[error("the sampling defaults of a model are not what their place demands")]
+    Sampling,
+    /// A model is cut into no part, or into more than [`crate::limits::MAX_RANKS`].
+    #[error("a model has 1 to {limit} ranks, not {count}", limit = crate::limits::MAX_RANKS)]
+    Ranks {
+        /// How many are told.
+        count: u32,
+    },
+    /// A kernel's command line is empty, too long, or has control characters.
+    #[error("a command line has 1 to {limit} bytes without control characters", limit = crate::limits::MAX_COMMAND_LINE_BYTES)]
+    CommandLine,
+    /// The files of an archive lie in more than [`crate::limits::MAX_FILES`] folders.
+    #[error("an archive has at most {limit} folders, not {count}", limit = crate::limits::MAX_FILES)]
+    FolderCount {
+        /// How many there are.
+        count: usize,
     },
     /// The files of an archive are larger than [`crate::limits::MAX_ARCHIVE_BYTES`].
     #[error("an archive holds at most {limit} bytes, not {bytes}", limit = crate::limits::MAX_ARCHIVE_BYTES)]
@@ -106,6 +124,10 @@ impl ManifestError {
             Self::Order { .. } | Self::FileCount { .. } | Self::Line { .. } | Self::TooLong { .. } => {
                 "make the manifest again from the model's folder"
             }
+            Self::Sampling => "write finite numbers in generation_config.json",
+            Self::Ranks { .. } => "set `ranks` of the engine to the number of devices",
+            Self::CommandLine => "shorten the kernel's command line",
+            Self::FolderCount { .. } => "name the folder of one model",
             Self::ArchiveSize { .. } => "split the model",
             Self::Archive { .. } => "make the archive with `cocoon model build FOLDER --archive FILE`",
             Self::SaltLength { .. } => "use a salt of 32 bytes",

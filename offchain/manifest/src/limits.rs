@@ -25,3 +25,9 @@ pub const MAX_ARCHIVE_BYTES: u64 = 8 << 40;
 /// Bytes of one directory of an archive: [`MAX_FILES`] entries with names of full length, and no more than half a block
 /// of 4096 bytes left empty.
 pub const MAX_DIRECTORY_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Parts that one model is cut into: what the engine can be told, and more than one machine has devices.
+pub const MAX_RANKS: u32 = 1024;
+
+/// Bytes of a kernel's command line: `COMMAND_LINE_SIZE` of x86-64.
+pub const MAX_COMMAND_LINE_BYTES: usize = 2048;

@@ -91,6 +91,8 @@ fn a_folder_as_large_as_allowed_is_read_back() {
     let files: Vec<(String, u64)> = (0..4096).map(|index| (name(index), index as u64)).collect();
     let layout = Layout::new(files).unwrap();
     assert_eq!(read(layout.head()).unwrap(), layout);
+    let deep = (0..4096).map(|index| (format!("{index}/a/b"), 1));
+    assert_eq!(Layout::new(deep), Err(ManifestError::FolderCount { count: 8192 }));
     let flat: Vec<(String, u64)> = (0..4096).map(|index| (format!("{index:0>255}"), 7)).collect();
     let layout = Layout::new(flat).unwrap();
     assert_eq!(read(layout.head()).unwrap(), layout);

@@ -7,6 +7,7 @@ use crate::limits;
 use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_bindings::units::{Coefficient, Nanoton};
 use cocoon_manifest::ModelName;
+use cocoon_manifest::verity::RootHash;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -157,12 +158,25 @@ impl ModelConfig {
         if self.max_active_requests == 0 || self.max_active_requests > limits::MAX_ACTIVE_REQUESTS {
             return Err(bad("models.max_active_requests", "must be from 1 to 4096"));
         }
+        let name: ModelName = self.name.parse()?;
+        let verified = matches!(&self.backend, BackendConfig::Engine(engine) if engine.verify_name);
+        if verified && root_hash(&name).is_none() {
+            return Err(bad(
+                "models.name",
+                "must end with the hash of an archive where verify_name is set",
+            ));
+        }
         Ok(ParsedModel {
-            name: self.name.parse()?,
+            name,
             coefficient: Coefficient::new(self.coefficient),
             max_active_requests: self.max_active_requests,
         })
     }
+}
+
+/// The hash of the archive in a model's name.
+pub(crate) fn root_hash(name: &ModelName) -> Option<RootHash> {
+    name.verity_hash()?.parse().ok()
 }
 
 fn default_coefficient() -> u32 {
@@ -220,6 +234,18 @@ mod tests {
         assert_eq!(model.coefficient, Coefficient::new(1000));
         let again = toml::to_string(&config).unwrap();
         assert_eq!(parse(&again).unwrap(), config);
+    }
+
+    #[test]
+    fn a_name_that_is_verified_ends_with_a_hash() {
+        let verified = TEXT.replace("folder = \"model\"", "folder = \"model\", verify_name = true");
+        let error = parse(&verified).unwrap().parse().unwrap_err();
+        assert!(
+            matches!(error, WorkerError::Config { key: "models.name", .. }),
+            "{error}"
+        );
+        let named = verified.replace("tiny@1:2", &format!("tiny@1:{}", "0a".repeat(32)));
+        parse(&named).unwrap().parse().unwrap();
     }
 
     #[test]

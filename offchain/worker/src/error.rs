@@ -1,9 +1,11 @@
 //! Why a worker does not start or a connection does not serve.
 
+use cocoon_archive::ArchiveError;
 use cocoon_bindings::BindingsError;
 use cocoon_chain::ChainError;
 use cocoon_engine::EngineError;
 use cocoon_manifest::ManifestError;
+use cocoon_manifest::verity::RootHash;
 use cocoon_protocol::codec::DecodeError;
 use cocoon_protocol::handshake::HandshakeError;
 use cocoon_ratls::RatlsError;
@@ -35,6 +37,19 @@ pub enum WorkerError {
     /// The model cannot be loaded.
     #[error("the model cannot be loaded: {0}")]
     Engine(#[from] EngineError),
+    /// The model's folder cannot be read as an archive.
+    #[error("the model's archive cannot be computed")]
+    Archive(#[from] ArchiveError),
+    /// The model's folder is not the one that its name stands for.
+    #[error("the folder of {model} gives the archive {found}, and its name says {expected}")]
+    OtherModel {
+        /// As requests name it.
+        model: String,
+        /// In the name.
+        expected: RootHash,
+        /// Computed from the folder.
+        found: RootHash,
+    },
     /// The models do not fit in memory together.
     #[error("the {models} models take {needed_mib} MiB together, and {available_mib} MiB are free")]
     Memory {
@@ -154,6 +169,10 @@ impl WorkerError {
             Self::Config { .. } | Self::ModelName(_) => "correct the worker's configuration",
             Self::ModelNotListed(_) => "serve a model that the root contract lists, or have this one added",
             Self::Engine(error) => error.hint(),
+            Self::Archive(error) => error.hint(),
+            Self::OtherModel { .. } => {
+                "serve the folder that was listed, or have the root contract list this one's name"
+            }
             Self::Memory { .. } => "serve fewer models, or set smaller weight formats or max_kv_tokens",
             Self::Runner(error) => error.hint(),
             Self::Link(error) => error.hint(),

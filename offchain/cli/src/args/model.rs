@@ -3,8 +3,10 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use cocoon_engine::WeightFormat;
+use cocoon_manifest::verity::RootHash;
+use cocoon_manifest::{ManifestError, ModelName};
 
 /// Commands about models.
 #[derive(Debug, Subcommand)]
@@ -13,8 +15,10 @@ pub enum ModelCommand {
     Pull(PullArgs),
     /// Say what a model folder is and what of it fits in this machine's memory
     Check(CheckArgs),
-    /// Pack a model's weights ahead of time, so that workers load them at once
+    /// Pack a model's weights ahead of time, or make the archive that gives a model its name, or both
     Build(BuildArgs),
+    /// Compute the hashes of a model's folder or archive, and say what differs
+    Verify(VerifyArgs),
     /// Measure what a weight format costs, by perplexity and divergence on a text
     Quality(QualityArgs),
 }
@@ -78,26 +82,80 @@ pub struct CheckArgs {
     pub max_model_len: Option<usize>,
 }
 
+/// A model's name without and with the hash of its archive.
+fn name_at_commit(text: &str) -> Result<ModelName, String> {
+    let name: ModelName = text.parse().map_err(|error: ManifestError| error.to_string())?;
+    match (name.commit(), name.verity_hash()) {
+        (Some(_), None) => Ok(name),
+        _ => Err("the name of a model to build is NAME@COMMIT; its hash is computed".to_owned()),
+    }
+}
+
+fn full_name(text: &str) -> Result<(ModelName, RootHash), String> {
+    let name: ModelName = text.parse().map_err(|error: ManifestError| error.to_string())?;
+    let hash = name.verity_hash().ok_or("the full name is NAME@COMMIT:HASH")?;
+    let root = hash.parse().map_err(|error: ManifestError| error.to_string())?;
+    Ok((name, root))
+}
+
 /// Options of `model build`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The new folder has config, tokenizer and chat template as they are, and the weights as workers on CPUs
-keep them in memory. It gives the same answers as the model that is packed while it is loaded, and the
-same folder gives the same bytes.
+With --weights and --out the new folder has config, tokenizer and chat template as they are, and the
+weights as workers on CPUs keep them in memory. It gives the same answers as the model that is packed
+while it is loaded.
+
+With --archive the folder, or the new folder if there is one, becomes one read-only file system (EROFS)
+with its dm-verity hash tree behind it. Names that begin with a dot are left out. The same folder gives
+the same bytes on any machine, so anyone can compute the hash that a model's name ends with. A kernel
+opens it with `veritysetup open FILE model FILE HASH --hash-offset=N`.
 
 Examples:
-  cocoon model build models/Qwen/Qwen3-0.6B --out models/qwen3-q8 --weights q8")]
+  cocoon model build models/Qwen/Qwen3-0.6B --weights q8 --out models/qwen3-q8
+  cocoon model build models/Qwen/Qwen3-0.6B --archive qwen3.erofs --name Qwen/Qwen3-0.6B@c1899de289a0")]
+#[command(group = ArgGroup::new("made").args(["out", "archive"]).required(true).multiple(true))]
 pub struct BuildArgs {
     /// Folder of the model
     #[arg(value_name = "FOLDER")]
     pub folder: PathBuf,
-    /// Folder to make; it must not be there
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
-    /// Format of the weights: f32, bf16, q8 or q4
-    #[arg(long, value_name = "FORMAT", value_parser = weight_format)]
-    pub weights: WeightFormat,
-    /// Threads that pack; as many as there are processors when absent
+    /// Folder to make, with packed weights; it must not be there
+    #[arg(long, value_name = "DIR", requires = "weights")]
+    pub out: Option<PathBuf>,
+    /// Format of the packed weights: f32, bf16, q8 or q4
+    #[arg(long, value_name = "FORMAT", value_parser = weight_format, requires = "out")]
+    pub weights: Option<WeightFormat>,
+    /// Archive to make; it must not be there
+    #[arg(long, value_name = "FILE")]
+    pub archive: Option<PathBuf>,
+    /// Name and revision of the model; its full name and hash for the root contract are then told
+    #[arg(long, value_name = "NAME@COMMIT", value_parser = name_at_commit, requires = "archive")]
+    pub name: Option<ModelName>,
+    /// Threads that pack and hash; as many as there are processors when absent
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// Options of `model verify`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Everything is read and computed anew. An archive is compared with its own hash tree, and with the hash
+in the model's name if it is told. Another folder or archive of the model tells which file differs first.
+Exit code 1 when something differs.
+
+Examples:
+  cocoon model verify qwen3.erofs --name Qwen/Qwen3-0.6B@c1899de289a0:$HASH
+  cocoon model verify models/Qwen/Qwen3-0.6B --against qwen3.erofs --json")]
+pub struct VerifyArgs {
+    /// Folder or archive of the model
+    #[arg(value_name = "FOLDER|ARCHIVE")]
+    pub path: PathBuf,
+    /// The model that it should be, as the root contract lists it
+    #[arg(long, value_name = "NAME@COMMIT:HASH", value_parser = full_name)]
+    pub name: Option<(ModelName, RootHash)>,
+    /// Another folder or archive, whose files it should have
+    #[arg(long, value_name = "FOLDER|ARCHIVE")]
+    pub against: Option<PathBuf>,
+    /// Threads that hash; as many as there are processors when absent
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
 }

@@ -1,12 +1,15 @@
 //! `cocoon model`: models on this machine.
 
+mod archive;
 mod build;
 mod check;
 mod quality;
+mod verify;
 
 pub(crate) use build::build;
 pub(crate) use check::check;
 pub(crate) use quality::quality;
+pub(crate) use verify::verify;
 
 use std::path::PathBuf;
 

@@ -11,7 +11,7 @@ use crate::limits::KV_BLOCK;
 use crate::model::ModelSpec;
 use crate::options::EngineOptions;
 use crate::sampling::Sampling;
-use crate::text::reasoning::{ChannelMarks, ThinkMarks};
+use crate::text::reasoning::{ChannelMarks, ReasoningFormat, ThinkMarks};
 use crate::text::template::ChatTemplate;
 use crate::text::tokenizer::Tokenizer;
 use crate::text::tools::ToolFormat;
@@ -100,18 +100,29 @@ impl Folder {
             Purpose::Language(language) => (language.template.as_ref(), language.generation.sampling.clone()),
             Purpose::Embeddings(_) => (None, Sampling::default()),
         };
-        let is_language = matches!(self.purpose, Purpose::Language(_));
         ModelCard {
             architecture: self.spec.architecture.clone(),
             precision: options.weight_format.name(),
-            engine: ModelCard::engine_name(options.ranks),
+            engine: ModelCard::engine_name(),
+            device: options.device,
+            ranks: options.ranks,
             vocab_size: self.spec.vocab_size,
             max_model_len: self.max_model_len(options),
             parameters: self.weights.parameters(),
-            reasons: is_language && (ThinkMarks::of(&self.tokenizer).is_some() || self.channels().is_some()),
+            reasoning: self.reasoning(),
             tools: tools_of(template),
             sampling_defaults: sampling,
             template: ModelCard::template_hash(template),
+        }
+    }
+
+    /// How a language model's reasoning is told from its answers.
+    fn reasoning(&self) -> Option<ReasoningFormat> {
+        let channels = self.channels().map(|_| ReasoningFormat::Harmony);
+        let think = || ThinkMarks::of(&self.tokenizer).map(|_| ReasoningFormat::Think);
+        match self.purpose {
+            Purpose::Language(_) => channels.or_else(think),
+            Purpose::Embeddings(_) => None,
         }
     }
 

@@ -2,6 +2,26 @@
 
 use super::tokenizer::Tokenizer;
 
+/// How a model marks its reasoning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ReasoningFormat {
+    /// `<think>` … `</think>`, as Qwen and DeepSeek write it.
+    Think,
+    /// A message in the channel `analysis`, as GPT-OSS writes it (OpenAI's harmony format).
+    Harmony,
+}
+
+impl ReasoningFormat {
+    /// As manifests write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Think => "think",
+            Self::Harmony => "harmony",
+        }
+    }
+}
+
 /// The tokens of `<think>` and `</think>`, in models that have them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ThinkMarks {

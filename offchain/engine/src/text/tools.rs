@@ -99,6 +99,17 @@ impl ToolFormat {
         }
     }
 
+    /// As manifests write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hermes => "hermes",
+            Self::Llama => "llama",
+            Self::Mistral => "mistral",
+            Self::Qwen3Coder => "qwen3-coder",
+            Self::Harmony => "harmony",
+        }
+    }
+
     /// What comes before a call; Llama's may be left out. Harmony is not read by such marks.
     pub(super) fn open(self) -> &'static str {
         match self {

@@ -77,6 +77,11 @@ impl Layout {
         }
         let mut table = Table::default();
         table.add_folder(tree(&files)?, 0);
+        // The topmost one is not counted.
+        let folders = table.directories.len() - 1;
+        if folders > MAX_FILES {
+            return Err(ManifestError::FolderCount { count: folders });
+        }
         let (head, blocks) = table.finish(&mut files);
         Ok(Self { head, files, blocks })
     }
@@ -165,7 +170,7 @@ impl Table {
         index
     }
 
-    /// A new inode. There are at most as many directories for each file as its path has bytes.
+    /// A new inode. A path of bounded length names few directories, so their number has 32 bits before it is checked.
     fn add(&mut self, kind: Kind) -> u32 {
         let index = self.inodes.len() as u32;
         self.inodes.push(Inode {

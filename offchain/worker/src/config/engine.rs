@@ -12,6 +12,11 @@ use std::time::Duration;
 pub struct EngineConfig {
     /// Hugging Face folder of the model.
     pub folder: PathBuf,
+    /// Whether the folder must give the archive whose hash the model's name ends with (`cocoon model build --archive`).
+    /// The whole folder is read for it before the model is loaded; not needed where the folder is such an archive,
+    /// opened by the kernel with this hash.
+    #[serde(default)]
+    pub verify_name: bool,
     /// What computes: `cpu`, or `cuda`, the first NVIDIA GPU, in a build with the feature `cuda`; `cpu` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<ComputeDevice>,
@@ -53,6 +58,7 @@ impl EngineConfig {
     pub fn new(folder: PathBuf) -> Self {
         Self {
             folder,
+            verify_name: false,
             device: None,
             weight_format: None,
             ranks: None,

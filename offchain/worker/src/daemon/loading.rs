@@ -1,7 +1,7 @@
 //! From the configured models to backends that can answer.
 
 use crate::backend::{Backend, Embeddings, Local, Upstream};
-use crate::config::{BackendConfig, EngineConfig, ModelConfig, ParsedModel};
+use crate::config::{BackendConfig, EngineConfig, ModelConfig, ParsedModel, root_hash};
 use crate::error::WorkerError;
 use crate::limits::ENGINE_QUEUE;
 use cocoon_engine::{
@@ -61,8 +61,26 @@ fn fit_together(plans: &[MemoryPlan]) -> Result<(), WorkerError> {
     }
 }
 
+/// Refuses a folder that is not the one that the model's name stands for, if that is to be verified.
+fn verify_name(config: &EngineConfig, name: &ModelName) -> Result<(), WorkerError> {
+    let Some(expected) = root_hash(name).filter(|_| config.verify_name) else {
+        return Ok(());
+    };
+    tracing::info!(model = name.base(), "verifying the model's files");
+    let found = cocoon_archive::hash_folder(&config.folder, config.threads, &mut |_| {})?.root;
+    match found == expected {
+        true => Ok(()),
+        false => Err(WorkerError::OtherModel {
+            model: name.base().to_owned(),
+            expected,
+            found,
+        }),
+    }
+}
+
 /// Loads a model. One that makes vectors is told by its folder.
 fn load(config: &EngineConfig, name: &ModelName) -> Result<(Backend, Option<String>), WorkerError> {
+    verify_name(config, name)?;
     let (folder, options) = (config.folder.as_path(), config.options());
     let base = name.base().to_owned();
     if is_embedding_model(folder) {
@@ -96,6 +114,27 @@ fn manifest_hash(manifest: Result<ModelManifest, ManifestFailure>, card: &ModelC
 mod tests {
     use super::*;
     use cocoon_engine::{EngineOptions, tiny};
+
+    #[test]
+    fn a_folder_that_its_name_does_not_stand_for_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        tiny::write_to(folder.path()).unwrap();
+        let root = cocoon_archive::hash_folder(folder.path(), None, &mut |_| {})
+            .unwrap()
+            .root;
+        let name: ModelName = format!("tiny@1:{root}").parse().unwrap();
+        let mut config = EngineConfig::new(folder.path().to_owned());
+        config.verify_name = true;
+        verify_name(&config, &name).unwrap();
+        std::fs::write(folder.path().join("added.json"), "{}").unwrap();
+        let error = load(&config, &name).map(drop).unwrap_err();
+        assert!(
+            matches!(error, WorkerError::OtherModel { expected, .. } if expected == root),
+            "{error}"
+        );
+        config.verify_name = false;
+        verify_name(&config, &name).unwrap();
+    }
 
     #[test]
     fn models_that_fit_alone_are_refused_when_they_do_not_fit_together() {

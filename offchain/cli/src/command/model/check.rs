@@ -71,7 +71,9 @@ pub(crate) fn check(args: CheckArgs, output: Output) -> Result<Exit, Failure> {
     options.max_kv_tokens = args.max_kv_tokens.unwrap_or(options.max_kv_tokens);
     options.weight_format = args.weights.unwrap_or(options.weight_format);
     let portion = Portion::new(output, "checking weights");
-    let report = inspect_model(&args.folder, &options, &mut |progress| portion.at(progress));
+    let report = inspect_model(&args.folder, &options, &mut |progress| {
+        portion.at(progress.done, progress.total)
+    });
     drop(portion);
     let ModelReport {
         card,
@@ -93,8 +95,8 @@ pub(crate) fn check(args: CheckArgs, output: Output) -> Result<Exit, Failure> {
         vocabulary: card.vocab_size,
         max_model_len: card.max_model_len,
         embeds,
-        reasons: card.reasons,
-        tools: card.tools.map(|tools| format!("{tools:?}").to_lowercase()),
+        reasons: card.reasoning.is_some(),
+        tools: card.tools.map(|tools| tools.name().to_owned()),
         packed: packed.map(|format| format.name()),
         files,
         fits: plans.iter().any(|plan| plan.fits),

@@ -45,7 +45,9 @@ pub(crate) fn quality(args: QualityArgs, output: Output) -> Result<Exit, Failure
     let mut reference = load(of_reference, None, "loading the reference", output)?;
     let mut model = load(&args.folder, args.weights, "loading the model", output)?;
     let portion = Portion::new(output, "comparing");
-    let quality = model.quality_with(&mut reference, &text, &mut |progress| portion.at(progress));
+    let quality = model.quality_with(&mut reference, &text, &mut |progress| {
+        portion.at(progress.done, progress.total)
+    });
     drop(portion);
     let quality = quality.map_err(from_engine)?;
     let measured = Measured {
@@ -67,5 +69,8 @@ fn load(folder: &Path, weights: Option<WeightFormat>, doing: &str, output: Outpu
     options.max_kv_tokens = KV_TOKENS;
     options.weight_format = weights.unwrap_or(options.weight_format);
     let portion = Portion::new(output, doing);
-    load_model_with(folder, options, &mut |progress| portion.at(progress)).map_err(from_engine)
+    load_model_with(folder, options, &mut |progress| {
+        portion.at(progress.done, progress.total)
+    })
+    .map_err(from_engine)
 }

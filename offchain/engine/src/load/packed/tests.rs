@@ -138,10 +138,42 @@ fn the_same_folder_gives_the_same_bytes() {
     // The manifest names the format and the files.
     let loaded = load_model(&out("one"), EngineOptions::default()).unwrap();
     let manifest = loaded.manifest("tiny@1:2".parse().unwrap()).unwrap();
-    assert_eq!(manifest.precision(), "q8");
+    let facts = manifest.facts();
+    assert_eq!(
+        (facts.precision.as_str(), facts.device.as_str(), facts.ranks),
+        ("q8", "cpu", 1)
+    );
+    let read = |file: &str| cocoon_manifest::FileHash::of(&std::fs::read(out("one").join(file)).unwrap());
+    assert_eq!(facts.tokenizer, read("tokenizer.json"));
+    assert_eq!(facts.template, read("chat_template.jinja"));
+    assert_eq!(
+        (facts.tools.as_deref(), facts.reasoning.as_deref()),
+        (Some("hermes"), Some("think"))
+    );
     let listed: Vec<&Path> = manifest.files().iter().map(|file| Path::new(file.path())).collect();
     assert_eq!(listed, names);
     assert_eq!(loaded.card().parameters, one.card.parameters);
+}
+
+#[test]
+fn every_way_to_run_a_model_has_its_own_manifest() {
+    let folder = tiny_folder();
+    let manifest = |format, ranks| {
+        let options = EngineOptions {
+            ranks: std::num::NonZeroUsize::new(ranks).unwrap(),
+            ..options(format, ComputeDevice::Cpu)
+        };
+        let loaded = load_model(folder.path(), options).unwrap();
+        loaded.manifest("tiny@1:2".parse().unwrap()).unwrap()
+    };
+    let all = [(WeightFormat::F32, 1), (WeightFormat::F32, 2), (WeightFormat::Q8, 1)].map(|(format, ranks)| {
+        let manifest = manifest(format, ranks);
+        assert_eq!(manifest.facts().ranks as usize, ranks);
+        manifest
+    });
+    let hashes: std::collections::BTreeSet<String> = all.iter().map(|manifest| manifest.hash().to_string()).collect();
+    assert_eq!(hashes.len(), 3);
+    assert!(all.iter().all(|manifest| manifest.files_root() == all[0].files_root()));
 }
 
 #[test]
