@@ -2,7 +2,7 @@
 
 use cocoon_bindings::units::ImageHash;
 
-use crate::{Fact, GuestState, Measurements, REPORT_DATA_BYTES, RootKeyId, TcbStatus};
+use crate::{Fact, GpuClaims, GuestState, Measurements, REPORT_DATA_BYTES, RootKeyId, TcbStatus};
 
 /// What verified evidence says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Claims {
     pub cached_keys: Fact,
     /// Whether simultaneous multithreading is on.
     pub smt: Fact,
+    /// What is known of its accelerators; a quote does not say.
+    pub gpu: Option<GpuClaims>,
     /// Unix time until which these claims hold: end of the collateral, or of the first grace that the policy gave.
     pub expires_at: u64,
 }

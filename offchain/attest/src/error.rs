@@ -167,6 +167,12 @@ pub enum AttestError {
         /// TCG's event type.
         kind: u32,
     },
+    /// A report of an accelerator is not in the known form.
+    #[error("report of the accelerator {what}")]
+    GpuReport {
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// A collateral document does not parse.
     #[error("collateral is not usable: {reason}")]
     Collateral {
@@ -219,6 +225,7 @@ impl AttestError {
             | Self::Component { .. }
             | Self::ComponentMissing { .. }
             | Self::UnexpectedEvent { .. }
+            | Self::GpuReport { .. }
             | Self::QuoteTail
             | Self::ReportData
             | Self::Attributes { .. }
@@ -251,6 +258,7 @@ impl AttestError {
             Self::UnsupportedEvidence { .. } => "talk to peers in guests of Intel TDX",
             Self::ImageNotPinned { .. } => "name the image in the policy, or talk to another peer",
             Self::Unproven { .. } => "ask less in the policy, or talk to a peer whose evidence says it",
+            Self::GpuReport { .. } => "collect the report anew, with the driver that the image pins",
             Self::EventLog { .. } | Self::EventLogRegister { .. } => {
                 "the log is not that of the guest which made the quote: ask for both again"
             }

@@ -18,6 +18,12 @@ pub const MAX_POLICY_BYTES: usize = 64 * 1024;
 /// Most images and advisories that a policy names.
 pub const MAX_POLICY_ENTRIES: usize = 512;
 
+/// Longest report of an accelerator: today's have 4 KB.
+pub const MAX_GPU_REPORT_BYTES: usize = 64 * 1024;
+
+/// Most certificates of an accelerator: today's have five.
+pub const MAX_GPU_CHAIN: usize = 8;
+
 /// Longest event log: the table that firmware reserves has 64 KB, some have more.
 pub const MAX_EVENT_LOG_BYTES: usize = 1 << 20;
 

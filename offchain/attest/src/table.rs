@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Claims, Fact, TcbStatus};
+use crate::{Claims, Fact, GpuClaims, TcbStatus};
 
 /// What may be claimed of a machine. Every name is a statement that one wants to be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -186,7 +186,8 @@ impl Claims {
             ClaimName::StaticPlatform => certified(self.dynamic_platform, "dynamicPlatform"),
             ClaimName::KeysNotCached => certified(self.cached_keys, "cachedKeys"),
             ClaimName::SmtOff => certified(self.smt, "smtEnabled"),
-            ClaimName::GpuConfidential | ClaimName::GpuMeasured => silent("a TDX quote does not cover accelerators"),
+            ClaimName::GpuConfidential => self.accelerator("confidential mode", |gpu| gpu.confidential),
+            ClaimName::GpuMeasured => self.accelerator("measurement blocks", |gpu| gpu.measured),
         };
         Claim {
             name,
@@ -196,6 +197,19 @@ impl Claims {
                 document,
                 field: Cow::Borrowed(field),
             },
+        }
+    }
+
+    fn accelerator(&self, field: &'static str, fact: impl Fn(&GpuClaims) -> Fact) -> Row {
+        match &self.gpu {
+            Some(gpu) => {
+                let value = gpu
+                    .golden
+                    .clone()
+                    .unwrap_or_else(|| "no golden measurements agree".to_owned());
+                (fact(gpu), value, Document::GpuReport, field)
+            }
+            None => silent("a TDX quote does not cover accelerators"),
         }
     }
 

@@ -112,6 +112,7 @@ pub(crate) fn claims(quote: &TdxQuote, verified: &QuoteClaims, root: &Root, fmsp
         dynamic_platform: Fact::from_flag(pck.dynamic_platform),
         cached_keys: Fact::from_flag(pck.cached_keys),
         smt: Fact::from_flag(pck.smt_enabled),
+        gpu: None,
         expires_at: verified.earliest_expiration_date,
     }
 }

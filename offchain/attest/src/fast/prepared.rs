@@ -111,6 +111,7 @@ impl Prepared {
             dynamic_platform: self.dynamic_platform,
             cached_keys: self.cached_keys,
             smt: self.smt,
+            gpu: None,
             expires_at: self.not_after,
         })
     }
