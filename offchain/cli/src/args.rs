@@ -2,6 +2,7 @@
 
 pub mod governance;
 pub mod governor;
+pub mod image;
 pub mod model;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 
 use self::governance::RootCommand;
 use self::governor::GovernorCommand;
+use self::image::ImageCommand;
 use self::model::ModelCommand;
 
 /// Private inference with receipts that can be audited.
@@ -90,6 +92,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: ModelCommand,
+    },
+    /// Guest images: build, measure, verify
+    Image {
+        /// What to do.
+        #[command(subcommand)]
+        command: ImageCommand,
     },
     /// The local chain
     Localnet {

@@ -5,6 +5,7 @@ pub(crate) mod chat;
 pub(crate) mod claims;
 pub(crate) mod governance;
 pub(crate) mod governor;
+pub(crate) mod image;
 pub(crate) mod model;
 pub(crate) mod root;
 pub(crate) mod run;

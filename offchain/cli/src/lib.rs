@@ -33,6 +33,7 @@ use clap::Parser as _;
 
 use crate::args::governance::RootCommand;
 use crate::args::governor::GovernorCommand;
+use crate::args::image::ImageCommand;
 use crate::args::model::ModelCommand;
 use crate::args::{Cli, Command, PayeeCommand, RouterCommand, RunCommand};
 use crate::failure::{Exit, Failure, OrFail as _};
@@ -139,6 +140,15 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Model {
             command: ModelCommand::Quality(args),
         } => command::model::quality(args, output),
+        Command::Image {
+            command: ImageCommand::Build(args),
+        } => command::image::build(&args, output),
+        Command::Image {
+            command: ImageCommand::Measure(args),
+        } => command::image::measure(&global, &args, output),
+        Command::Image {
+            command: ImageCommand::Verify(args),
+        } => command::image::verify(&args, output),
         Command::Localnet {
             command: RunCommand::Run { config },
         } => command::run::localnet(&config, output).await,

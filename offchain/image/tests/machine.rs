@@ -1,5 +1,7 @@
 //! Registers of whole machines against a second implementation, `vectors/measure.py`, and what changes them.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use cocoon_image::machine::{Measurement, PageOrder, Parts, Shape};
 use cocoon_image::{ImageError, Node, Spec, TreeId};
 use proptest::prelude::*;
@@ -161,6 +163,36 @@ fn a_machine_too_small_for_its_parts_is_refused() {
     let mut shape = machine.shape();
     shape.memory_mib = 8;
     assert!(Measurement::compute(&shape, &machine.parts(false)).is_err());
+}
+
+#[test]
+fn the_catalogue_of_shapes_is_measured() {
+    let machine = Machine::load();
+    let mut names = Vec::new();
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/image/shapes")).unwrap() {
+        let path = file.unwrap().path();
+        let shape = Shape::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let measured = Measurement::compute(&shape, &machine.parts(false)).unwrap();
+        // OVMF 2025.02 measures 13 things before it starts a kernel.
+        assert_eq!(measured.log.iter().filter(|entry| entry.register == 0).count(), 13);
+        assert_eq!(path.file_stem().unwrap().to_str().unwrap(), shape.name);
+        names.push(shape.name);
+    }
+    assert!(!names.is_empty());
+}
+
+/// The digest that others publish for the event log of OVMF 2025.02 on TDX hardware.
+#[test]
+fn the_firmwares_boot_option_has_its_known_digest() {
+    let mut shape = Machine::load().shape();
+    shape
+        .rtmr0
+        .retain(|event| matches!(event, cocoon_image::machine::FirmwareEvent::BootOption { .. }));
+    let measured = Measurement::compute(&shape, &Machine::load().parts(false)).unwrap();
+    assert_eq!(
+        measured.log[0].digest.to_string(),
+        "23ada07f5261f12f34a0bd8e46760962d6b4d576a416f1fea1c64bc656b1d28eacf7047ae6e967c58fd2a98bfa74c298"
+    );
 }
 
 proptest! {
