@@ -134,7 +134,7 @@ impl Folder {
             return Ok(Vec::new());
         };
         let setting = Setting {
-            engine: ModelCard::engine_name(options.ranks),
+            engine: ModelCard::engine_name(),
             device,
             driver,
             shapes: packed::shapes_hash(&self.spec, options.weight_format)?,
