@@ -1,18 +1,22 @@
 //! What can be typed: commands, options, help texts.
 
+pub mod doctor;
 pub mod governance;
 pub mod governor;
 pub mod image;
 pub mod model;
+pub mod simulator;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::doctor::DoctorCommand;
 use self::governance::RootCommand;
 use self::governor::GovernorCommand;
 use self::image::ImageCommand;
 use self::model::ModelCommand;
+use self::simulator::SimulatorCommand;
 
 /// Private inference with receipts that can be audited.
 #[derive(Debug, Parser)]
@@ -98,6 +102,18 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: ImageCommand,
+    },
+    /// Is this machine fit for its role?
+    Doctor {
+        /// What to look at.
+        #[command(subcommand)]
+        command: DoctorCommand,
+    },
+    /// A SIMULATED quoting service for machines without TDX, on test networks
+    Simulator {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: SimulatorCommand,
     },
     /// The local chain
     Localnet {

@@ -3,11 +3,13 @@
 pub(crate) mod audit;
 pub(crate) mod chat;
 pub(crate) mod claims;
+pub(crate) mod doctor;
 pub(crate) mod governance;
 pub(crate) mod governor;
 pub(crate) mod image;
 pub(crate) mod model;
 pub(crate) mod root;
 pub(crate) mod run;
+pub(crate) mod simulator;
 pub(crate) mod status;
 pub(crate) mod up;

@@ -80,6 +80,18 @@ pub fn from_chain(error: cocoon_chain::ChainError) -> Failure {
     Failure::new(exit, error, hint)
 }
 
+/// A failure of a quoting service or its files.
+pub fn from_guest(error: cocoon_guest::GuestError) -> Failure {
+    let hint = error.hint();
+    Failure::new(Exit::Configuration, error, hint)
+}
+
+/// A simulated platform that could not be made or read.
+pub fn from_attest(error: cocoon_attest::AttestError) -> Failure {
+    let hint = error.hint();
+    Failure::new(Exit::Configuration, error, hint)
+}
+
 /// A failure of the local chain itself.
 pub fn from_localnet(error: cocoon_localnet::LocalNetError) -> Failure {
     let hint = error.hint();

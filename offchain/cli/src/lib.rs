@@ -31,10 +31,12 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::args::doctor::DoctorCommand;
 use crate::args::governance::RootCommand;
 use crate::args::governor::GovernorCommand;
 use crate::args::image::ImageCommand;
 use crate::args::model::ModelCommand;
+use crate::args::simulator::SimulatorCommand;
 use crate::args::{Cli, Command, PayeeCommand, RouterCommand, RunCommand};
 use crate::failure::{Exit, Failure, OrFail as _};
 use crate::output::Output;
@@ -149,6 +151,12 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Image {
             command: ImageCommand::Verify(args),
         } => command::image::verify(&args, output),
+        Command::Doctor {
+            command: DoctorCommand::Host(args),
+        } => command::doctor::host(args, output).await,
+        Command::Simulator {
+            command: SimulatorCommand::Run(args),
+        } => command::simulator::run(args, output).await,
         Command::Localnet {
             command: RunCommand::Run { config },
         } => command::run::localnet(&config, output).await,

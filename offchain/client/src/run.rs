@@ -7,10 +7,10 @@ use std::time::Duration;
 use cocoon_bindings::ton::{friendly, parse_address};
 use cocoon_chain::{HttpApi, NodeWallet, SharedChain, watch_root};
 use cocoon_ratls::{IdentityKeeper, NoEvidence, SharedClock, SystemClock};
+use cocoon_runner::RunnerError;
 use cocoon_runner::http::serve_on;
 use cocoon_runner::shutdown::Shutdown;
 use cocoon_runner::trust::Trust;
-use cocoon_runner::{RunnerError, keys};
 use cocoon_store::ClientStore;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -126,7 +126,7 @@ async fn context(config: &ClientConfig, chain: SharedChain, clock: SharedClock) 
         source,
     })?;
     let secret = Secret::load_or_create(&config.secret_path())?;
-    let key = keys::load_key(&config.wallet.key_file)?;
+    let key = config.wallet.key("client")?;
     let store = ClientStore::open(&config.data_dir)?;
     let wallet = NodeWallet::new(Arc::clone(&chain), key, owner)?;
     let every = Duration::from_secs(config.root_refresh_seconds.max(1));

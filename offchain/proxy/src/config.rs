@@ -106,16 +106,13 @@ impl ProxyConfig {
     /// Reads a file; paths inside are taken relative to it.
     pub fn load(path: &Path) -> Result<Self, ProxyError> {
         let mut config: Self = cocoon_runner::config::load(path)?;
-        let paths = [
-            &mut config.store_dir,
-            &mut config.contract_key_file,
-            &mut config.wallet.key_file,
-        ];
+        let paths = [&mut config.store_dir, &mut config.contract_key_file];
         let optional = config
             .chain
             .api_key_file
             .iter_mut()
-            .chain(config.attestation.files_mut());
+            .chain(config.attestation.files_mut())
+            .chain(config.wallet.files_mut());
         for path_inside in paths.into_iter().chain(optional) {
             *path_inside = resolve(path, path_inside);
         }

@@ -94,7 +94,7 @@ pub async fn start_on(
     let root = address("chain.root", &config.chain.root)?;
     let owner = address("wallet.owner", &config.wallet.owner)?;
     let contract_key = load_key(&config.contract_key_file)?;
-    let wallet = NodeWallet::new(Arc::clone(&chain), load_key(&config.wallet.key_file)?, owner.clone())?;
+    let wallet = NodeWallet::new(Arc::clone(&chain), config.wallet.key("proxy")?, owner.clone())?;
     let every = Duration::from_secs_f64(config.timers.root);
     let root_view = patiently(|| watch_root(Arc::clone(&chain), root.clone(), every)).await?;
     let clock = SystemClock::shared();

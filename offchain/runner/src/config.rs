@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use cocoon_guest::Endpoint;
+use ed25519_dalek::SigningKey;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::RunnerError;
 use crate::limits::MAX_CONFIG_BYTES;
+use crate::seal::DerivedKey;
 
 /// Where the chain is and which root contract rules the network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -109,10 +111,34 @@ impl EvidenceKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WalletConfig {
-    /// Key file of the runner's wallet contract.
-    pub key_file: PathBuf,
+    /// Key file of the runner's wallet contract; not with `derived`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+    /// The wallet's key is derived from a secret of the owner; not with `key_file`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derived: Option<DerivedKey>,
     /// Address of the human owner, who stays in control of the wallet.
     pub owner: String,
+}
+
+impl WalletConfig {
+    /// The wallet's key, for a runner of a role ("worker", "proxy", "client").
+    pub fn key(&self, role: &str) -> Result<SigningKey, RunnerError> {
+        match (&self.key_file, &self.derived) {
+            (Some(file), None) => crate::keys::load_key(file),
+            (None, Some(derived)) => derived.load(role, "wallet"),
+            _ => Err(RunnerError::ConfigValue {
+                key: "wallet".to_owned(),
+                problem: "either key_file or derived must be there".to_owned(),
+            }),
+        }
+    }
+
+    /// The files that are named, to be resolved against the configuration's folder.
+    pub fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let derived = self.derived.as_mut().map(|derived| &mut derived.secret_file);
+        self.key_file.iter_mut().chain(derived)
+    }
 }
 
 /// Reads a configuration; relative paths inside stay as written (see [`resolve`]).
@@ -176,6 +202,24 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("line 1") && error.contains("url"), "{error}");
+    }
+
+    #[test]
+    fn a_wallet_has_a_key_file_or_a_derived_key_and_not_both() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        crate::keys::load_or_create_key(&path).unwrap();
+        let owner = "owner = \"0:00\"\n";
+        let file = format!("key_file = {path:?}\n");
+        let derived = format!("derived = {{ secret_file = {path:?}, node = \"a\" }}\n");
+        let wallet = |text: &str| parse::<WalletConfig>(Path::new("worker.toml"), text).unwrap();
+        let from_file = wallet(&format!("{owner}{file}")).key("worker").unwrap();
+        let from_secret = wallet(&format!("{owner}{derived}")).key("worker").unwrap();
+        assert_ne!(from_file, from_secret);
+        for text in [owner.to_owned(), format!("{owner}{file}{derived}")] {
+            let refused = wallet(&text).key("worker");
+            assert!(matches!(refused, Err(RunnerError::ConfigValue { .. })), "{text}");
+        }
     }
 
     #[test]

@@ -82,6 +82,9 @@ pub enum RunnerError {
         /// Its path.
         path: PathBuf,
     },
+    /// A key could not be derived.
+    #[error("the key could not be derived")]
+    Derivation,
     /// A file could not be written.
     #[error("cannot write {}", path.display())]
     Unwritable {
@@ -190,6 +193,7 @@ impl RunnerError {
             Self::TooLarge { .. } => "this is probably another file than the one that was meant",
             Self::Config { .. } | Self::ConfigValue { .. } => "correct the key that is named, then start again",
             Self::KeyFileMode { .. } => "run chmod 600 on the key file",
+            Self::Derivation => "this is a defect: report it",
             Self::KeyFileFormat { .. } => "a key file is 64 hex digits on one line",
             Self::Unwritable { .. } => "check the permissions and the free space of the data directory",
             Self::Listen { .. } => "choose another port or stop the program that uses it",

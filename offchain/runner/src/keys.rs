@@ -1,4 +1,5 @@
-//! Key files: a 32-byte Ed25519 seed as hex in a file that only its owner can read.
+//! Key files: a 32-byte Ed25519 seed as hex in a file that only its owner can read. Secrets that keys are derived from have
+//! the same form.
 
 use std::io::Write;
 use std::path::Path;
@@ -12,23 +13,33 @@ use crate::limits::MAX_KEY_FILE_BYTES;
 
 /// Loads a key; refuses a file that others may read.
 pub fn load_key(path: &Path) -> Result<SigningKey, RunnerError> {
+    Ok(SigningKey::from_bytes(&*load_seed(path)?))
+}
+
+/// Loads a key, or draws one and writes it when the file is missing.
+pub fn load_or_create_key(path: &Path) -> Result<SigningKey, RunnerError> {
+    Ok(SigningKey::from_bytes(&*load_or_create_seed(path)?))
+}
+
+/// The 32 bytes of a file; refuses one that others may read.
+pub(crate) fn load_seed(path: &Path) -> Result<Zeroizing<[u8; 32]>, RunnerError> {
     check_mode(path)?;
     let text = Zeroizing::new(read_small(path, "key file", MAX_KEY_FILE_BYTES)?);
     let mut seed = Zeroizing::new([0u8; 32]);
     hex::decode_to_slice(text.trim(), seed.as_mut_slice()).map_err(|_| RunnerError::KeyFileFormat {
         path: path.to_path_buf(),
     })?;
-    Ok(SigningKey::from_bytes(&seed))
+    Ok(seed)
 }
 
-/// Loads a key, or draws one and writes it when the file is missing.
-pub fn load_or_create_key(path: &Path) -> Result<SigningKey, RunnerError> {
+/// The 32 bytes of a file, or new ones that are written when it is missing.
+pub(crate) fn load_or_create_seed(path: &Path) -> Result<Zeroizing<[u8; 32]>, RunnerError> {
     if path.exists() {
-        return load_key(path);
+        return load_seed(path);
     }
     let seed = Zeroizing::new(rand::random::<[u8; 32]>());
     write_secret(path, hex::encode(seed.as_slice()).as_bytes())?;
-    Ok(SigningKey::from_bytes(&seed))
+    Ok(seed)
 }
 
 /// Writes a new file with mode 0600; an existing file is an error.

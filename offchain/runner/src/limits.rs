@@ -62,3 +62,6 @@ pub const DOCTOR_SLOW_SYNC: Duration = Duration::from_millis(50);
 /// Difference between this clock and the chain's that is called broken: peers forgive 60 seconds, and the chain's time is
 /// that of its last block.
 pub const DOCTOR_CLOCK_SKEW_SECONDS: u64 = 90;
+
+/// Longest part of the name of a key: its length is one byte of the derivation.
+pub const MAX_SEAL_NAME_BYTES: usize = 64;

@@ -181,6 +181,12 @@ impl Trust {
 
     /// Where this runner's own evidence comes from; `role` names its image ("proxy", "worker").
     pub fn evidence(&self, role: &str) -> Arc<dyn EvidenceSource> {
+        if self.source == Source::None {
+            tracing::warn!(
+                role,
+                "this runner has no evidence of itself: peers that ask for it will refuse it"
+            );
+        }
         let platform = self.simulation.as_deref().and_then(Simulation::platform);
         self.source.open(role, self.image.as_deref(), self.registers, platform)
     }

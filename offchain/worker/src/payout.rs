@@ -28,7 +28,7 @@ pub(crate) struct Payouts {
 
 impl Payouts {
     pub(crate) fn new(chain: SharedChain, config: &PayoutConfig) -> Result<Self, WorkerError> {
-        let key = cocoon_runner::keys::load_key(&config.wallet.key_file)?;
+        let key = config.wallet.key("worker")?;
         let owner = parse_address(&config.wallet.owner).map_err(|_| WorkerError::Config {
             key: "payout.wallet.owner",
             problem: "must be a TON address",

@@ -92,7 +92,8 @@ impl Configs {
             ..AttestationConfig::default()
         };
         let wallet = |name: &str, owner: &Address| WalletConfig {
-            key_file: data.key_file(name),
+            key_file: Some(data.key_file(name)),
+            derived: None,
             owner: owner.to_string(),
         };
         Self {

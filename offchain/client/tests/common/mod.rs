@@ -119,7 +119,8 @@ impl World {
                 api_key_file: None,
             },
             wallet: WalletConfig {
-                key_file,
+                key_file: Some(key_file),
+                derived: None,
                 owner: WALLET_OWNER.to_string(),
             },
             attestation: AttestationConfig {

@@ -267,7 +267,8 @@ impl Network {
                 api_key_file: None,
             },
             wallet: WalletConfig {
-                key_file: path("wallet.key"),
+                key_file: Some(path("wallet.key")),
+                derived: None,
                 owner: self.owner.to_string(),
             },
             attestation: AttestationConfig {
