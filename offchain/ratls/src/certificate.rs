@@ -1,9 +1,11 @@
 //! The certificate format of the network: self-signed, Ed25519, the quote in an extension of its own.
 
 mod issue;
+mod known;
 mod parse;
 
 pub(crate) use issue::issue;
+pub(crate) use known::KnownCertificates;
 pub use parse::ParsedCertificate;
 
 /// Extension that carries the quote: raw bytes, critical.

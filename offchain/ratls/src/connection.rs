@@ -23,6 +23,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use crate::{
     Identity, IdentityKeeper, Peer, PeerPolicy, RatlsError, RouterProblem, SessionBinding, SharedClock, Stream,
     TrustStore, behind,
+    certificate::KnownCertificates,
     limits::{CHALLENGE_TIMEOUT, CONNECT_TIMEOUT, DEFAULT_DIFFICULTY, HANDSHAKE_TIMEOUT, MAX_DIFFICULTY, WORK_TIMEOUT},
     pow::{self, ANSWER_BYTES, CHALLENGE_BYTES, Challenge},
     tls::{Verifier, client_config, peer_name, server_config},
@@ -77,6 +78,7 @@ struct End {
     trust: Arc<TrustStore>,
     policy: PeerPolicy,
     clock: Clocked,
+    certificates: Arc<KnownCertificates>,
 }
 
 #[derive(Clone)]
@@ -90,7 +92,12 @@ impl fmt::Debug for Clocked {
 
 impl End {
     fn verifier(&self) -> Arc<Verifier> {
-        Verifier::new(Arc::clone(&self.trust), self.policy.clone(), Arc::clone(&self.clock.0))
+        Verifier::new(
+            Arc::clone(&self.trust),
+            self.policy.clone(),
+            Arc::clone(&self.clock.0),
+            Arc::clone(&self.certificates),
+        )
     }
 
     /// Takes a router's word for the peer, over a connection of this machine.
@@ -178,6 +185,7 @@ impl Connector {
             trust,
             policy,
             clock: Clocked(clock),
+            certificates: Arc::default(),
         };
         Self {
             end,
@@ -283,6 +291,7 @@ impl Acceptor {
             trust,
             policy,
             clock: Clocked(clock),
+            certificates: Arc::default(),
         };
         Self {
             end,

@@ -17,6 +17,9 @@ pub const MAX_ATTESTED_SECONDS: u64 = CERTIFICATE_SECONDS + 60;
 /// Difference between clocks that is forgiven when a certificate begins.
 pub const CLOCK_SKEW_SECONDS: u64 = 60;
 
+/// Certificates kept parsed, so that a peer that comes again costs one signature less: some 10 KiB each.
+pub const MAX_KNOWN_CERTIFICATES: usize = 512;
+
 /// Verdicts kept: 10,000 peers' evidence, a few MB.
 pub const MAX_CACHED_VERDICTS: usize = 10_000;
 

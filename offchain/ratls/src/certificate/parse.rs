@@ -1,6 +1,6 @@
 //! Reads a peer's certificate: form, dates, extensions, key. Nothing here verifies a signature of a platform.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use rustls::pki_types::SubjectPublicKeyInfoDer;
@@ -45,7 +45,21 @@ pub struct ParsedCertificate {
     public_key_info: Vec<u8>,
     signed: Vec<u8>,
     signature: Vec<u8>,
+    /// Whether the signature was found good; verified once.
+    is_signed: Memo,
 }
+
+/// What was found out of a certificate; no part of what it is.
+#[derive(Clone, Debug, Default)]
+struct Memo(OnceLock<bool>);
+
+impl PartialEq for Memo {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Memo {}
 
 fn malformed(error: impl core::fmt::Display) -> Problem {
     Problem::Malformed {
@@ -85,6 +99,7 @@ impl ParsedCertificate {
             public_key_info: info.to_der().map_err(malformed)?,
             signed: signed_part(der).map_err(malformed)?.to_vec(),
             signature: certificate.signature().as_bytes().unwrap_or_default().to_vec(),
+            is_signed: Memo::default(),
         };
         let extensions = tbs.extensions().map(Vec::as_slice).unwrap_or_default();
         let mut seen = BTreeSet::new();
@@ -158,9 +173,12 @@ impl ParsedCertificate {
 
     /// Whether it is signed with its own key: then its sender at least made that key.
     pub fn check_signature(&self) -> Result<(), Problem> {
-        UnparsedPublicKey::new(&ED25519, self.leaf_key.as_bytes())
-            .verify(&self.signed, &self.signature)
-            .map_err(|_| Problem::Signature)
+        let is_signed = self.is_signed.0.get_or_init(|| {
+            UnparsedPublicKey::new(&ED25519, self.leaf_key.as_bytes())
+                .verify(&self.signed, &self.signature)
+                .is_ok()
+        });
+        if *is_signed { Ok(()) } else { Err(Problem::Signature) }
     }
 
     pub(crate) fn public_key_info(&self) -> SubjectPublicKeyInfoDer<'_> {

@@ -12,7 +12,7 @@ use rustls::{
 };
 
 use crate::{
-    ParsedCertificate, Peer, PeerPolicy, RatlsError, SharedClock, TrustStore, error::CertificateProblem,
+    Peer, PeerPolicy, RatlsError, SharedClock, TrustStore, certificate::KnownCertificates, error::CertificateProblem,
     peer::verify_parsed,
 };
 
@@ -28,6 +28,7 @@ pub(crate) struct Verifier {
     trust: Arc<TrustStore>,
     policy: PeerPolicy,
     clock: SharedClock,
+    certificates: Arc<KnownCertificates>,
     algorithms: WebPkiSupportedAlgorithms,
     verdict: Mutex<Option<Result<Peer, RatlsError>>>,
 }
@@ -39,12 +40,18 @@ impl fmt::Debug for Verifier {
 }
 
 impl Verifier {
-    pub(crate) fn new(trust: Arc<TrustStore>, policy: PeerPolicy, clock: SharedClock) -> Arc<Self> {
+    pub(crate) fn new(
+        trust: Arc<TrustStore>,
+        policy: PeerPolicy,
+        clock: SharedClock,
+        certificates: Arc<KnownCertificates>,
+    ) -> Arc<Self> {
         let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
         Arc::new(Self {
             trust,
             policy,
             clock,
+            certificates,
             algorithms,
             verdict: Mutex::new(None),
         })
@@ -74,7 +81,7 @@ impl Verifier {
         if !chain.is_empty() {
             return Err(CertificateProblem::Chain { count: chain.len() }.into());
         }
-        let parsed = ParsedCertificate::parse(certificate)?;
+        let parsed = self.certificates.parse(certificate)?;
         if side == Side::Server {
             parsed.check_name()?;
         }
@@ -93,7 +100,9 @@ impl Verifier {
                 rustls::PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme,
             ));
         }
-        let parsed = ParsedCertificate::parse(certificate)
+        let parsed = self
+            .certificates
+            .parse(certificate)
             .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
         verify_tls13_signature_with_raw_key(message, &parsed.public_key_info(), signature, &self.algorithms)
     }
