@@ -6,7 +6,7 @@ use dcap_qvl::{QuoteCollateralV3, config::CryptoProvider};
 use serde::Deserialize;
 
 use crate::{
-    AttestError, dates,
+    AttestError, PckAuthority, PlatformFamily, dates,
     dcap::AwsLc,
     limits::{MAX_COLLATERAL_BYTES, MAX_COLLATERALS},
 };
@@ -23,6 +23,8 @@ pub(crate) struct Collateral {
     /// SHA-256 of the text it was read from.
     pub(crate) digest: [u8; 32],
     pub(crate) fmspc: String,
+    /// Whose revocation list it has; `None` is one of another name.
+    pub(crate) authority: Option<PckAuthority>,
     pub(crate) root_der: Vec<u8>,
     pub(crate) not_before: u64,
     pub(crate) not_after: u64,
@@ -76,17 +78,51 @@ impl Endorsements {
         Ok(self)
     }
 
+    /// All documents of both, but of each family (under its authority and root) only the one issued last: what is revoked
+    /// since must not be found unrevoked in an older one. Of two issued at once, `other`'s is kept.
+    pub fn renewed(mut self, other: &Self) -> Result<Self, AttestError> {
+        for new in &other.documents {
+            let is_older = |old: &Collateral| old.is_of_same(new) && old.not_before <= new.not_before;
+            self.documents.retain(|old| !is_older(old));
+            if !self.documents.iter().any(|old| old.is_of_same(new)) {
+                self = self.merged(&Self {
+                    documents: vec![new.clone()],
+                })?;
+            }
+        }
+        Ok(self)
+    }
+
+    /// From when to when (Unix seconds, both included) the newest document of a family says that it holds. Whether it is
+    /// signed shows when a quote is verified under it.
+    pub fn window(&self, family: &PlatformFamily) -> Option<(u64, u64)> {
+        let fmspc = hex::encode(family.fmspc);
+        let of_family = |one: &&Collateral| one.fmspc == fmspc && one.authority == Some(family.authority);
+        let newest = self
+            .documents
+            .iter()
+            .filter(of_family)
+            .max_by_key(|one| one.not_before)?;
+        Some((newest.not_before, newest.not_after))
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.documents.is_empty()
     }
 
-    /// Documents for a family under a root that are valid now, newest first.
-    pub(crate) fn valid(&self, fmspc: &str, root_der: &[u8], now: u64) -> Result<Vec<&Collateral>, AttestError> {
+    /// Documents for a family under an authority and a root that are valid now, newest first.
+    pub(crate) fn valid(
+        &self,
+        fmspc: &str,
+        authority: Option<PckAuthority>,
+        root_der: &[u8],
+        now: u64,
+    ) -> Result<Vec<&Collateral>, AttestError> {
         let mut matching: Vec<_> = self
             .documents
             .iter()
-            .filter(|one| one.fmspc == fmspc && one.root_der == root_der)
+            .filter(|one| one.fmspc == fmspc && one.authority == authority && one.root_der == root_der)
             .collect();
         matching.sort_by_key(|one| core::cmp::Reverse(one.not_before));
         let newest = *matching.first().ok_or_else(|| AttestError::NoCollateral {
@@ -106,6 +142,10 @@ impl Endorsements {
 }
 
 impl Collateral {
+    fn is_of_same(&self, other: &Self) -> bool {
+        (&self.fmspc, self.authority, &self.root_der) == (&other.fmspc, other.authority, &other.root_der)
+    }
+
     fn parse(json: &str) -> Result<Self, AttestError> {
         let unusable = |reason: String| AttestError::Collateral { reason };
         if json.len() > MAX_COLLATERAL_BYTES {
@@ -131,6 +171,7 @@ impl Collateral {
         Ok(Self {
             digest: AwsLc::sha256(json.as_bytes()),
             fmspc,
+            authority: PckAuthority::of_chain(&document.pck_crl_issuer_chain),
             root_der,
             not_before,
             not_after,
@@ -163,7 +204,7 @@ mod tests {
 
     #[test]
     fn without_documents_every_family_is_unknown() {
-        let error = Endorsements::none().valid("90c06f000000", &[], 0).err();
+        let error = Endorsements::none().valid("90c06f000000", None, &[], 0).err();
         assert_eq!(
             error,
             Some(AttestError::NoCollateral {

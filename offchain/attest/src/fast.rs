@@ -18,8 +18,8 @@ use std::{
 use dcap_qvl::config::CryptoProvider;
 
 use crate::{
-    AttestError, Claims, Endorsements, Evidence, Policy, TdxQuote, TrustRoots, attributes, dcap::AwsLc,
-    endorsements::Collateral, limits::MAX_PREPARED_PLATFORMS, roots::Root, verify,
+    AttestError, Claims, Endorsements, Evidence, PckAuthority, PlatformFamily, Policy, TdxQuote, TrustRoots,
+    attributes, dcap::AwsLc, endorsements::Collateral, limits::MAX_PREPARED_PLATFORMS, roots::Root, verify,
 };
 use layout::Layout;
 use prepared::Prepared;
@@ -37,6 +37,7 @@ pub struct Verifier {
 struct Platform {
     root: Root,
     fmspc: String,
+    authority: Option<PckAuthority>,
     /// One per collateral document that vouched for it.
     prepared: Vec<Arc<Prepared>>,
 }
@@ -83,6 +84,19 @@ impl Verifier {
         self.policy.judge(claims, now)
     }
 
+    /// The family that evidence says to come from, for fetching its collateral: nothing of it is verified but that the chain
+    /// ends in a trusted root. `None` for an authority of another name.
+    pub fn unverified_family(&self, evidence: &Evidence) -> Option<PlatformFamily> {
+        let Evidence::Tdx(quote) = evidence;
+        let origin = verify::Origin::of(quote, &self.roots).ok()?;
+        let mut fmspc = [0; 6];
+        hex::decode_to_slice(&origin.fmspc, &mut fmspc).ok()?;
+        Some(PlatformFamily {
+            fmspc,
+            authority: origin.authority?,
+        })
+    }
+
     fn verify_tdx(&self, quote: &TdxQuote, now: u64) -> Result<Claims, AttestError> {
         let Some(layout) = Layout::of(quote) else {
             return self.prepare(quote, None, now);
@@ -109,7 +123,12 @@ impl Verifier {
         now: u64,
     ) -> Result<Claims, AttestError> {
         let (fmspc, root) = (&platform.fmspc, &platform.root);
-        verify::under_collateral(&self.endorsements, fmspc, root, now, |collateral| {
+        let family = verify::Family {
+            root,
+            fmspc,
+            authority: platform.authority,
+        };
+        verify::under_collateral(&self.endorsements, &family, now, |collateral| {
             let usable = |one: &&Arc<Prepared>| one.is_for(collateral) && one.holds(now);
             match platform.prepared.iter().find(usable) {
                 Some(prepared) => prepared.claims(quote, layout, root, fmspc),
@@ -124,7 +143,7 @@ impl Verifier {
     /// The thorough way; keeps what it learnt when there is a key to keep it under.
     fn prepare(&self, quote: &TdxQuote, key: Option<([u8; 32], &Layout<'_>)>, now: u64) -> Result<Claims, AttestError> {
         let origin = verify::Origin::of(quote, &self.roots)?;
-        verify::under_collateral(&self.endorsements, &origin.fmspc, origin.root, now, |collateral| {
+        verify::under_collateral(&self.endorsements, &origin.family(), now, |collateral| {
             self.thorough(quote, key, &origin, collateral, now)
         })
     }
@@ -170,6 +189,7 @@ impl Verifier {
         let platform = Platform {
             root: origin.root.clone(),
             fmspc: origin.fmspc.clone(),
+            authority: origin.authority,
             prepared: all,
         };
         platforms.insert(digest, Arc::new(platform));

@@ -8,8 +8,8 @@ use dcap_qvl::{
 };
 
 use crate::{
-    AttestError, Claims, Endorsements, Evidence, Fact, Policy, TcbStatus, TdxQuote, TrustRoots, attributes,
-    dcap::AwsLc, endorsements::Collateral, roots::Root,
+    AttestError, Claims, Endorsements, Evidence, Fact, PckAuthority, Policy, TcbStatus, TdxQuote, TrustRoots,
+    attributes, dcap::AwsLc, endorsements::Collateral, roots::Root,
 };
 
 /// Verifies evidence at `now` (Unix seconds). Whether the report data and the image are the expected ones is for the
@@ -25,7 +25,7 @@ pub fn verify(
         Evidence::Tdx(quote) => {
             attributes::check(&quote.unverified_guest())?;
             let origin = Origin::of(quote, roots)?;
-            under_collateral(endorsements, &origin.fmspc, origin.root, now, |collateral| {
+            under_collateral(endorsements, &origin.family(), now, |collateral| {
                 let verified = verify_under(quote, collateral, origin.root, now)?;
                 Ok(claims(quote, &verified, origin.root, &origin.fmspc))
             })?
@@ -39,8 +39,17 @@ pub(crate) struct Origin<'a> {
     pub(crate) root: &'a Root,
     /// Family of the platform, in hex.
     pub(crate) fmspc: String,
+    /// Who certified it, by the name of the issuer.
+    pub(crate) authority: Option<PckAuthority>,
     /// Certificates of its chain (DER), the platform's own first.
     pub(crate) chain: Vec<Vec<u8>>,
+}
+
+/// What selects collateral.
+pub(crate) struct Family<'a> {
+    pub(crate) root: &'a Root,
+    pub(crate) fmspc: &'a str,
+    pub(crate) authority: Option<PckAuthority>,
 }
 
 impl<'a> Origin<'a> {
@@ -54,27 +63,40 @@ impl<'a> Origin<'a> {
         };
         let root = roots.for_chain_end(last)?;
         let fmspc = hex::encode(parse_pck_extension_with::<AwsLc>(leaf).map_err(refused)?.fmspc);
-        Ok(Self { root, fmspc, chain })
+        let authority = PckAuthority::issuer_of(leaf);
+        Ok(Self {
+            root,
+            fmspc,
+            authority,
+            chain,
+        })
+    }
+
+    pub(crate) fn family(&self) -> Family<'_> {
+        Family {
+            root: self.root,
+            fmspc: &self.fmspc,
+            authority: self.authority,
+        }
     }
 }
 
 /// The first answer that valid collateral of the family gives, newest first; else the newest one's refusal.
 pub(crate) fn under_collateral(
     endorsements: &Endorsements,
-    fmspc: &str,
-    root: &Root,
+    family: &Family<'_>,
     now: u64,
     mut judge: impl FnMut(&Collateral) -> Result<Claims, AttestError>,
 ) -> Result<Claims, AttestError> {
     let mut refusal = None;
-    for collateral in endorsements.valid(fmspc, &root.der, now)? {
+    for collateral in endorsements.valid(family.fmspc, family.authority, &family.root.der, now)? {
         match judge(collateral) {
             Ok(claims) => return Ok(claims),
             Err(error) => refusal = refusal.or(Some(error)),
         }
     }
     Err(refusal.unwrap_or_else(|| AttestError::NoCollateral {
-        fmspc: fmspc.to_owned(),
+        fmspc: family.fmspc.to_owned(),
     }))
 }
 

@@ -32,6 +32,10 @@ pub const DEFAULT_DIFFICULTY: u32 = 20;
 /// Proof of work that a client is willing to do: about a minute.
 pub const MAX_DIFFICULTY: u32 = 28;
 
+/// Families of platforms whose collateral was missing, kept until they are asked for: there are about a dozen in the world,
+/// and the names come from strangers.
+pub const MAX_MISSING_FAMILIES: usize = 64;
+
 /// Time to reach a peer's port.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -1,14 +1,22 @@
 //! What we trust at present: roots, collateral, policy. Replaced at run time, and then cached verdicts are forgotten.
 
 use core::fmt;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use cocoon_attest::{
-    Claims, Endorsements, Evidence, Policy, RootKeyId, TrustRoots, Verifier, simulated::SimulatedPlatform,
+    AttestError, Claims, Endorsements, Evidence, PlatformFamily, Policy, RootKeyId, TrustRoots, Verifier,
+    simulated::SimulatedPlatform,
 };
 use cocoon_bindings::units::ImageHash;
 
-use crate::{RatlsError, cache::VerdictCache, limits::MAX_VERDICT_SECONDS};
+use tokio::sync::Notify;
+
+use crate::{
+    RatlsError,
+    cache::VerdictCache,
+    limits::{MAX_MISSING_FAMILIES, MAX_VERDICT_SECONDS},
+};
 
 /// The inputs of quote verification.
 #[derive(Clone, Debug)]
@@ -42,6 +50,8 @@ impl TrustSettings {
 /// The settings in force and the verdicts reached under them. Shared by all connections of a process.
 pub struct TrustStore {
     current: RwLock<Arc<Generation>>,
+    missing: Mutex<BTreeSet<PlatformFamily>>,
+    is_missing: Notify,
 }
 
 struct Generation {
@@ -76,6 +86,8 @@ impl TrustStore {
     pub fn new(settings: TrustSettings) -> Self {
         Self {
             current: RwLock::new(Generation::new(settings)),
+            missing: Mutex::default(),
+            is_missing: Notify::new(),
         }
     }
 
@@ -103,6 +115,27 @@ impl TrustStore {
             .clear();
     }
 
+    /// Waits until a quote was refused for want of collateral, then gives the families of such quotes, each once. The names
+    /// come from quotes that nobody verified: they are for asking a service, within limits, and for nothing else.
+    pub async fn missing_families(&self) -> BTreeSet<PlatformFamily> {
+        loop {
+            let told = self.is_missing.notified();
+            let missing = core::mem::take(&mut *self.missing.lock().unwrap_or_else(PoisonError::into_inner));
+            if !missing.is_empty() {
+                return missing;
+            }
+            told.await;
+        }
+    }
+
+    /// Remembers it without waiting for anyone; when there is no room it is forgotten, and the peer may come again.
+    fn note_missing(&self, family: PlatformFamily) {
+        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        if missing.len() < MAX_MISSING_FAMILIES && missing.insert(family) {
+            self.is_missing.notify_one();
+        }
+    }
+
     fn generation(&self) -> Arc<Generation> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -115,7 +148,13 @@ impl TrustStore {
         if let Some(claims) = verdicts().get(&digest, now) {
             return Ok(claims);
         }
-        let claims = generation.verifier.verify(evidence, now)?;
+        let claims = generation.verifier.verify(evidence, now).inspect_err(|error| {
+            if let AttestError::NoCollateral { .. } | AttestError::CollateralWindow { .. } = error
+                && let Some(family) = generation.verifier.unverified_family(evidence)
+            {
+                self.note_missing(family);
+            }
+        })?;
         let expires_at = claims
             .expires_at
             .min(not_after)

@@ -55,6 +55,9 @@ pub struct AttestationConfig {
     /// File with Intel's collateral for quotes of peers, as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub collateral: Option<PathBuf>,
+    /// Service that collateral is fetched from in the background. Off unless named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collateral_service: Option<CollateralServiceConfig>,
     /// File with what is asked of peers beyond the network's rules (`attestation.toml`, see docs/attestation.md).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PathBuf>,
@@ -81,7 +84,30 @@ impl AttestationConfig {
         ]
         .into_iter()
         .flatten()
+        .chain(
+            self.collateral_service
+                .as_mut()
+                .and_then(|service| service.cache.as_mut()),
+        )
     }
+}
+
+/// Where collateral comes from: Intel's service or a caching one, version 4 of its API.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CollateralServiceConfig {
+    /// URL up to `/sgx/` and `/tdx/`. Left out: `https://api.trustedservices.intel.com`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// URL of the list of revoked authorities. Left out: Intel's for Intel's service, else `rootcacrl` of the service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_crl: Option<String>,
+    /// Families to fetch before a peer shows them, such as `90c06f000000` or `90c06f000000/processor`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fmspc: Vec<String>,
+    /// Folder to keep it in, so that a restart asks nobody. Left out: memory only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<PathBuf>,
 }
 
 /// Where a runner's own evidence comes from.

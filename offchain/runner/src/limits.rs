@@ -40,6 +40,40 @@ pub const HTTP_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest file of collateral or of a simulated platform; real collateral has about 20 KiB.
 pub const MAX_COLLATERAL_FILE_BYTES: u64 = 1 << 20;
 
+/// Longest answer of a collateral service: a revocation list, the only part that grows, has 2 KiB today.
+pub const MAX_COLLATERAL_ANSWER_BYTES: usize = 192 << 10;
+
+/// Longest file of the collateral cache: four answers, lists in hex, quotes escaped.
+pub const MAX_COLLATERAL_CACHE_BYTES: u64 = 2 << 20;
+
+/// Families of platforms whose collateral is kept: there are about a dozen, and each may have two authorities. Fewer than
+/// `cocoon_attest::limits::MAX_COLLATERALS`.
+pub const MAX_COLLATERAL_FAMILIES: usize = 64;
+
+/// Time for one answer of a collateral service; nothing waits for it but the next question.
+pub const COLLATERAL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Between two families: peers may show any names, and a service must not be flooded in their stead.
+pub const COLLATERAL_PAUSE: Duration = Duration::from_secs(1);
+
+/// How often is looked whether collateral is due.
+pub const COLLATERAL_TICK: Duration = Duration::from_secs(30);
+
+/// How old collateral gets while the service answers: revocation lists must soon count. Its life is 30 days.
+pub const COLLATERAL_REFRESH_SECONDS: u64 = 86_400;
+
+/// The soonest that collateral is fetched again, even when the service has only what is about to expire.
+pub const MIN_COLLATERAL_REFRESH_SECONDS: u64 = 3_600;
+
+/// First wait after a failed fetch.
+pub const COLLATERAL_RETRY: Duration = Duration::from_secs(60);
+
+/// Longest wait after failed fetches.
+pub const COLLATERAL_RETRY_CEILING: Duration = Duration::from_secs(3600);
+
+/// Time before the end of the newest collateral from which each failed or fruitless fetch is a warning of its own.
+pub const COLLATERAL_EXPIRY_WARNING_SECONDS: u64 = 86_400;
+
 /// How often the collateral of a simulated platform is made anew: well before it ends.
 pub const SIMULATED_COLLATERAL_REFRESH: Duration = Duration::from_secs(3600);
 

@@ -3,12 +3,13 @@
 //! A simulated platform counts only while the root contract says that the network is a test. A
 //! root contract that stops saying so ends that trust with the next look at it.
 
+mod collateral;
 mod evidence;
 mod policy;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cocoon_attest::Endorsements;
 use cocoon_attest::simulated::SimulatedPlatform;
@@ -22,6 +23,7 @@ use crate::config::{AttestationConfig, read_small};
 use crate::limits::{MAX_COLLATERAL_FILE_BYTES, SIMULATED_COLLATERAL_REFRESH};
 use crate::{RunnerError, error::TrustFile};
 
+use self::collateral::Prefetch;
 use self::evidence::{Offered, Source};
 use self::policy::PolicyFile;
 
@@ -35,6 +37,9 @@ pub struct Trust {
     image: Option<String>,
     registers: Option<Pretended>,
     collateral: Endorsements,
+    /// Until [`Trust::keep_current`] takes it.
+    prefetch: Arc<Mutex<Option<Prefetch>>>,
+    fetched: Endorsements,
     requires_proof: bool,
     policy: PolicyFile,
     router: Option<SocketAddr>,
@@ -115,8 +120,14 @@ impl Trust {
             Some(path) => load_collateral(path)?,
             None => Endorsements::none(),
         };
+        let prefetch = match &config.collateral_service {
+            Some(service) => Some(Prefetch::load(service, Arc::clone(&clock))?),
+            None => None,
+        };
+        let fetched = prefetch.as_ref().map(Prefetch::endorsements).unwrap_or_default();
         let policy = PolicyFile::load(config.policy.as_deref())?;
-        let mut settings = settings(simulation.as_ref(), &collateral, is_test, clock.now())?;
+        let known = renewed(&collateral, &fetched)?;
+        let mut settings = settings(simulation.as_ref(), &known, is_test, clock.now())?;
         settings.policy = policy.policy();
         let store = Arc::new(TrustStore::new(settings));
         Ok(Self {
@@ -127,6 +138,8 @@ impl Trust {
             image: config.simulated_image.clone(),
             registers,
             collateral,
+            prefetch: Arc::new(Mutex::new(prefetch)),
+            fetched,
             requires_proof: config.require_session_proof,
             policy,
             router: config.router,
@@ -196,13 +209,29 @@ impl Trust {
         self.store.trusts_simulated() || self.source.is_simulated()
     }
 
-    /// Follows the root contract, renews the simulated platform's collateral and reads the policy file again, until
-    /// dropped or until nobody watches the root contract any more.
-    pub async fn keep_current(mut self) {
+    /// Follows the root contract, fetches collateral, renews the simulated platform's and reads the policy file again,
+    /// until dropped or until nobody watches the root contract any more.
+    pub async fn keep_current(self) {
+        let prefetch = self.prefetch.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (sender, fetched) = watch::channel(self.fetched.clone());
+        let Some(prefetch) = prefetch else {
+            return self.follow(fetched, sender).await;
+        };
+        let store = self.store();
+        // Two tasks' worth of work in one: neither outlives the other.
+        tokio::select! {
+            () = prefetch.run(store, sender.clone()) => {}
+            () = self.follow(fetched, sender) => {}
+        }
+    }
+
+    /// `_sender` is held so that a channel that nobody sends on stays open.
+    async fn follow(mut self, mut fetched: watch::Receiver<Endorsements>, _sender: watch::Sender<Endorsements>) {
         loop {
             let renewal = tokio::time::sleep(SIMULATED_COLLATERAL_REFRESH);
             tokio::select! {
                 changed = self.root.changed() => if changed.is_err() { return },
+                _ = fetched.changed() => self.fetched = fetched.borrow_and_update().clone(),
                 () = renewal, if self.simulation.is_some() || self.policy.is_configured() => {}
             }
             self.refresh();
@@ -215,7 +244,10 @@ impl Trust {
             tracing::error!("the root contract is no test root any more: the simulated platform is not trusted");
         }
         self.policy.read_again();
-        match settings(self.simulation.as_deref(), &self.collateral, is_test, self.clock.now()) {
+        let simulation = self.simulation.as_deref();
+        let renewed = renewed(&self.collateral, &self.fetched)
+            .and_then(|known| settings(simulation, &known, is_test, self.clock.now()));
+        match renewed {
             Ok(mut settings) => {
                 settings.policy = self.policy.policy();
                 self.store.replace(settings);
@@ -253,6 +285,12 @@ fn check_router(config: &AttestationConfig) -> Result<(), RunnerError> {
         ),
         _ => Ok(()),
     }
+}
+
+/// What the file says and what was fetched, the newest of each family.
+fn renewed(file: &Endorsements, fetched: &Endorsements) -> Result<Endorsements, RunnerError> {
+    let renewed = file.clone().renewed(fetched);
+    renewed.map_err(|error| RunnerError::Trust(error.into()))
 }
 
 fn settings(

@@ -276,3 +276,49 @@ fn a_mistake_in_the_policy_file_is_an_error_at_the_start() {
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.contains("never accepted"), "{cause}");
 }
+
+/// The public half of a simulated platform whose collateral ended long ago, so that a peer on it lacks collateral, and a
+/// service that is asked for it.
+#[tokio::test]
+async fn a_peer_without_collateral_makes_the_configured_service_be_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let platform = SimulatedPlatform::generate().unwrap();
+    let trust_file = folder.path().join("trust.json");
+    let old = SimulatedTrust::of(&platform, SystemClock.now() - 3 * 365 * 86_400).unwrap();
+    std::fs::write(&trust_file, old.to_json().unwrap()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let text = format!(
+        "simulated_trust = {trust_file:?}\n[collateral_service]\nurl = \"http://{}\"\n",
+        listener.local_addr().unwrap()
+    );
+    let config: AttestationConfig = cocoon_runner::config::parse(std::path::Path::new("a.toml"), &text).unwrap();
+    let (_sender, receiver) = watch::channel(Arc::new(root(true)));
+    let trust = Trust::load(&config, receiver, SystemClock::shared()).unwrap();
+    let follower = tokio::spawn(trust.clone().keep_current());
+    let now = SystemClock.now();
+    let source = cocoon_ratls::Simulated::for_role(platform, "worker");
+    let identity = Identity::issue(&source, now).unwrap();
+    let any = PeerPolicy::attested(|_| true);
+    assert!(verify_certificate(identity.certificate_der(), &trust.store(), &any, now).is_err());
+    let (mut asked, _) = listener.accept().await.unwrap();
+    let mut line = [0; 32];
+    tokio::io::AsyncReadExt::read_exact(&mut asked, &mut line)
+        .await
+        .unwrap();
+    assert_eq!(&line, b"GET /tdx/certification/v4/tcb?fm");
+    follower.abort();
+}
+
+#[test]
+fn unknown_keys_and_families_of_a_collateral_service_are_refused() {
+    let path = std::path::Path::new("a.toml");
+    let parse = |text: &str| cocoon_runner::config::parse::<AttestationConfig>(path, text);
+    assert!(parse("[collateral_service]\nuri = \"https://a\"").is_err());
+    let config = parse("[collateral_service]\nfmspc = [\"90c06f0000\"]").unwrap();
+    let (_sender, receiver) = watch::channel(Arc::new(root(true)));
+    let error = Trust::load(&config, receiver, SystemClock::shared()).unwrap_err();
+    assert!(
+        error.to_string().starts_with("attestation.collateral_service.fmspc: "),
+        "{error}"
+    );
+}
