@@ -264,3 +264,21 @@ fn debug_output_shows_no_keys() {
     let world = World::new();
     assert_eq!(format!("{:?}", world.platform), "SimulatedPlatform");
 }
+
+#[test]
+fn collateral_of_the_other_authority_is_none_for_the_platform() {
+    let world = World::new();
+    let text = world.platform.collateral_json(&CollateralTerms::good(NOW)).unwrap();
+    let mut other: serde_json::Value = serde_json::from_str(&text).unwrap();
+    // A chain that begins with neither of the two authorities.
+    other["pck_crl_issuer_chain"] = other["tcb_info_issuer_chain"].clone();
+    let judge = |endorsements: &Endorsements| {
+        let evidence = Evidence::parse(&world.quote()).unwrap();
+        verify(&evidence, endorsements, &world.roots, &Policy::strict(), NOW)
+    };
+    let other = Endorsements::none().with_json(&other.to_string()).unwrap();
+    assert!(matches!(judge(&other), Err(AttestError::NoCollateral { .. })));
+    // It neither replaces the right one nor stands in its way.
+    judge(&world.endorsements.clone().renewed(&other).unwrap()).unwrap();
+    judge(&other.renewed(&world.endorsements).unwrap()).unwrap();
+}
