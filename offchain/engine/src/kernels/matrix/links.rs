@@ -8,6 +8,11 @@ use super::blocks::InputBlock;
 use super::lanes::Lanes;
 use super::layout::{Q4_PANEL, Q8_PANEL, SCALES};
 use super::strip::{Links, Sums};
+use crate::kernels::prefetch::ask_for_line;
+
+/// How far ahead of a block its panel is asked for, in bytes. A block's sums take so long that the processor itself looks
+/// too little ahead: with this the products read as fast as memory gives, without it at five sixths of that.
+const AHEAD: usize = 1024;
 
 /// Weights of f32.
 pub(super) struct F32;
@@ -116,6 +121,7 @@ impl Links for Q8 {
                 }
                 for group in 0..groups {
                     for panel in 0..P {
+                        ask_for_line(weights[panel].wrapping_add(AHEAD + SCALES + group * 4 * PANEL));
                         let bytes = L::bytes(weights[panel].add(SCALES + group * 4 * PANEL).cast());
                         for token in 0..T {
                             let four = four(inputs.add(token), group);
@@ -124,6 +130,7 @@ impl Links for Q8 {
                     }
                 }
                 for panel in 0..P {
+                    ask_for_line(weights[panel].wrapping_add(AHEAD));
                     let scales = L::f16(weights[panel].cast());
                     for token in 0..T {
                         let scale = L::mul(scales, L::splat((*inputs.add(token)).scale));
@@ -170,6 +177,7 @@ impl Links for Q4 {
                 }
                 for group in 0..groups {
                     for panel in 0..P {
+                        ask_for_line(weights[panel].wrapping_add(AHEAD + SCALES + group * 4 * PANEL));
                         let (lower, upper) = L::halves(weights[panel].add(SCALES + group * 4 * PANEL));
                         for token in 0..T {
                             let four = four(inputs.add(token), group);
@@ -182,6 +190,7 @@ impl Links for Q4 {
                     }
                 }
                 for panel in 0..P {
+                    ask_for_line(weights[panel].wrapping_add(AHEAD));
                     let scales = L::f16(weights[panel].cast());
                     for token in 0..T {
                         let scale = L::mul(scales, L::splat((*inputs.add(token)).scale));
