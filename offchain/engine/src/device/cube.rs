@@ -1,6 +1,8 @@
 //! The operations on a GPU, on our own kernels in CubeCL. Tensors, weights and cache lie in the device's memory; only
 //! tokens, places and routes go there in a step, and only what is asked for comes back.
 
+#[cfg(all(test, feature = "cuda"))]
+mod cuda_text;
 mod experts;
 #[cfg(all(test, feature = "wgpu"))]
 mod tests;

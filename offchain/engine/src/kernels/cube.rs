@@ -20,6 +20,8 @@ mod attention;
 mod choose;
 #[cfg(feature = "cuda")]
 pub(crate) mod cuda;
+#[cfg(all(test, feature = "cuda"))]
+pub(crate) mod cuda_text;
 mod gpu;
 mod linear;
 mod numeric;
