@@ -4,7 +4,7 @@ use super::{Noise, parse};
 use crate::device::{Draw, Tally, TallyDevice, WeightFormat};
 use crate::error::EngineError;
 use crate::limits::KV_BLOCK;
-use crate::model::{BlockId, Executor, LoadOptions, Outcome, Piece, Transformer, Wanted};
+use crate::model::{BlockId, Executor, LoadOptions, Outcome, Piece, StepWork, Transformer, Wanted};
 use std::sync::{Arc, Mutex, PoisonError};
 #[cfg(feature = "cuda")]
 use std::time::Instant;
@@ -79,9 +79,7 @@ pub fn measure_cuda(
         }
         prefill = prefill.max((batch * prompt) as f64 / begun.elapsed().as_secs_f64());
         let begun = Instant::now();
-        for position in prompt..prompt + new {
-            step(&mut model, batch, position, 1, options.positions)?;
-        }
+        decode_steps(&mut model, batch, prompt..prompt + new, options.positions)?;
         decode = decode.max((batch * new) as f64 / begun.elapsed().as_secs_f64());
     }
     Ok(GpuSpeed { prefill, decode })
@@ -124,16 +122,55 @@ fn piece(sequence: usize, start: usize, tokens: usize, positions: usize) -> Piec
     }
 }
 
+/// Every sequence goes on from its own token by one at each of these positions, as many steps ahead as the executor
+/// takes: as the engine does it.
+#[cfg(any(test, feature = "cuda"))]
+fn decode_steps(
+    model: &mut impl Executor,
+    batch: usize,
+    at: std::ops::Range<usize>,
+    positions: usize,
+) -> Result<(), EngineError> {
+    let draws = vec![Some(GREEDY); batch];
+    let mut under_way = 0;
+    for position in at {
+        let pieces: Vec<_> = (0..batch)
+            .map(|sequence| piece(sequence, position, 1, positions))
+            .collect();
+        // While its step is under way, a token is known to the device alone.
+        let follows: Vec<_> = (0..batch).map(|sequence| (under_way > 0).then_some(sequence)).collect();
+        model.start(StepWork {
+            pieces: &pieces,
+            draws: &draws,
+            follows: &follows,
+        })?;
+        under_way += 1;
+        if under_way > model.ahead() {
+            all_chosen(&model.finish()?)?;
+            under_way -= 1;
+        }
+    }
+    for _ in 0..under_way {
+        all_chosen(&model.finish()?)?;
+    }
+    Ok(())
+}
+
+/// The likeliest token.
+const GREEDY: Draw = Draw {
+    temperature: 0.0,
+    top_p: 1.0,
+    top_k: 0,
+    min_p: 0.0,
+    uniform: 0.5,
+};
+
 fn run(model: &mut impl Executor, pieces: Vec<Piece>) -> Result<(), EngineError> {
-    let draw = Draw {
-        temperature: 0.0,
-        top_p: 1.0,
-        top_k: 0,
-        min_p: 0.0,
-        uniform: 0.5,
-    };
-    let draws = vec![Some(draw); pieces.len()];
-    let outcomes = model.run_choosing(&pieces, &draws)?;
+    let draws = vec![Some(GREEDY); pieces.len()];
+    all_chosen(&model.run_choosing(&pieces, &draws)?)
+}
+
+fn all_chosen(outcomes: &[Outcome]) -> Result<(), EngineError> {
     let chosen = |outcome: &Outcome| matches!(outcome, Outcome::Token(Some(_)));
     if outcomes.iter().all(chosen) {
         Ok(())
@@ -169,5 +206,54 @@ mod tests {
         // A row of the embedding more for each sequence.
         assert_eq!(eight.weights - one.weights, 7 * 1024 * 2);
         assert_eq!(eight.multiply_adds, 8 * one.multiply_adds);
+    }
+
+    /// Takes steps ahead and remembers how many were under way when each began, and which pieces went on from them.
+    struct Watched {
+        ahead: usize,
+        under_way: Vec<usize>,
+        begun: Vec<(usize, Vec<Option<usize>>)>,
+    }
+
+    impl Executor for Watched {
+        fn blocks(&self) -> usize {
+            usize::MAX
+        }
+
+        fn ahead(&self) -> usize {
+            self.ahead
+        }
+
+        fn start(&mut self, work: StepWork<'_>) -> Result<(), EngineError> {
+            self.begun.push((self.under_way.len(), work.follows.to_vec()));
+            self.under_way.push(work.pieces.len());
+            Ok(())
+        }
+
+        fn finish(&mut self) -> Result<Vec<Outcome>, EngineError> {
+            let pieces = self.under_way.remove(0);
+            Ok(vec![Outcome::Token(Some(1)); pieces])
+        }
+    }
+
+    #[test]
+    fn decoding_is_measured_as_many_steps_ahead_as_the_device_takes() {
+        for ahead in 0..3 {
+            let mut watched = Watched {
+                ahead,
+                under_way: Vec::new(),
+                begun: Vec::new(),
+            };
+            decode_steps(&mut watched, 2, 8..12, 12).unwrap();
+            let expected = (0..4_usize).map(|step| {
+                let under_way = step.min(ahead);
+                (
+                    under_way,
+                    vec![(under_way > 0).then_some(0), (under_way > 0).then_some(1)],
+                )
+            });
+            assert_eq!(watched.begun, expected.collect::<Vec<_>>());
+            assert_eq!(watched.under_way, [0_usize; 0], "all steps were finished");
+        }
     }
 }
