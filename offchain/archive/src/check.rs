@@ -41,7 +41,8 @@ pub enum Difference {
     },
     /// The list of files is not the one that was hashed.
     List,
-    /// The data are right, but the hash tree beside them is not, so no kernel would read them.
+    /// The hash tree is not the one that the data give, so no kernel would read them. The data are right if their root
+    /// hash was named.
     HashTree {
         /// Where in the archive, in bytes.
         offset: u64,
@@ -51,7 +52,7 @@ pub enum Difference {
         /// Its size in bytes.
         size: u64,
     },
-    /// The archive is whole, and another one than the root hash names.
+    /// The archive is another one than the root hash names.
     Root {
         /// The root hash that was asked for.
         expected: RootHash,
@@ -63,9 +64,9 @@ impl fmt::Display for Difference {
         match self {
             Self::File { path, offset, .. } => write!(f, "{path} differs, first in the 4096 bytes from {offset}"),
             Self::List => write!(f, "the list of files differs"),
-            Self::HashTree { offset } => write!(f, "the hash tree differs at byte {offset}; the files are right"),
+            Self::HashTree { offset } => write!(f, "the hash tree differs at byte {offset} from what the files give"),
             Self::Length { size } => write!(f, "{size} bytes are not the length that its files give"),
-            Self::Root { expected } => write!(f, "it is whole, and another archive than {expected}"),
+            Self::Root { expected } => write!(f, "it is another archive than {expected}"),
         }
     }
 }
@@ -101,13 +102,13 @@ pub fn check(
     let in_data = tree.data_block.filter(|_| !data_are_right);
     let difference = match (in_data, tree.place) {
         (Some(block), _) => Some(in_data_block(&layout, &hashed, block)),
+        // Other files, whose tree was made anew, wholly or in its lowest level.
+        (None, _) if expected.is_some() && !data_are_right => expected.map(|expected| Difference::Root { expected }),
         (None, Some(place)) => Some(Difference::HashTree {
             offset: hashed.hash_offset + place * BLOCK,
         }),
         (None, None) if size != hashed.size => Some(Difference::Length { size }),
-        (None, None) => expected
-            .filter(|expected| *expected != hashed.root)
-            .map(|expected| Difference::Root { expected }),
+        (None, None) => None,
     };
     Ok(Checked {
         hashed,

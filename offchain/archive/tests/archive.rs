@@ -257,6 +257,30 @@ fn damage_outside_of_the_files_is_told_apart() {
 }
 
 #[test]
+fn other_files_whose_hashes_were_made_anew_are_not_called_right() {
+    let built = built();
+    let mut bytes = fs::read(&built.archive).unwrap();
+    let layout = Layout::read(|offset, buffer: &mut [u8]| {
+        buffer.copy_from_slice(&bytes[offset as usize..][..buffer.len()]);
+        Ok::<(), ArchiveError>(())
+    })
+    .unwrap();
+    let (data, tree) = bytes.split_at_mut(built.hashed.hash_offset as usize);
+    let last = layout.files().iter().rfind(|file| file.size() > 0).unwrap();
+    data[last.offset() as usize] ^= 1;
+    let (_, fitting) = format(&layout.verity().unwrap(), data).unwrap();
+    // Superblock, top, then the hashes of data.
+    tree[2 * BLOCK_BYTES..].copy_from_slice(&fitting[2 * BLOCK_BYTES..]);
+    fs::write(&built.archive, &bytes).unwrap();
+    let expected = built.hashed.root;
+    assert_eq!(built.check().difference, Some(Difference::Root { expected }));
+    // Whether files or tree are meant is not known without a root hash.
+    let checked = check(&built.archive, None, None, &mut |_| {}).unwrap();
+    let offset = built.hashed.hash_offset + BLOCK_BYTES as u64;
+    assert_eq!(checked.difference, Some(Difference::HashTree { offset }));
+}
+
+#[test]
 fn what_cannot_be_archived_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("model");

@@ -81,6 +81,18 @@ impl GuestConfig {
             return Err(refused(FILE, &format!("`{name}` cannot be both a value and a file")));
         }
         for name in &config.runner.templates {
+            if config.host.files.contains(name) {
+                return Err(refused(
+                    FILE,
+                    &format!("`{name}` cannot be both a template and a file of the host"),
+                ));
+            }
+            if name.contains('/') {
+                return Err(refused(
+                    FILE,
+                    &format!("the template `{name}` must lie in the folder itself"),
+                ));
+            }
             let mut odd = None;
             let _ = fill(text(spec, name)?, |value| {
                 if !config.host.values.contains(value) {
@@ -206,6 +218,24 @@ files = [\"platform.json\"]
             .unwrap();
         assert_eq!(written[0], ("worker.toml".into(), b"owner = \"0:ab\"\n".to_vec()));
         assert_eq!(written[1], ("platform.json".into(), b"{\"\n\"}".to_vec()));
+    }
+
+    #[test]
+    fn a_file_of_the_host_cannot_take_the_place_of_a_template() {
+        let guest = GUEST.replace("[\"platform.json\"]", "[\"worker.toml\"]");
+        let error = GuestConfig::load(&spec(&guest, "")).unwrap_err();
+        assert!(
+            error.to_string().contains("both a template and a file of the host"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_template_in_a_folder_is_refused_before_an_image_is_measured() {
+        let mut spec = spec(&GUEST.replace("worker.toml", "etc/worker.toml"), "");
+        spec.insert("etc/worker.toml", Node::File(Vec::new())).unwrap();
+        let error = GuestConfig::load(&spec).unwrap_err();
+        assert!(error.to_string().contains("must lie in the folder itself"), "{error}");
     }
 
     #[test]

@@ -20,6 +20,18 @@ pub(crate) enum InitError {
     /// The image or the host's files are not what they should be.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// A TDX guest that cannot say what it runs is not started.
+    #[error("{path} is missing in a TDX guest: the kernel must be Linux 6.16 or later")]
+    NoRegister {
+        /// Where the register should be.
+        path: &'static str,
+    },
+    /// The kernel took a measurement, and the register does not hold it.
+    #[error("RTMR3 does not hold what was measured: `{line}`")]
+    NotMeasured {
+        /// The line.
+        line: String,
+    },
     /// A disk that must be there is not.
     #[error("no disk with the serial number `{serial}`")]
     Disk {

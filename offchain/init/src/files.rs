@@ -1,7 +1,8 @@
 //! Disks by their serial number, the configuration's files, the host's files.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -86,12 +87,18 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, InitError> {
     Ok(content)
 }
 
-/// Writes files into a new folder.
+/// Writes files into a folder, where none of them is yet. They are for the runner alone: keys may be among them.
 pub(crate) fn write_all(folder: &Path, files: &[(String, Vec<u8>)]) -> Result<(), InitError> {
     fs::create_dir_all(folder).doing(format!("make {}", folder.display()))?;
     for (name, content) in files {
         let path = folder.join(name);
-        fs::write(&path, content).doing(format!("write {}", path.display()))?;
+        File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut file| file.write_all(content))
+            .doing(format!("write {}", path.display()))?;
     }
     Ok(())
 }

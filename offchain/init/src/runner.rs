@@ -1,7 +1,7 @@
 //! The program that the guest is there for. Its end is the end of the guest.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use cocoon_image::RunnerConfig;
 use rustix::process::{WaitOptions, wait};
@@ -21,6 +21,8 @@ pub(crate) fn run(config: &RunnerConfig) -> Result<String, InitError> {
         .env("HOME", "/run/cocoon")
         .env("TMPDIR", "/tmp")
         .current_dir("/run/cocoon")
+        // The console is the host's.
+        .stdin(Stdio::null())
         .spawn()
         .doing(format!("start {}", config.program))?;
     loop {

@@ -123,6 +123,23 @@ fn a_directory_that_holds_itself_is_refused() {
     assert!(matches!(read(&head).unwrap_err(), ManifestError::Archive { .. }));
 }
 
+#[test]
+fn a_large_directory_that_holds_itself_is_not_kept_once_for_each_level() {
+    let files: Vec<(String, u64)> = (0..4000).map(|at| (format!("d/{at:04}"), 0)).collect();
+    let mut head = Layout::new(files).unwrap().head().to_vec();
+    let inode = |index: usize| 1152 + 64 * index;
+    head.copy_within(inode(1)..inode(2), inode(2));
+    let mut directories = 0;
+    let result = Layout::read(|offset, buffer: &mut [u8]| {
+        directories += usize::from(buffer.len() > 64 * 1024);
+        buffer.copy_from_slice(&head[offset as usize..][..buffer.len()]);
+        Ok::<(), ManifestError>(())
+    });
+    assert!(matches!(result.unwrap_err(), ManifestError::Archive { .. }));
+    // Twice 4,000 entries are within the limit, three times are not.
+    assert_eq!(directories, 3);
+}
+
 fn files() -> impl Strategy<Value = BTreeMap<String, u64>> {
     let name = "[+a-z.é ]{1,12}".prop_filter("plain", |name: &String| !matches!(name.as_str(), "." | ".."));
     let path = prop::collection::vec(name, 1..4).prop_map(|parts| parts.join("/"));

@@ -67,10 +67,16 @@ impl<R> Walk<R> {
         }
         let mut bytes = vec![0; inode.size as usize];
         (self.read)(u64::from(inode.block) * BLOCK, &mut bytes)?;
-        for (name, index) in directory::parse(&bytes).ok_or(refuse("directory"))? {
-            self.seen += 1;
+        let entries = directory::parse(&bytes).ok_or(refuse("directory"))?;
+        drop(bytes);
+        // Counted before any of them is followed: a directory that holds itself would be kept once for each level.
+        self.seen += entries.len();
+        if self.seen > 2 * MAX_FILES {
+            return Err(refuse("directory").into());
+        }
+        for (name, index) in entries {
             let path = format!("{prefix}{name}");
-            if self.seen > 2 * MAX_FILES || path.len() > MAX_FIELD_BYTES || name.is_empty() {
+            if path.len() > MAX_FIELD_BYTES || name.is_empty() {
                 return Err(refuse("directory").into());
             }
             let inode = self.inode(index)?;

@@ -85,7 +85,7 @@ pub(super) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
 pub(super) fn text(path: &Path, limit: usize) -> Result<String, Failure> {
     let text = String::from_utf8(read(path, limit)?);
     let text = text.or_fail(Exit::Configuration, &format!("{} is no text", path.display()), HINT)?;
-    Ok(text)
+    Ok(text.strip_suffix('\n').map(str::to_owned).unwrap_or(text))
 }
 
 fn add(spec: &mut Spec, folder: &Path, prefix: &str, depth: usize) -> Result<(), Failure> {
