@@ -4,8 +4,10 @@ use crate::card::ModelCard;
 use crate::error::EngineError;
 use crate::metrics::Occupancy;
 use crate::request::SubmitRequest;
+use crate::sampling::{Prepared, Preparer};
 use crate::text::split::ToolCallDelta;
 use std::fmt;
+use std::sync::Arc;
 
 /// One answer in the making. Ids are never used twice by one engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -148,6 +150,17 @@ pub trait Engine: Send {
 
     /// Puts a request into the queue.
     fn submit(&mut self, request: SubmitRequest) -> Result<SequenceId, EngineError>;
+
+    /// What does the slow part of taking a request, on another thread, if this engine has such a part.
+    fn preparer(&self) -> Option<Arc<Preparer>> {
+        None
+    }
+
+    /// The same as [`Self::submit`], with what [`Self::preparer`] has made of the request.
+    fn submit_prepared(&mut self, request: SubmitRequest, prepared: Prepared) -> Result<SequenceId, EngineError> {
+        let _ = prepared;
+        self.submit(request)
+    }
 
     /// Ends a sequence and frees what it holds; the next step reports it as [`FinishReason::Cancelled`]. An id that has
     /// ended is ignored.

@@ -228,7 +228,13 @@ pub enum EngineError {
         /// What is allowed.
         allowed: &'static str,
     },
-    /// A constraint is not valid, has no text that it allows, or is too large to be begun with.
+    /// A constraint is larger than one that is compiled in a second or so.
+    #[error("the {kind} that the answer shall match is too large")]
+    ConstraintTooLarge {
+        /// JSON schema, regular expression, grammar.
+        kind: &'static str,
+    },
+    /// A constraint is not valid, or has no text that it allows.
     #[error("the {kind} that the answer shall match cannot be used")]
     Constraint {
         /// JSON schema, regular expression, grammar.
@@ -261,6 +267,9 @@ pub enum EngineError {
         /// What it should do.
         doing: &'static str,
     },
+    /// Whoever asked gave the request up before it was looked at.
+    #[error("the request was cancelled")]
+    Cancelled,
     /// The engine's thread has ended.
     #[error("the engine has stopped")]
     Stopped,
@@ -276,7 +285,9 @@ impl EngineError {
             | Self::PromptTooLong { .. }
             | Self::Parameter { .. }
             | Self::Constraint { .. }
+            | Self::ConstraintTooLarge { .. }
             | Self::ConstraintTooComplex
+            | Self::Cancelled
             | Self::UnknownToken { .. } => Who::Caller,
             _ => Who::Local,
         }
@@ -322,6 +333,10 @@ impl EngineError {
             Self::EmptyPrompt => "send at least one character",
             Self::ContextLength { .. } | Self::PromptTooLong { .. } => "send a shorter prompt",
             Self::Parameter { .. } | Self::UnknownToken { .. } => "correct the request",
+            Self::ConstraintTooLarge { .. } => {
+                "keep schemas below 64 KiB, grammars below 16 KiB and regular expressions, a schema's together, below 8 KiB"
+            }
+            Self::Cancelled => "send it again if it is still wanted",
             Self::Constraint { .. } => "check its syntax, or use a simpler one",
             Self::ConstraintTooComplex => {
                 "use a simpler schema or grammar: fewer alternatives, less nesting, smaller numbers of repetitions"

@@ -3,11 +3,13 @@
 use crate::card::ModelCard;
 use crate::engine::{Engine, FinishReason, SequenceId, StepOutput};
 use crate::error::EngineError;
+use crate::limits::CONSTRAINT_STACK_BYTES;
 use crate::metrics::{EngineLoad, Histogram, Occupancy};
 use crate::request::SubmitRequest;
+use crate::sampling::{Prepared, Preparer};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,6 +33,8 @@ pub type Sink = Box<dyn FnMut(EngineEvent) + Send>;
 #[derive(Clone)]
 pub struct EngineHandle {
     sender: SyncSender<Submission>,
+    /// To the thread that prepares what takes long and hands it on, if the engine has such a part.
+    slow: Option<SyncSender<Submission>>,
     card: Arc<ModelCard>,
     active: Arc<AtomicUsize>,
     alive: Arc<AtomicBool>,
@@ -81,16 +85,34 @@ struct Submission {
     sink: Sink,
     cancelled: Arc<AtomicBool>,
     at: Instant,
+    prepared: Prepared,
+}
+
+impl Submission {
+    /// Tells that nothing will come of it.
+    fn refuse(mut self, active: &AtomicUsize, error: EngineError) {
+        active.fetch_sub(1, Ordering::AcqRel);
+        (self.sink)(EngineEvent::Failed(error));
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
 }
 
 impl EngineHandle {
     /// Starts a thread for `engine` with a queue of `queue` requests that it has not looked at yet.
     pub fn spawn(engine: Box<dyn Engine>, queue: usize) -> Result<Self, EngineError> {
         let (sender, receiver) = sync_channel(queue);
+        let active = Arc::default();
+        let slow = engine
+            .preparer()
+            .map(|preparer| spawn_preparing(preparer, queue, sender.clone(), &active));
         let handle = Self {
             sender,
+            slow: slow.transpose()?,
             card: Arc::new(engine.card().clone()),
-            active: Arc::default(),
+            active,
             alive: Arc::new(AtomicBool::new(true)),
             figures: Arc::default(),
             queue,
@@ -109,10 +131,7 @@ impl EngineHandle {
             }
             .run();
         };
-        let thread = std::thread::Builder::new().name("engine".to_owned());
-        thread.spawn(run).map_err(|_| EngineError::Device {
-            doing: "starting its thread",
-        })?;
+        start("engine", run)?;
         Ok(handle)
     }
 
@@ -130,9 +149,11 @@ impl EngineHandle {
             sink,
             cancelled,
             at: Instant::now(),
+            prepared: Prepared::default(),
         };
+        let slow = self.slow.as_ref().filter(|_| Preparer::is_needed(&submission.request));
         self.active.fetch_add(1, Ordering::AcqRel);
-        match self.sender.try_send(submission) {
+        match slow.unwrap_or(&self.sender).try_send(submission) {
             Ok(()) => Ok(ticket),
             Err(error) => {
                 self.active.fetch_sub(1, Ordering::AcqRel);
@@ -155,6 +176,47 @@ impl EngineHandle {
             is_alive: self.alive.load(Ordering::Acquire),
         }
     }
+}
+
+/// Starts the thread that prepares submissions one after the other and hands them on to `next`. It ends when nobody can
+/// send it any more.
+fn spawn_preparing(
+    preparer: Arc<Preparer>,
+    queue: usize,
+    next: SyncSender<Submission>,
+    active: &Arc<AtomicUsize>,
+) -> Result<SyncSender<Submission>, EngineError> {
+    let (sender, receiver) = sync_channel::<Submission>(queue);
+    let active = active.clone();
+    let run = move || {
+        for mut submission in receiver {
+            if submission.is_cancelled() {
+                submission.refuse(&active, EngineError::Cancelled);
+                continue;
+            }
+            match preparer.prepare(&submission.request) {
+                Ok(prepared) => submission.prepared = prepared,
+                Err(error) => {
+                    submission.refuse(&active, error);
+                    continue;
+                }
+            }
+            if let Err(SendError(submission)) = next.send(submission) {
+                submission.refuse(&active, EngineError::Stopped);
+            }
+        }
+    };
+    start("constraints", run)?;
+    Ok(sender)
+}
+
+/// Starts a thread on which constraints may be compiled or followed.
+fn start(name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), EngineError> {
+    let thread = std::thread::Builder::new().name(name.to_owned());
+    let started = thread.stack_size(CONSTRAINT_STACK_BYTES).spawn(run);
+    started.map(drop).map_err(|_| EngineError::Device {
+        doing: "starting its thread",
+    })
 }
 
 /// The next submission that is there; a thread without work waits a moment for one.
@@ -222,13 +284,17 @@ impl Driver {
     }
 
     fn take(&mut self, submission: Submission) {
+        if submission.is_cancelled() {
+            return submission.refuse(&self.active, EngineError::Cancelled);
+        }
         let Submission {
             request,
             mut sink,
             cancelled,
             at,
+            prepared,
         } = submission;
-        match self.engine.submit(request) {
+        match self.engine.submit_prepared(request, prepared) {
             Ok(id) => {
                 let live = Live {
                     sink,
@@ -292,3 +358,6 @@ impl Driver {
         self.active.store(0, Ordering::Release);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -65,7 +65,7 @@ pub use options::{ComputeDevice, EngineOptions};
 pub use parrot::Parrot;
 pub use payer::{Payer, PayerSalt};
 pub use request::{AnswerParts, Chat, Prompt, StopStrings, SubmitRequest};
-pub use sampling::{Constraint, LogitBias, Sampling, SamplingWish};
+pub use sampling::{Constraint, LogitBias, MadeGrammar, Prepared, Preparer, Sampling, SamplingWish};
 pub use text::reasoning::ReasoningFormat;
 pub use text::split::ToolCallDelta;
 pub use text::tools::ToolFormat;

@@ -34,8 +34,21 @@ pub const MAX_REMEMBERED_PAYERS: usize = 4096;
 /// Tokens whose logits one request may change: OpenAI's own bound, and each costs an addition per token.
 pub const MAX_LOGIT_BIAS: usize = 1024;
 
-/// Bytes of a schema, a regular expression or a grammar: the largest published schemas of tools have some ten thousand.
-pub const MAX_CONSTRAINT_BYTES: usize = 256 * 1024;
+/// Bytes of a schema, or of all that is made of a request's tools: the largest published schemas of tools have some ten
+/// thousand. A schema of this size with thousands of members takes seconds to compile.
+pub const MAX_CONSTRAINT_BYTES: usize = 64 * 1024;
+
+/// Bytes of a grammar: it may be one regular expression, and then compiling takes time and memory by the square of its
+/// length, some 160 MB for this one.
+pub const MAX_GRAMMAR_BYTES: usize = 16 * 1024;
+
+/// Bytes of a regular expression, or of all of a schema's together; see [`MAX_GRAMMAR_BYTES`]. Here it is some 60 MB.
+pub const MAX_PATTERN_BYTES: usize = 8 * 1024;
+
+/// Bytes of stack of the threads that compile constraints and follow them, by recursion, one level for each reference from
+/// rule to rule: 16 KiB of the shortest rules, and 64 KiB of schemas, need less than a quarter of it. A page of it is
+/// taken when it is first touched.
+pub const CONSTRAINT_STACK_BYTES: usize = 256 * 1024 * 1024;
 
 /// Likeliest tokens that are told for each position, as OpenAI.
 pub const MAX_TOP_LOGPROBS: usize = 20;

@@ -20,13 +20,14 @@ use crate::metrics::Occupancy;
 use crate::model::{Executor, Outcome, StepWork, Wanted};
 use crate::options::EngineOptions;
 use crate::request::SubmitRequest;
-use crate::sampling::Compiler;
+use crate::sampling::{Prepared, Preparer};
 use crate::schedule::{Aim, Bounds, Dropped, NewEntry, Plan, Scheduler};
 use crate::sequence::{NewSequence, Sequence};
 use crate::text::reasoning::ReasoningCounter;
 use crate::text::stop::StopFilter;
 use output::{ended, output};
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// An [`Engine`] over any [`Executor`].
@@ -45,8 +46,7 @@ pub(crate) struct LocalEngine<E> {
     next_id: u64,
     /// Positions that one sequence may have.
     context: usize,
-    /// Made for the first request that needs it.
-    constraints: Option<Compiler>,
+    preparer: Arc<Preparer>,
 }
 
 impl<E: Executor> LocalEngine<E> {
@@ -62,6 +62,7 @@ impl<E: Executor> LocalEngine<E> {
             blocks,
             block_size: KV_BLOCK,
         });
+        let preparer = Arc::new(prepare::preparer(&parts));
         Self {
             parts,
             executor,
@@ -72,7 +73,7 @@ impl<E: Executor> LocalEngine<E> {
             started: Instant::now(),
             next_id: 0,
             context,
-            constraints: None,
+            preparer,
         }
     }
 
@@ -166,7 +167,17 @@ impl<E: Executor> Engine for LocalEngine<E> {
         &self.parts.card
     }
 
+    fn preparer(&self) -> Option<Arc<Preparer>> {
+        Some(self.preparer.clone())
+    }
+
     fn submit(&mut self, request: SubmitRequest) -> Result<SequenceId, EngineError> {
+        request.check()?;
+        let prepared = self.preparer.prepare(&request)?;
+        self.submit_prepared(request, prepared)
+    }
+
+    fn submit_prepared(&mut self, request: SubmitRequest, prepared: Prepared) -> Result<SequenceId, EngineError> {
         request.check()?;
         self.scheduler.check_room(request.payer)?;
         let prompt = self.prompt_tokens(&request.prompt)?;
@@ -179,7 +190,7 @@ impl<E: Executor> Engine for LocalEngine<E> {
                 limit: self.context,
             });
         }
-        let sampler = self.sampler(&request, &prompt)?;
+        let sampler = self.sampler(&request, &prompt, prepared)?;
         let reasoning = ReasoningCounter::after_prompt(self.parts.think, &prompt).with_channels(self.parts.channels);
         let (deltas, splitter) = self.text_of_answer(&request, reasoning.is_inside());
         let id = SequenceId(self.next_id);

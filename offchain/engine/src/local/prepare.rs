@@ -3,9 +3,10 @@
 use super::LocalEngine;
 use crate::error::EngineError;
 use crate::limits::MAX_PROMPT_BYTES;
+use crate::load::ModelParts;
 use crate::model::Executor;
 use crate::request::{Prompt, SubmitRequest};
-use crate::sampling::{Compiler, Sampler, Thinking};
+use crate::sampling::{Compiler, Prepared, Preparer, Sampler, Thinking};
 use crate::text::deltas::Deltas;
 use crate::text::split::Splitter;
 use crate::text::tools::ToolFormat;
@@ -38,28 +39,20 @@ impl<E: Executor> LocalEngine<E> {
     }
 
     /// How the tokens of the answer to `prompt` are chosen.
-    pub(super) fn sampler(&mut self, request: &SubmitRequest, prompt: &[u32]) -> Result<Sampler, EngineError> {
+    pub(super) fn sampler(
+        &self,
+        request: &SubmitRequest,
+        prompt: &[u32],
+        prepared: Prepared,
+    ) -> Result<Sampler, EngineError> {
         let sampling = request.sampling.resolve(&self.parts.card.sampling_defaults)?;
         if let Some(id) = sampling.logit_bias.unknown(self.parts.card.vocab_size) {
             return Err(EngineError::UnknownToken { id });
         }
-        let constraint = sampling.constraint.clone();
         let sampler = Sampler::new(sampling, request.seed, prompt).with_logprobs(request.logprobs);
-        let Some(constraint) = constraint else {
+        let Some(matching) = prepared.matching else {
             return Ok(sampler);
         };
-        let compiler = match self.constraints.take() {
-            Some(compiler) => compiler,
-            None => {
-                let words = self
-                    .parts
-                    .tokenizer
-                    .vocabulary()
-                    .words(Compiler::NO_TEXT, &self.marks());
-                Compiler::new(&words, &self.parts.eos)?
-            }
-        };
-        let matching = self.constraints.insert(compiler).compile(&constraint)?;
         let thinking = self.parts.think.and_then(|marks| marks.before_answer(prompt));
         let thinking = thinking.map(|(marks, is_open)| Thinking {
             open: marks.open,
@@ -85,14 +78,21 @@ impl<E: Executor> LocalEngine<E> {
             _ => None,
         };
         let splitter = Splitter::new(parts.reasoning, is_reasoning, tools).with_tools(described);
-        (deltas.showing(self.marks()), Some(splitter))
+        (deltas.showing(marks(&self.parts)), Some(splitter))
     }
+}
 
-    /// Marks that a tokenizer may keep out of texts and that tell the parts of an answer apart.
-    fn marks(&self) -> Vec<u32> {
-        let marks = ToolFormat::marks(self.parts.card.tools).iter();
-        let marks = marks.filter_map(|mark| self.parts.tokenizer.id_of(mark));
-        let think = self.parts.think.into_iter().flat_map(|marks| [marks.open, marks.close]);
-        marks.chain(think).collect()
-    }
+/// What compiles constraints for a model.
+pub(super) fn preparer(parts: &ModelParts) -> Preparer {
+    let (tokenizer, marks) = (parts.tokenizer.clone(), marks(parts));
+    let words = move || tokenizer.vocabulary().words(Compiler::NO_TEXT, &marks);
+    Preparer::new(Box::new(words), parts.eos.clone())
+}
+
+/// Marks that a tokenizer may keep out of texts and that tell the parts of an answer apart.
+fn marks(parts: &ModelParts) -> Vec<u32> {
+    let marks = ToolFormat::marks(parts.card.tools).iter();
+    let marks = marks.filter_map(|mark| parts.tokenizer.id_of(mark));
+    let think = parts.think.into_iter().flat_map(|marks| [marks.open, marks.close]);
+    marks.chain(think).collect()
 }

@@ -56,12 +56,13 @@ impl Compiler {
             Constraint::JsonObject => TopLevelGrammar::from_json_schema(bounded_blanks(json!({"type": "object"}))),
             Constraint::JsonSchema(schema) => TopLevelGrammar::from_json_schema(bounded_blanks(schema.clone())),
             Constraint::Regex(regex) => TopLevelGrammar::from_regex(regex),
-            Constraint::Grammar(grammar) => TopLevelGrammar::from_lark(grammar.clone()),
+            Constraint::Grammar(_) | Constraint::Made(_) => TopLevelGrammar::from_lark(constraint.text()),
         };
-        let matcher = Matcher::new(panic_utils::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut matcher = Matcher::new(panic_utils::catch_unwind(std::panic::AssertUnwindSafe(|| {
             self.0.create_parser(grammar)
         })));
-        if matcher.is_error() {
+        // Much is only prepared when it is first needed: better here than where others wait.
+        if matcher.is_error() || matcher.compute_mask_or_eos().is_err() {
             return Err(refused);
         }
         Ok(Matching {
@@ -78,6 +79,14 @@ pub(crate) struct Matching {
 }
 
 impl Matching {
+    /// Another one at the same place.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            matcher: self.matcher.deep_clone(),
+            kind: self.kind,
+        }
+    }
+
     /// Sets the logits of all tokens that may not follow to minus infinity, but for those in `also`.
     pub(super) fn apply(&mut self, logits: &mut [f32], also: Option<u32>) -> Result<(), EngineError> {
         let mask = self.matcher.compute_mask_or_eos().map_err(|_| self.failed())?;

@@ -187,7 +187,8 @@ impl ToolFormat {
             let _ = write!(grammar, "\narguments{number}: %json {}", bounded_blanks(schema));
         }
         grammar.push('\n');
-        Some(Constraint::Grammar(grammar))
+        let schemas = functions.iter().filter_map(|function| function.get("parameters"));
+        Some(Constraint::made(grammar, schemas))
     }
 }
 

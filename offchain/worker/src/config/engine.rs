@@ -13,8 +13,9 @@ pub struct EngineConfig {
     /// Hugging Face folder of the model.
     pub folder: PathBuf,
     /// Whether the folder must give the archive whose hash the model's name ends with (`cocoon model build --archive`).
-    /// The whole folder is read for it before the model is loaded; not needed where the folder is such an archive,
-    /// opened by the kernel with this hash.
+    /// The whole folder is read for it before the model is loaded. This finds mistakes, and no host that changes its disk
+    /// between two reads: against that the folder must be such an archive, opened by the kernel with this hash, and then
+    /// this is not needed.
     #[serde(default)]
     pub verify_name: bool,
     /// What computes: `cpu`, or `cuda`, the first NVIDIA GPU, in a build with the feature `cuda`; `cpu` if absent.
