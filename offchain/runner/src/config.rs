@@ -105,6 +105,10 @@ pub struct CollateralServiceConfig {
     /// Families to fetch before a peer shows them, such as `90c06f000000` or `90c06f000000/processor`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fmspc: Vec<String>,
+    /// Allows `http://` to another machine, such as the host of this guest (10.0.2.2 in QEMU). Whoever is on the way can then
+    /// hold back news for as long as documents live.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain_http: bool,
     /// Folder to keep it in, so that a restart asks nobody. Left out: memory only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<PathBuf>,

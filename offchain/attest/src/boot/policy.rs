@@ -19,7 +19,16 @@ const EV_EFI_ACTION: u32 = 0x8000_0007;
 const TAG_INITRD: u32 = 0x8f3b_22ec;
 const TAG_COMMAND_LINE: u32 = 0x8f3b_22ed;
 const RTMR0: u8 = 0;
+const RTMR1: u8 = 1;
+const RTMR2: u8 = 2;
 const RTMR3: u8 = 3;
+/// What firmware says of a start that goes straight from it to the kernel (EDK2, MdeModulePkg: the boot manager and
+/// `ExitBootServices`). "Returning from EFI Application" is none of it: something ran that was not the kernel.
+const ACTIONS: [&[u8]; 3] = [
+    b"Calling EFI Application from Boot Option",
+    b"Exit Boot Services Invocation",
+    b"Exit Boot Services Returned with Success",
+];
 
 /// A part of what a guest starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -78,9 +87,10 @@ pub struct BootPolicy {
 }
 
 impl BootPolicy {
-    /// Only what this guest started with.
+    /// Only what this guest started with. The log must give the `measurements`, and every component must be in it: what
+    /// is not pinned could be anything.
     pub fn exactly(log: &EventLog, measurements: &Measurements) -> Result<Self, AttestError> {
-        let found = components(log, measurements, false)?;
+        let found = whole_start(log, measurements, false)?;
         let accepted = found
             .into_iter()
             .map(|(component, digest)| (component, BTreeSet::from([digest])));
@@ -93,21 +103,30 @@ impl BootPolicy {
     /// Accepts a start whose log gives the verified `measurements` and whose components are all accepted; otherwise says
     /// which component is another one, is missing, or does not belong there.
     pub fn check(&self, log: &EventLog, measurements: &Measurements) -> Result<(), AttestError> {
-        log.check(measurements)?;
-        let found = components(log, measurements, self.allow_debug)?;
-        for component in Component::ALL {
-            let Some(digest) = found.get(&component) else {
-                return Err(AttestError::ComponentMissing { component });
-            };
+        for (component, digest) in whole_start(log, measurements, self.allow_debug)? {
             let accepted = self.accepted.get(&component);
-            if accepted.is_some_and(|accepted| !accepted.contains(digest)) {
+            if accepted.is_some_and(|accepted| !accepted.contains(&digest)) {
                 return Err(AttestError::Component {
                     component,
-                    found: Box::new(*digest),
+                    found: Box::new(digest),
                 });
             }
         }
         Ok(())
+    }
+}
+
+/// Every component of a start whose log gives the measurements.
+fn whole_start(
+    log: &EventLog,
+    measurements: &Measurements,
+    allow_debug: bool,
+) -> Result<BTreeMap<Component, Register>, AttestError> {
+    log.check(measurements)?;
+    let found = components(log, measurements, allow_debug)?;
+    match Component::ALL.into_iter().find(|one| !found.contains_key(one)) {
+        Some(component) => Err(AttestError::ComponentMissing { component }),
+        None => Ok(found),
     }
 }
 
@@ -154,7 +173,9 @@ enum Role {
     Unknown,
 }
 
-/// What an event is. The log's words count only where the digest is that of the words.
+/// What an event is. The log's words, its kinds among them, are its own: they count only where the digest is that of the
+/// words, or where the component that they name is judged by the digest. So each is believed in its register only, and
+/// what chooses nothing is one of a few known texts, never bytes of the log's choice, which might be a program.
 fn role(event: &LoggedEvent) -> Role {
     match (event.register, event.kind) {
         // Judged as a whole by the register.
@@ -165,13 +186,15 @@ fn role(event: &LoggedEvent) -> Role {
             Some(RuntimeEvent::Inited) => INITED,
             None => Role::Unknown,
         },
-        (_, EV_EFI_BOOT_SERVICES_APPLICATION) => Role::Component(Component::Kernel),
-        (_, EV_EVENT_TAG) => match event.data.first_chunk().map(|tag| u32::from_le_bytes(*tag)) {
+        (RTMR1, EV_EFI_BOOT_SERVICES_APPLICATION) => Role::Component(Component::Kernel),
+        (RTMR2, EV_EVENT_TAG) => match event.data.first_chunk().map(|tag| u32::from_le_bytes(*tag)) {
             Some(TAG_INITRD) => Role::Component(Component::Initrd),
             Some(TAG_COMMAND_LINE) => Role::Component(Component::CommandLine),
             _ => Role::Unknown,
         },
-        (_, EV_EFI_ACTION) if event.is_digest_of_data() => Role::Routine,
+        (RTMR1, EV_EFI_ACTION) if event.is_digest_of_data() && ACTIONS.contains(&event.data.as_slice()) => {
+            Role::Routine
+        }
         (_, EV_SEPARATOR) if event.digest == sha384(&[&[0; 4]]) => Role::Routine,
         _ => Role::Unknown,
     }
@@ -197,13 +220,14 @@ mod tests {
 
     /// The events of a start by firmware and Linux's EFI stub, with our two behind them.
     fn start() -> Vec<LoggedEvent> {
-        let action = b"Calling EFI Application from Boot Option";
         vec![
             event(0, 0x8000_0001, b"variable", b"SecureBoot"),
             event(0, EV_SEPARATOR, &[0; 4], &[0; 4]),
-            event(1, EV_EFI_ACTION, action, action),
+            event(1, EV_EFI_ACTION, ACTIONS[0], ACTIONS[0]),
             event(1, EV_SEPARATOR, &[0; 4], &[0; 4]),
             event(1, EV_EFI_BOOT_SERVICES_APPLICATION, b"kernel", b"path"),
+            event(1, EV_EFI_ACTION, ACTIONS[1], ACTIONS[1]),
+            event(1, EV_EFI_ACTION, ACTIONS[2], ACTIONS[2]),
             tag(TAG_COMMAND_LINE, b"console=ttyS0"),
             tag(TAG_INITRD, b"initrd"),
             RuntimeEvent::ConfigTree([5; 32]).logged(),
@@ -245,8 +269,8 @@ mod tests {
         for (at, component) in [
             (0, Component::Machine),
             (4, Component::Kernel),
-            (5, Component::CommandLine),
-            (6, Component::Initrd),
+            (7, Component::CommandLine),
+            (8, Component::Initrd),
         ] {
             let mut events = start();
             events[at].digest[0] ^= 1;
@@ -257,7 +281,7 @@ mod tests {
             );
         }
         let mut events = start();
-        events[7] = RuntimeEvent::ConfigTree([6; 32]).logged();
+        events[9] = RuntimeEvent::ConfigTree([6; 32]).logged();
         let refusal = check(&events).unwrap_err();
         assert!(refusal.to_string().contains("configuration tree"), "{refusal}");
         let (log, mut measurements) = log(&start());
@@ -270,10 +294,10 @@ mod tests {
     fn a_missing_component_is_named() {
         for (at, component) in [
             (4, Component::Kernel),
-            (5, Component::CommandLine),
-            (6, Component::Initrd),
-            (7, Component::ConfigTree),
-            (8, Component::TdxInited),
+            (7, Component::CommandLine),
+            (8, Component::Initrd),
+            (9, Component::ConfigTree),
+            (10, Component::TdxInited),
         ] {
             let mut events = start();
             events.remove(at);
@@ -287,12 +311,12 @@ mod tests {
             (5, event(1, EV_EFI_BOOT_SERVICES_APPLICATION, b"second kernel", b"")),
             (3, event(1, EV_EFI_ACTION, b"hidden", b"harmless")),
             (3, event(1, EV_SEPARATOR, b"hidden", &[0; 4])),
-            (6, tag(7, b"unknown")),
-            (8, RuntimeEvent::Debug.logged()),
-            (8, event(3, 0, b"hidden", RuntimeEvent::Inited.line().as_bytes())),
-            (9, RuntimeEvent::ConfigTree([5; 32]).logged()),
-            (9, RuntimeEvent::Debug.logged()),
-            (9, RuntimeEvent::Inited.logged()),
+            (8, tag(7, b"unknown")),
+            (10, RuntimeEvent::Debug.logged()),
+            (10, event(3, 0, b"hidden", RuntimeEvent::Inited.line().as_bytes())),
+            (11, RuntimeEvent::ConfigTree([5; 32]).logged()),
+            (11, RuntimeEvent::Debug.logged()),
+            (11, RuntimeEvent::Inited.logged()),
         ];
         for (at, stranger) in strangers {
             let mut events = start();
@@ -305,10 +329,85 @@ mod tests {
         }
     }
 
+    fn refuses(events: &[LoggedEvent], stranger: &LoggedEvent) {
+        let expected = AttestError::UnexpectedEvent {
+            register: stranger.register,
+            kind: stranger.kind,
+        };
+        assert_eq!(check(events), Err(expected), "{stranger:?}");
+    }
+
+    #[test]
+    fn a_program_that_the_log_calls_an_action_is_refused() {
+        // An Authenticode digest is one of bytes that anybody can put together from the program.
+        let program = [b"MZ".as_slice(), &[0x90; 4096]].concat();
+        let returning = b"Returning from EFI Application from Boot Option";
+        let strangers = [
+            event(1, EV_EFI_ACTION, &program, &program),
+            event(2, EV_EFI_ACTION, &program, &program),
+            event(1, EV_EFI_ACTION, returning, returning),
+            event(2, EV_EFI_ACTION, ACTIONS[0], ACTIONS[0]),
+        ];
+        for stranger in strangers {
+            let mut events = start();
+            events.insert(4, stranger.clone());
+            refuses(&events, &stranger);
+        }
+    }
+
+    #[test]
+    fn a_component_in_another_register_than_its_own_is_refused() {
+        // A foreign kernel in RTMR1 that the log calls the command line, which the policy leaves open.
+        let mut kernel_as_line = event(1, EV_EVENT_TAG, b"foreign kernel", &TAG_COMMAND_LINE.to_le_bytes());
+        let mut events = start();
+        events[7] = kernel_as_line.clone();
+        let (log, measurements) = log(&events);
+        let mut open = policy();
+        open.accepted.remove(&Component::CommandLine);
+        let refusal = open.check(&log, &measurements);
+        assert!(
+            matches!(
+                refusal,
+                Err(AttestError::UnexpectedEvent {
+                    register: 1,
+                    kind: EV_EVENT_TAG
+                })
+            ),
+            "{refusal:?}"
+        );
+        // And others where they do not belong.
+        kernel_as_line.data = TAG_INITRD.to_le_bytes().to_vec();
+        let line_as_kernel = event(2, EV_EFI_BOOT_SERVICES_APPLICATION, b"kernel", b"path");
+        for (at, stranger) in [(8, kernel_as_line), (4, line_as_kernel)] {
+            let mut events = start();
+            events[at] = stranger.clone();
+            refuses(&events, &stranger);
+        }
+    }
+
+    #[test]
+    fn a_start_is_pinned_only_with_a_log_of_its_quote_and_with_every_component() {
+        let (whole, mut measurements) = log(&start());
+        measurements.rtmr[2][0] ^= 1;
+        let refusal = BootPolicy::exactly(&whole, &measurements);
+        assert_eq!(refusal, Err(AttestError::EventLogRegister { register: 2 }));
+        for (at, component) in [
+            (4, Component::Kernel),
+            (8, Component::Initrd),
+            (10, Component::TdxInited),
+        ] {
+            let mut events = start();
+            events.remove(at);
+            let (log, measurements) = log(&events);
+            let refusal = BootPolicy::exactly(&log, &measurements);
+            assert_eq!(refusal, Err(AttestError::ComponentMissing { component }));
+        }
+    }
+
     #[test]
     fn a_debug_start_is_accepted_only_where_the_policy_says_so() {
         let mut events = start();
-        events.insert(8, RuntimeEvent::Debug.logged());
+        events.insert(10, RuntimeEvent::Debug.logged());
         let (log, measurements) = log(&events);
         let mut policy = policy();
         assert!(matches!(

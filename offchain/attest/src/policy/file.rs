@@ -94,6 +94,16 @@ impl Policy {
             grace,
             others,
         } = file.advisories;
+        if let Some(name) = accept
+            .iter()
+            .chain(&refuse)
+            .chain(grace.keys())
+            .find(|name| !is_advisory(name))
+        {
+            return Err(unusable(format!(
+                "advisories: {name:?} is no advisory such as INTEL-SA-00837"
+            )));
+        }
         let images = file.images.iter().map(|text| {
             text.parse::<ImageHash>()
                 .map_err(|_| unusable(format!("images: {text:?} is not 64 hexadecimal digits")))
@@ -137,6 +147,13 @@ fn judgements<K: Ord + core::fmt::Display>(
         judged.insert(name, acceptance);
     }
     Ok(judged)
+}
+
+/// Whether this is a name as Intel writes it in TCB documents, in capitals and with five digits: another one would never
+/// match, and what it should refuse would be accepted.
+fn is_advisory(name: &str) -> bool {
+    let digits = name.strip_prefix("INTEL-SA-");
+    digits.is_some_and(|digits| digits.len() == 5 && digits.bytes().all(|digit| digit.is_ascii_digit()))
 }
 
 /// A moment, or a day, which stands for its beginning (UTC).
@@ -211,7 +228,10 @@ mod tests {
             ("[tcb]\naccept = []", "every platform"),
             ("[tcb]\ngrace = { UpToDate = \"2027-01-31\" }", "judged twice"),
             ("[tcb]\ngrace = { OutOfDate = \"soon\" }", "soon"),
-            ("[advisories]\naccept = [\"A\"]\nrefuse = [\"A\"]", "judged twice"),
+            (
+                "[advisories]\naccept = [\"INTEL-SA-00001\"]\nrefuse = [\"INTEL-SA-00001\"]",
+                "judged twice",
+            ),
             ("[advisories]\nothers = \"perhaps\"", "perhaps"),
             ("images = [\"04b3\"]", "04b3"),
             ("[gpus]", "gpus"),
@@ -219,6 +239,31 @@ mod tests {
             assert!(reason(text).contains(part), "{text}: {}", reason(text));
         }
         assert!(reason(&" ".repeat(MAX_POLICY_BYTES + 1)).contains("bytes"));
+    }
+
+    #[test]
+    fn an_advisory_whose_name_could_never_match_is_refused() {
+        for name in [
+            "INTEL-SA-1036",
+            "INTEL-SA-010366",
+            "intel-sa-01036",
+            "INTEL-SA-0103\u{0663}",
+            "INTEL-SA-+1036",
+            "INTEL-SA-01036 ",
+            "INTEL-SA01036",
+            "SA-01036",
+            "CVE-2025-00001",
+            "",
+        ] {
+            for list in [
+                format!("refuse = [\"{name}\"]"),
+                format!("accept = [\"{name}\"]"),
+                format!("grace = {{ \"{name}\" = \"2027-01-31\" }}"),
+            ] {
+                let reason = reason(&format!("[advisories]\n{list}"));
+                assert!(reason.contains(&format!("{name:?}")), "{list}: {reason}");
+            }
+        }
     }
 
     proptest! {

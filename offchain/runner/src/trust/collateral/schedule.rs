@@ -96,12 +96,17 @@ impl Schedule {
     }
 }
 
-/// At two thirds of the validity and at least daily, but not again at once when the service has nothing newer.
+/// At two thirds of the validity and at least daily, but not again at once when the service has nothing newer; yet when
+/// the document ends before that, with its end, so that there is no gap behind it.
 fn refresh_at((not_before, not_after): (u64, u64), at: u64) -> u64 {
     let two_thirds = not_before.saturating_add(not_after.saturating_sub(not_before) / 3 * 2);
+    let end = not_after
+        .saturating_add(1)
+        .max(at.saturating_add(COLLATERAL_RETRY.as_secs()));
     two_thirds
         .min(at.saturating_add(COLLATERAL_REFRESH_SECONDS))
         .max(at.saturating_add(MIN_COLLATERAL_REFRESH_SECONDS))
+        .min(end)
 }
 
 #[cfg(test)]
@@ -122,6 +127,16 @@ mod tests {
         assert_eq!(refresh_at((NOW, NOW + 9 * 3600), NOW), NOW + 6 * 3600);
         // Past two thirds and nothing newer: not in a loop.
         assert_eq!(refresh_at(month, NOW + 29 * DAY), NOW + 29 * DAY + 3600);
+    }
+
+    #[test]
+    fn collateral_that_ends_within_the_hour_is_fetched_again_when_it_ends() {
+        let month = (NOW, NOW + 30 * DAY);
+        assert_eq!(refresh_at(month, NOW + 30 * DAY - 600), NOW + 30 * DAY + 1);
+        // At its end and behind it: soon, and not in a loop.
+        for at in [NOW + 30 * DAY - 5, NOW + 30 * DAY, NOW + 31 * DAY] {
+            assert_eq!(refresh_at(month, at), at + 60);
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! This is hyper and not the plain client of other crates, for the reason given in `cocoon-hub`: that one stays without TLS.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use cocoon_attest::PlatformFamily;
@@ -36,9 +37,9 @@ pub(super) struct Service {
 impl Service {
     /// Connects nowhere yet.
     pub(super) fn new(config: &CollateralServiceConfig) -> Result<Self, RunnerError> {
-        let base = checked("url", config.url.as_deref().unwrap_or(INTEL))?;
+        let base = checked("url", config.url.as_deref().unwrap_or(INTEL), config.plain_http)?;
         let root_list = match &config.root_crl {
-            Some(url) => checked("root_crl", url)?,
+            Some(url) => checked("root_crl", url, config.plain_http)?,
             None if base == INTEL => INTEL_ROOT_LIST.to_owned(),
             None => format!("{base}/sgx/certification/v4/rootcacrl"),
         };
@@ -107,8 +108,9 @@ impl Service {
     }
 }
 
-/// An address without a slash at its end, and without what would show in a log.
-fn checked(key: &str, url: &str) -> Result<String, RunnerError> {
+/// An address without a slash at its end, and without what would show in a log. Over plain HTTP anybody on the way can hold
+/// back what is newly revoked: it is for this machine, or for a way that the configuration vouches for.
+fn checked(key: &str, url: &str, plain_http: bool) -> Result<String, RunnerError> {
     let wrong = |problem: &str| RunnerError::ConfigValue {
         key: format!("attestation.collateral_service.{key}"),
         problem: problem.to_owned(),
@@ -121,10 +123,23 @@ fn checked(key: &str, url: &str) -> Result<String, RunnerError> {
     if authority.as_str().contains('@') {
         return Err(wrong("must not hold a name or a password"));
     }
+    if uri.scheme_str() == Some("http") && !plain_http && !is_this_machine(authority.host()) {
+        return Err(wrong(
+            "is plain http to another machine: use https, or set plain_http if nobody else is on the way",
+        ));
+    }
     if uri.query().is_some() {
         return Err(wrong("must end before the question mark"));
     }
     Ok(url.trim_end_matches('/').to_owned())
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -149,6 +164,39 @@ mod tests {
         );
         let elsewhere = "https://example.org/root.der";
         assert_eq!(root_list(None, Some(elsewhere)), elsewhere);
+    }
+
+    #[test]
+    fn plain_http_to_another_machine_needs_a_word_of_its_own() {
+        let config = |url: &str, plain_http| CollateralServiceConfig {
+            url: Some(url.to_owned()),
+            plain_http,
+            ..CollateralServiceConfig::default()
+        };
+        for near in [
+            "http://localhost:8081",
+            "http://LOCALHOST",
+            "http://127.0.0.1:8081",
+            "http://[::1]",
+        ] {
+            assert!(Service::new(&config(near, false)).is_ok(), "{near}");
+        }
+        for far in [
+            "http://pccs.example",
+            "http://10.0.2.2:8081",
+            "http://localhost.example",
+            "http://127.0.0.1.example",
+            "HTTP://[::2]",
+        ] {
+            let Err(RunnerError::ConfigValue { key, problem }) = Service::new(&config(far, false)) else {
+                panic!("{far}")
+            };
+            assert_eq!(key, "attestation.collateral_service.url");
+            assert!(problem.contains("plain_http"), "{problem}");
+            assert!(Service::new(&config(far, true)).is_ok(), "{far}");
+        }
+        let list = service(None, Some("http://example.org/root.der"));
+        assert!(matches!(list, Err(RunnerError::ConfigValue { key, .. }) if key.ends_with("root_crl")));
     }
 
     #[test]
