@@ -266,7 +266,8 @@ impl ComputeServer for TextServer {
         let compiled = kernel.compile(&mut CudaCompiler::default(), &self.options(), mode, address);
         let written = match compiled {
             Ok(compiled) => Written {
-                name: compiled.entrypoint_name,
+                // A kernel that is generic over its element has `<E>` behind its name, written so.
+                name: compiled.entrypoint_name.trim_end_matches("_e_").to_owned(),
                 shared: compiled.repr.map_or(0, |repr| repr.shared_memory_size()),
                 units: compiled.cube_dim.num_elems(),
                 source: Ok(compiled.source),
