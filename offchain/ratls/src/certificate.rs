@@ -7,6 +7,7 @@ mod parse;
 pub(crate) use issue::issue;
 pub(crate) use known::KnownCertificates;
 pub use parse::ParsedCertificate;
+pub(crate) use parse::Shown;
 
 /// Extension that carries the quote: raw bytes, critical.
 pub const QUOTE_OID: &str = "1.3.6.1.4.1.12345.1";

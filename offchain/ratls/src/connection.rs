@@ -12,7 +12,7 @@ use std::{
 };
 
 use rand::RngCore;
-use rustls::HandshakeKind;
+use rustls::{ClientConfig, HandshakeKind, ServerConfig};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, ToSocketAddrs, lookup_host},
@@ -23,10 +23,13 @@ use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use crate::{
     Identity, IdentityKeeper, Peer, PeerPolicy, RatlsError, RouterProblem, SessionBinding, SharedClock, Stream,
     TrustStore, behind,
-    certificate::KnownCertificates,
-    limits::{CHALLENGE_TIMEOUT, CONNECT_TIMEOUT, DEFAULT_DIFFICULTY, HANDSHAKE_TIMEOUT, MAX_DIFFICULTY, WORK_TIMEOUT},
+    limits::{
+        CHALLENGE_TIMEOUT, CONNECT_TIMEOUT, DEFAULT_DIFFICULTY, HANDSHAKE_TIMEOUT, MAX_DIFFICULTY, NONCES_AT_ONCE,
+        WORK_TIMEOUT,
+    },
     pow::{self, ANSWER_BYTES, CHALLENGE_BYTES, Challenge},
-    tls::{Verifier, client_config, peer_name, server_config},
+    socket::Socket,
+    tls::{OfIdentity, Verifier, client_config, judged, peer_name, server_config},
 };
 
 /// An established connection.
@@ -42,11 +45,11 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn new(stream: TlsStream<TcpStream>, peer: Peer, identity: Arc<Identity>) -> Result<Self, RatlsError> {
+    fn new(stream: TlsStream<Socket>, peer: Peer, identity: Arc<Identity>) -> Result<Self, RatlsError> {
         require_full(stream.get_ref().1.handshake_kind())?;
         let session = SessionBinding::new(&stream, Arc::clone(&identity), peer.leaf_key)?;
         Ok(Self {
-            stream: Stream::Tls(Box::new(stream)),
+            stream: Stream::tls(stream),
             peer,
             identity,
             session: Some(session),
@@ -77,27 +80,18 @@ struct End {
     identities: Arc<IdentityKeeper>,
     trust: Arc<TrustStore>,
     policy: PeerPolicy,
-    clock: Clocked,
-    certificates: Arc<KnownCertificates>,
-}
-
-#[derive(Clone)]
-struct Clocked(SharedClock);
-
-impl fmt::Debug for Clocked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.now())
-    }
+    verifier: Arc<Verifier>,
 }
 
 impl End {
-    fn verifier(&self) -> Arc<Verifier> {
-        Verifier::new(
-            Arc::clone(&self.trust),
-            self.policy.clone(),
-            Arc::clone(&self.clock.0),
-            Arc::clone(&self.certificates),
-        )
+    fn new(identities: Arc<IdentityKeeper>, trust: Arc<TrustStore>, policy: PeerPolicy, clock: SharedClock) -> Self {
+        let verifier = Verifier::new(Arc::clone(&trust), policy.clone(), clock);
+        Self {
+            identities,
+            trust,
+            policy,
+            verifier,
+        }
     }
 
     /// Takes a router's word for the peer, over a connection of this machine.
@@ -112,31 +106,38 @@ impl End {
         }
         let peer = behind::read_peer(&mut tcp, &self.trust, &self.policy).await?;
         Ok(Connection {
-            stream: Stream::Plain(tcp),
+            stream: Stream::plain(tcp),
             peer,
             identity: self.identities.current()?,
             session: None,
         })
     }
+}
 
-    async fn handshake<S>(
-        &self,
-        verifier: &Verifier,
-        handshake: impl Future<Output = io::Result<S>>,
-    ) -> Result<(S, Peer), RatlsError> {
-        const DURING: &str = "shaking hands";
-        let outcome = timeout(HANDSHAKE_TIMEOUT, handshake).await;
-        // Our own verdict says more than the alert that it led to.
-        let verdict = verifier.take_verdict();
-        match (outcome, verdict) {
-            (_, Some(Err(error))) => Err(error),
-            (Err(_), _) => Err(RatlsError::Timeout { during: DURING }),
-            (Ok(Err(error)), _) => Err(tls_failure(error, DURING)),
-            (Ok(Ok(stream)), Some(Ok(peer))) => Ok((stream, peer)),
-            (Ok(Ok(_)), None) => Err(RatlsError::Tls {
-                reason: "handshake ended without a certificate".to_owned(),
-            }),
+/// Shakes hands, with a limit.
+async fn shake(
+    handshake: impl Future<Output = Result<TlsStream<Socket>, (io::Error, Socket)>>,
+) -> Result<(TlsStream<Socket>, Peer), RatlsError> {
+    const DURING: &str = "shaking hands";
+    let handshake = async {
+        match handshake.await {
+            Ok(mut stream) => stream.get_mut().0.release().await.map(|()| stream),
+            Err((error, mut socket)) => {
+                // The alert, if there is one: the peer may be gone, and the error says more.
+                let _ = socket.release().await;
+                Err(error)
+            }
         }
+    };
+    // Our own verdict says more than the alert that it led to.
+    match judged(HANDSHAKE_TIMEOUT, handshake).await {
+        (_, Some(Err(error))) => Err(error),
+        (Err(_), _) => Err(RatlsError::Timeout { during: DURING }),
+        (Ok(Err(error)), _) => Err(tls_failure(error, DURING)),
+        (Ok(Ok(stream)), Some(Ok(peer))) => Ok((stream, peer)),
+        (Ok(Ok(_)), None) => Err(RatlsError::Tls {
+            reason: "handshake ended without a certificate".to_owned(),
+        }),
     }
 }
 
@@ -168,6 +169,7 @@ pub(crate) async fn limited<T>(
 #[derive(Clone, Debug)]
 pub struct Connector {
     end: End,
+    tls: Arc<OfIdentity<ClientConfig>>,
     max_difficulty: u32,
     router: Option<SocketAddr>,
 }
@@ -180,15 +182,9 @@ impl Connector {
         policy: PeerPolicy,
         clock: SharedClock,
     ) -> Self {
-        let end = End {
-            identities,
-            trust,
-            policy,
-            clock: Clocked(clock),
-            certificates: Arc::default(),
-        };
         Self {
-            end,
+            end: End::new(identities, trust, policy, clock),
+            tls: Arc::default(),
             max_difficulty: MAX_DIFFICULTY,
             router: None,
         }
@@ -227,27 +223,26 @@ impl Connector {
     /// The same over a connected socket, never through a router.
     pub async fn connect_over(&self, mut tcp: TcpStream) -> Result<Connection, RatlsError> {
         tcp.set_nodelay(true).map_err(RatlsError::io("connecting"))?;
-        self.do_work(&mut tcp).await?;
+        let answer = self.do_work(&mut tcp).await?;
         let identity = self.end.identities.current()?;
-        let verifier = self.end.verifier();
-        let config = client_config(identity.tls(), Arc::clone(&verifier))?;
-        let handshake = TlsConnector::from(config).connect(peer_name(), tcp);
-        let (stream, peer) = self.end.handshake(&verifier, handshake).await?;
-        Connection::new(TlsStream::Client(stream), peer, identity)
+        let make = |key| client_config(key, Arc::clone(&self.end.verifier));
+        let connector = TlsConnector::from(self.tls.get(&identity, make)?);
+        let connecting = connector.connect(peer_name(), Socket::gathering(tcp, &answer));
+        let (stream, peer) = shake(async { connecting.into_fallible().await.map(TlsStream::Client) }).await?;
+        Connection::new(stream, peer, identity)
     }
 
-    async fn do_work(&self, tcp: &mut TcpStream) -> Result<(), RatlsError> {
+    /// Does the work that the peer asks for; gives the answer, which goes with the first flight of the handshake.
+    async fn do_work(&self, tcp: &mut TcpStream) -> Result<[u8; ANSWER_BYTES], RatlsError> {
         const DURING: &str = "waiting for the challenge";
         let mut bytes = [0; CHALLENGE_BYTES];
         limited(CHALLENGE_TIMEOUT, DURING, tcp.read_exact(&mut bytes)).await?;
         let challenge = Challenge::from_bytes(&bytes, self.max_difficulty)?;
-        let nonce = solve_in_background(challenge).await?;
-        limited(
-            CHALLENGE_TIMEOUT,
-            "answering the challenge",
-            tcp.write_all(&pow::answer_to_bytes(nonce)),
-        )
-        .await
+        let nonce = match pow::solve_among(&challenge, 0..NONCES_AT_ONCE) {
+            Some(nonce) => nonce,
+            None => solve_in_background(challenge).await?,
+        };
+        Ok(pow::answer_to_bytes(nonce))
     }
 }
 
@@ -262,7 +257,9 @@ async fn solve_in_background(challenge: Challenge) -> Result<i64, RatlsError> {
     }
     let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
     let stopped = Arc::clone(&stop.0);
-    let work = tokio::task::spawn_blocking(move || pow::solve(&challenge, || !stopped.load(Ordering::Relaxed)));
+    let work = tokio::task::spawn_blocking(move || {
+        pow::solve_from(&challenge, NONCES_AT_ONCE, || !stopped.load(Ordering::Relaxed))
+    });
     match timeout(WORK_TIMEOUT, work).await {
         Ok(Ok(Some(nonce))) => Ok(nonce),
         Ok(_) | Err(_) => Err(RatlsError::Timeout { during: DURING }),
@@ -273,6 +270,7 @@ async fn solve_in_background(challenge: Challenge) -> Result<i64, RatlsError> {
 #[derive(Clone, Debug)]
 pub struct Acceptor {
     end: End,
+    tls: Arc<OfIdentity<ServerConfig>>,
     difficulty: u32,
     work_timeout: Duration,
     is_behind_router: bool,
@@ -286,15 +284,9 @@ impl Acceptor {
         policy: PeerPolicy,
         clock: SharedClock,
     ) -> Self {
-        let end = End {
-            identities,
-            trust,
-            policy,
-            clock: Clocked(clock),
-            certificates: Arc::default(),
-        };
         Self {
-            end,
+            end: End::new(identities, trust, policy, clock),
+            tls: Arc::default(),
             difficulty: DEFAULT_DIFFICULTY,
             work_timeout: WORK_TIMEOUT,
             is_behind_router: false,
@@ -331,11 +323,11 @@ impl Acceptor {
         }
         self.ask_for_work(&mut tcp).await?;
         let identity = self.end.identities.current()?;
-        let verifier = self.end.verifier();
-        let config = server_config(identity.tls(), Arc::clone(&verifier))?;
-        let handshake = TlsAcceptor::from(config).accept(tcp);
-        let (stream, peer) = self.end.handshake(&verifier, handshake).await?;
-        Connection::new(TlsStream::Server(stream), peer, identity)
+        let make = |key| server_config(key, Arc::clone(&self.end.verifier));
+        let acceptor = TlsAcceptor::from(self.tls.get(&identity, make)?);
+        let accepting = acceptor.accept(Socket::gathering(tcp, &[]));
+        let (stream, peer) = shake(async { accepting.into_fallible().await.map(TlsStream::Server) }).await?;
+        Connection::new(stream, peer, identity)
     }
 
     async fn ask_for_work(&self, tcp: &mut TcpStream) -> Result<(), RatlsError> {

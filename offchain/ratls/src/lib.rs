@@ -35,6 +35,7 @@ pub mod limits;
 mod peer;
 pub mod pow;
 mod session;
+mod socket;
 mod source;
 mod stream;
 mod tls;

@@ -17,7 +17,7 @@ pub const MAX_ATTESTED_SECONDS: u64 = CERTIFICATE_SECONDS + 60;
 /// Difference between clocks that is forgiven when a certificate begins.
 pub const CLOCK_SKEW_SECONDS: u64 = 60;
 
-/// Certificates kept parsed, so that a peer that comes again costs one signature less: some 10 KiB each.
+/// Certificates of accepted peers kept parsed, so that one that comes again costs one signature less: some 20 KiB each.
 pub const MAX_KNOWN_CERTIFICATES: usize = 512;
 
 /// Verdicts kept: 10,000 peers' evidence, a few MB.
@@ -31,6 +31,9 @@ pub const DEFAULT_DIFFICULTY: u32 = 20;
 
 /// Proof of work that a client is willing to do: about a minute.
 pub const MAX_DIFFICULTY: u32 = 28;
+
+/// Nonces that are tried at once, without a thread: enough for the work of a quiet port, and less time than a quote takes.
+pub const NONCES_AT_ONCE: i64 = 256;
 
 /// Families of platforms whose collateral was missing, kept until they are asked for: there are about a dozen in the world,
 /// and the names come from strangers.

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use cocoon_attest::{Claims, Evidence, report_data_for_key};
+use cocoon_attest::Claims;
 use cocoon_bindings::units::{ImageHash, PublicKey};
 
 use crate::{
@@ -52,21 +52,20 @@ pub(crate) fn verify_parsed(
             if seconds > MAX_ATTESTED_SECONDS {
                 return Err(CertificateProblem::LivesTooLong { seconds }.into());
             }
-            let quote = parsed.quote.as_deref().ok_or(RatlsError::MissingQuote)?;
-            let evidence = Evidence::parse(quote)?;
-            if evidence.unverified_report_data() != report_data_for_key(parsed.leaf_key.as_bytes()) {
+            let shown = parsed.shown().ok_or(RatlsError::MissingQuote)?;
+            let shown = shown.as_ref().map_err(Clone::clone)?;
+            if !shown.is_for_key {
                 return Err(RatlsError::QuoteForOtherKey);
             }
-            let image = evidence.unverified_measurements().image_hash();
-            if !allowed(&image) {
-                return Err(RatlsError::ImageNotAllowed { image });
+            if !allowed(&shown.image) {
+                return Err(RatlsError::ImageNotAllowed { image: shown.image });
             }
-            Some(evidence)
+            Some(shown)
         }
     };
     parsed.check_signature()?;
     let claims = evidence
-        .map(|evidence| trust.claims(&evidence, parsed.not_after, now))
+        .map(|shown| trust.claims(shown, parsed.not_after, now))
         .transpose()?;
     Ok(Peer {
         certificate: der.to_vec(),

@@ -79,16 +79,26 @@ pub fn verify(challenge: &Challenge, nonce: i64) -> bool {
 }
 
 /// Counts up from zero to the first nonce that solves the challenge; `None` when `go_on` says no before that.
-pub fn solve(challenge: &Challenge, mut go_on: impl FnMut() -> bool) -> Option<i64> {
-    for nonce in 0..i64::MAX {
-        if nonce % ASK_EVERY == 0 && !go_on() {
-            return None;
-        }
-        if verify(challenge, nonce) {
+pub fn solve(challenge: &Challenge, go_on: impl FnMut() -> bool) -> Option<i64> {
+    solve_from(challenge, 0, go_on)
+}
+
+/// The same from another nonce on.
+pub(crate) fn solve_from(challenge: &Challenge, first: i64, mut go_on: impl FnMut() -> bool) -> Option<i64> {
+    let mut next = first;
+    while go_on() {
+        let end = next.checked_add(ASK_EVERY)?;
+        if let Some(nonce) = solve_among(challenge, next..end) {
             return Some(nonce);
         }
+        next = end;
     }
     None
+}
+
+/// The first of these nonces that solves the challenge.
+pub(crate) fn solve_among(challenge: &Challenge, mut nonces: core::ops::Range<i64>) -> Option<i64> {
+    nonces.find(|nonce| verify(challenge, *nonce))
 }
 
 #[cfg(test)]

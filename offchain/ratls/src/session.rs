@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use cocoon_bindings::units::PublicKey;
 use cocoon_protocol::session_proof::{EXPORTER_BYTES, EXPORTER_LABEL, End, Role, Statement};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 use zeroize::Zeroizing;
 
-use crate::{Identity, RatlsError, tls::failed};
+use crate::{Identity, RatlsError, socket::Socket, tls::failed};
 
 /// One end's view of a session: signs its own proof and verifies the peer's (see [`cocoon_protocol::session_proof`]).
 #[derive(Clone)]
@@ -32,7 +31,7 @@ impl fmt::Debug for SessionBinding {
 
 impl SessionBinding {
     pub(crate) fn new(
-        stream: &TlsStream<TcpStream>,
+        stream: &TlsStream<Socket>,
         identity: Arc<Identity>,
         peer_key: PublicKey,
     ) -> Result<Self, RatlsError> {

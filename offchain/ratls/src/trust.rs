@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use cocoon_attest::{
-    AttestError, Claims, Endorsements, Evidence, PlatformFamily, Policy, RootKeyId, TrustRoots, Verifier,
+    AttestError, Claims, Endorsements, PlatformFamily, Policy, RootKeyId, TrustRoots, Verifier,
     simulated::SimulatedPlatform,
 };
 use cocoon_bindings::units::ImageHash;
@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use crate::{
     RatlsError,
     cache::VerdictCache,
+    certificate::Shown,
     limits::{MAX_MISSING_FAMILIES, MAX_VERDICT_SECONDS},
 };
 
@@ -141,11 +142,11 @@ impl TrustStore {
     }
 
     /// Verified claims, from the cache where possible. `not_after` bounds how long the verdict is kept.
-    pub(crate) fn claims(&self, evidence: &Evidence, not_after: u64, now: u64) -> Result<Claims, RatlsError> {
+    pub(crate) fn claims(&self, shown: &Shown, not_after: u64, now: u64) -> Result<Claims, RatlsError> {
         let generation = self.generation();
-        let digest = evidence.digest();
+        let Shown { evidence, digest, .. } = shown;
         let verdicts = || generation.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(claims) = verdicts().get(&digest, now) {
+        if let Some(claims) = verdicts().get(digest, now) {
             return Ok(claims);
         }
         let claims = generation.verifier.verify(evidence, now).inspect_err(|error| {
@@ -159,7 +160,7 @@ impl TrustStore {
             .expires_at
             .min(not_after)
             .min(now.saturating_add(MAX_VERDICT_SECONDS));
-        verdicts().put(digest, claims.clone(), expires_at, now);
+        verdicts().put(*digest, claims.clone(), expires_at, now);
         Ok(claims)
     }
 }

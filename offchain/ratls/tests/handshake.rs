@@ -9,7 +9,10 @@
 
 mod common;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use cocoon_attest::{AttestError, simulated::SimulatedPlatform};
 use cocoon_ratls::{
@@ -158,6 +161,67 @@ async fn simulated_quotes_are_refused_once_the_network_is_no_test() {
         matches!(client, Err(RatlsError::Attest(AttestError::UntrustedRoot { .. }))),
         "{client:?}"
     );
+}
+
+/// Both ends remember the other's certificate from the first connection; the second is judged by what holds then.
+#[tokio::test]
+async fn a_known_peer_is_judged_anew_at_each_connection() {
+    let world = World::new();
+    let is_listed = Arc::new(AtomicBool::new(true));
+    let listed = (Arc::clone(&is_listed), world.image("worker"));
+    let policy = PeerPolicy::attested(move |image| listed.0.load(Ordering::Relaxed) && *image == listed.1);
+    let acceptor = world.acceptor(world.source("proxy"), policy);
+    let connector = world.connector(world.source("worker"), world.only("proxy"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let again = async || {
+        let accepting = async { acceptor.accept(listener.accept().await.unwrap().0).await };
+        tokio::join!(accepting, connector.connect(address))
+    };
+    for _ in 0..2 {
+        let (proxy, worker) = again().await;
+        assert_eq!(worker.unwrap().peer.image_hash, Some(world.image("proxy")));
+        assert_eq!(proxy.unwrap().peer.image_hash, Some(world.image("worker")));
+    }
+    is_listed.store(false, Ordering::Relaxed);
+    let (proxy, _) = again().await;
+    assert!(matches!(proxy, Err(RatlsError::ImageNotAllowed { .. })), "{proxy:?}");
+    is_listed.store(true, Ordering::Relaxed);
+    world
+        .trust
+        .replace(TrustSettings::real(cocoon_attest::Endorsements::none()).unwrap());
+    let (_, worker) = again().await;
+    assert!(
+        matches!(worker, Err(RatlsError::Attest(AttestError::UntrustedRoot { .. }))),
+        "{worker:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_renewed_identity_is_what_later_connections_show() {
+    let world = World::new();
+    let acceptor = world.acceptor(world.source("proxy"), world.only("worker"));
+    let connector = world.connector(world.source("worker"), world.only("proxy"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let again = async || {
+        let accepting = async { acceptor.accept(listener.accept().await.unwrap().0).await.unwrap() };
+        let (proxy, worker) = tokio::join!(accepting, connector.connect(address));
+        let worker = worker.unwrap();
+        assert_eq!(proxy.peer.leaf_key, worker.identity.leaf_key());
+        assert_eq!(worker.peer.leaf_key, proxy.identity.leaf_key());
+        (proxy.identity.leaf_key(), worker.identity.leaf_key())
+    };
+    let first = again().await;
+    assert_eq!(again().await, first);
+    world.clock.advance(cocoon_ratls::limits::CERTIFICATE_SECONDS / 3 * 2);
+    let settings = TrustSettings::real(cocoon_attest::Endorsements::none()).unwrap();
+    let now = NOW + cocoon_ratls::limits::CERTIFICATE_SECONDS / 3 * 2;
+    world
+        .trust
+        .replace(settings.with_simulated(&world.platform, now).unwrap());
+    let later = again().await;
+    assert!(later.0 != first.0 && later.1 != first.1);
 }
 
 /// Presents one quote again and again, whatever key it is asked for.

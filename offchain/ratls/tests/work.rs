@@ -112,6 +112,35 @@ async fn a_dialer_refuses_more_work_than_its_maximum() {
     );
 }
 
+/// Deployed servers read exactly the answer, and leave the rest to TLS.
+#[tokio::test]
+async fn the_answer_goes_in_one_piece_with_the_first_flight() {
+    let world = World::new();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let challenge = Challenge {
+        difficulty: 12,
+        salt: [7; 16],
+    };
+    let serving = tokio::spawn(async move {
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        tcp.write_all(&challenge.to_bytes()).await.unwrap();
+        let mut bytes = vec![0; 1 << 14];
+        let count = tcp.read(&mut bytes).await.unwrap();
+        bytes.truncate(count);
+        bytes
+    });
+    let connector = world.connector(Arc::new(NoEvidence), world.only("proxy"));
+    let refused = connector.connect(address).await;
+    assert!(refused.is_err(), "the server left");
+    let bytes = serving.await.unwrap();
+    let (answer, hello) = bytes.split_first_chunk().unwrap();
+    let nonce = pow::answer_from_bytes(answer).unwrap();
+    assert!(pow::verify(&challenge, nonce));
+    assert_eq!(Some(nonce), pow::solve(&challenge, || true));
+    assert_eq!(hello.first(), Some(&0x16), "a TLS handshake record");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_that_sends_no_challenge_is_given_up() {
     let world = World::new();

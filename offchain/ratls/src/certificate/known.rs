@@ -1,21 +1,20 @@
 //! Certificates that were read lately: a peer that comes again shows the same one for hours.
 //!
-//! What is kept follows from the bytes alone: the form, and whether they are signed with their own key. Dates, policy and
-//! evidence are judged anew at each connection.
+//! What is kept follows from the bytes alone: the form, what the quote shows, and whether they are signed with their own key.
+//! Dates, policy and evidence are judged anew at each connection. Only certificates that were accepted are kept.
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-
-use aws_lc_rs::digest::{SHA256, digest};
 
 use super::ParsedCertificate;
 use crate::{error::CertificateProblem, limits::MAX_KNOWN_CERTIFICATES};
 
-type Name = [u8; 32];
+/// The end of a certificate, where its signature is: finds the one that may be the same, before all bytes are compared.
+type Name = [u8; 64];
 
-/// Parsed certificates by SHA-256.
+/// Parsed certificates.
 #[derive(Debug, Default)]
 pub(crate) struct KnownCertificates(Mutex<Known>);
 
@@ -27,17 +26,35 @@ struct Known {
 }
 
 impl KnownCertificates {
-    /// Reads a certificate, or finds it read.
-    pub(crate) fn parse(&self, der: &[u8]) -> Result<Arc<ParsedCertificate>, CertificateProblem> {
-        let mut name = [0; 32];
-        name.copy_from_slice(digest(&SHA256, der).as_ref());
-        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(parsed) = known().entries.get(&name) {
-            return Ok(Arc::clone(parsed));
+    /// Reads a certificate, or finds it read; and keeps it if `judge` accepts it.
+    pub(crate) fn judged<T, E: From<CertificateProblem>>(
+        &self,
+        der: &[u8],
+        judge: impl FnOnce(&ParsedCertificate) -> Result<T, E>,
+    ) -> Result<(Arc<ParsedCertificate>, T), E> {
+        let malformed = || CertificateProblem::Malformed {
+            reason: "it ends early".to_owned(),
+        };
+        let name = *der.last_chunk().ok_or_else(malformed)?;
+        if let Some(parsed) = self.get(&name)
+            && parsed.der() == der
+        {
+            let judgement = judge(&parsed)?;
+            return Ok((parsed, judgement));
         }
         let parsed = Arc::new(ParsedCertificate::parse(der)?);
-        let mut known = known();
-        if known.entries.insert(name, Arc::clone(&parsed)).is_none() {
+        let judgement = judge(&parsed)?;
+        self.put(name, Arc::clone(&parsed));
+        Ok((parsed, judgement))
+    }
+
+    fn get(&self, name: &Name) -> Option<Arc<ParsedCertificate>> {
+        self.lock().entries.get(name).map(Arc::clone)
+    }
+
+    fn put(&self, name: Name, parsed: Arc<ParsedCertificate>) {
+        let mut known = self.lock();
+        if known.entries.insert(name, parsed).is_none() {
             known.order.push_back(name);
         }
         if known.order.len() > MAX_KNOWN_CERTIFICATES
@@ -45,7 +62,10 @@ impl KnownCertificates {
         {
             known.entries.remove(&oldest);
         }
-        Ok(parsed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -58,34 +78,48 @@ mod tests {
         Identity::issue(&NoEvidence, now).unwrap().certificate_der().to_vec()
     }
 
+    /// Reads it; accepts what is signed with its own key.
+    fn signed(known: &KnownCertificates, der: &[u8]) -> Result<Arc<ParsedCertificate>, CertificateProblem> {
+        known
+            .judged(der, ParsedCertificate::check_signature)
+            .map(|(parsed, ())| parsed)
+    }
+
     #[test]
     fn the_same_bytes_are_read_once_and_others_anew() {
         let known = KnownCertificates::default();
         let der = certificate(1_790_000_000);
-        let first = known.parse(&der).unwrap();
-        assert!(Arc::ptr_eq(&first, &known.parse(&der).unwrap()));
+        let first = signed(&known, &der).unwrap();
+        assert!(Arc::ptr_eq(&first, &signed(&known, &der).unwrap()));
         let mut flipped = der.clone();
         let last = flipped.len() - 1;
         flipped[last] ^= 1;
-        let other = known.parse(&flipped).unwrap();
-        assert!(first.check_signature().is_ok());
-        assert_eq!(other.check_signature(), Err(CertificateProblem::Signature));
-        assert_eq!(
-            known.parse(&flipped).unwrap().check_signature(),
-            Err(CertificateProblem::Signature)
-        );
-        assert!(known.parse(&der[1..]).is_err());
+        for _ in 0..2 {
+            assert_eq!(signed(&known, &flipped), Err(CertificateProblem::Signature));
+        }
+        assert!(signed(&known, &der[1..]).is_err());
+    }
+
+    #[test]
+    fn what_is_known_is_judged_again_and_what_is_refused_is_not_kept() {
+        let known = KnownCertificates::default();
+        let der = certificate(1_790_000_000);
+        let refuse = |_: &ParsedCertificate| Err::<(), _>(CertificateProblem::Unnamed);
+        assert_eq!(known.judged(&der, refuse), Err(CertificateProblem::Unnamed));
+        assert!(known.lock().entries.is_empty());
+        signed(&known, &der).unwrap();
+        assert_eq!(known.judged(&der, refuse), Err(CertificateProblem::Unnamed));
     }
 
     #[test]
     fn the_oldest_goes_when_there_are_too_many() {
         let known = KnownCertificates::default();
         let first = certificate(1);
-        let kept = known.parse(&first).unwrap();
+        let kept = signed(&known, &first).unwrap();
         for second in 0..MAX_KNOWN_CERTIFICATES as u64 {
-            known.parse(&certificate(2 + second)).unwrap();
+            signed(&known, &certificate(2 + second)).unwrap();
         }
-        assert_eq!(known.0.lock().unwrap().entries.len(), MAX_KNOWN_CERTIFICATES);
-        assert!(!Arc::ptr_eq(&kept, &known.parse(&first).unwrap()));
+        assert_eq!(known.lock().entries.len(), MAX_KNOWN_CERTIFICATES);
+        assert!(!Arc::ptr_eq(&kept, &signed(&known, &first).unwrap()));
     }
 }

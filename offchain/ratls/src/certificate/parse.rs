@@ -11,7 +11,8 @@ use x509_cert::{
     spki::AlgorithmIdentifierOwned,
 };
 
-use cocoon_bindings::units::PublicKey;
+use cocoon_attest::{AttestError, Evidence, report_data_for_key};
+use cocoon_bindings::units::{ImageHash, PublicKey};
 
 use super::{CLAIMS_OID, QUOTE_OID};
 use crate::{
@@ -43,23 +44,55 @@ pub struct ParsedCertificate {
     pub quote: Option<Vec<u8>>,
     is_named: bool,
     public_key_info: Vec<u8>,
-    signed: Vec<u8>,
+    der: Vec<u8>,
     signature: Vec<u8>,
     /// Whether the signature was found good; verified once.
-    is_signed: Memo,
+    is_signed: Memo<bool>,
+    /// What the quote shows; read once.
+    shown: Memo<Option<Result<Shown, AttestError>>>,
 }
 
-/// What was found out of a certificate; no part of what it is.
-#[derive(Clone, Debug, Default)]
-struct Memo(OnceLock<bool>);
+/// What was found out of a certificate's bytes; no part of what it is.
+#[derive(Clone, Debug)]
+struct Memo<T>(OnceLock<T>);
 
-impl PartialEq for Memo {
+impl<T> Default for Memo<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+impl<T> PartialEq for Memo<T> {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for Memo {}
+impl<T> Eq for Memo<T> {}
+
+/// What the quote of a certificate shows before anything of it is verified.
+#[derive(Clone, Debug)]
+pub(crate) struct Shown {
+    pub(crate) evidence: Evidence,
+    /// Key for caches of verdicts.
+    pub(crate) digest: [u8; 32],
+    /// The image that it claims.
+    pub(crate) image: ImageHash,
+    /// Whether it claims to attest the key of the certificate.
+    pub(crate) is_for_key: bool,
+}
+
+impl Shown {
+    fn read(quote: &[u8], leaf_key: &PublicKey) -> Result<Self, AttestError> {
+        let evidence = Evidence::parse(quote)?;
+        Ok(Self {
+            digest: evidence.digest(),
+            image: evidence.unverified_measurements().image_hash(),
+            is_for_key: evidence.unverified_report_data() == report_data_for_key(leaf_key.as_bytes()),
+            evidence,
+        })
+    }
+}
 
 fn malformed(error: impl core::fmt::Display) -> Problem {
     Problem::Malformed {
@@ -97,9 +130,10 @@ impl ParsedCertificate {
             quote: None,
             is_named: false,
             public_key_info: info.to_der().map_err(malformed)?,
-            signed: signed_part(der).map_err(malformed)?.to_vec(),
+            der: der.to_vec(),
             signature: certificate.signature().as_bytes().unwrap_or_default().to_vec(),
             is_signed: Memo::default(),
+            shown: Memo::default(),
         };
         let extensions = tbs.extensions().map(Vec::as_slice).unwrap_or_default();
         let mut seen = BTreeSet::new();
@@ -174,11 +208,20 @@ impl ParsedCertificate {
     /// Whether it is signed with its own key: then its sender at least made that key.
     pub fn check_signature(&self) -> Result<(), Problem> {
         let is_signed = self.is_signed.0.get_or_init(|| {
-            UnparsedPublicKey::new(&ED25519, self.leaf_key.as_bytes())
-                .verify(&self.signed, &self.signature)
-                .is_ok()
+            let key = UnparsedPublicKey::new(&ED25519, self.leaf_key.as_bytes());
+            signed_part(&self.der).is_ok_and(|signed| key.verify(signed, &self.signature).is_ok())
         });
         if *is_signed { Ok(()) } else { Err(Problem::Signature) }
+    }
+
+    pub(crate) fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// What its quote shows, if it has one.
+    pub(crate) fn shown(&self) -> Option<&Result<Shown, AttestError>> {
+        let read = || self.quote.as_deref().map(|quote| Shown::read(quote, &self.leaf_key));
+        self.shown.0.get_or_init(read).as_ref()
     }
 
     pub(crate) fn public_key_info(&self) -> SubjectPublicKeyInfoDer<'_> {

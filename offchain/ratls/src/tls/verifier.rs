@@ -1,7 +1,7 @@
-//! Judges the peer's certificate for rustls, on both sides, and keeps the verdict for the caller.
+//! Judges the peer's certificate for rustls, on both sides, and hands the verdict to the caller.
 
-use core::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use core::{cell::RefCell, fmt, pin::pin, time::Duration};
+use std::sync::Arc;
 
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
@@ -11,9 +11,11 @@ use rustls::{
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
 
+use tokio::time::{error::Elapsed, timeout};
+
 use crate::{
-    Peer, PeerPolicy, RatlsError, SharedClock, TrustStore, certificate::KnownCertificates, error::CertificateProblem,
-    peer::verify_parsed,
+    ParsedCertificate, Peer, PeerPolicy, RatlsError, SharedClock, TrustStore, certificate::KnownCertificates,
+    error::CertificateProblem, peer::verify_parsed,
 };
 
 /// Whose certificate is judged.
@@ -23,14 +25,32 @@ enum Side {
     Server,
 }
 
-/// One handshake's judge.
+/// What was found of the certificate that the peer shows in one handshake.
+type Verdict = Result<(Arc<ParsedCertificate>, Peer), RatlsError>;
+
+tokio::task_local! {
+    /// The verdict of the handshake that this task is at: rustls calls the judge from inside its future.
+    static VERDICT: RefCell<Option<Verdict>>;
+}
+
+/// Runs a handshake for at most `limit`; gives its outcome, and the verdict once it has reached the peer's certificate.
+pub(crate) async fn judged<T>(
+    limit: Duration,
+    handshake: impl Future<Output = T>,
+) -> (Result<T, Elapsed>, Option<Result<Peer, RatlsError>>) {
+    let mut handshake = pin!(VERDICT.scope(RefCell::new(None), handshake));
+    let outcome = timeout(limit, handshake.as_mut()).await;
+    let verdict = handshake.take_value().and_then(RefCell::into_inner);
+    (outcome, verdict.map(|verdict| verdict.map(|(_, peer)| peer)))
+}
+
+/// The judge of all handshakes of one end.
 pub(crate) struct Verifier {
     trust: Arc<TrustStore>,
     policy: PeerPolicy,
     clock: SharedClock,
-    certificates: Arc<KnownCertificates>,
+    certificates: KnownCertificates,
     algorithms: WebPkiSupportedAlgorithms,
-    verdict: Mutex<Option<Result<Peer, RatlsError>>>,
 }
 
 impl fmt::Debug for Verifier {
@@ -40,26 +60,15 @@ impl fmt::Debug for Verifier {
 }
 
 impl Verifier {
-    pub(crate) fn new(
-        trust: Arc<TrustStore>,
-        policy: PeerPolicy,
-        clock: SharedClock,
-        certificates: Arc<KnownCertificates>,
-    ) -> Arc<Self> {
+    pub(crate) fn new(trust: Arc<TrustStore>, policy: PeerPolicy, clock: SharedClock) -> Arc<Self> {
         let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
         Arc::new(Self {
             trust,
             policy,
             clock,
-            certificates,
+            certificates: KnownCertificates::default(),
             algorithms,
-            verdict: Mutex::new(None),
         })
-    }
-
-    /// The verdict, once the handshake has reached the peer's certificate.
-    pub(crate) fn take_verdict(&self) -> Option<Result<Peer, RatlsError>> {
-        self.verdict.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn judge(&self, side: Side, certificate: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> Result<(), Error> {
@@ -68,24 +77,22 @@ impl Verifier {
             Ok(_) => Ok(()),
             Err(error) => Err(Error::InvalidCertificate(alert_for(error))),
         };
-        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some(verdict);
+        VERDICT
+            .try_with(|place| place.replace(Some(verdict)))
+            .map_err(|_| Error::General("handshake outside of its judgement".to_owned()))?;
         for_tls
     }
 
-    fn verify(
-        &self,
-        side: Side,
-        certificate: &CertificateDer<'_>,
-        chain: &[CertificateDer<'_>],
-    ) -> Result<Peer, RatlsError> {
+    fn verify(&self, side: Side, certificate: &CertificateDer<'_>, chain: &[CertificateDer<'_>]) -> Verdict {
         if !chain.is_empty() {
             return Err(CertificateProblem::Chain { count: chain.len() }.into());
         }
-        let parsed = self.certificates.parse(certificate)?;
-        if side == Side::Server {
-            parsed.check_name()?;
-        }
-        verify_parsed(&parsed, certificate, &self.trust, &self.policy, self.clock.now())
+        self.certificates.judged(certificate, |parsed| {
+            if side == Side::Server {
+                parsed.check_name()?;
+            }
+            verify_parsed(parsed, certificate, &self.trust, &self.policy, self.clock.now())
+        })
     }
 
     /// The usual helpers parse the certificate with webpki, which refuses our critical extensions: use the key alone.
@@ -100,10 +107,15 @@ impl Verifier {
                 rustls::PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme,
             ));
         }
-        let parsed = self
-            .certificates
-            .parse(certificate)
-            .map_err(|_| Error::InvalidCertificate(CertificateError::BadEncoding))?;
+        let accepted = VERDICT.try_with(|place| match &*place.borrow() {
+            Some(Ok((parsed, peer))) if peer.certificate == certificate.as_ref() => Some(Arc::clone(parsed)),
+            _ => None,
+        });
+        let Ok(Some(parsed)) = accepted else {
+            return Err(Error::General(
+                "handshake of a certificate that was not judged".to_owned(),
+            ));
+        };
         verify_tls13_signature_with_raw_key(message, &parsed.public_key_info(), signature, &self.algorithms)
     }
 }
