@@ -4,7 +4,7 @@ use super::{Noise, parse};
 use crate::device::{Draw, Tally, TallyDevice, WeightFormat};
 use crate::error::EngineError;
 use crate::limits::KV_BLOCK;
-use crate::model::{BlockId, Executor, LoadOptions, Outcome, Piece, StepWork, Transformer, Wanted};
+use crate::model::{BlockId, Executor, LoadOptions, Outcome, Piece, Transformer, Wanted};
 use std::sync::{Arc, Mutex, PoisonError};
 #[cfg(feature = "cuda")]
 use std::time::Instant;
@@ -139,7 +139,7 @@ fn decode_steps(
             .collect();
         // While its step is under way, a token is known to the device alone.
         let follows: Vec<_> = (0..batch).map(|sequence| (under_way > 0).then_some(sequence)).collect();
-        model.start(StepWork {
+        model.start(crate::model::StepWork {
             pieces: &pieces,
             draws: &draws,
             follows: &follows,
@@ -182,6 +182,7 @@ fn all_chosen(outcomes: &[Outcome]) -> Result<(), EngineError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::StepWork;
 
     const CONFIG: &str = include_str!("../../../../scripts/bench/engine-cpu/qwen3-0.6b.json");
 
