@@ -126,7 +126,11 @@ async fn context(config: &ClientConfig, chain: SharedChain, clock: SharedClock) 
         source,
     })?;
     let secret = Secret::load_or_create(&config.secret_path())?;
-    let key = config.wallet.key("client")?;
+    if config.wallet.managed.is_some() {
+        let problem = "a client gives no evidence of itself, so no key manager gives it a key";
+        return Err(wrong_value("wallet.managed", &problem));
+    }
+    let key = config.wallet.key("client", None).await?;
     let store = ClientStore::open(&config.data_dir)?;
     let wallet = NodeWallet::new(Arc::clone(&chain), key, owner)?;
     let every = Duration::from_secs(config.root_refresh_seconds.max(1));

@@ -41,6 +41,10 @@ pub enum ErrorCode {
     BadRequest,
     /// The proof of the session does not verify: somebody stands between, or the peer takes another role.
     SessionNotProven,
+    /// The peer's image may not have what it asks for, or this end never gives it.
+    NotAllowed,
+    /// What was given belongs to something else than what is expected.
+    WrongShare,
     /// A number that is none of these.
     Other(i32),
 }
@@ -66,6 +70,8 @@ impl ErrorCode {
             706 => Self::WorkerLost,
             707 => Self::BadRequest,
             708 => Self::SessionNotProven,
+            709 => Self::NotAllowed,
+            710 => Self::WrongShare,
             other => Self::Other(other),
         }
     }
@@ -90,6 +96,8 @@ impl ErrorCode {
             Self::WorkerLost => 706,
             Self::BadRequest => 707,
             Self::SessionNotProven => 708,
+            Self::NotAllowed => 709,
+            Self::WrongShare => 710,
             Self::Other(code) => code,
         }
     }
@@ -100,7 +108,9 @@ impl ErrorCode {
             return self.to_wire();
         }
         match self {
-            Self::UnknownModel | Self::BadRequest | Self::SessionNotProven => Self::ProtocolViolation.to_wire(),
+            Self::UnknownModel | Self::BadRequest | Self::SessionNotProven | Self::NotAllowed | Self::WrongShare => {
+                Self::ProtocolViolation.to_wire()
+            }
             Self::LowBalance | Self::TooLarge => Self::Error.to_wire(),
             Self::NoWorker | Self::TooManyRequests | Self::WorkerLost => Self::NotReady.to_wire(),
             same => same.to_wire(),
@@ -137,7 +147,7 @@ mod tests {
 
     #[test]
     fn older_peers_never_get_codes_of_version_three() {
-        for wire in 701..=708 {
+        for wire in 701..=710 {
             let code = ErrorCode::from_wire(wire);
             assert!(!matches!(code, ErrorCode::Other(_)));
             assert!(code.for_version(Version::V2) < 700);

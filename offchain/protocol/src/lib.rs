@@ -31,6 +31,8 @@ pub mod frame;
 pub mod handshake;
 #[expect(missing_docs, reason = "fields are named and documented by the schema")]
 pub mod http;
+#[expect(missing_docs, reason = "fields are named and documented by the schema")]
+pub mod key;
 pub mod limits;
 pub mod message;
 pub mod peer_info;

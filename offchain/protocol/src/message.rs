@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use crate::codec::{DecodeError, constructor_id, decode, encode};
-use crate::{client, extension, proxy, worker};
+use crate::{client, extension, key, proxy, worker};
 
 macro_rules! messages {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident($ty:ty) = $($id:path)|+),* $(,)? }) => {
@@ -174,5 +174,19 @@ messages! {
     ProxyQuery {
         /// Sign this statement of your work.
         SignReceipt(extension::SignReceipt) = extension::SignReceipt::TL_ID,
+    }
+}
+
+messages! {
+    /// Questions to a key manager.
+    KeyQuery {
+        /// First: the asker's proof of the session.
+        ProveSession(extension::ProveSession) = extension::ProveSession::TL_ID,
+        /// A key of the asker's image.
+        GetKey(key::GetKey) = key::GetKey::TL_ID,
+        /// The secret of all keys, for another replica.
+        GetKeyRoot(key::GetKeyRoot) = key::GetKeyRoot::TL_ID,
+        /// A share of a backup, for a replica that restores.
+        GiveShare(key::GiveShare) = key::GiveShare::TL_ID,
     }
 }

@@ -25,6 +25,10 @@ pub enum Role {
     Proxy,
     /// Answers.
     Worker,
+    /// Keeps the secret that keys are derived from.
+    KeyManager,
+    /// Asks a key manager, whatever else it is.
+    KeyAsker,
 }
 
 impl Role {
@@ -33,6 +37,8 @@ impl Role {
             Self::Client => 1,
             Self::Proxy => 2,
             Self::Worker => 3,
+            Self::KeyManager => 4,
+            Self::KeyAsker => 5,
         }
     }
 }
@@ -104,7 +110,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn role() -> impl Strategy<Value = Role> {
-        prop_oneof![Just(Role::Client), Just(Role::Proxy), Just(Role::Worker)]
+        prop_oneof![
+            Just(Role::Client),
+            Just(Role::Proxy),
+            Just(Role::Worker),
+            Just(Role::KeyManager),
+            Just(Role::KeyAsker),
+        ]
     }
 
     fn end() -> impl Strategy<Value = End> {

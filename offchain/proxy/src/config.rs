@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cocoon_ledger::Thresholds;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig, resolve};
+use cocoon_runner::seal::{KeyManagerConfig, ManagedKey};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ProxyError;
@@ -15,8 +16,16 @@ use crate::error::ProxyError;
 pub struct ProxyConfig {
     /// Folder of the database, the receipt log and the evidence. Belongs to one proxy.
     pub store_dir: PathBuf,
-    /// Key file of the proxy's contract: signs vouchers and receipts.
-    pub contract_key_file: PathBuf,
+    /// Key file of the proxy's contract, which signs vouchers and receipts; not with `contract_key`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract_key_file: Option<PathBuf>,
+    /// A key manager gives the contract's key to this proxy's image, so that no operator knows it; not with
+    /// `contract_key_file`, and it needs `[key_manager]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract_key: Option<ManagedKey>,
+    /// The key manager of managed keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_manager: Option<KeyManagerConfig>,
     /// The chain and the root contract.
     pub chain: ChainConfig,
     /// The wallet that sends the proxy's messages; its owner owns the proxy contract too.
@@ -106,14 +115,16 @@ impl ProxyConfig {
     /// Reads a file; paths inside are taken relative to it.
     pub fn load(path: &Path) -> Result<Self, ProxyError> {
         let mut config: Self = cocoon_runner::config::load(path)?;
-        let paths = [&mut config.store_dir, &mut config.contract_key_file];
+        let managed = config.contract_key.as_mut().map(|managed| &mut managed.secret_file);
         let optional = config
             .chain
             .api_key_file
             .iter_mut()
             .chain(config.attestation.files_mut())
-            .chain(config.wallet.files_mut());
-        for path_inside in paths.into_iter().chain(optional) {
+            .chain(config.wallet.files_mut())
+            .chain(config.contract_key_file.as_mut())
+            .chain(managed);
+        for path_inside in [&mut config.store_dir].into_iter().chain(optional) {
             *path_inside = resolve(path, path_inside);
         }
         config.check()?;
@@ -145,6 +156,12 @@ impl ProxyConfig {
             return Err(ProxyError::Setting {
                 key: "timers.commit_max",
                 expected: "at least timers.commit_min",
+            });
+        }
+        if self.contract_key_file.is_some() == self.contract_key.is_some() {
+            return Err(ProxyError::Setting {
+                key: "contract_key",
+                expected: "either contract_key_file or contract_key",
             });
         }
         let is_open = |address: SocketAddr| !address.ip().is_loopback();
@@ -191,6 +208,30 @@ mod tests {
         assert_eq!(config.listen.clients.port(), 11002);
         assert_eq!((config.timers.commit_min, config.timers.commit_max), (30.0, 60.0));
         assert_eq!(config.pow_difficulty, 20);
+    }
+
+    #[test]
+    fn the_contract_key_has_one_place() {
+        let both = "contract_key = { policy = 'proxies', node = 'a', secret_file = 'owner.secret' }";
+        let managed = SMALLEST.replace("contract_key_file = \"proxy.key\"", both);
+        toml_of(&managed).check().unwrap();
+        for text in [
+            SMALLEST.replace("contract_key_file = \"proxy.key\"", ""),
+            format!("{both}\n{SMALLEST}"),
+        ] {
+            assert!(
+                toml_of(&text).check().unwrap_err().to_string().contains("contract_key"),
+                "{text}"
+            );
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("proxy.toml");
+        std::fs::write(&path, managed).unwrap();
+        let config = ProxyConfig::load(&path).unwrap();
+        assert_eq!(
+            config.contract_key.unwrap().secret_file,
+            folder.path().join("owner.secret")
+        );
     }
 
     #[test]

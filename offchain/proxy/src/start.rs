@@ -13,9 +13,11 @@ use cocoon_chain::{ChainError, HttpApi, NodeWallet, ProxyAccount, Retry, SharedC
 use cocoon_ratls::{Acceptor, IdentityKeeper, PeerPolicy, SystemClock};
 use cocoon_runner::http::{HttpServer, listen};
 use cocoon_runner::keys::load_key;
+use cocoon_runner::seal::KeyManager;
 use cocoon_runner::shutdown::{Drained, Shutdown};
 use cocoon_runner::trust::Trust;
 use cocoon_store::{ProxyStore, Recovered};
+use ed25519_dalek::SigningKey;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -66,6 +68,18 @@ pub async fn start(config: ProxyConfig, shutdown: CancellationToken) -> Result<R
     start_on(config, chain, shutdown).await
 }
 
+/// The key of the contract; the configuration was checked to name one place for it.
+async fn contract_key(config: &ProxyConfig, manager: Option<&KeyManager>) -> Result<SigningKey, ProxyError> {
+    match (&config.contract_key, &config.contract_key_file) {
+        (Some(managed), _) => Ok(managed.load(manager, "proxy", "contract").await?),
+        (None, Some(file)) => Ok(load_key(file)?),
+        (None, None) => Err(ProxyError::Setting {
+            key: "contract_key",
+            expected: "either contract_key_file or contract_key",
+        }),
+    }
+}
+
 async fn read_key(path: &PathBuf) -> Result<String, ProxyError> {
     let unreadable = |source| cocoon_runner::RunnerError::Unreadable {
         path: path.clone(),
@@ -93,13 +107,23 @@ pub async fn start_on(
 
     let root = address("chain.root", &config.chain.root)?;
     let owner = address("wallet.owner", &config.wallet.owner)?;
-    let contract_key = load_key(&config.contract_key_file)?;
-    let wallet = NodeWallet::new(Arc::clone(&chain), config.wallet.key("proxy")?, owner.clone())?;
     let every = Duration::from_secs_f64(config.timers.root);
     let root_view = patiently(|| watch_root(Arc::clone(&chain), root.clone(), every)).await?;
     let clock = SystemClock::shared();
     let trust = Trust::load(&config.attestation, root_view.clone(), Arc::clone(&clock))?;
     let identities = Arc::new(IdentityKeeper::new(trust.evidence("proxy"), Arc::clone(&clock))?);
+    let manager = match &config.key_manager {
+        Some(manager) => Some(KeyManager::new(
+            manager,
+            Arc::clone(&identities),
+            &trust,
+            Arc::clone(&clock),
+        )?),
+        None => None,
+    };
+    let contract_key = contract_key(&config, manager.as_ref()).await?;
+    let wallet_key = config.wallet.key("proxy", manager.as_ref()).await?;
+    let wallet = NodeWallet::new(Arc::clone(&chain), wallet_key, owner.clone())?;
 
     let public_key = PublicKey::from(&contract_key);
     let params = root_view.borrow().params.for_proxy();

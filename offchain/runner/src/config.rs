@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::RunnerError;
 use crate::limits::MAX_CONFIG_BYTES;
-use crate::seal::DerivedKey;
+use crate::seal::{DerivedKey, KeyManager, ManagedKey};
 
 /// Where the chain is and which root contract rules the network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,25 +141,29 @@ impl EvidenceKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WalletConfig {
-    /// Key file of the runner's wallet contract; not with `derived`.
+    /// Key file of the runner's wallet contract. One of `key_file`, `derived` and `managed` must be there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_file: Option<PathBuf>,
-    /// The wallet's key is derived from a secret of the owner; not with `key_file`.
+    /// The wallet's key is derived from a secret of the owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub derived: Option<DerivedKey>,
+    /// A key manager gives the wallet's key to this node's image; needs `[key_manager]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed: Option<ManagedKey>,
     /// Address of the human owner, who stays in control of the wallet.
     pub owner: String,
 }
 
 impl WalletConfig {
-    /// The wallet's key, for a runner of a role ("worker", "proxy", "client").
-    pub fn key(&self, role: &str) -> Result<SigningKey, RunnerError> {
-        match (&self.key_file, &self.derived) {
-            (Some(file), None) => crate::keys::load_key(file),
-            (None, Some(derived)) => derived.load(role, "wallet"),
+    /// The wallet's key, for a runner of a role ("worker", "proxy", "client"); `manager` is asked for a managed one.
+    pub async fn key(&self, role: &str, manager: Option<&KeyManager>) -> Result<SigningKey, RunnerError> {
+        match (&self.key_file, &self.derived, &self.managed) {
+            (Some(file), None, None) => crate::keys::load_key(file),
+            (None, Some(derived), None) => derived.load(role, "wallet"),
+            (None, None, Some(managed)) => managed.load(manager, role, "wallet").await,
             _ => Err(RunnerError::ConfigValue {
                 key: "wallet".to_owned(),
-                problem: "either key_file or derived must be there".to_owned(),
+                problem: "one of key_file, derived and managed must be there".to_owned(),
             }),
         }
     }
@@ -167,7 +171,8 @@ impl WalletConfig {
     /// The files that are named, to be resolved against the configuration's folder.
     pub fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let derived = self.derived.as_mut().map(|derived| &mut derived.secret_file);
-        self.key_file.iter_mut().chain(derived)
+        let managed = self.managed.as_mut().map(|managed| &mut managed.secret_file);
+        self.key_file.iter_mut().chain(derived).chain(managed)
     }
 }
 
@@ -234,8 +239,8 @@ mod tests {
         assert!(error.contains("line 1") && error.contains("url"), "{error}");
     }
 
-    #[test]
-    fn a_wallet_has_a_key_file_or_a_derived_key_and_not_both() {
+    #[tokio::test]
+    async fn a_wallet_has_a_key_file_or_a_derived_key_and_not_both() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
         crate::keys::load_or_create_key(&path).unwrap();
@@ -243,11 +248,11 @@ mod tests {
         let file = format!("key_file = {path:?}\n");
         let derived = format!("derived = {{ secret_file = {path:?}, node = \"a\" }}\n");
         let wallet = |text: &str| parse::<WalletConfig>(Path::new("worker.toml"), text).unwrap();
-        let from_file = wallet(&format!("{owner}{file}")).key("worker").unwrap();
-        let from_secret = wallet(&format!("{owner}{derived}")).key("worker").unwrap();
+        let from_file = wallet(&format!("{owner}{file}")).key("worker", None).await.unwrap();
+        let from_secret = wallet(&format!("{owner}{derived}")).key("worker", None).await.unwrap();
         assert_ne!(from_file, from_secret);
         for text in [owner.to_owned(), format!("{owner}{file}{derived}")] {
-            let refused = wallet(&text).key("worker");
+            let refused = wallet(&text).key("worker", None).await;
             assert!(matches!(refused, Err(RunnerError::ConfigValue { .. })), "{text}");
         }
     }

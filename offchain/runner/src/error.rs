@@ -85,6 +85,9 @@ pub enum RunnerError {
     /// A key could not be derived.
     #[error("the key could not be derived")]
     Derivation,
+    /// No key manager gave a key.
+    #[error("no key manager gives this node its key")]
+    KeyManager(#[source] crate::seal::SealError),
     /// A file could not be written.
     #[error("cannot write {}", path.display())]
     Unwritable {
@@ -177,13 +180,17 @@ impl RunnerError {
     pub fn who(&self) -> Who {
         match self {
             Self::Unwritable { .. } | Self::Listen { .. } | Self::Serve(_) | Self::Signals(_) => Who::Host,
+            Self::KeyManager(error) => error.who(),
             _ => Who::Local,
         }
     }
 
-    /// Whether to try again: nothing here changes by itself.
+    /// Whether to try again: nothing here changes by itself, except a key manager.
     pub fn retry(&self) -> Retry {
-        Retry::Never
+        match self {
+            Self::KeyManager(error) => error.retry(),
+            _ => Retry::Never,
+        }
     }
 
     /// One sentence for a person.
@@ -194,6 +201,7 @@ impl RunnerError {
             Self::Config { .. } | Self::ConfigValue { .. } => "correct the key that is named, then start again",
             Self::KeyFileMode { .. } => "run chmod 600 on the key file",
             Self::Derivation => "this is a defect: report it",
+            Self::KeyManager(error) => error.hint(),
             Self::KeyFileFormat { .. } => "a key file is 64 hex digits on one line",
             Self::Unwritable { .. } => "check the permissions and the free space of the data directory",
             Self::Listen { .. } => "choose another port or stop the program that uses it",

@@ -22,7 +22,7 @@ pub fn load_or_create_key(path: &Path) -> Result<SigningKey, RunnerError> {
 }
 
 /// The 32 bytes of a file; refuses one that others may read.
-pub(crate) fn load_seed(path: &Path) -> Result<Zeroizing<[u8; 32]>, RunnerError> {
+pub fn load_seed(path: &Path) -> Result<Zeroizing<[u8; 32]>, RunnerError> {
     check_mode(path)?;
     let text = Zeroizing::new(read_small(path, "key file", MAX_KEY_FILE_BYTES)?);
     let mut seed = Zeroizing::new([0u8; 32]);

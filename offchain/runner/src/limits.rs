@@ -99,3 +99,21 @@ pub const DOCTOR_CLOCK_SKEW_SECONDS: u64 = 90;
 
 /// Longest part of the name of a key: its length is one byte of the derivation.
 pub const MAX_SEAL_NAME_BYTES: usize = 64;
+
+/// Replicas of a key manager that a configuration may name: a handful is plenty.
+pub const MAX_KEY_REPLICAS: usize = 16;
+
+/// Images of a key manager that a configuration may allow: one for each shape of machine, old and new.
+pub const MAX_KEY_IMAGES: usize = 64;
+
+/// Time for one connection to a key manager and one answer: work, handshake, proof.
+pub const KEY_ANSWER_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// How long a starting node asks for a key: replicas may be starting too.
+pub const KEY_PATIENCE: Duration = Duration::from_secs(180);
+
+/// First wait after all replicas failed.
+pub const KEY_RETRY: Duration = Duration::from_secs(1);
+
+/// Longest wait after all replicas failed.
+pub const KEY_RETRY_CEILING: Duration = Duration::from_secs(15);

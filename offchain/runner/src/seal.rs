@@ -1,12 +1,17 @@
-//! Keys of a node that no file holds: derived from a secret of the owner, so that a node which is lost, or starts
-//! elsewhere, has its keys again.
+//! Keys of a node that no file holds, so that a node which is lost, or starts elsewhere, has its keys again.
 //!
-//! Who may know a key decides where it comes from. A wallet's key may be the owner's to know: it is derived. The key of a
-//! TLS certificate is drawn anew each day and never stored (`cocoon_ratls::Identity`). A proxy's contract key signs what
-//! clients pay and should be known to no owner: until a key manager runs, it stays in its key file.
+//! Who may know a key decides where it comes from. A wallet's key may be the owner's to know: it is derived from a secret of
+//! the owner ([`OwnerDerived`]). The key of a TLS certificate is drawn anew each day and never stored
+//! (`cocoon_ratls::Identity`). A proxy's contract key signs what clients pay and should be known to no owner: a key manager
+//! gives it to the proxy's image only ([`Managed`]).
+
+mod ask;
+mod error;
+mod manager;
 
 use std::path::{Path, PathBuf};
 
+use async_trait::async_trait;
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
@@ -15,6 +20,10 @@ use zeroize::Zeroizing;
 use crate::RunnerError;
 use crate::keys::{load_or_create_seed, load_seed};
 use crate::limits::MAX_SEAL_NAME_BYTES;
+
+pub use ask::KeyLink;
+pub use error::SealError;
+pub use manager::{KeyManager, KeyManagerConfig, Managed, ManagedKey};
 
 /// Salt of the derivation. It must never change: keys that hold coins depend on it.
 const SALT: &[u8] = b"cocoon seal key v1";
@@ -46,8 +55,23 @@ impl KeyName {
         })
     }
 
+    /// What the node is.
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+
+    /// Which of the owner's nodes.
+    pub fn node(&self) -> &str {
+        &self.node
+    }
+
+    /// What the key is for.
+    pub fn purpose(&self) -> &str {
+        &self.purpose
+    }
+
     /// Bytes that no other name has: each part behind its length.
-    fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         for part in [&self.role, &self.node, &self.purpose] {
             // At most MAX_SEAL_NAME_BYTES, which fits.
@@ -59,9 +83,10 @@ impl KeyName {
 }
 
 /// Gives a node its keys.
+#[async_trait]
 pub trait SealProvider: Send + Sync {
     /// The key of that name: always the same one from the same provider.
-    fn key(&self, name: &KeyName) -> Result<SigningKey, RunnerError>;
+    async fn key(&self, name: &KeyName) -> Result<SigningKey, RunnerError>;
 }
 
 /// Keys for as long as this process runs, drawn at random: nobody else ever knows them.
@@ -80,9 +105,10 @@ impl Default for Ephemeral {
     }
 }
 
+#[async_trait]
 impl SealProvider for Ephemeral {
-    fn key(&self, name: &KeyName) -> Result<SigningKey, RunnerError> {
-        self.0.key(name)
+    async fn key(&self, name: &KeyName) -> Result<SigningKey, RunnerError> {
+        self.0.derive(name)
     }
 }
 
@@ -106,6 +132,12 @@ impl OwnerDerived {
     pub fn load_or_create(path: &Path) -> Result<Self, RunnerError> {
         load_or_create_seed(path).map(Self::new)
     }
+
+    /// The key of that name.
+    pub fn derive(&self, name: &KeyName) -> Result<SigningKey, RunnerError> {
+        let seed = derive(&self.secret, SALT, &[name.bytes().as_slice()])?;
+        Ok(SigningKey::from_bytes(&seed))
+    }
 }
 
 /// Length of a seed, as the derivation wants it.
@@ -117,17 +149,22 @@ impl KeyType for Seed {
     }
 }
 
+#[async_trait]
 impl SealProvider for OwnerDerived {
-    fn key(&self, name: &KeyName) -> Result<SigningKey, RunnerError> {
-        let context = name.bytes();
-        let mut seed = Zeroizing::new([0; 32]);
-        Salt::new(HKDF_SHA256, SALT)
-            .extract(self.secret.as_slice())
-            .expand(&[context.as_slice()], Seed)
-            .and_then(|derived| derived.fill(seed.as_mut_slice()))
-            .map_err(|_| RunnerError::Derivation)?;
-        Ok(SigningKey::from_bytes(&seed))
+    async fn key(&self, name: &KeyName) -> Result<SigningKey, RunnerError> {
+        self.derive(name)
     }
+}
+
+/// HKDF-SHA256 of a secret of 32 bytes.
+pub fn derive(secret: &[u8; 32], salt: &[u8], context: &[&[u8]]) -> Result<Zeroizing<[u8; 32]>, RunnerError> {
+    let mut derived = Zeroizing::new([0; 32]);
+    Salt::new(HKDF_SHA256, salt)
+        .extract(secret)
+        .expand(context, Seed)
+        .and_then(|key| key.fill(derived.as_mut_slice()))
+        .map_err(|_| RunnerError::Derivation)?;
+    Ok(derived)
 }
 
 impl std::fmt::Debug for OwnerDerived {
@@ -155,7 +192,7 @@ pub struct DerivedKey {
 impl DerivedKey {
     /// The key for a role and purpose.
     pub fn load(&self, role: &str, purpose: &str) -> Result<SigningKey, RunnerError> {
-        OwnerDerived::load(&self.secret_file)?.key(&KeyName::new(role, &self.node, purpose)?)
+        OwnerDerived::load(&self.secret_file)?.derive(&KeyName::new(role, &self.node, purpose)?)
     }
 }
 
@@ -173,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_derived_key_is_the_one_of_the_standard() {
-        let seed = owner(7).key(&name("worker", "node-1", "wallet")).unwrap().to_bytes();
+        let seed = owner(7).derive(&name("worker", "node-1", "wallet")).unwrap().to_bytes();
         // HKDF-SHA256 by Python's hmac: secret 32 x 07, salt "cocoon seal key v1",
         // info 06 "worker" 06 "node-1" 06 "wallet".
         assert_eq!(
@@ -185,30 +222,30 @@ mod tests {
     #[test]
     fn another_owner_role_node_or_purpose_has_another_key() {
         let keys = [
-            owner(7).key(&name("worker", "a", "wallet")),
-            owner(8).key(&name("worker", "a", "wallet")),
-            owner(7).key(&name("client", "a", "wallet")),
-            owner(7).key(&name("worker", "b", "wallet")),
-            owner(7).key(&name("worker", "a", "receipts")),
+            owner(7).derive(&name("worker", "a", "wallet")),
+            owner(8).derive(&name("worker", "a", "wallet")),
+            owner(7).derive(&name("client", "a", "wallet")),
+            owner(7).derive(&name("worker", "b", "wallet")),
+            owner(7).derive(&name("worker", "a", "receipts")),
             // Parts may not run into each other.
-            owner(7).key(&name("worker", "aw", "allet")),
-            Ephemeral::new().key(&name("worker", "a", "wallet")),
-            Ephemeral::new().key(&name("worker", "a", "wallet")),
+            owner(7).derive(&name("worker", "aw", "allet")),
+            Ephemeral::new().0.derive(&name("worker", "a", "wallet")),
+            Ephemeral::new().0.derive(&name("worker", "a", "wallet")),
         ];
         let different: std::collections::BTreeSet<[u8; 32]> =
             keys.iter().map(|key| key.as_ref().unwrap().to_bytes()).collect();
         assert_eq!(different.len(), keys.len());
     }
 
-    #[test]
-    fn the_same_provider_gives_the_same_key() {
+    #[tokio::test]
+    async fn the_same_provider_gives_the_same_key() {
         let name = name("worker", "a", "wallet");
         let ephemeral = Ephemeral::new();
-        assert_eq!(ephemeral.key(&name).unwrap(), ephemeral.key(&name).unwrap());
+        assert_eq!(ephemeral.key(&name).await.unwrap(), ephemeral.key(&name).await.unwrap());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("owner.secret");
-        let made = OwnerDerived::load_or_create(&path).unwrap().key(&name).unwrap();
-        assert_eq!(OwnerDerived::load(&path).unwrap().key(&name).unwrap(), made);
+        let made = OwnerDerived::load_or_create(&path).unwrap().derive(&name).unwrap();
+        assert_eq!(OwnerDerived::load(&path).unwrap().key(&name).await.unwrap(), made);
         let config = DerivedKey {
             secret_file: path,
             node: "a".into(),

@@ -9,6 +9,7 @@ use cocoon_bindings::units::{Coefficient, Nanoton};
 use cocoon_manifest::ModelName;
 use cocoon_manifest::verity::RootHash;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
+use cocoon_runner::seal::KeyManagerConfig;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -38,6 +39,9 @@ pub struct WorkerConfig {
     /// Submits vouchers from here; without it the proxy or the owner does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payout: Option<PayoutConfig>,
+    /// The key manager of a managed key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_manager: Option<KeyManagerConfig>,
     /// Seconds that running requests get to end when the worker stops.
     #[serde(default = "default_drain_seconds")]
     pub drain_seconds: u64,

@@ -12,6 +12,7 @@ use crate::worker::{Shared, Worker, Workers};
 use cocoon_chain::{HttpApi, RootView, SharedChain, watch_root};
 use cocoon_ratls::{Connector, IdentityKeeper, SharedClock, SystemClock};
 use cocoon_runner::http::HttpServer;
+use cocoon_runner::seal::KeyManager;
 use cocoon_runner::shutdown::{Drained, Shutdown};
 use cocoon_runner::trust::Trust;
 use cocoon_store::WorkerStore;
@@ -45,12 +46,14 @@ pub async fn start(config: WorkerConfig, shutdown: CancellationToken) -> Result<
     }
     let trust = Trust::load(&config.attestation, root.clone(), clock.clone())?;
     let identities = Arc::new(IdentityKeeper::new(trust.evidence("worker"), clock.clone())?);
-    let payouts = config
-        .payout
-        .as_ref()
-        .map(|payout| Payouts::new(chain, payout))
-        .transpose()?
-        .map(Arc::new);
+    let manager = match &config.key_manager {
+        Some(manager) => Some(KeyManager::new(manager, identities.clone(), &trust, clock.clone())?),
+        None => None,
+    };
+    let payouts = match &config.payout {
+        Some(payout) => Some(Arc::new(Payouts::new(chain, payout, manager.as_ref()).await?)),
+        None => None,
+    };
     let workers = workers(&config, parsed, root).await?;
 
     // Everything that runs ends with `tasks`; it is stopped only after the drain.

@@ -11,6 +11,7 @@ use cocoon_bindings::units::{Nanoton, TokenCount};
 use cocoon_bindings::voucher::SignedVoucher;
 use cocoon_bindings::worker_state_init;
 use cocoon_chain::{NodeWallet, SharedChain, WorkerAccount};
+use cocoon_runner::seal::KeyManager;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,8 +28,12 @@ pub(crate) struct Payouts {
 }
 
 impl Payouts {
-    pub(crate) fn new(chain: SharedChain, config: &PayoutConfig) -> Result<Self, WorkerError> {
-        let key = config.wallet.key("worker")?;
+    pub(crate) async fn new(
+        chain: SharedChain,
+        config: &PayoutConfig,
+        manager: Option<&KeyManager>,
+    ) -> Result<Self, WorkerError> {
+        let key = config.wallet.key("worker", manager).await?;
         let owner = parse_address(&config.wallet.owner).map_err(|_| WorkerError::Config {
             key: "payout.wallet.owner",
             problem: "must be a TON address",

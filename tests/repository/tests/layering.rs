@@ -31,6 +31,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("cocoon-proxy", 5),
     ("cocoon-worker", 5),
     ("cocoon-router", 5),
+    ("cocoon-keymanager", 5),
     ("cocoon-audit", 5),
     ("cocoon-cli", 6),
     ("cocoon-contract-tests", 7),

@@ -94,6 +94,7 @@ impl Configs {
         let wallet = |name: &str, owner: &Address| WalletConfig {
             key_file: Some(data.key_file(name)),
             derived: None,
+            managed: None,
             owner: owner.to_string(),
         };
         Self {
@@ -103,7 +104,9 @@ impl Configs {
             },
             proxy: ProxyConfig {
                 store_dir: data.store_dir("proxy"),
-                contract_key_file: data.key_file(actors::PROXY_CONTRACT),
+                contract_key_file: Some(data.key_file(actors::PROXY_CONTRACT)),
+                contract_key: None,
+                key_manager: None,
                 chain: chain.clone(),
                 wallet: wallet(actors::PROXY_WALLET, &owners.proxy),
                 attestation: attestation.clone(),
@@ -129,6 +132,7 @@ impl Configs {
                 attestation: attestation.clone(),
                 // The proxy pays; the owner may submit vouchers too.
                 payout: None,
+                key_manager: None,
                 drain_seconds: 10,
                 root_refresh_seconds: 5,
                 models: models.iter().map(model_config).collect(),

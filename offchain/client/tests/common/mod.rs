@@ -121,6 +121,7 @@ impl World {
             wallet: WalletConfig {
                 key_file: Some(key_file),
                 derived: None,
+                managed: None,
                 owner: WALLET_OWNER.to_string(),
             },
             attestation: AttestationConfig {

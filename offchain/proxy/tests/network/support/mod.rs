@@ -260,7 +260,9 @@ impl Network {
         let any = "127.0.0.1:0".parse().unwrap();
         ProxyConfig {
             store_dir: self.store_dir(),
-            contract_key_file: path("contract.key"),
+            contract_key_file: Some(path("contract.key")),
+            contract_key: None,
+            key_manager: None,
             chain: ChainConfig {
                 url: "unused".into(),
                 root: self.root.to_string(),
@@ -269,6 +271,7 @@ impl Network {
             wallet: WalletConfig {
                 key_file: Some(path("wallet.key")),
                 derived: None,
+                managed: None,
                 owner: self.owner.to_string(),
             },
             attestation: AttestationConfig {
