@@ -37,7 +37,7 @@ impl CryptoProvider for AwsLc {
 
 /// ECDSA with P-256 and SHA-256: the only algorithm of Intel's chains.
 #[derive(Debug)]
-struct EcdsaP256;
+pub(crate) struct EcdsaP256;
 
 impl SignatureVerificationAlgorithm for EcdsaP256 {
     fn verify_signature(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {

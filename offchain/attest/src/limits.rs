@@ -9,6 +9,10 @@ pub const MAX_COLLATERAL_BYTES: usize = 1 << 20;
 /// Most collateral documents kept: one per (platform family, certificate authority) of a network's workers.
 pub const MAX_COLLATERALS: usize = 256;
 
+/// How long before its end a part of collateral gives way to one that holds longer, though it be older (seconds): runners
+/// renew their trust hourly.
+pub const COLLATERAL_MARGIN_SECONDS: u64 = 3_600;
+
 /// Most platforms whose certificates are kept verified: the workers and proxies of a large network, a few KB each.
 pub const MAX_PREPARED_PLATFORMS: usize = 4_096;
 

@@ -279,6 +279,6 @@ fn collateral_of_the_other_authority_is_none_for_the_platform() {
     let other = Endorsements::none().with_json(&other.to_string()).unwrap();
     assert!(matches!(judge(&other), Err(AttestError::NoCollateral { .. })));
     // It neither replaces the right one nor stands in its way.
-    judge(&world.endorsements.clone().renewed(&other).unwrap()).unwrap();
-    judge(&other.renewed(&world.endorsements).unwrap()).unwrap();
+    judge(&world.endorsements.clone().renewed(&other, NOW).unwrap()).unwrap();
+    judge(&other.renewed(&world.endorsements, NOW).unwrap()).unwrap();
 }

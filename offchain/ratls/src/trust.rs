@@ -97,6 +97,11 @@ impl TrustStore {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Generation::new(settings);
     }
 
+    /// Who may vouch for platforms at present.
+    pub fn roots(&self) -> TrustRoots {
+        self.generation().verifier.roots().clone()
+    }
+
     /// Whether a simulated root is trusted at present.
     pub fn trusts_simulated(&self) -> bool {
         self.generation().verifier.roots().trusts_simulated()

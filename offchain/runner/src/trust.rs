@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cocoon_attest::Endorsements;
 use cocoon_attest::simulated::SimulatedPlatform;
+use cocoon_attest::{Endorsements, TrustRoots};
 use cocoon_chain::RootView;
 use cocoon_guest::{GuestError, Pretended, SimulatedTrust};
 use cocoon_protocol::version::VersionRange;
@@ -116,18 +116,20 @@ impl Trust {
             )?),
             None => None,
         };
+        let now = clock.now();
+        let roots = settings(simulation.as_ref(), &Endorsements::none(), is_test, now)?.roots;
         let collateral = match &config.collateral {
-            Some(path) => load_collateral(path)?,
+            Some(path) => load_collateral(path, &roots)?,
             None => Endorsements::none(),
         };
         let prefetch = match &config.collateral_service {
-            Some(service) => Some(Prefetch::load(service, Arc::clone(&clock))?),
+            Some(service) => Some(Prefetch::load(service, roots, Arc::clone(&clock))?),
             None => None,
         };
         let fetched = prefetch.as_ref().map(Prefetch::endorsements).unwrap_or_default();
         let policy = PolicyFile::load(config.policy.as_deref())?;
-        let known = renewed(&collateral, &fetched)?;
-        let mut settings = settings(simulation.as_ref(), &known, is_test, clock.now())?;
+        let known = renewed(&collateral, &fetched, now)?;
+        let mut settings = settings(simulation.as_ref(), &known, is_test, now)?;
         settings.policy = policy.policy();
         let store = Arc::new(TrustStore::new(settings));
         Ok(Self {
@@ -232,10 +234,16 @@ impl Trust {
             tokio::select! {
                 changed = self.root.changed() => if changed.is_err() { return },
                 _ = fetched.changed() => self.fetched = fetched.borrow_and_update().clone(),
-                () = renewal, if self.simulation.is_some() || self.policy.is_configured() => {}
+                () = renewal, if self.ages() => {}
             }
             self.refresh();
         }
+    }
+
+    /// Whether trust has parts that change with time alone: the simulated platform's collateral, the policy file, and
+    /// collateral of which a part ends before that of another source.
+    fn ages(&self) -> bool {
+        self.simulation.is_some() || self.policy.is_configured() || !self.collateral.is_empty()
     }
 
     fn refresh(&mut self) {
@@ -245,8 +253,9 @@ impl Trust {
         }
         self.policy.read_again();
         let simulation = self.simulation.as_deref();
-        let renewed = renewed(&self.collateral, &self.fetched)
-            .and_then(|known| settings(simulation, &known, is_test, self.clock.now()));
+        let now = self.clock.now();
+        let renewed =
+            renewed(&self.collateral, &self.fetched, now).and_then(|known| settings(simulation, &known, is_test, now));
         match renewed {
             Ok(mut settings) => {
                 settings.policy = self.policy.policy();
@@ -287,9 +296,9 @@ fn check_router(config: &AttestationConfig) -> Result<(), RunnerError> {
     }
 }
 
-/// What the file says and what was fetched, the newest of each family.
-fn renewed(file: &Endorsements, fetched: &Endorsements) -> Result<Endorsements, RunnerError> {
-    let renewed = file.clone().renewed(fetched);
+/// What the file says and what was fetched, the newest parts of each family.
+fn renewed(file: &Endorsements, fetched: &Endorsements, now: u64) -> Result<Endorsements, RunnerError> {
+    let renewed = file.clone().renewed(fetched, now);
     renewed.map_err(|error| RunnerError::Trust(error.into()))
 }
 
@@ -328,10 +337,11 @@ fn load_platform(path: &Path) -> Result<SimulatedPlatform, RunnerError> {
     })
 }
 
-fn load_collateral(path: &Path) -> Result<Endorsements, RunnerError> {
+fn load_collateral(path: &Path, roots: &TrustRoots) -> Result<Endorsements, RunnerError> {
     let text = read_small(path, TrustFile::Collateral.name(), MAX_COLLATERAL_FILE_BYTES)?;
     Endorsements::none()
         .with_json(&text)
+        .and_then(|collateral| collateral.check_signatures(roots).map(|()| collateral))
         .map_err(|source| RunnerError::TrustFile {
             path: path.into(),
             file: TrustFile::Collateral,

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cocoon_attest::simulated::{SimulatedPlatform, simulated_measurements};
+use cocoon_attest::simulated::{CollateralTerms, SimulatedPlatform, simulated_measurements};
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::{Multipliers, Nanoton, Params, ParamsVersion, RootData};
 use cocoon_chain::RootView;
@@ -307,6 +307,28 @@ async fn a_peer_without_collateral_makes_the_configured_service_be_asked() {
         .unwrap();
     assert_eq!(&line, b"GET /tdx/certification/v4/tcb?fm");
     follower.abort();
+}
+
+#[tokio::test]
+async fn a_collateral_file_that_nobody_trusted_signed_is_named_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = platform_config(&folder);
+    let path = folder.path().join("collateral.json");
+    let platform =
+        SimulatedPlatform::from_json(&std::fs::read_to_string(config.simulated_platform.as_ref().unwrap()).unwrap());
+    let terms = CollateralTerms::good(SystemClock.now());
+    let genuine = platform.unwrap().collateral_json(&terms).unwrap();
+    let stranger = SimulatedPlatform::generate().unwrap().collateral_json(&terms).unwrap();
+    config.collateral = Some(path.clone());
+    let (_sender, receiver) = watch::channel(Arc::new(root(true)));
+    std::fs::write(&path, genuine).unwrap();
+    Trust::load(&config, receiver.clone(), SystemClock::shared()).unwrap();
+    std::fs::write(&path, stranger).unwrap();
+    let refused = Trust::load(&config, receiver, SystemClock::shared());
+    assert!(
+        matches!(&refused, Err(RunnerError::TrustFile { path: named, .. }) if *named == path),
+        "{refused:?}"
+    );
 }
 
 #[test]

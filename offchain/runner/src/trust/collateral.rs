@@ -1,8 +1,10 @@
 //! Collateral from a service, in the background: for the families that the configuration names and for those that peers
 //! showed. No handshake waits for it; a peer whose family is not known yet is refused and may come again.
 //!
-//! What the service says is not believed here: its documents are signed, and verified with each quote's platform. A
-//! service that lies makes peers be refused, never accepted.
+//! What the service says is not believed: each part of its documents is signed, which is checked here and again, with the
+//! platform, for each quote. A part counts only when it is newer than that which is known. So a service that lies, or a
+//! disk that forgets, can hold back news for as long as what it shows instead holds (about 30 days), and make no peer be
+//! accepted otherwise; `min_evaluation` of the policy file narrows that to one judgement.
 
 mod cache;
 mod document;
@@ -16,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cocoon_attest::{Endorsements, PlatformFamily};
+use cocoon_attest::{Endorsements, PlatformFamily, TrustRoots};
 use cocoon_ratls::{SharedClock, TrustStore};
 use tokio::sync::watch;
 
@@ -44,45 +46,74 @@ pub(super) struct Prefetch {
     cache: Option<Cache>,
     schedule: Schedule,
     documents: BTreeMap<PlatformFamily, Fetched>,
+    roots: TrustRoots,
     pace: Pace,
     clock: SharedClock,
 }
 
-/// One document as it was fetched.
+/// One document, of parts that were fetched.
 #[derive(Clone)]
 struct Fetched {
-    /// In the form that [`Endorsements::with_json`] takes.
-    json: String,
     endorsements: Endorsements,
-    /// When it holds, Unix seconds, both included.
+    /// When it holds, Unix seconds, the end excluded.
     window: (u64, u64),
     /// Unix seconds.
     fetched_at: u64,
 }
 
 impl Fetched {
-    /// A document that is of this family and holds now.
-    fn new(family: &PlatformFamily, json: String, fetched_at: u64, now: u64) -> Result<Self, Problem> {
-        let endorsements = Endorsements::none().with_json(&json)?;
+    /// A document that is of this family and signed under one of `roots`.
+    fn new(family: &PlatformFamily, json: &str, roots: &TrustRoots, fetched_at: u64) -> Result<Self, Problem> {
+        let endorsements = Endorsements::none().with_json(json)?;
         let window = endorsements.window(family).ok_or(Problem::OtherFamily)?;
-        if !(window.0..=window.1).contains(&now) {
-            return Err(Problem::Window {
-                not_before: window.0,
-                not_after: window.1,
-            });
-        }
+        endorsements.check_signatures(roots)?;
         Ok(Self {
-            json,
             endorsements,
             window,
             fetched_at,
         })
     }
+
+    /// Itself, if all of it holds now.
+    fn holding(self, now: u64) -> Result<Self, Problem> {
+        let (not_before, not_after) = self.window;
+        if (not_before..not_after).contains(&now) {
+            Ok(self)
+        } else {
+            Err(Problem::Window { not_before, not_after })
+        }
+    }
+
+    /// The newest parts of both, or what is wrong when `self` has none that `held` does not have.
+    fn beside(self, held: &Self, family: &PlatformFamily, now: u64) -> Result<Self, Problem> {
+        let endorsements = held.endorsements.clone().renewed(&self.endorsements, now)?;
+        // Of another root than what is held, and of one that is trusted now.
+        if endorsements.texts().count() > 1 {
+            return Ok(self);
+        }
+        if endorsements.texts().eq(held.endorsements.texts()) && !self.says_the_same(held) {
+            return Err(Problem::Older);
+        }
+        let window = endorsements.window(family).ok_or(Problem::OtherFamily)?;
+        Ok(Self {
+            endorsements,
+            window,
+            fetched_at: self.fetched_at,
+        })
+    }
+
+    fn says_the_same(&self, other: &Self) -> bool {
+        self.endorsements.texts().eq(other.endorsements.texts())
+    }
 }
 
 impl Prefetch {
-    /// Reads the cache; asks the service nothing yet.
-    pub(super) fn load(config: &CollateralServiceConfig, clock: SharedClock) -> Result<Self, RunnerError> {
+    /// Reads the cache; asks the service nothing yet. Documents must be signed under one of `roots`.
+    pub(super) fn load(
+        config: &CollateralServiceConfig,
+        roots: TrustRoots,
+        clock: SharedClock,
+    ) -> Result<Self, RunnerError> {
         let service = Service::new(config)?;
         let mut configured = Vec::new();
         for family in &config.fmspc {
@@ -99,7 +130,7 @@ impl Prefetch {
         let mut schedule = Schedule::new(&configured, now)?;
         let cache = config.cache.as_deref().map(Cache::open).transpose()?;
         let mut documents = BTreeMap::new();
-        for (family, fetched) in cache.iter().flat_map(|cache| cache.load(now)) {
+        for (family, fetched) in cache.iter().flat_map(|cache| cache.load(&roots, now)) {
             if schedule.want(family, now) {
                 schedule.succeeded(&family, fetched.window, fetched.fetched_at);
                 documents.insert(family, fetched);
@@ -110,6 +141,7 @@ impl Prefetch {
             cache,
             schedule,
             documents,
+            roots,
             pace: Pace {
                 pause: COLLATERAL_PAUSE,
                 tick: COLLATERAL_TICK,
@@ -131,6 +163,7 @@ impl Prefetch {
     pub(super) async fn run(mut self, store: Arc<TrustStore>, current: watch::Sender<Endorsements>) {
         loop {
             while let Some(family) = self.schedule.due(self.clock.now()) {
+                self.roots = store.roots();
                 if self.update(&family).await {
                     current.send_replace(self.endorsements());
                 }
@@ -152,12 +185,12 @@ impl Prefetch {
     async fn update(&mut self, family: &PlatformFamily) -> bool {
         let answer = self.service.fetch(family).await;
         let now = self.clock.now();
-        let answer = answer.and_then(|json| Fetched::new(family, json, now, now));
-        let held = self.documents.get(family);
-        let answer = match (answer, held) {
-            (Ok(new), Some(held)) if new.window.0 < held.window.0 => Err(Problem::Older),
-            (answer, _) => answer,
+        let answer = answer.and_then(|json| Fetched::new(family, &json, &self.roots, now));
+        let answer = match self.documents.get(family) {
+            Some(held) => answer.and_then(|new| new.beside(held, family, now)),
+            None => answer,
         };
+        let answer = answer.and_then(|newest| newest.holding(now));
         let is_new = match answer {
             Ok(fetched) => self.take(family, fetched).await,
             Err(problem) => {
@@ -182,7 +215,10 @@ impl Prefetch {
         {
             tracing::warn!(%family, %error, "collateral could not be kept on disk");
         }
-        let is_new = self.documents.get(family).is_none_or(|held| held.json != fetched.json);
+        let is_new = self
+            .documents
+            .get(family)
+            .is_none_or(|held| !held.says_the_same(&fetched));
         if is_new {
             tracing::info!(%family, valid_until = fetched.window.1, "new collateral");
         }

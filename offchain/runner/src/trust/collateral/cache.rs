@@ -1,9 +1,9 @@
 //! What was fetched, on disk, so that a restart asks nobody. The files are not trusted: what they hold is signed, and is
-//! checked as an answer of the service is.
+//! checked as an answer of the service is. Whoever writes to the disk can put older documents there that still hold.
 
 use std::path::{Path, PathBuf};
 
-use cocoon_attest::PlatformFamily;
+use cocoon_attest::{PlatformFamily, TrustRoots};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
 
@@ -34,12 +34,12 @@ impl Cache {
     }
 
     /// What holds now. A file that is broken or has expired is left out, and fetched again when it is wanted.
-    pub(super) fn load(&self, now: u64) -> Vec<(PlatformFamily, Fetched)> {
+    pub(super) fn load(&self, roots: &TrustRoots, now: u64) -> Vec<(PlatformFamily, Fetched)> {
         let entries = std::fs::read_dir(&self.0).into_iter().flatten().flatten();
         let families = entries.filter_map(|entry| family_of(entry.file_name().to_str()?));
         families
             .take(MAX_COLLATERAL_FAMILIES)
-            .filter_map(|family| match self.read(&family, now) {
+            .filter_map(|family| match self.read(&family, roots, now) {
                 Ok(fetched) => Some((family, fetched)),
                 Err(problem) => {
                     tracing::warn!(%family, %problem, "collateral in the cache is not used");
@@ -49,20 +49,20 @@ impl Cache {
             .collect()
     }
 
-    fn read(&self, family: &PlatformFamily, now: u64) -> Result<Fetched, Problem> {
+    fn read(&self, family: &PlatformFamily, roots: &TrustRoots, now: u64) -> Result<Fetched, Problem> {
         let text = crate::config::read_small(&self.path(family), "collateral", MAX_COLLATERAL_CACHE_BYTES);
         let file: File = text
             .ok()
             .and_then(|text| serde_json::from_str(&text).ok())
             .ok_or(Problem::Cache)?;
-        Fetched::new(family, file.collateral, file.fetched_at.min(now), now)
+        Fetched::new(family, &file.collateral, roots, file.fetched_at.min(now))?.holding(now)
     }
 
     /// Puts a document in the place of an older one, whole or not at all.
     pub(super) async fn store(&self, family: &PlatformFamily, fetched: &Fetched) -> Result<(), Problem> {
         let file = File {
             fetched_at: fetched.fetched_at,
-            collateral: fetched.json.clone(),
+            collateral: fetched.endorsements.texts().collect(),
         };
         let text = serde_json::to_vec(&file).map_err(|_| Problem::Cache)?;
         let path = self.path(family);

@@ -21,9 +21,9 @@ pub(super) enum Problem {
     Unusable(#[from] AttestError),
     #[error("the documents are of another family of platforms")]
     OtherFamily,
-    #[error("the documents hold from {not_before} to {not_after}, not now")]
+    #[error("the documents hold from {not_before} to before {not_after}, not now")]
     Window { not_before: u64, not_after: u64 },
-    #[error("the documents are older than those that are held")]
+    #[error("the documents have nothing newer than those that are held, and something older")]
     Older,
     #[error("the cached file is not one")]
     Cache,

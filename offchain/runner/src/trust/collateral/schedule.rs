@@ -78,7 +78,7 @@ impl Schedule {
             .map(|(family, _)| *family)
     }
 
-    /// A document that holds in `window` was fetched at `at`.
+    /// A document that holds in `window`, whose end is excluded, was fetched at `at`.
     pub(super) fn succeeded(&mut self, family: &PlatformFamily, window: (u64, u64), at: u64) {
         if let Some(entry) = self.0.get_mut(family) {
             entry.is_known = true;
@@ -100,9 +100,7 @@ impl Schedule {
 /// the document ends before that, with its end, so that there is no gap behind it.
 fn refresh_at((not_before, not_after): (u64, u64), at: u64) -> u64 {
     let two_thirds = not_before.saturating_add(not_after.saturating_sub(not_before) / 3 * 2);
-    let end = not_after
-        .saturating_add(1)
-        .max(at.saturating_add(COLLATERAL_RETRY.as_secs()));
+    let end = not_after.max(at.saturating_add(COLLATERAL_RETRY.as_secs()));
     two_thirds
         .min(at.saturating_add(COLLATERAL_REFRESH_SECONDS))
         .max(at.saturating_add(MIN_COLLATERAL_REFRESH_SECONDS))
@@ -132,7 +130,7 @@ mod tests {
     #[test]
     fn collateral_that_ends_within_the_hour_is_fetched_again_when_it_ends() {
         let month = (NOW, NOW + 30 * DAY);
-        assert_eq!(refresh_at(month, NOW + 30 * DAY - 600), NOW + 30 * DAY + 1);
+        assert_eq!(refresh_at(month, NOW + 30 * DAY - 600), NOW + 30 * DAY);
         // At its end and behind it: soon, and not in a loop.
         for at in [NOW + 30 * DAY - 5, NOW + 30 * DAY, NOW + 31 * DAY] {
             assert_eq!(refresh_at(month, at), at + 60);

@@ -1,5 +1,7 @@
 //! Against a service on this machine that serves the documents of a simulated platform.
 
+mod news;
+
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -34,11 +36,15 @@ enum Mood {
     Stuck,
     NoChain,
     OtherFamily,
+    /// All parts promise to hold until 2099, and nobody signed that.
+    Forged,
 }
 
 struct Double {
     platform: SimulatedPlatform,
     terms: Mutex<CollateralTerms>,
+    /// Terms of the platform's TCB info and of both lists, where they are other ones than those of its QE identity.
+    rest: Mutex<Option<CollateralTerms>>,
     mood: Mutex<Mood>,
     asked: Mutex<Vec<String>>,
 }
@@ -48,6 +54,7 @@ impl Double {
         let double = Arc::new(Self {
             platform: SimulatedPlatform::generate().unwrap(),
             terms: Mutex::new(month(NOW - DAY)),
+            rest: Mutex::default(),
             mood: Mutex::new(Mood::Good),
             asked: Mutex::default(),
         });
@@ -69,9 +76,22 @@ impl Double {
         self.asked.lock().unwrap().len()
     }
 
+    /// What it serves, as one document.
+    fn document(&self) -> serde_json::Value {
+        let json = |terms: &CollateralTerms| -> serde_json::Value {
+            serde_json::from_str(&self.platform.collateral_json(terms).unwrap()).unwrap()
+        };
+        let mut document = json(&self.terms.lock().unwrap());
+        if let Some(rest) = self.rest.lock().unwrap().as_ref().map(json) {
+            for key in ["tcb_info", "tcb_info_signature", "pck_crl", "root_ca_crl"] {
+                document[key] = rest[key].clone();
+            }
+        }
+        document
+    }
+
     fn family(&self) -> PlatformFamily {
-        let json = self.platform.collateral_json(&self.terms.lock().unwrap()).unwrap();
-        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let json = self.document();
         let tcb: serde_json::Value = serde_json::from_str(json["tcb_info"].as_str().unwrap()).unwrap();
         tcb["fmspc"].as_str().unwrap().parse().unwrap()
     }
@@ -80,12 +100,14 @@ impl Double {
         Arc::new(TrustStore::new(self.settings(Endorsements::none())))
     }
 
+    fn roots(&self) -> TrustRoots {
+        let roots = TrustRoots::intel().unwrap();
+        roots.with_simulated(self.platform.root_der()).unwrap()
+    }
+
     fn settings(&self, endorsements: Endorsements) -> TrustSettings {
         TrustSettings {
-            roots: TrustRoots::intel()
-                .unwrap()
-                .with_simulated(self.platform.root_der())
-                .unwrap(),
+            roots: self.roots(),
             endorsements,
             policy: Policy::strict(),
         }
@@ -118,13 +140,15 @@ async fn answer(State(double): State<Arc<Double>>, uri: Uri) -> Response {
         Mood::Garbage => return "<html>maintenance</html>".into_response(),
         Mood::Endless => return vec![b' '; MAX_COLLATERAL_ANSWER_BYTES + 1].into_response(),
         Mood::Stuck => std::future::pending().await,
-        Mood::Good | Mood::NoChain | Mood::OtherFamily => {}
+        Mood::Good | Mood::NoChain | Mood::OtherFamily | Mood::Forged => {}
     }
-    let json = double.platform.collateral_json(&double.terms.lock().unwrap()).unwrap();
-    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let json = double.document();
     let text = |key: &str| json[key].as_str().unwrap().to_owned();
     let signed = |name: &str, key: &str| {
-        let (body, signature) = (text(key), text(&format!("{key}_signature")));
+        let (mut body, signature) = (text(key), text(&format!("{key}_signature")));
+        if mood == Mood::Forged {
+            body = body.replace("\"nextUpdate\":\"20", "\"nextUpdate\":\"21");
+        }
         format!(r#"{{"{name}":{body},"signature":"{signature}"}}"#).into_bytes()
     };
     let own = format!("/tdx/certification/v4/tcb?fmspc={}", hex::encode(double.family().fmspc));
@@ -152,24 +176,23 @@ async fn answer(State(double): State<Arc<Double>>, uri: Uri) -> Response {
     (headers, body).into_response()
 }
 
-fn prefetch(config: &CollateralServiceConfig, clock: &Arc<ManualClock>) -> Prefetch {
-    let mut prefetch = Prefetch::load(config, Arc::clone(clock) as SharedClock).unwrap();
+fn prefetch(double: &Double, config: &CollateralServiceConfig, clock: &Arc<ManualClock>) -> Prefetch {
+    let mut prefetch = Prefetch::load(config, double.roots(), Arc::clone(clock) as SharedClock).unwrap();
     prefetch.pace = QUICK;
     prefetch
 }
 
 /// What one attempt says.
-async fn attempt(service: &Service, family: &PlatformFamily) -> Result<Fetched, Problem> {
+async fn attempt(service: &Service, family: &PlatformFamily, roots: &TrustRoots) -> Result<Fetched, Problem> {
     let json = service.fetch(family).await?;
-    Fetched::new(family, json, NOW, NOW)
+    Fetched::new(family, &json, roots, NOW)?.holding(NOW)
 }
 
 #[tokio::test]
 async fn what_the_service_says_verifies_a_quote() {
     let (double, config) = Double::start().await;
-    let fetched = attempt(&Service::new(&config).unwrap(), &double.family())
-        .await
-        .unwrap();
+    let service = Service::new(&config).unwrap();
+    let fetched = attempt(&service, &double.family(), &double.roots()).await.unwrap();
     let store = double.store();
     assert!(double.verdict(&store, NOW).is_err());
     store.replace(double.settings(fetched.endorsements));
@@ -194,24 +217,37 @@ async fn each_way_of_failing_is_told_apart() {
             Mood::NoChain,
             "the revocation list is not in the form of the service's version 4",
         ),
+        (
+            Mood::Forged,
+            "collateral is not usable: TCB info is not signed under a trusted root",
+        ),
     ] {
         double.set(mood);
-        let problem = attempt(&service, &own).await.err().unwrap();
+        let problem = attempt(&service, &own, &double.roots()).await.err().unwrap();
         assert_eq!(problem.to_string(), words, "{mood:?}");
     }
     service.timeout = Duration::from_millis(50);
     double.set(Mood::Stuck);
-    assert!(matches!(attempt(&service, &own).await, Err(Problem::Silent)));
+    assert!(matches!(
+        attempt(&service, &own, &double.roots()).await,
+        Err(Problem::Silent)
+    ));
 
     let service = Service::new(&config).unwrap();
     double.set(Mood::OtherFamily);
     let other = "000000000001".parse().unwrap();
-    assert!(matches!(attempt(&service, &other).await, Err(Problem::OtherFamily)));
+    assert!(matches!(
+        attempt(&service, &other, &double.roots()).await,
+        Err(Problem::OtherFamily)
+    ));
     double.set(Mood::Good);
-    let unknown = attempt(&service, &other).await;
+    let unknown = attempt(&service, &other, &double.roots()).await;
     assert!(matches!(unknown, Err(Problem::Status { status: 404, .. })));
     *double.terms.lock().unwrap() = month(NOW - 31 * DAY);
-    assert!(matches!(attempt(&service, &own).await, Err(Problem::Window { .. })));
+    assert!(matches!(
+        attempt(&service, &own, &double.roots()).await,
+        Err(Problem::Window { .. })
+    ));
 }
 
 #[tokio::test]
@@ -224,7 +260,7 @@ async fn a_service_that_is_not_there_is_a_problem_and_no_panic() {
         ..CollateralServiceConfig::default()
     };
     let family = "90c06f000000".parse().unwrap();
-    let refused = attempt(&Service::new(&config).unwrap(), &family).await;
+    let refused = attempt(&Service::new(&config).unwrap(), &family, &TrustRoots::intel().unwrap()).await;
     assert!(matches!(refused, Err(Problem::Unreachable(_))));
 }
 
@@ -255,7 +291,7 @@ impl Running {
 async fn a_family_that_a_peer_shows_is_unknown_at_first_and_verifies_soon() {
     let (double, config) = Double::start().await;
     let clock = Arc::new(ManualClock::new(NOW));
-    let mut running = Running::start(&double, prefetch(&config, &clock));
+    let mut running = Running::start(&double, prefetch(&double, &config, &clock));
     let refused = double.verdict(&running.store, NOW);
     assert!(matches!(
         refused,
@@ -275,7 +311,7 @@ async fn peers_are_judged_while_the_service_hangs() {
         ..config.clone()
     };
     double.set(Mood::Stuck);
-    let running = Running::start(&double, prefetch(&other, &clock));
+    let running = Running::start(&double, prefetch(&double, &other, &clock));
     while double.asked() == 0 {
         tokio::task::yield_now().await;
     }
@@ -304,12 +340,12 @@ async fn a_restart_takes_what_is_on_disk_and_asks_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let config = cached(&config, &double, folder.path());
     let clock = Arc::new(ManualClock::new(NOW));
-    let mut first = prefetch(&config, &clock);
+    let mut first = prefetch(&double, &config, &clock);
     assert!(first.endorsements().is_empty());
     assert!(first.update(&double.family()).await);
     let asked = double.asked();
 
-    let second = prefetch(&config, &clock);
+    let second = prefetch(&double, &config, &clock);
     assert_eq!(second.schedule.due(NOW), None);
     let store = double.store();
     store.replace(double.settings(second.endorsements()));
@@ -318,7 +354,7 @@ async fn a_restart_takes_what_is_on_disk_and_asks_nobody() {
     // A day later it is time, and a month later what is on disk is of no use.
     assert_eq!(second.schedule.due(NOW + DAY), Some(double.family()));
     clock.advance(30 * DAY);
-    let third = prefetch(&config, &clock);
+    let third = prefetch(&double, &config, &clock);
     assert!(third.endorsements().is_empty());
     assert_eq!(third.schedule.due(clock.now()), Some(double.family()));
 }
@@ -329,7 +365,7 @@ async fn broken_files_of_the_cache_are_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let config = cached(&config, &double, folder.path());
     let clock = Arc::new(ManualClock::new(NOW));
-    let mut first = prefetch(&config, &clock);
+    let mut first = prefetch(&double, &config, &clock);
     first.update(&double.family()).await;
     let name = format!("{}.json", double.family().to_string().replace('/', "-"));
     let whole = std::fs::read(folder.path().join(&name)).unwrap();
@@ -342,50 +378,7 @@ async fn broken_files_of_the_cache_are_left_out() {
     std::fs::write(folder.path().join("000000000001-platform.json"), &whole).unwrap();
     std::fs::write(folder.path().join(&name), &whole[..whole.len() / 2]).unwrap();
     std::fs::write(folder.path().join("notes.txt"), "").unwrap();
-    assert!(prefetch(&config, &clock).endorsements().is_empty());
+    assert!(prefetch(&double, &config, &clock).endorsements().is_empty());
     std::fs::write(folder.path().join(&name), &whole).unwrap();
-    assert!(!prefetch(&config, &clock).endorsements().is_empty());
-}
-
-#[tokio::test]
-async fn a_failing_service_leaves_what_is_known_and_old_documents_are_not_taken() {
-    let (double, config) = Double::start().await;
-    let clock = Arc::new(ManualClock::new(NOW));
-    let mut prefetch = prefetch(&config, &clock);
-    let family = double.family();
-    prefetch.schedule.want(family, NOW);
-    assert!(prefetch.update(&family).await);
-    let window = prefetch.endorsements().window(&family).unwrap();
-    double.set(Mood::Status(500));
-    assert!(!prefetch.update(&family).await);
-    assert!(prefetch.schedule.due(NOW).is_none(), "it waits before the next attempt");
-    double.set(Mood::Good);
-    *double.terms.lock().unwrap() = month(NOW - 2 * DAY);
-    assert!(!prefetch.update(&family).await);
-    assert_eq!(prefetch.endorsements().window(&family), Some(window));
-    *double.terms.lock().unwrap() = month(NOW);
-    assert!(prefetch.update(&family).await);
-    assert_eq!(prefetch.endorsements().window(&family), Some((NOW, NOW + 30 * DAY)));
-}
-
-#[tokio::test]
-async fn newer_collateral_takes_the_place_of_the_old_so_that_a_revocation_counts() {
-    let (double, config) = Double::start().await;
-    let clock = Arc::new(ManualClock::new(NOW));
-    let mut prefetch = prefetch(&config, &clock);
-    let family = double.family();
-    prefetch.schedule.want(family, NOW);
-    prefetch.update(&family).await;
-    let old = prefetch.endorsements();
-    *double.terms.lock().unwrap() = CollateralTerms {
-        revoked: true,
-        ..month(NOW)
-    };
-    prefetch.update(&family).await;
-    let store = double.store();
-    // As with a file of old collateral beside the service.
-    store.replace(double.settings(old.clone().renewed(&prefetch.endorsements()).unwrap()));
-    assert!(double.verdict(&store, NOW).is_err());
-    store.replace(double.settings(prefetch.endorsements().renewed(&old).unwrap()));
-    assert!(double.verdict(&store, NOW).is_err());
+    assert!(!prefetch(&double, &config, &clock).endorsements().is_empty());
 }
