@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cocoon_ratls::{Acceptor, Connection};
-use cocoon_runner::limits::FLUSH_TIMEOUT;
+use cocoon_runner::limits::{FLUSH_TIMEOUT, MAX_UNVERIFIED_OF_NETWORK};
 use cocoon_runner::link::{Link, LinkConfig, LinkHandle};
+use cocoon_runner::places::Places;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
@@ -22,14 +23,14 @@ pub(crate) enum Role {
 
 /// Accepts connections until the daemon stops.
 pub(crate) async fn run(proxy: Arc<Proxy>, listener: TcpListener, acceptor: Acceptor, role: Role) {
-    let unverified = Arc::new(Semaphore::new(MAX_UNVERIFIED_CONNECTIONS));
+    let unverified = Places::new(MAX_UNVERIFIED_CONNECTIONS, MAX_UNVERIFIED_OF_NETWORK);
     let serving = Arc::new(Semaphore::new(match role {
         Role::Client => MAX_CLIENT_CONNECTIONS,
         Role::Worker => MAX_WORKER_CONNECTIONS,
     }));
     loop {
-        let tcp = match listener.accept().await {
-            Ok((tcp, _)) => tcp,
+        let (tcp, from) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Usually too many open files: it passes when connections end.
                 tracing::warn!(%error, ?role, "a connection cannot be accepted");
@@ -37,10 +38,8 @@ pub(crate) async fn run(proxy: Arc<Proxy>, listener: TcpListener, acceptor: Acce
                 continue;
             }
         };
-        let (Ok(unverified), Ok(serving)) = (
-            Arc::clone(&unverified).try_acquire_owned(),
-            Arc::clone(&serving).try_acquire_owned(),
-        ) else {
+        let (Some(unverified), Ok(serving)) = (unverified.take(from.ip()), Arc::clone(&serving).try_acquire_owned())
+        else {
             tracing::warn!(?role, "too many connections: one is turned away");
             continue;
         };

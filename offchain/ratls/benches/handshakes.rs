@@ -5,6 +5,13 @@
 //! A meeting is all that a connection takes: TCP over loopback is set up and torn down, the smallest proof of work is asked
 //! for and done, hands are shaken. The kernel's TCP is a good part of it, so that it is also told what the rest takes alone.
 //!
+//! On one of two cores of a virtual machine (AMD EPYC, 3,831 times the cryptography alone), while nothing was compiled:
+//!
+//! | a meeting | per second | without the kernel's part |
+//! |---|---|---|
+//! | evidence in the cache | 1,723 | 2,319 |
+//! | evidence verified anew | 1,036 | 1,254 |
+//!
 //! `cargo bench -p cocoon-ratls`
 #![allow(clippy::print_stdout, reason = "the output of a benchmark")]
 

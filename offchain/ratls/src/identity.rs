@@ -1,7 +1,7 @@
 //! Our own key and certificate, and their renewal.
 
 use core::{fmt, time::Duration};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, TryLockError};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use rcgen::{KeyPair, PKCS_ED25519};
@@ -105,6 +105,8 @@ pub struct IdentityKeeper {
     source: Arc<dyn EvidenceSource>,
     clock: SharedClock,
     current: RwLock<Arc<Identity>>,
+    /// Held by whoever renews; the Unix time before which a connection does not try again what failed.
+    renewal: Mutex<u64>,
 }
 
 impl fmt::Debug for IdentityKeeper {
@@ -121,20 +123,33 @@ impl IdentityKeeper {
             source,
             clock,
             current: RwLock::new(Arc::new(first)),
+            renewal: Mutex::new(0),
         })
     }
 
     /// The identity for a new connection: renewed first when it is due. While the old one is still accepted, a renewal
-    /// that fails is only logged.
+    /// that fails is only logged and not tried again for half a minute, and nobody waits for one that another has begun:
+    /// connections come from strangers, and a source of evidence may be slow.
     pub fn current(&self) -> Result<Arc<Identity>, RatlsError> {
-        match self.renew_if_due() {
-            Ok(_) => Ok(self.peek()),
-            Err(error) if self.clock.now() < self.peek().expires_at() => {
-                tracing::warn!(%error, "certificate could not be renewed, the old one is still valid");
-                Ok(self.peek())
-            }
-            Err(error) => Err(error),
+        let (now, identity) = (self.clock.now(), self.peek());
+        if now >= identity.expires_at() {
+            self.renew_if_due()?;
+            return Ok(self.peek());
         }
+        if !identity.is_due_for_renewal(now) {
+            return Ok(identity);
+        }
+        let mut not_before = match self.renewal.try_lock() {
+            Ok(held) => held,
+            Err(TryLockError::Poisoned(held)) => held.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(identity),
+        };
+        if now >= *not_before
+            && let Err(error) = self.renew(&mut not_before, now)
+        {
+            tracing::warn!(%error, "certificate could not be renewed, the old one is still valid");
+        }
+        Ok(self.peek())
     }
 
     /// The identity as it is, due or not.
@@ -148,12 +163,19 @@ impl IdentityKeeper {
         if !self.peek().is_due_for_renewal(now) {
             return Ok(false);
         }
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        if !current.is_due_for_renewal(now) {
+        let mut not_before = self.renewal.lock().unwrap_or_else(PoisonError::into_inner);
+        self.renew(&mut not_before, now)
+    }
+
+    /// What [`renew_if_due`](Self::renew_if_due) does, for the holder of the lock. The old identity can be read meanwhile.
+    fn renew(&self, not_before: &mut u64, now: u64) -> Result<bool, RatlsError> {
+        if !self.peek().is_due_for_renewal(now) {
             return Ok(false);
         }
-        *current = Arc::new(Identity::issue(self.source.as_ref(), now)?);
-        tracing::info!(leaf_key = %current.leaf_key(), "certificate renewed");
+        *not_before = now.saturating_add(RENEWAL_RETRY.as_secs());
+        let renewed = Arc::new(Identity::issue(self.source.as_ref(), now)?);
+        tracing::info!(leaf_key = %renewed.leaf_key(), "certificate renewed");
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = renewed;
         Ok(true)
     }
 

@@ -8,6 +8,10 @@ pub const MAX_CONNECTIONS: usize = 4096;
 /// Connections of one listener that are still doing SOCKS, proof of work or TLS: bounds what strangers can hold open.
 pub const MAX_UNVERIFIED_CONNECTIONS: usize = 512;
 
+/// How long one direction of a connection goes on after the other has ended: what is on its way arrives, and a peer that never
+/// ends its side does not keep the place.
+pub const HALF_OPEN_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Time for all of a SOCKS negotiation: the other end is a program on this machine.
 pub const SOCKS_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -1,10 +1,11 @@
 //! One listener: takes connections, and joins each with its other side once the peer was judged.
 
-use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use cocoon_ratls::{Acceptor, Connection, Connector};
+use cocoon_runner::{limits::MAX_UNVERIFIED_OF_NETWORK, places::Places};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream, lookup_host},
     sync::Semaphore,
     time::timeout,
@@ -13,7 +14,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     ListenerConfig, Policy, RouterError, info,
-    limits::{ACCEPT_PAUSE, CONNECT_TIMEOUT, MAX_CONNECTIONS, MAX_UNVERIFIED_CONNECTIONS, SOCKS_TIMEOUT},
+    limits::{
+        ACCEPT_PAUSE, CONNECT_TIMEOUT, HALF_OPEN_TIMEOUT, MAX_CONNECTIONS, MAX_UNVERIFIED_CONNECTIONS, SOCKS_TIMEOUT,
+    },
     socks::{self, Method},
     start::Parts,
 };
@@ -21,17 +24,41 @@ use crate::{
 /// What the connections of one listener share.
 pub(crate) struct Served {
     pub(crate) config: ListenerConfig,
-    pub(crate) policy: Policy,
-    /// All policies by name, for user names.
-    pub(crate) policies: BTreeMap<String, Policy>,
-    pub(crate) parts: Parts,
+    /// Under the policy of the listener.
+    pub(crate) way: Way,
+    /// Under all policies by name, for user names.
+    pub(crate) ways: BTreeMap<String, Way>,
     pub(crate) peer_info: bool,
-    pub(crate) difficulty: u32,
-    pub(crate) max_difficulty: u32,
     /// Ends connections that are not joined yet.
     pub(crate) stop: CancellationToken,
     /// Ends all connections.
     pub(crate) drained: CancellationToken,
+}
+
+/// Peers under one policy. Made once: what an end knows of certificates and of TLS is for all its connections.
+#[derive(Clone)]
+pub(crate) struct Way {
+    policy: Policy,
+    connector: Connector,
+    acceptor: Acceptor,
+}
+
+impl Way {
+    /// Asks for `difficulty` bits of work, and does at most `max_difficulty` bits.
+    pub(crate) fn new(policy: Policy, parts: &Parts, difficulty: u32, max_difficulty: u32) -> Self {
+        let Parts {
+            identities,
+            trust,
+            clock,
+        } = parts.clone();
+        let (dialed, taken) = (policy.of_peers(), policy.of_peers());
+        let connector = Connector::new(Arc::clone(&identities), Arc::clone(&trust), dialed, Arc::clone(&clock));
+        Self {
+            policy,
+            connector: connector.with_max_difficulty(max_difficulty),
+            acceptor: Acceptor::new(identities, trust, taken, clock).with_difficulty(difficulty),
+        }
+    }
 }
 
 /// The two sides of a connection whose peer was judged.
@@ -44,7 +71,7 @@ struct Joined {
 
 /// Takes connections until dropped.
 pub(crate) async fn run(served: Arc<Served>, listener: TcpListener, tasks: TaskTracker) {
-    let unverified = Arc::new(Semaphore::new(MAX_UNVERIFIED_CONNECTIONS));
+    let unverified = Places::new(MAX_UNVERIFIED_CONNECTIONS, MAX_UNVERIFIED_OF_NETWORK);
     let open = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
         let (tcp, from) = match listener.accept().await {
@@ -55,10 +82,7 @@ pub(crate) async fn run(served: Arc<Served>, listener: TcpListener, tasks: TaskT
                 continue;
             }
         };
-        let (Ok(unverified), Ok(open)) = (
-            Arc::clone(&unverified).try_acquire_owned(),
-            Arc::clone(&open).try_acquire_owned(),
-        ) else {
+        let (Some(unverified), Ok(open)) = (unverified.take(from.ip()), Arc::clone(&open).try_acquire_owned()) else {
             tracing::warn!(%from, "too many connections: one is turned away");
             continue;
         };
@@ -91,13 +115,13 @@ impl Served {
                     failed("looking up the peer")(io::Error::new(io::ErrorKind::NotFound, "no address"))
                 })?;
                 let peer = limited(CONNECT_TIMEOUT, "connecting to the peer", TcpStream::connect(address)).await?;
-                self.outbound(tcp, peer, &self.policy).await
+                self.outbound(tcp, peer, &self.way).await
             }
             ListenerConfig::Socks5 {
                 policy_from_user_name, ..
             } => {
                 let negotiation = self.negotiate(tcp, *policy_from_user_name);
-                let (tcp, target, policy) = timeout(SOCKS_TIMEOUT, negotiation)
+                let (tcp, target, way) = timeout(SOCKS_TIMEOUT, negotiation)
                     .await
                     .map_err(|_| RouterError::Timeout { during: "SOCKS" })??;
                 let peer = limited(CONNECT_TIMEOUT, "connecting to the peer", TcpStream::connect(target)).await?;
@@ -105,21 +129,15 @@ impl Served {
                 let mut tcp = tcp;
                 // As deployed: success says that the connection is there; work, TLS and policy may still end it.
                 tcp.write_all(&socks::success(bound)).await.map_err(failed("SOCKS"))?;
-                self.outbound(tcp, peer, &policy).await
+                self.outbound(tcp, peer, way).await
             }
         }
     }
 
     /// PoW and TLS in, plain TCP out.
     async fn reverse(&self, tcp: TcpStream, from: SocketAddr, to: SocketAddr) -> Result<Joined, RouterError> {
-        let Parts {
-            identities,
-            trust,
-            clock,
-        } = self.parts.clone();
-        let acceptor = Acceptor::new(identities, trust, self.policy.of_peers(), clock).with_difficulty(self.difficulty);
-        let attested = acceptor.accept(tcp).await?;
-        self.policy.check(&attested.peer)?;
+        let attested = self.way.acceptor.accept(tcp).await?;
+        self.way.policy.check(&attested.peer)?;
         let plain = limited(
             CONNECT_TIMEOUT,
             "connecting to the local program",
@@ -135,18 +153,11 @@ impl Served {
     }
 
     /// Plain TCP in, PoW and TLS out.
-    async fn outbound(&self, plain: TcpStream, peer: TcpStream, policy: &Policy) -> Result<Joined, RouterError> {
+    async fn outbound(&self, plain: TcpStream, peer: TcpStream, way: &Way) -> Result<Joined, RouterError> {
         let during = failed("connecting to the peer");
         let ends = (peer.local_addr().map_err(&during)?, peer.peer_addr().map_err(&during)?);
-        let Parts {
-            identities,
-            trust,
-            clock,
-        } = self.parts.clone();
-        let connector =
-            Connector::new(identities, trust, policy.of_peers(), clock).with_max_difficulty(self.max_difficulty);
-        let attested = connector.connect_over(peer).await?;
-        policy.check(&attested.peer)?;
+        let attested = way.connector.connect_over(peer).await?;
+        way.policy.check(&attested.peer)?;
         Ok(Joined { plain, attested, ends })
     }
 
@@ -155,7 +166,7 @@ impl Served {
         &self,
         mut tcp: TcpStream,
         user_names: bool,
-    ) -> Result<(TcpStream, SocketAddr, Policy), RouterError> {
+    ) -> Result<(TcpStream, SocketAddr, &Way), RouterError> {
         let during = failed("SOCKS");
         let [version, count] = read::<2>(&mut tcp).await?;
         socks::check_version(version)?;
@@ -170,19 +181,18 @@ impl Served {
             }
         };
         tcp.write_all(&method.answer()).await.map_err(&during)?;
-        let policy = match method {
-            Method::None => self.policy.clone(),
+        let way = match method {
+            Method::None => &self.way,
             Method::UserName => {
                 let name = user_name(&mut tcp).await?;
-                let policy = self.policies.get(&name).cloned();
-                let policy = policy.ok_or(RouterError::UnknownPolicy(name))?;
+                let way = self.ways.get(&name).ok_or(RouterError::UnknownPolicy(name))?;
                 tcp.write_all(&socks::USER_NAME_TAKEN).await.map_err(&during)?;
-                policy
+                way
             }
         };
         socks::check_request(read(&mut tcp).await?)?;
         let target = socks::target(read(&mut tcp).await?);
-        Ok((tcp, SocketAddr::V4(target), policy))
+        Ok((tcp, SocketAddr::V4(target), way))
     }
 
     /// Says who the peer is, then copies bytes both ways until either side ends.
@@ -199,15 +209,45 @@ impl Served {
             if let Some(frame) = frame {
                 plain.write_all(&frame).await?;
             }
-            tokio::io::copy_bidirectional(&mut plain, &mut attested.stream).await
+            copy_both_ways(&mut plain, &mut attested.stream).await
         };
         match self.drained.run_until_cancelled(passing).await {
-            Some(Ok((sent, received))) => tracing::debug!(%source, %destination, sent, received, "a connection ended"),
+            Some(Ok(())) => tracing::debug!(%source, %destination, "a connection ended"),
             // Peers that end without a closing message are common, and the runners' framing notices a cut.
             Some(Err(error)) => tracing::debug!(%source, %destination, %error, "a connection broke"),
             None => tracing::info!(%source, %destination, "a connection was cut at the end of the drain"),
         }
     }
+}
+
+/// Copies until both directions have ended, or one has and the other does not follow in time.
+async fn copy_both_ways<P, A>(plain: &mut P, attested: &mut A) -> io::Result<()>
+where
+    P: AsyncRead + AsyncWrite + Unpin,
+    A: AsyncRead + AsyncWrite + Unpin,
+{
+    let (mut plain_in, mut plain_out) = tokio::io::split(plain);
+    let (mut attested_in, mut attested_out) = tokio::io::split(attested);
+    let sending = async {
+        tokio::io::copy(&mut plain_in, &mut attested_out).await?;
+        attested_out.shutdown().await
+    };
+    let receiving = async {
+        tokio::io::copy(&mut attested_in, &mut plain_out).await?;
+        plain_out.shutdown().await
+    };
+    let (mut sending, mut receiving) = (pin!(sending), pin!(receiving));
+    let rest = tokio::select! {
+        ended = &mut sending => {
+            ended?;
+            timeout(HALF_OPEN_TIMEOUT, receiving).await
+        }
+        ended = &mut receiving => {
+            ended?;
+            timeout(HALF_OPEN_TIMEOUT, sending).await
+        }
+    };
+    rest.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 async fn user_name(tcp: &mut TcpStream) -> Result<String, RouterError> {
@@ -240,4 +280,46 @@ async fn limited<T>(
         .await
         .map_err(|_| RouterError::Timeout { during })?
         .map_err(failed(during))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{io::duplex, time::Instant};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_never_ends_its_side_does_not_keep_the_place() {
+        let ((program, mut plain), (peer, mut attested)) = (duplex(64), duplex(64));
+        drop(program);
+        let started = Instant::now();
+        let outcome = copy_both_ways(&mut plain, &mut attested).await;
+        assert_eq!(outcome.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(started.elapsed(), HALF_OPEN_TIMEOUT);
+        drop(peer);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_arrives_after_the_question_has_ended() {
+        let ((mut program, mut plain), (mut peer, mut attested)) = (duplex(64), duplex(64));
+        let asking = async {
+            program.write_all(b"question").await?;
+            program.shutdown().await?;
+            let mut answer = Vec::new();
+            program.read_to_end(&mut answer).await?;
+            io::Result::Ok(answer)
+        };
+        let answering = async {
+            let mut question = Vec::new();
+            peer.read_to_end(&mut question).await?;
+            assert_eq!(question, b"question");
+            tokio::time::sleep(HALF_OPEN_TIMEOUT / 2).await;
+            peer.write_all(b"answer").await?;
+            peer.shutdown().await
+        };
+        let (copied, answer, answered) = tokio::join!(copy_both_ways(&mut plain, &mut attested), asking, answering);
+        copied.unwrap();
+        answered.unwrap();
+        assert_eq!(answer.unwrap(), b"answer");
+    }
 }

@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    ListenerConfig, Policy, RouterConfig, RouterError,
-    serve::{self, Served},
+    ListenerConfig, RouterConfig, RouterError,
+    serve::{self, Served, Way},
 };
 
 /// How often the root contract is looked at, as the runners do.
@@ -91,7 +91,7 @@ pub async fn start_with(
     stop: CancellationToken,
 ) -> Result<RunningRouter, RouterError> {
     config.check()?;
-    let policies = policies(config)?;
+    let ways = ways(config, &parts)?;
     // All ports first: what is taken is told before anything serves.
     let mut listeners = Vec::with_capacity(config.listeners.len());
     for listener in &config.listeners {
@@ -105,12 +105,9 @@ pub async fn start_with(
         addresses.push(address);
         let served = Arc::new(Served {
             config: listener.clone(),
-            policy: config.policy(listener.policy())?,
-            policies: policies.clone(),
-            parts: parts.clone(),
+            way: way(config, &parts, listener.policy())?,
+            ways: ways.clone(),
             peer_info: config.peer_info,
-            difficulty: config.pow_difficulty,
-            max_difficulty: config.max_pow_difficulty,
             stop: stop.clone(),
             drained: drained.clone(),
         });
@@ -138,10 +135,22 @@ pub async fn start_with(
     Ok(RunningRouter { addresses, task })
 }
 
-fn policies(config: &RouterConfig) -> Result<BTreeMap<String, Policy>, RouterError> {
+fn way(config: &RouterConfig, parts: &Parts, policy: &str) -> Result<Way, RouterError> {
+    let policy = config.policy(policy)?;
+    Ok(Way::new(
+        policy,
+        parts,
+        config.pow_difficulty,
+        config.max_pow_difficulty,
+    ))
+}
+
+fn ways(config: &RouterConfig, parts: &Parts) -> Result<BTreeMap<String, Way>, RouterError> {
     let built_in = ["any", "tdx", "simulated"].map(str::to_owned);
     let names = built_in.into_iter().chain(config.policies.keys().cloned());
-    names.map(|name| Ok((name.clone(), config.policy(&name)?))).collect()
+    names
+        .map(|name| way(config, parts, &name).map(|way| (name, way)))
+        .collect()
 }
 
 fn kind(listener: &ListenerConfig) -> &'static str {

@@ -31,6 +31,7 @@ pub mod keys;
 pub mod limits;
 pub mod link;
 pub mod logging;
+pub mod places;
 pub mod seal;
 pub mod shutdown;
 pub mod standing;

@@ -117,3 +117,7 @@ pub const KEY_RETRY: Duration = Duration::from_secs(1);
 
 /// Longest wait after all replicas failed.
 pub const KEY_RETRY_CEILING: Duration = Duration::from_secs(15);
+
+/// Connections from one network (an IPv4 address, 64 bits of an IPv6 address) that a port has at once before they are judged:
+/// an eighth of what a port has in all, and more than the machines behind one address need, which are judged in a second.
+pub const MAX_UNVERIFIED_OF_NETWORK: usize = 64;
