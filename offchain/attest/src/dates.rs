@@ -1,5 +1,15 @@
 //! RFC 3339 in the one form that TCB documents use: `2026-02-18T10:58:51Z`.
 
+/// Seconds since 1970 of a moment such as `2027-01-31T12:00:00Z`, or of a day, which stands for its beginning (UTC).
+pub fn parse_moment(text: &str) -> Option<u64> {
+    parse(text).or_else(|| parse(&format!("{text}T00:00:00Z")))
+}
+
+/// The moment of `seconds` since 1970, such as `2027-01-31T12:00:00Z`, for years up to 9999.
+pub fn format_moment(seconds: u64) -> String {
+    format(seconds)
+}
+
 /// Seconds since 1970 of a UTC timestamp, or `None` when it has another form.
 pub(crate) fn parse(text: &str) -> Option<u64> {
     let bytes = text.as_bytes();

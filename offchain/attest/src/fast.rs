@@ -67,6 +67,11 @@ impl Verifier {
         &self.roots
     }
 
+    /// What is asked of platforms.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// Platforms whose certificates are kept verified, at most
     /// [`MAX_PREPARED_PLATFORMS`](crate::limits::MAX_PREPARED_PLATFORMS).
     pub fn prepared_platforms(&self) -> usize {

@@ -4,6 +4,7 @@
 //! other, as NVIDIA's driver hands it out: ECDSA P-384 with SHA-384 over everything before the signature. Nothing is
 //! proven without a root certificate to lead to; then the answer is "unknown".
 
+mod policy;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +16,15 @@ use x509_cert::{
     der::{Decode, Encode},
 };
 
-use crate::{AttestError, Fact, limits::MAX_GPU_CHAIN};
+use crate::{
+    AttestError, Fact,
+    limits::{MAX_GPU_CHAIN, MAX_GPU_REPORT_BYTES},
+};
 use report::Report;
+
+pub(crate) use policy::File as GpuFile;
+pub use policy::GpuPolicy;
+pub(crate) use report::unsigned as unsigned_report;
 
 /// What an accelerator presents, as it was collected inside the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +35,24 @@ pub struct GpuEvidence {
     pub chain: Vec<Vec<u8>>,
     /// Whether the driver says that confidential mode is on; its word alone proves nothing.
     pub confidential: Option<bool>,
+}
+
+impl GpuEvidence {
+    /// As a driver hands it out: certificates in PEM, that of the device's key first, perhaps with zeros behind.
+    pub fn of_driver(report: Vec<u8>, chain_pem: &[u8], confidential: Option<bool>) -> Result<Self, AttestError> {
+        let malformed = |what| AttestError::GpuReport { what };
+        if report.len() > MAX_GPU_REPORT_BYTES || chain_pem.len() > MAX_GPU_REPORT_BYTES {
+            return Err(malformed("or its certificates are longer than any"));
+        }
+        let end = chain_pem.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let chain = policy::certificates_of_pem(&chain_pem[..end])
+            .map_err(|_| malformed("comes with certificates that are no PEM"))?;
+        Ok(Self {
+            report,
+            chain,
+            confidential,
+        })
+    }
 }
 
 /// Measurements of one accepted pair of firmware and driver.
@@ -50,6 +76,18 @@ pub struct GpuClaims {
     pub confidential: Fact,
     /// The golden measurements that agree.
     pub golden: Option<String>,
+}
+
+impl GpuClaims {
+    /// Of an accelerator that presents nothing.
+    pub fn unknown() -> Self {
+        Self {
+            genuine: Fact::Unknown,
+            measured: Fact::Unknown,
+            confidential: Fact::Unknown,
+            golden: None,
+        }
+    }
 }
 
 /// Judges what an accelerator presents. `roots` are the makers' root certificates (DER), `nonce` is what was asked for.
@@ -168,6 +206,14 @@ fn is_signed_by(certificate: &Certificate, key: &[u8]) -> bool {
     key.verify(&signed, certificate.signature().raw_bytes()).is_ok()
 }
 
+/// Whether a certificate (DER) is an authority that signed itself.
+fn is_root(der: &[u8]) -> bool {
+    Certificate::from_der(der).is_ok_and(|root| {
+        let key = root.tbs_certificate().subject_public_key_info();
+        is_authority(&root) && is_signed_by(&root, key.subject_public_key.raw_bytes())
+    })
+}
+
 fn is_authority(certificate: &Certificate) -> bool {
     use x509_cert::ext::pkix::BasicConstraints;
     let constraints = certificate.tbs_certificate().get_extension::<BasicConstraints>();
@@ -176,60 +222,18 @@ fn is_authority(certificate: &Certificate) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::{
-        rand::SystemRandom,
-        signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair},
-    };
-    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P384_SHA384};
+    use crate::simulated::SimulatedGpu;
 
     use super::*;
 
     const NONCE: [u8; 32] = [7; 32];
 
-    /// A device of a maker of its own, SIMULATED.
-    struct Device {
-        root: Vec<u8>,
-        chain: Vec<Vec<u8>>,
-        key: EcdsaKeyPair,
+    fn presented(device: &SimulatedGpu, blocks: &[(u8, &[u8])]) -> GpuEvidence {
+        device.evidence(&NONCE, blocks).unwrap()
     }
 
-    fn params(name: &str, is_authority: bool) -> CertificateParams {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        if is_authority {
-            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        }
-        params
-    }
-
-    impl Device {
-        fn new(is_authority: bool) -> Self {
-            let [root, middle, leaf] = [(); 3].map(|()| KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap());
-            let root_certificate = params("SIMULATED root", true).self_signed(&root).unwrap();
-            let by_root = Issuer::new(params("SIMULATED root", true), &root);
-            let middle_certificate = params("SIMULATED maker", is_authority)
-                .signed_by(&middle, &by_root)
-                .unwrap();
-            let by_middle = Issuer::new(params("SIMULATED maker", true), &middle);
-            let leaf_certificate = params("SIMULATED device", false).signed_by(&leaf, &by_middle).unwrap();
-            Self {
-                root: root_certificate.der().to_vec(),
-                chain: [leaf_certificate, middle_certificate]
-                    .map(|one| one.der().to_vec())
-                    .to_vec(),
-                key: EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &leaf.serialize_der()).unwrap(),
-            }
-        }
-
-        fn evidence(&self, blocks: &[(u8, &[u8])]) -> GpuEvidence {
-            let mut report = report::tests::unsigned(&NONCE, blocks);
-            report.extend(self.key.sign(&SystemRandom::new(), &report).unwrap().as_ref());
-            GpuEvidence {
-                report,
-                chain: self.chain.clone(),
-                confidential: Some(true),
-            }
-        }
+    fn device() -> SimulatedGpu {
+        SimulatedGpu::generate().unwrap()
     }
 
     fn golden(index: u8, value: &str) -> GoldenMeasurements {
@@ -247,10 +251,10 @@ mod tests {
     #[test]
     fn only_a_known_root_and_golden_measurements_prove_anything() {
         use Fact::{Proven, Refuted, Unknown};
-        let device = Device::new(true);
-        let mut evidence = device.evidence(&[(1, &[0xab; 48]), (2, &[0xcd; 48])]);
+        let device = device();
+        let mut evidence = presented(&device, &[(1, &[0xab; 48]), (2, &[0xcd; 48])]);
         let (right, wrong) = (golden(2, &"CD".repeat(48)), golden(2, &"ab".repeat(48)));
-        let root = vec![device.root.clone()];
+        let root = vec![device.root_der().to_vec()];
         assert_eq!(
             facts(&evidence, &[wrong.clone(), right.clone()], &root),
             [Proven, Proven, Proven]
@@ -262,7 +266,7 @@ mod tests {
             facts(&evidence, std::slice::from_ref(&right), &[]),
             [Unknown, Unknown, Unknown]
         );
-        let stranger = vec![Device::new(true).root];
+        let stranger = vec![self::device().root_der().to_vec()];
         assert_eq!(
             facts(&evidence, std::slice::from_ref(&right), &stranger),
             [Unknown, Unknown, Unknown]
@@ -278,10 +282,10 @@ mod tests {
 
     #[test]
     fn no_byte_of_a_report_can_be_changed_and_no_report_reused() {
-        let device = Device::new(true);
-        let evidence = device.evidence(&[(1, &[0xab; 48])]);
+        let device = device();
+        let evidence = presented(&device, &[(1, &[0xab; 48])]);
         let right = [golden(1, &"ab".repeat(48))];
-        let roots = [device.root.clone()];
+        let roots = [device.root_der().to_vec()];
         for at in 0..evidence.report.len() {
             let mut changed = evidence.clone();
             changed.report[at] ^= 1;
@@ -292,7 +296,7 @@ mod tests {
         let claims = judge_gpu(&evidence, &right, &roots, &[8; 32]).unwrap();
         assert_eq!(claims.genuine, Fact::Refuted, "answer to another request");
         let mut other = evidence.clone();
-        other.chain = Device::new(true).chain;
+        other.chain = presented(&self::device(), &[]).chain;
         assert_eq!(
             judge_gpu(&other, &right, &roots, &NONCE).unwrap().genuine,
             Fact::Refuted
@@ -301,9 +305,9 @@ mod tests {
 
     #[test]
     fn a_device_is_no_authority() {
-        let device = Device::new(false);
-        let evidence = device.evidence(&[(1, &[0xab; 48])]);
-        let claims = judge_gpu(&evidence, &[], &[device.root], &NONCE).unwrap();
+        let device = SimulatedGpu::without_authority().unwrap();
+        let evidence = presented(&device, &[(1, &[0xab; 48])]);
+        let claims = judge_gpu(&evidence, &[], &[device.root_der().to_vec()], &NONCE).unwrap();
         assert_eq!(claims.genuine, Fact::Refuted);
     }
 }

@@ -28,6 +28,15 @@ pub const MAX_GPU_REPORT_BYTES: usize = 64 * 1024;
 /// Most certificates of an accelerator: today's have five.
 pub const MAX_GPU_CHAIN: usize = 8;
 
+/// Most root certificates of makers that a policy names: one for each maker, and its next.
+pub const MAX_GPU_ROOTS: usize = 16;
+
+/// Most pairs of firmware and driver that a policy accepts.
+pub const MAX_GPU_MEASUREMENTS: usize = 64;
+
+/// Most measurement blocks of one pair: the index has a byte.
+pub const MAX_GPU_BLOCKS: usize = 256;
+
 /// Longest event log: the table that firmware reserves has 64 KB, some have more.
 pub const MAX_EVENT_LOG_BYTES: usize = 1 << 20;
 

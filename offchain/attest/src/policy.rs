@@ -1,12 +1,15 @@
 //! What a relying party asks of a platform, beyond what is never negotiable.
 
+mod examination;
 mod file;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocoon_bindings::units::ImageHash;
 
-use crate::{AttestError, ClaimName, Claims, Fact, TcbStatus};
+use crate::{AttestError, ClaimName, Claims, Fact, GpuPolicy, TcbStatus};
+
+pub use examination::{Examination, JudgedClaim, Ruling};
 
 /// Whether something is good enough, perhaps for a while only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub struct Policy {
     pub required: BTreeSet<ClaimName>,
     /// Images that are accepted, beside what the root contract lists. Empty: any that it lists.
     pub images: BTreeSet<ImageHash>,
+    /// Which accelerators prove what they claim. No peer presents any: it is for those of the own guest.
+    pub gpu: GpuPolicy,
 }
 
 impl Policy {
@@ -47,40 +52,64 @@ impl Policy {
             min_tcb_evaluation: 0,
             required: BTreeSet::new(),
             images: BTreeSet::new(),
+            gpu: GpuPolicy::default(),
         }
     }
 
     /// Judges claims at `now`. An accepted verdict ends with the first grace that it needed.
     pub(crate) fn judge(&self, mut claims: Claims, now: u64) -> Result<Claims, AttestError> {
-        let status = claims.tcb_status;
-        let acceptance = match status {
-            TcbStatus::Revoked => Acceptance::Never,
-            _ => self.statuses.get(&status).copied().unwrap_or(Acceptance::Never),
+        let (objections, end) = self.review(&claims, now);
+        match objections.into_iter().next() {
+            Some(objection) => Err(objection),
+            None => {
+                claims.expires_at = claims.expires_at.min(end);
+                Ok(claims)
+            }
+        }
+    }
+
+    /// All objections to claims at `now`, and when the first grace ends that was needed.
+    fn review(&self, claims: &Claims, now: u64) -> (Vec<AttestError>, u64) {
+        let (mut objections, mut end) = (Vec::new(), u64::MAX);
+        let mut needed = |acceptance: Result<u64, AttestError>| match acceptance {
+            Ok(grace) => end = end.min(grace),
+            Err(objection) => objections.push(objection),
         };
-        let mut end = acceptance.end(now, &status, || AttestError::TcbStatus { status })?;
+        let status = claims.tcb_status;
+        let refusal = || AttestError::TcbStatus { status };
+        needed(self.status(status).end(now, &status, refusal));
         for id in &claims.advisories {
-            let acceptance = self.advisories.get(id).copied().unwrap_or(self.other_advisories);
             let refusal = || AttestError::Advisory { advisory: id.clone() };
-            end = end.min(acceptance.end(now, id, refusal)?);
+            needed(self.advisory(id).end(now, id, refusal));
         }
         if claims.tcb_evaluation < self.min_tcb_evaluation {
-            return Err(AttestError::TcbEvaluation {
+            objections.push(AttestError::TcbEvaluation {
                 found: claims.tcb_evaluation,
                 required: self.min_tcb_evaluation,
             });
         }
         let image = claims.image_hash();
         if !self.images.is_empty() && !self.images.contains(&image) {
-            return Err(AttestError::ImageNotPinned { image });
+            objections.push(AttestError::ImageNotPinned { image });
         }
         for &claim in &self.required {
             match claims.fact(claim) {
                 Fact::Proven => {}
-                fact => return Err(AttestError::Unproven { claim, fact }),
+                fact => objections.push(AttestError::Unproven { claim, fact }),
             }
         }
-        claims.expires_at = claims.expires_at.min(end);
-        Ok(claims)
+        (objections, end)
+    }
+
+    fn status(&self, status: TcbStatus) -> Acceptance {
+        match status {
+            TcbStatus::Revoked => Acceptance::Never,
+            _ => self.statuses.get(&status).copied().unwrap_or(Acceptance::Never),
+        }
+    }
+
+    fn advisory(&self, id: &str) -> Acceptance {
+        self.advisories.get(id).copied().unwrap_or(self.other_advisories)
     }
 }
 

@@ -6,10 +6,12 @@
 mod certificates;
 mod collateral;
 mod der;
+mod gpu;
 mod platform;
 mod quote;
 
 pub use collateral::{CollateralTerms, ModuleTerms};
+pub use gpu::SimulatedGpu;
 pub use platform::SimulatedPlatform;
 pub use quote::SimulatedGuest;
 

@@ -94,6 +94,20 @@ pub enum Document {
     Nothing,
 }
 
+impl core::fmt::Display for Document {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::TrustRoot => "root of the chain",
+            Self::Quote => "quote",
+            Self::PlatformCertificate => "platform certificate",
+            Self::RevocationLists => "revocation lists",
+            Self::TcbInfo => "TCB info",
+            Self::GpuReport => "report of the accelerator",
+            Self::Nothing => "no document",
+        })
+    }
+}
+
 /// Where a claim comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {

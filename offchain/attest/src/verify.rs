@@ -8,8 +8,8 @@ use dcap_qvl::{
 };
 
 use crate::{
-    AttestError, Claims, Endorsements, Evidence, Fact, PckAuthority, Policy, TcbStatus, TdxQuote, TrustRoots,
-    attributes, dcap::AwsLc, endorsements::Collateral, roots::Root,
+    AttestError, Claims, Endorsements, Evidence, Examination, Fact, PckAuthority, Policy, TcbStatus, TdxQuote,
+    TrustRoots, attributes, dcap::AwsLc, endorsements::Collateral, roots::Root,
 };
 
 /// Verifies evidence at `now` (Unix seconds). Whether the report data and the image are the expected ones is for the
@@ -21,17 +21,38 @@ pub fn verify(
     policy: &Policy,
     now: u64,
 ) -> Result<Claims, AttestError> {
-    let claims = match evidence {
+    policy.judge(proven(evidence, endorsements, roots, now)?, now)
+}
+
+/// The same, with all that the policy says instead of its first objection: for showing, and for nothing else. Evidence that
+/// nobody vouches for, or that no policy can accept, is an error here too.
+pub fn examine(
+    evidence: &Evidence,
+    endorsements: &Endorsements,
+    roots: &TrustRoots,
+    policy: &Policy,
+    now: u64,
+) -> Result<Examination, AttestError> {
+    Ok(policy.examine(proven(evidence, endorsements, roots, now)?, now))
+}
+
+/// What no policy has been asked about yet.
+fn proven(
+    evidence: &Evidence,
+    endorsements: &Endorsements,
+    roots: &TrustRoots,
+    now: u64,
+) -> Result<Claims, AttestError> {
+    match evidence {
         Evidence::Tdx(quote) => {
             attributes::check(&quote.unverified_guest())?;
             let origin = Origin::of(quote, roots)?;
             under_collateral(endorsements, &origin.family(), now, |collateral| {
                 let verified = verify_under(quote, collateral, origin.root, now)?;
                 Ok(claims(quote, &verified, origin.root, &origin.fmspc))
-            })?
+            })
         }
-    };
-    policy.judge(claims, now)
+    }
 }
 
 /// Where a quote says that it comes from.

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails, fails loudly")]
 
 use cocoon_attest::{
-    AttestError, Claim, ClaimName, Claims, Document, Endorsements, Evidence, Fact, Policy, TcbStatus, TdxBody,
-    TrustRoots, Verifier,
+    AttestError, Claim, ClaimName, Claims, Document, Endorsements, Evidence, Examination, Fact, Policy, Ruling,
+    TcbStatus, TdxBody, TrustRoots, Verifier, examine,
     simulated::{CollateralTerms, SimulatedGuest, SimulatedPlatform, simulated_measurements},
     verify,
 };
@@ -14,7 +14,8 @@ const NOW: u64 = 1_790_000_000;
 /// 2026-10-01 00:00 UTC.
 const OCTOBER: u64 = 1_790_812_800;
 
-fn judged(terms: &CollateralTerms, policy: &str, now: u64) -> Result<Claims, AttestError> {
+/// The verdict of all three ways, and what is shown of it.
+fn examined(terms: &CollateralTerms, policy: &str, now: u64) -> (Result<Claims, AttestError>, Option<Examination>) {
     let platform = SimulatedPlatform::generate().unwrap();
     let endorsements = Endorsements::none()
         .with_json(&platform.collateral_json(terms).unwrap())
@@ -27,11 +28,24 @@ fn judged(terms: &CollateralTerms, policy: &str, now: u64) -> Result<Claims, Att
     let evidence = Evidence::parse(&platform.issue_for(&guest, &[7; 64]).unwrap()).unwrap();
     let policy = Policy::from_toml(policy).unwrap();
     let thorough = verify(&evidence, &endorsements, &roots, &policy, now);
+    let shown = examine(&evidence, &endorsements, &roots, &policy, now);
+    let verdict = match &shown {
+        Err(error) => Err(error.clone()),
+        Ok(shown) => match shown.objections.first() {
+            Some(objection) => Err(objection.clone()),
+            None => Ok(shown.claims.clone()),
+        },
+    };
+    assert_eq!(verdict, thorough, "an examination comes to the same verdict");
     assert_eq!(
         Verifier::new(roots, endorsements, policy).verify(&evidence, now),
         thorough
     );
-    thorough
+    (thorough, shown.ok())
+}
+
+fn judged(terms: &CollateralTerms, policy: &str, now: u64) -> Result<Claims, AttestError> {
+    examined(terms, policy, now).0
 }
 
 fn behind() -> CollateralTerms {
@@ -161,4 +175,64 @@ fn the_example_of_the_documentation_parses() {
     for name in ClaimName::ALL {
         assert!(manual.contains(&format!("| `{name}` |")), "{name} is not described");
     }
+}
+
+fn ruling(examination: &Examination, name: ClaimName) -> Ruling {
+    let judged = examination.table.iter().find(|judged| judged.claim.name == name);
+    judged.unwrap().ruling
+}
+
+#[test]
+fn an_examination_names_every_objection_and_rules_on_every_claim() {
+    let policy = r#"
+        require = ["hardware", "gpu_confidential", "not_revoked"]
+        images = ["04b3afd931d28680af91a15b09d672c40ad6b141f7f9089a8d67d595220f7436"]
+        [tcb]
+        grace = { OutOfDate = "2026-10-01" }
+        min_evaluation = 4000000000
+        [advisories]
+        refuse = ["INTEL-SA-00002"]
+    "#;
+    let (verdict, shown) = examined(&behind(), policy, NOW);
+    let shown = shown.unwrap();
+    assert!(verdict.is_err() && !shown.is_accepted());
+    let unproven = |claim, fact| AttestError::Unproven { claim, fact };
+    assert_eq!(shown.objections.len(), 5, "{:?}", shown.objections);
+    assert!(matches!(&shown.objections[0], AttestError::Advisory { advisory } if advisory == "INTEL-SA-00002"));
+    assert!(matches!(shown.objections[1], AttestError::TcbEvaluation { .. }));
+    assert!(matches!(shown.objections[2], AttestError::ImageNotPinned { .. }));
+    assert_eq!(shown.objections[3], unproven(ClaimName::Hardware, Fact::Refuted));
+    assert_eq!(shown.objections[4], unproven(ClaimName::GpuConfidential, Fact::Unknown));
+    assert_eq!(shown.table.len(), ClaimName::ALL.len());
+    for (name, expected) in [
+        (ClaimName::Hardware, Ruling::Refused),
+        (ClaimName::NotRevoked, Ruling::Met),
+        (ClaimName::DebugOff, Ruling::Met),
+        (ClaimName::TcbUpToDate, Ruling::Tolerated { until: Some(OCTOBER) }),
+        (ClaimName::NoAdvisories, Ruling::Refused),
+        (ClaimName::SmtOff, Ruling::NotAsked),
+        (ClaimName::GpuConfidential, Ruling::Refused),
+        (ClaimName::GpuMeasured, Ruling::NotAsked),
+    ] {
+        assert_eq!(ruling(&shown, name), expected, "{name}");
+    }
+    // A verdict that is shown ends with the grace, as the other does.
+    assert_eq!(shown.claims.expires_at, OCTOBER);
+}
+
+#[test]
+fn what_a_policy_is_content_with_is_not_called_met() {
+    let (verdict, shown) = examined(&behind(), "[tcb]\naccept = [\"OutOfDate\"]", NOW);
+    let shown = shown.unwrap();
+    assert!(verdict.is_ok() && shown.is_accepted());
+    let lasting = Ruling::Tolerated { until: None };
+    assert_eq!(ruling(&shown, ClaimName::TcbUpToDate), lasting);
+    assert_eq!(ruling(&shown, ClaimName::NoAdvisories), lasting);
+    let (_, current) = examined(&CollateralTerms::good(NOW), "[advisories]\nothers = \"refuse\"", NOW);
+    let current = current.unwrap();
+    assert_eq!(ruling(&current, ClaimName::TcbUpToDate), Ruling::Met);
+    assert_eq!(ruling(&current, ClaimName::NoAdvisories), Ruling::Met);
+    let late = OCTOBER + 1;
+    let (_, ended) = examined(&behind(), "[tcb]\ngrace = { OutOfDate = \"2026-10-01\" }", late);
+    assert_eq!(ruling(&ended.unwrap(), ClaimName::TcbUpToDate), Ruling::Refused);
 }

@@ -1,5 +1,6 @@
 //! What can be typed: commands, options, help texts.
 
+pub mod attest;
 pub mod doctor;
 pub mod governance;
 pub mod governor;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::attest::AttestCommand;
 use self::doctor::DoctorCommand;
 use self::governance::RootCommand;
 use self::governor::GovernorCommand;
@@ -102,6 +104,12 @@ pub enum Command {
         /// What to do.
         #[command(subcommand)]
         command: ImageCommand,
+    },
+    /// Evidence of machines, claim by claim
+    Attest {
+        /// What to do.
+        #[command(subcommand)]
+        command: AttestCommand,
     },
     /// Is this machine fit for its role?
     Doctor {

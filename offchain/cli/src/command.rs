@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod attest;
 pub(crate) mod audit;
 pub(crate) mod chat;
 pub(crate) mod claims;

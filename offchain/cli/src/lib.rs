@@ -31,6 +31,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::args::attest::AttestCommand;
 use crate::args::doctor::DoctorCommand;
 use crate::args::governance::RootCommand;
 use crate::args::governor::GovernorCommand;
@@ -140,6 +141,9 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
             command: ModelCommand::Verify(args),
         } => command::model::verify(args, output),
         Command::Model {
+            command: ModelCommand::Manifest(args),
+        } => command::model::manifest(args, output),
+        Command::Model {
             command: ModelCommand::Quality(args),
         } => command::model::quality(args, output),
         Command::Image {
@@ -151,6 +155,9 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Image {
             command: ImageCommand::Verify(args),
         } => command::image::verify(&args, output),
+        Command::Attest {
+            command: AttestCommand::Show(args),
+        } => command::attest::show(args, output).await,
         Command::Doctor {
             command: DoctorCommand::Host(args),
         } => command::doctor::host(args, output).await,

@@ -159,3 +159,37 @@ fn a_build_that_would_make_nothing_or_the_wrong_thing_is_a_usage_error() {
     assert!(!place.path().join("packed").exists());
     assert_eq!(std::fs::read(place.path().join("there")).unwrap(), b"mine");
 }
+
+#[test]
+fn a_manifest_tells_which_field_of_a_model_differs() {
+    let place = Place::new();
+    let (written, exit) = place.json("model manifest tiny --name acme/tiny@1:2 --out tiny.manifest --weights q8");
+    assert_eq!(exit, 0, "{written}");
+    let bytes = std::fs::read(place.path().join("tiny.manifest")).unwrap();
+    let manifest = cocoon_manifest::ModelManifest::parse(&bytes).unwrap();
+    assert_eq!(written["manifest_hash"], manifest.hash().to_string());
+    assert_eq!(manifest.facts().precision, "q8");
+    let (same, exit) = place.json("model verify tiny --manifest tiny.manifest");
+    assert_eq!((exit, &same["matches"]), (0, &true.into()), "{same}");
+
+    let text = String::from_utf8(bytes).unwrap();
+    let engine = format!("engine {}", manifest.facts().engine);
+    let other = text
+        .replace(&engine, "engine cocoon-engine/0.0.0")
+        .replace("device cpu", "device abacus");
+    std::fs::write(place.path().join("tiny.manifest"), other).unwrap();
+    let (differs, exit) = place.json("model verify tiny --manifest tiny.manifest");
+    assert_eq!(exit, 1, "{differs}");
+    let fields = differs["manifest_differences"].as_array().unwrap();
+    assert_eq!(fields.len(), 2, "{differs}");
+    assert!(
+        fields[0].as_str().unwrap().ends_with(", not cocoon-engine/0.0.0"),
+        "{differs}"
+    );
+    assert_eq!(fields[1], "device is cpu, not abacus");
+
+    std::fs::write(place.path().join("tiny/config.json"), b"{}").unwrap();
+    let broken = place.run("model verify tiny --manifest tiny.manifest");
+    assert_eq!(broken.status.code(), Some(3));
+    assert!(String::from_utf8(broken.stderr).unwrap().contains("\nhint: "));
+}

@@ -198,3 +198,45 @@ fn a_configuration_that_the_guest_refuses_is_refused_here() {
     let said = "error: guest.toml: runner.program must be an absolute path\nhint: mend the image's configuration";
     assert!(error.starts_with(said), "{error}");
 }
+
+#[test]
+fn a_manifest_is_written_and_says_which_field_differs() {
+    let folder = with_registers();
+    let run = |line: &str| cocoon(folder.path(), &line.split(' ').collect::<Vec<_>>());
+    let machine = "--shape shape.toml --firmware firmware";
+    let measured = run(&format!(
+        "image measure image {machine} --name worker-0.1.0 --manifest image.manifest"
+    ));
+    assert!(measured.status.success(), "{measured:?}");
+    let written = fs::read(folder.path().join("image.manifest")).unwrap();
+    let manifest = cocoon_manifest::ImageManifest::parse(&written).unwrap();
+    let told = String::from_utf8(measured.stdout).unwrap();
+    assert!(told.contains(&manifest.image_hash().to_string()), "{told}");
+
+    let verify = format!("--json image verify image --manifest image.manifest {machine}");
+    let verified = run(&verify);
+    assert_eq!(verified.status.code(), Some(0), "{}", json(&verified));
+    flip(&folder.path().join("image/kernel"), 0x1001);
+    let changed = run(&verify);
+    assert_eq!(changed.status.code(), Some(1));
+    let differences: Vec<String> = serde_json::from_value(json(&changed)["differences"].clone()).unwrap();
+    assert_eq!(differences.len(), 2, "{differences:?}");
+    assert!(
+        differences[0].starts_with("kernel is ") && differences[1].starts_with("rtmr1 is "),
+        "{differences:?}"
+    );
+
+    let text = String::from_utf8(written)
+        .unwrap()
+        .replace("worker-0.1.0", "worker 0.1.0");
+    fs::write(folder.path().join("image.manifest"), text).unwrap();
+    let broken = run(&verify);
+    assert_eq!(broken.status.code(), Some(3));
+    assert!(String::from_utf8(broken.stderr).unwrap().contains("\nhint: "));
+    assert_eq!(
+        run("image measure image --shape s --firmware f --manifest m")
+            .status
+            .code(),
+        Some(2)
+    );
+}

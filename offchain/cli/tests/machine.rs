@@ -118,3 +118,29 @@ fn an_address_that_is_none_is_a_usage_error() {
     assert!(text(&output.stderr).contains("hint: "));
     assert!(!folder.path().join("p.json").exists(), "nothing is made");
 }
+
+#[test]
+fn the_simulator_reads_a_file_whose_paths_are_relative_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("place");
+    std::fs::create_dir(&place).unwrap();
+    let config = "platform = \"platform.json\"\ntrust = \"trust.json\"\nlisten = \"unix:qgs.socket\"\n";
+    std::fs::write(place.join("simulator.toml"), config).unwrap();
+    let line = "simulator run --config place/simulator.toml --json";
+    let mut simulator = Running(command(folder.path(), line).stdout(Stdio::piped()).spawn().unwrap());
+    let mut ready = String::new();
+    BufReader::new(simulator.0.stdout.take().unwrap())
+        .read_line(&mut ready)
+        .unwrap();
+    assert!(ready.starts_with('{'), "{ready}");
+    for made in ["platform.json", "trust.json", "qgs.socket"] {
+        assert!(place.join(made).exists(), "{made}");
+    }
+    drop(simulator);
+    std::fs::write(place.join("simulator.toml"), config.replace("trust", "trusts")).unwrap();
+    let wrong = cocoon(folder.path(), line);
+    assert_eq!(wrong.status.code(), Some(3));
+    assert!(text(&wrong.stderr).contains("trusts") && text(&wrong.stderr).contains("\nhint: "));
+    let both = cocoon(folder.path(), "simulator run --config a.toml --platform b.json");
+    assert_eq!(both.status.code(), Some(2));
+}

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use cocoon_bindings::units::Nanoton;
-use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
+use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_REQUESTS, ROOT_REFRESH};
@@ -60,6 +60,15 @@ impl ClientConfig {
     }
 }
 
+impl NamesFiles for ClientConfig {
+    fn files_mut(&mut self) -> Vec<&mut PathBuf> {
+        let own = std::iter::once(&mut self.data_dir).chain(&mut self.secret_file);
+        let files = own.chain(self.chain.files_mut());
+        let files = files.chain(self.attestation.files_mut());
+        files.chain(self.wallet.files_mut()).collect()
+    }
+}
+
 fn default_listen() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 10_000).into()
 }
@@ -97,6 +106,25 @@ mod tests {
         assert_eq!(config.listen.to_string(), "127.0.0.1:10000");
         assert_eq!(config.funding, None);
         assert_eq!(config.secret_path(), Path::new("client/secret"));
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("client.toml");
+        let chain = "[chain]\n        api_key_file = \"api.key\"";
+        let text = MINIMAL
+            .replace("[chain]", chain)
+            .replace("key_file = \"w", "key_file = \"keys/w");
+        let text = format!("secret_file = \"/etc/secret\"\n{text}\n[attestation]\npolicy = \"attestation.toml\"\n");
+        std::fs::write(&path, text).unwrap();
+        let config: ClientConfig = cocoon_runner::config::load(&path).unwrap();
+        let inside = |name: &str| Some(folder.path().join(name));
+        assert_eq!(Some(config.data_dir), inside("client"));
+        assert_eq!(config.chain.api_key_file, inside("api.key"));
+        assert_eq!(config.wallet.key_file, inside("keys/wallet.key"));
+        assert_eq!(config.attestation.policy, inside("attestation.toml"));
+        assert_eq!(config.secret_file.as_deref(), Some(Path::new("/etc/secret")));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let config = cocoon_runner::config::load(std::path::Path::new("client.toml"))?;
+//! let config: cocoon_client::ClientConfig = cocoon_runner::config::load(std::path::Path::new("client.toml"))?;
 //! let stop = tokio_util::sync::CancellationToken::new();
 //! let mut client = cocoon_client::start(config, stop.clone()).await?;
 //! client.join().await?;

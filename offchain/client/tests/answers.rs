@@ -104,6 +104,14 @@ async fn a_receipt_is_verified_kept_and_shown() {
             assert_eq!(shown["signed_by_worker"], true);
             assert_eq!(shown["tokens_charged"], 7);
             assert_eq!(shown["channel"]["seqno"], head.seqno);
+            let worker = shown["worker_evidence"].as_str().unwrap();
+            let judged = world.get(&format!("/v1/cocoon/attestation/{worker}")).await;
+            let judged: Value = judged.json().await.unwrap();
+            let certificate = &judged["certificate"];
+            assert_eq!(certificate["verdict"], "simulated", "{judged}");
+            assert_eq!(certificate["listed_for_workers"], true);
+            assert_eq!(certificate["listed_for_proxies"], false);
+            assert_eq!(certificate["claims"]["table"][1]["name"], "debug_off");
         }
     }
 }
@@ -227,6 +235,17 @@ async fn surfaces_tell_models_verdict_statistics_and_health() {
     let verdict: Value = world.get("/v1/cocoon/attestation").await.json().await.unwrap();
     assert_eq!(verdict["verdict"], "simulated");
     assert_eq!(verdict["statements"]["image_is_listed_by_root"], "proven");
+    let table = verdict["claims"]["table"].as_array().unwrap();
+    let row = |name: &str| table.iter().find(|row| row["name"] == name).unwrap();
+    assert_eq!(
+        (&row("hardware")["fact"], &row("hardware")["ruling"]),
+        (&"refuted".into(), &"not_asked".into())
+    );
+    assert!(row("hardware")["value"].as_str().unwrap().starts_with("SIMULATED"));
+    assert_eq!(row("tcb_up_to_date")["source"]["document"], "tcb_info");
+    assert_eq!(row("tcb_up_to_date")["ruling"], "met");
+    assert_eq!(row("gpu_confidential")["fact"], "unknown");
+    assert_eq!(verdict["claims"]["objections"], serde_json::json!([]));
     let stats: Value = world.get("/jsonstats").await.json().await.unwrap();
     for key in [
         "status",

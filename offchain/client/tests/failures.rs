@@ -193,6 +193,9 @@ async fn bad_requests_never_reach_the_proxy() {
         (405, "method_not_allowed".to_owned())
     );
     assert_eq!(error_of(world.get("/v1/cocoon/receipts/zz").await).await.0, 400);
+    let unknown = format!("/v1/cocoon/attestation/{}", "0".repeat(64));
+    assert_eq!(error_of(world.get("/v1/cocoon/attestation/zz").await).await.0, 400);
+    assert_eq!(error_of(world.get(&unknown).await).await.0, 404);
     let unknown = format!("/v1/cocoon/receipts/{}", "0".repeat(64));
     assert_eq!(error_of(world.get(&unknown).await).await.0, 404);
     assert_eq!(world.get("/health").await.status(), 200);

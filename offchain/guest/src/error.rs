@@ -120,6 +120,41 @@ pub enum GuestError {
         /// What is wrong with it.
         problem: String,
     },
+    /// The driver of accelerators does not answer.
+    #[error("{doing} the driver of accelerators: {problem}")]
+    GpuDriver {
+        /// What was being done.
+        doing: &'static str,
+        /// What its library said.
+        problem: String,
+    },
+    /// This program was built without the means to ask accelerators.
+    #[error("this program cannot ask accelerators")]
+    NoGpuSupport,
+    /// The accelerators run in a mode that others can look into, or do not say that they do not.
+    #[error("accelerators: {problem}")]
+    GpuMode {
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// An accelerator does not prove what is demanded of it.
+    #[error(
+        "accelerator {index} ({name}): genuine is {}, measured is {}, confidential is {}",
+        claims.genuine,
+        claims.measured,
+        claims.confidential
+    )]
+    GpuClaims {
+        /// Its number.
+        index: u32,
+        /// Its kind.
+        name: String,
+        /// What it proves.
+        claims: Box<cocoon_attest::GpuClaims>,
+    },
+    /// What an accelerator delivers is no report.
+    #[error("an accelerator's evidence cannot be read")]
+    GpuReport(#[source] cocoon_attest::AttestError),
     /// The simulated platform failed.
     #[error(transparent)]
     Platform(#[from] cocoon_attest::AttestError),
@@ -137,7 +172,7 @@ impl GuestError {
     /// Whose fault it is.
     pub fn who(&self) -> Who {
         match self {
-            Self::Address { .. } | Self::Simulated { .. } | Self::Platform(_) => Who::Local,
+            Self::Address { .. } | Self::Simulated { .. } | Self::Platform(_) | Self::NoGpuSupport => Who::Local,
             _ => Who::Host,
         }
     }
@@ -176,6 +211,14 @@ impl GuestError {
             }
             Self::NotExtended { .. } => "nothing else may extend registers; restart the guest",
             Self::Address { .. } => "an address is vsock:CID:PORT, tcp:IP:PORT or unix:PATH",
+            Self::GpuDriver { .. } => "load NVIDIA's driver in the guest, and pass the GPU on to it",
+            Self::NoGpuSupport => "build it with the feature `nvml`, or ask nothing of accelerators",
+            Self::GpuMode { .. } => {
+                "let the host set confidential mode (gpu-admin-tools --set-cc-mode=on), then restart the guest"
+            }
+            Self::GpuClaims { .. } | Self::GpuReport(_) => {
+                "name the maker's root and the measurements of this firmware and driver in the policy's [gpu]"
+            }
             Self::Simulated { .. } | Self::Platform(_) => "write the file anew with `cocoon simulator run`",
         }
     }

@@ -25,6 +25,7 @@ mod device;
 mod endpoint;
 mod error;
 mod event_log;
+mod gpu;
 pub mod limits;
 mod qgs;
 mod registers;
@@ -37,6 +38,9 @@ pub use device::{GUEST_DEVICE, Tdx};
 pub use endpoint::Endpoint;
 pub use error::{GuestError, Who};
 pub use event_log::{EVENT_LOG, read_event_log};
+#[cfg(feature = "nvml")]
+pub use gpu::Nvml;
+pub use gpu::{AdmittedGpu, GpuDemand, GpuDevice, GpuDriver, GpuMode, admit_gpus};
 pub use qgs::{HOST_QGS, Qgs};
 pub use registers::{MEASUREMENTS, RuntimeRegisters};
 pub use report::{Pretended, TdReport};

@@ -39,3 +39,6 @@ pub const MAX_MEASUREMENTS_BYTES: usize = 16 * 1024;
 
 /// Longest file with the public half of a simulated platform: its root certificate and collateral.
 pub const MAX_SIMULATED_TRUST_BYTES: usize = 1 << 20;
+
+/// Most accelerators of a guest: machines have eight.
+pub const MAX_GPUS: u32 = 64;

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cocoon_bindings::units::{ImageHash, PublicKey};
-use cocoon_runner::config::{AttestationConfig, ChainConfig, resolve};
+use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{MAX_IMAGES, MAX_NAME_BYTES, MAX_OWNERS, MAX_PEERS, MAX_POLICIES, MIN_THRESHOLD};
@@ -108,15 +108,17 @@ fn default_difficulty() -> u32 {
     cocoon_ratls::limits::DEFAULT_DIFFICULTY
 }
 
+impl NamesFiles for KeyManagerConfig {
+    fn files_mut(&mut self) -> Vec<&mut PathBuf> {
+        let chain = self.chain.files_mut().into_iter();
+        chain.chain(self.attestation.files_mut()).collect()
+    }
+}
+
 impl KeyManagerConfig {
     /// Reads a file; paths inside are taken relative to it.
     pub fn load(path: &Path) -> Result<Self, KeyManagerError> {
-        let mut config: Self = cocoon_runner::config::load(path)?;
-        let api_key = config.chain.api_key_file.iter_mut();
-        for inside in api_key.chain(config.attestation.files_mut()) {
-            *inside = resolve(path, inside);
-        }
-        Ok(config)
+        Ok(cocoon_runner::config::load(path)?)
     }
 
     /// Refuses what cannot work, and what would give keys away.

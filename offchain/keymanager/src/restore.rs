@@ -1,7 +1,7 @@
 //! The owner's side of a restore: opens the own shares and gives them to a replica whose image is believed. The secret comes
 //! together there and nowhere else.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use cocoon_protocol::codec::decode;
 use cocoon_protocol::key::{GiveShare, ShareTaken};
 use cocoon_protocol::message::KeyQuery;
 use cocoon_ratls::{Connector, IdentityKeeper, NoEvidence, PeerPolicy, SystemClock, TrustStore};
-use cocoon_runner::config::{AttestationConfig, ChainConfig, resolve};
+use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles};
 use cocoon_runner::seal::{KeyLink, SealError};
 use cocoon_runner::trust::Trust;
 use serde::{Deserialize, Serialize};
@@ -47,15 +47,17 @@ pub struct Given {
     pub need: i32,
 }
 
+impl NamesFiles for OwnerConfig {
+    fn files_mut(&mut self) -> Vec<&mut PathBuf> {
+        let chain = self.chain.files_mut().into_iter();
+        chain.chain(self.attestation.files_mut()).collect()
+    }
+}
+
 impl OwnerConfig {
     /// Reads a file; paths inside are taken relative to it.
     pub fn load(path: &Path) -> Result<Self, KeyManagerError> {
-        let mut config: Self = cocoon_runner::config::load(path)?;
-        let api_key = config.chain.api_key_file.iter_mut();
-        for inside in api_key.chain(config.attestation.files_mut()) {
-            *inside = resolve(path, inside);
-        }
-        Ok(config)
+        Ok(cocoon_runner::config::load(path)?)
     }
 
     /// Opens the shares and gives them to the replica at `to` (`host:port`).

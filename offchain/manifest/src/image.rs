@@ -1,5 +1,6 @@
 //! The manifest of a guest image and its canonical bytes.
 
+use crate::difference::{Difference, differences};
 use crate::error::ManifestError;
 use crate::file::{FileHash, parse_hash};
 use crate::limits::MAX_COMMAND_LINE_BYTES;
@@ -166,6 +167,11 @@ impl ImageManifest {
     /// The hash that the root contract lists.
     pub fn image_hash(&self) -> ImageHash {
         self.registers.image_hash()
+    }
+
+    /// Which fields are not those of `expected`; the image hash follows from the registers.
+    pub fn differences(&self, expected: &Self) -> Vec<Difference> {
+        differences(&self.to_bytes(), &expected.to_bytes(), &["image"])
     }
 
     /// What the guest is built from.

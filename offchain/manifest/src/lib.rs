@@ -20,6 +20,7 @@
 //! ```
 
 pub mod archive;
+mod difference;
 mod error;
 mod file;
 mod image;
@@ -29,6 +30,7 @@ mod model;
 mod name;
 pub mod verity;
 
+pub use difference::Difference;
 pub use error::ManifestError;
 pub use file::{FileEntry, FileHash};
 pub use image::{ImageManifest, ImageParts, ImageRegisters, Register};

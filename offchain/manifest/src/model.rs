@@ -4,6 +4,7 @@ mod sampling;
 
 pub use sampling::SamplingDefaults;
 
+use crate::difference::{Difference, differences};
 use crate::error::ManifestError;
 use crate::file::{FileEntry, FileHash};
 use crate::limits::{MAX_FILES, MAX_RANKS};
@@ -128,6 +129,11 @@ impl ModelManifest {
     /// SHA-256 of the canonical bytes: the identity of the model in receipts.
     pub fn hash(&self) -> ManifestHash {
         ManifestHash::new(Sha256::digest(self.to_bytes()).into())
+    }
+
+    /// Which fields are not those of `expected`; the hashes of the name and of the list of files follow from others.
+    pub fn differences(&self, expected: &Self) -> Vec<Difference> {
+        differences(&self.to_bytes(), &expected.to_bytes(), &["model", "files"])
     }
 
     /// The one hash that stands for all files and their paths, however they are run.

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use cocoon_ledger::Thresholds;
-use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig, resolve};
+use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
 use cocoon_runner::seal::{KeyManagerConfig, ManagedKey};
 use serde::{Deserialize, Serialize};
 
@@ -114,19 +114,7 @@ fn default_difficulty() -> u32 {
 impl ProxyConfig {
     /// Reads a file; paths inside are taken relative to it.
     pub fn load(path: &Path) -> Result<Self, ProxyError> {
-        let mut config: Self = cocoon_runner::config::load(path)?;
-        let managed = config.contract_key.as_mut().map(|managed| &mut managed.secret_file);
-        let optional = config
-            .chain
-            .api_key_file
-            .iter_mut()
-            .chain(config.attestation.files_mut())
-            .chain(config.wallet.files_mut())
-            .chain(config.contract_key_file.as_mut())
-            .chain(managed);
-        for path_inside in [&mut config.store_dir].into_iter().chain(optional) {
-            *path_inside = resolve(path, path_inside);
-        }
+        let config: Self = cocoon_runner::config::load(path)?;
         config.check()?;
         Ok(config)
     }
@@ -178,6 +166,16 @@ impl ProxyConfig {
             });
         }
         Ok(())
+    }
+}
+
+impl NamesFiles for ProxyConfig {
+    fn files_mut(&mut self) -> Vec<&mut PathBuf> {
+        let managed = self.contract_key.as_mut().map(|managed| &mut managed.secret_file);
+        let own = std::iter::once(&mut self.store_dir).chain(&mut self.contract_key_file);
+        let files = own.chain(managed).chain(self.chain.files_mut());
+        let files = files.chain(self.attestation.files_mut());
+        files.chain(self.wallet.files_mut()).collect()
     }
 }
 

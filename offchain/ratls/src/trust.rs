@@ -107,6 +107,11 @@ impl TrustStore {
         self.generation().verifier.roots().trusts_simulated()
     }
 
+    /// What is asked of platforms at present.
+    pub fn policy(&self) -> Policy {
+        self.generation().verifier.policy().clone()
+    }
+
     /// Whether the root of this id is a simulated one; `None` when it is not trusted at present.
     pub(crate) fn is_simulated_root(&self, id: &RootKeyId) -> Option<bool> {
         self.generation().verifier.roots().is_simulated(id)

@@ -1,8 +1,13 @@
 //! The configuration of a router.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use cocoon_runner::config::{AttestationConfig, ChainConfig, resolve};
+use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles};
 use serde::{Deserialize, Serialize};
 
 use crate::{Policy, RouterError, limits::MAX_DRAIN_SECONDS};
@@ -140,18 +145,17 @@ fn default_drain() -> u64 {
     30
 }
 
+impl NamesFiles for RouterConfig {
+    fn files_mut(&mut self) -> Vec<&mut PathBuf> {
+        let chain = self.chain.files_mut().into_iter();
+        chain.chain(self.attestation.files_mut()).collect()
+    }
+}
+
 impl RouterConfig {
     /// Reads a file; paths inside are taken relative to it.
     pub fn load(path: &Path) -> Result<Self, RouterError> {
-        let mut config: Self = cocoon_runner::config::load(path)?;
-        let inside = config
-            .chain
-            .api_key_file
-            .iter_mut()
-            .chain(config.attestation.files_mut());
-        for inner in inside {
-            *inner = resolve(path, inner);
-        }
+        let config: Self = cocoon_runner::config::load(path)?;
         config.check()?;
         Ok(config)
     }

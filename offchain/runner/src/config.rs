@@ -1,9 +1,10 @@
-//! Configuration files: TOML, unknown keys refused, errors that name file, line and key.
+//! Configuration files: TOML, unknown keys refused, errors that name file, line and key. Paths inside are relative to the
+//! file's folder.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use cocoon_guest::Endpoint;
+use cocoon_guest::{Endpoint, GpuDemand};
 use ed25519_dalek::SigningKey;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,12 @@ use serde::{Deserialize, Serialize};
 use crate::RunnerError;
 use crate::limits::MAX_CONFIG_BYTES;
 use crate::seal::{DerivedKey, KeyManager, ManagedKey};
+
+/// A configuration that names files. [`load`] asks for them, so that none is taken relative to something else.
+pub trait NamesFiles {
+    /// Every path inside, sockets in the file system included.
+    fn files_mut(&mut self) -> Vec<&mut PathBuf>;
+}
 
 /// Where the chain is and which root contract rules the network.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +30,12 @@ pub struct ChainConfig {
     /// File with the API key, if the API wants one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_file: Option<PathBuf>,
+}
+
+impl NamesFiles for ChainConfig {
+    fn files_mut(&mut self) -> Vec<&mut PathBuf> {
+        self.api_key_file.iter_mut().collect()
+    }
 }
 
 /// How this runner proves what it is and what it believes of others.
@@ -61,6 +74,10 @@ pub struct AttestationConfig {
     /// File with what is asked of peers beyond the network's rules (`attestation.toml`, see docs/attestation.md).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PathBuf>,
+    /// What is asked of this guest's accelerators before a worker serves: `off`, `required` (confidential mode, by the word of
+    /// the driver), or `measured` (proven by the `[gpu]` of the policy). All but `off` need a build with the feature `nvml`.
+    #[serde(default, skip_serializing_if = "GpuDemand::is_off")]
+    pub gpu: GpuDemand,
     /// SOCKS5 port of a router on this machine that ends attested TLS for this runner, such as `127.0.0.1:8116`. A worker or
     /// client dials through it; a proxy takes plain connections on its ports, which must then be loopback ones. Such a runner
     /// gives no receipts and proves no session: certificate and session are the router's.
@@ -72,23 +89,23 @@ pub struct AttestationConfig {
     pub require_session_proof: bool,
 }
 
-impl AttestationConfig {
-    /// The files that are named, to be resolved against the configuration's folder.
-    pub fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        [
+impl NamesFiles for AttestationConfig {
+    fn files_mut(&mut self) -> Vec<&mut PathBuf> {
+        let files = [
             &mut self.simulated_platform,
             &mut self.simulated_trust,
             &mut self.simulated_registers,
             &mut self.collateral,
             &mut self.policy,
-        ]
-        .into_iter()
-        .flatten()
-        .chain(
-            self.collateral_service
-                .as_mut()
-                .and_then(|service| service.cache.as_mut()),
-        )
+        ];
+        let endpoints = [&mut self.qgs, &mut self.simulator];
+        let sockets = endpoints.into_iter().flatten().filter_map(|endpoint| match endpoint {
+            Endpoint::Unix(path) => Some(path),
+            Endpoint::Vsock { .. } | Endpoint::Tcp(_) => None,
+        });
+        let service = self.collateral_service.as_mut();
+        let cache = service.and_then(|service| service.cache.as_mut());
+        files.into_iter().flatten().chain(sockets).chain(cache).collect()
     }
 }
 
@@ -167,22 +184,27 @@ impl WalletConfig {
             }),
         }
     }
+}
 
-    /// The files that are named, to be resolved against the configuration's folder.
-    pub fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+impl NamesFiles for WalletConfig {
+    fn files_mut(&mut self) -> Vec<&mut PathBuf> {
         let derived = self.derived.as_mut().map(|derived| &mut derived.secret_file);
         let managed = self.managed.as_mut().map(|managed| &mut managed.secret_file);
-        self.key_file.iter_mut().chain(derived).chain(managed)
+        self.key_file.iter_mut().chain(derived).chain(managed).collect()
     }
 }
 
-/// Reads a configuration; relative paths inside stay as written (see [`resolve`]).
-pub fn load<T: DeserializeOwned>(path: &Path) -> Result<T, RunnerError> {
+/// Reads a configuration; relative paths inside are taken relative to its folder.
+pub fn load<T: DeserializeOwned + NamesFiles>(path: &Path) -> Result<T, RunnerError> {
     let text = read_small(path, "configuration", MAX_CONFIG_BYTES)?;
-    parse(path, &text)
+    let mut config: T = parse(path, &text)?;
+    for inside in config.files_mut() {
+        *inside = resolve(path, inside);
+    }
+    Ok(config)
 }
 
-/// Parses the text of a configuration; `path` is for the error only.
+/// Parses the text of a configuration, with paths as they are written; `path` is for the error only.
 pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, RunnerError> {
     toml::from_str(text).map_err(|error| RunnerError::Config {
         path: path.to_path_buf(),
@@ -261,6 +283,48 @@ mod tests {
     fn missing_file_is_named() {
         let error = load::<ChainConfig>(Path::new("/nowhere/proxy.toml")).unwrap_err();
         assert_eq!(error.to_string(), "cannot read /nowhere/proxy.toml");
+    }
+
+    #[test]
+    fn every_path_of_attestation_and_wallet_is_relative_to_the_configuration() {
+        #[derive(Deserialize)]
+        struct Both {
+            attestation: AttestationConfig,
+            wallet: WalletConfig,
+        }
+        impl NamesFiles for Both {
+            fn files_mut(&mut self) -> Vec<&mut PathBuf> {
+                let mut files = self.attestation.files_mut();
+                files.extend(self.wallet.files_mut());
+                files
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runner.toml");
+        let text = r#"
+            [attestation]
+            qgs = "unix:p/qgs"
+            simulator = "unix:p/simulator"
+            simulated_platform = "p/platform"
+            simulated_trust = "p/trust"
+            simulated_registers = "p/registers"
+            collateral = "p/collateral"
+            collateral_service = { cache = "p/cache" }
+            policy = "p/policy"
+            [wallet]
+            key_file = "p/key"
+            derived = { secret_file = "p/secret", node = "a" }
+            managed = { policy = "workers", node = "a", secret_file = "p/managed" }
+            owner = "0:00"
+        "#;
+        std::fs::write(&path, text).unwrap();
+        let mut both: Both = load(&path).unwrap();
+        let expected = folder.path().join("p");
+        let files = both.files_mut();
+        assert_eq!(files.len(), text.matches("p/").count());
+        for file in files {
+            assert_eq!(file.parent(), Some(&*expected), "{}", file.display());
+        }
     }
 
     #[test]

@@ -143,6 +143,9 @@ pub enum RunnerError {
     /// The roots of trust or their collateral do not fit together.
     #[error("the roots of trust cannot be set up")]
     Trust(#[source] cocoon_ratls::RatlsError),
+    /// The accelerators of this machine are not what the configuration demands.
+    #[error("the accelerators of this machine may not be computed on")]
+    Gpu(#[source] cocoon_guest::GuestError),
     /// A simulated platform is configured, but the root contract is not a test one.
     #[error("a simulated TDX platform is configured, but the root contract is not a test root")]
     SimulatedOnProduction,
@@ -179,6 +182,10 @@ impl RunnerError {
     /// Whose fault it is.
     pub fn who(&self) -> Who {
         match self {
+            Self::Gpu(source) => match source.who() {
+                cocoon_guest::Who::Local => Who::Local,
+                cocoon_guest::Who::Host => Who::Host,
+            },
             Self::Unwritable { .. } | Self::Listen { .. } | Self::Serve(_) | Self::Signals(_) => Who::Host,
             Self::KeyManager(error) => error.who(),
             _ => Who::Local,
@@ -216,6 +223,7 @@ impl RunnerError {
                     "name mrtd and four rtmr in hex, as `cocoon image measure --json` does"
                 }
             },
+            Self::Gpu(source) => source.hint(),
             Self::Trust(_) => "check the collateral and the simulated platform",
             Self::SimulatedOnProduction => {
                 "remove simulated_platform, simulated_trust and simulator from [attestation]"

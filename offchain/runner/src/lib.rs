@@ -26,6 +26,7 @@ pub mod backoff;
 pub mod config;
 pub mod doctor;
 mod error;
+pub mod gpu;
 pub mod http;
 pub mod keys;
 pub mod limits;

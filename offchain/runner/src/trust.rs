@@ -26,6 +26,7 @@ use crate::{RunnerError, error::TrustFile};
 use self::collateral::Prefetch;
 use self::evidence::{Offered, Source};
 use self::policy::PolicyFile;
+pub(crate) use self::policy::read as load_policy;
 
 /// The trust of one runner, kept up to date by [`Trust::keep_current`].
 #[derive(Clone)]

@@ -8,7 +8,7 @@ use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_bindings::units::{Coefficient, Nanoton};
 use cocoon_manifest::ModelName;
 use cocoon_manifest::verity::RootHash;
-use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
+use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
 use cocoon_runner::seal::KeyManagerConfig;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -178,6 +178,19 @@ impl ModelConfig {
     }
 }
 
+impl NamesFiles for WorkerConfig {
+    fn files_mut(&mut self) -> Vec<&mut PathBuf> {
+        let wallet = self.payout.iter_mut().flat_map(|payout| payout.wallet.files_mut());
+        let folders = self.models.iter_mut().filter_map(|model| match &mut model.backend {
+            BackendConfig::Engine(engine) => Some(&mut engine.folder),
+            BackendConfig::Upstream { .. } => None,
+        });
+        let files = std::iter::once(&mut self.data_dir).chain(self.chain.files_mut());
+        let files = files.chain(self.attestation.files_mut());
+        files.chain(wallet).chain(folders).collect()
+    }
+}
+
 /// The hash of the archive in a model's name.
 pub(crate) fn root_hash(name: &ModelName) -> Option<RootHash> {
     name.verity_hash()?.parse().ok()
@@ -238,6 +251,25 @@ mod tests {
         assert_eq!(model.coefficient, Coefficient::new(1000));
         let again = toml::to_string(&config).unwrap();
         assert_eq!(parse(&again).unwrap(), config);
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("worker.toml");
+        let attestation = "[attestation]\nsimulated_platform = \"platform.json\"";
+        let payout = "[payout.wallet]\nkey_file = \"wallet.key\"\nowner = \"0:00\"";
+        let text = TEXT.replace("[[models]]", &format!("{attestation}\n{payout}\n[[models]]"));
+        std::fs::write(&path, text).unwrap();
+        let config: WorkerConfig = cocoon_runner::config::load(&path).unwrap();
+        let inside = |name: &str| folder.path().join(name);
+        assert_eq!(config.data_dir, inside("worker"));
+        assert_eq!(config.attestation.simulated_platform, Some(inside("platform.json")));
+        assert_eq!(config.payout.unwrap().wallet.key_file, Some(inside("wallet.key")));
+        let BackendConfig::Engine(engine) = &config.models[0].backend else {
+            panic!("{:?}", config.models)
+        };
+        assert_eq!(engine.folder, inside("model"));
     }
 
     #[test]

@@ -45,6 +45,10 @@ pub async fn start(config: WorkerConfig, shutdown: CancellationToken) -> Result<
         }
     }
     let trust = Trust::load(&config.attestation, root.clone(), clock.clone())?;
+    // Before anything is loaded into them, and before this worker has an identity to serve with.
+    let attestation = config.attestation.clone();
+    let gpus = tokio::task::spawn_blocking(move || cocoon_runner::gpu::admit(&attestation));
+    let gpus = Arc::new(gpus.await.map_err(|_| WorkerError::Task)??);
     let identities = Arc::new(IdentityKeeper::new(trust.evidence("worker"), clock.clone())?);
     let manager = match &config.key_manager {
         Some(manager) => Some(KeyManager::new(manager, identities.clone(), &trust, clock.clone())?),
@@ -64,6 +68,7 @@ pub async fn start(config: WorkerConfig, shutdown: CancellationToken) -> Result<
         image_hash: image_hash(&trust, &identities, &clock),
         simulated: trust.is_simulated(),
         payouts: payouts.clone(),
+        gpus,
     };
     let http = cocoon_runner::http::serve(config.http, router(pages), tasks.token().clone()).await?;
     let connector = Connector::new(identities.clone(), trust.store(), trust.proxies(), clock);

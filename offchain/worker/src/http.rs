@@ -15,6 +15,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use cocoon_bindings::units::Coefficient;
 use cocoon_ratls::IdentityKeeper;
+use cocoon_runner::gpu::AdmittedGpu;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub(crate) struct Pages {
     pub(crate) image_hash: Option<String>,
     pub(crate) simulated: bool,
     pub(crate) payouts: Option<Arc<Payouts>>,
+    pub(crate) gpus: Arc<Vec<AdmittedGpu>>,
 }
 
 impl Pages {

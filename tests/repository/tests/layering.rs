@@ -44,6 +44,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("burn", &["cocoon-engine"]),
     ("cubecl", &["cocoon-engine"]),
     ("cudarc", &["cocoon-engine"]),
+    ("nvml-wrapper", &["cocoon-guest"]),
     ("tokenizers", &["cocoon-engine"]),
     ("rustls", &["cocoon-ratls"]),
     ("tokio-rustls", &["cocoon-ratls"]),

@@ -95,33 +95,33 @@ fn malformed(what: &'static str) -> AttestError {
     AttestError::GpuReport { what }
 }
 
+/// A report of these blocks without its signature, as a device would write it; what does not fit is cut.
+pub(crate) fn unsigned(nonce: &[u8; 32], blocks: &[(u8, &[u8])]) -> Vec<u8> {
+    let mut record = Vec::new();
+    for (index, value) in blocks {
+        record.extend([*index, DMTF]);
+        record.extend((value.len() as u16).saturating_add(3).to_le_bytes());
+        record.push(1);
+        record.extend((value.len() as u16).to_le_bytes());
+        record.extend(*value);
+    }
+    let mut report = vec![VERSION_1_1, GET_MEASUREMENTS, 1, 0xff];
+    report.extend(nonce);
+    report.push(0);
+    report.extend([VERSION_1_1, MEASUREMENTS, 0, 0, blocks.len() as u8]);
+    report.extend(&(record.len() as u32).to_le_bytes()[..3]);
+    report.extend(record);
+    report.extend([9; 32]);
+    report.extend(4_u16.to_le_bytes());
+    report.extend([1, 2, 3, 4]);
+    report
+}
+
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// A report without its signature.
-    pub(in crate::gpu) fn unsigned(nonce: &[u8; 32], blocks: &[(u8, &[u8])]) -> Vec<u8> {
-        let mut record = Vec::new();
-        for (index, value) in blocks {
-            record.extend([*index, DMTF]);
-            record.extend((value.len() as u16 + 3).to_le_bytes());
-            record.push(1);
-            record.extend((value.len() as u16).to_le_bytes());
-            record.extend(*value);
-        }
-        let mut report = vec![VERSION_1_1, GET_MEASUREMENTS, 1, 0xff];
-        report.extend(nonce);
-        report.push(0);
-        report.extend([VERSION_1_1, MEASUREMENTS, 0, 0, blocks.len() as u8]);
-        report.extend(&(record.len() as u32).to_le_bytes()[..3]);
-        report.extend(record);
-        report.extend([9; 32]);
-        report.extend(4_u16.to_le_bytes());
-        report.extend([1, 2, 3, 4]);
-        report
-    }
 
     proptest! {
         #[test]

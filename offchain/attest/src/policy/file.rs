@@ -7,7 +7,9 @@ use serde::Deserialize;
 
 use super::{Acceptance, Policy};
 use crate::{
-    AttestError, ClaimName, TcbStatus, dates,
+    AttestError, ClaimName, TcbStatus,
+    dates::parse_moment,
+    gpu::GpuFile,
     limits::{MAX_POLICY_BYTES, MAX_POLICY_ENTRIES},
 };
 
@@ -23,6 +25,8 @@ struct File {
     tcb: Tcb,
     #[serde(default)]
     advisories: Advisories,
+    #[serde(default)]
+    gpu: GpuFile,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +122,7 @@ impl Policy {
             min_tcb_evaluation: file.tcb.min_evaluation,
             required: file.require,
             images: images.collect::<Result<_, _>>()?,
+            gpu: file.gpu.parse()?,
         })
     }
 }
@@ -130,7 +135,7 @@ fn judgements<K: Ord + core::fmt::Display>(
 ) -> Result<BTreeMap<K, Acceptance>, AttestError> {
     let mut judged = BTreeMap::new();
     let dated = grace.into_iter().map(|(name, date)| {
-        let moment = moment(&date).ok_or_else(|| {
+        let moment = parse_moment(&date).ok_or_else(|| {
             unusable(format!(
                 "{table}: {date:?} for {name} is no date such as 2027-01-31 or 2027-01-31T12:00:00Z"
             ))
@@ -154,11 +159,6 @@ fn judgements<K: Ord + core::fmt::Display>(
 fn is_advisory(name: &str) -> bool {
     let digits = name.strip_prefix("INTEL-SA-");
     digits.is_some_and(|digits| digits.len() == 5 && digits.bytes().all(|digit| digit.is_ascii_digit()))
-}
-
-/// A moment, or a day, which stands for its beginning (UTC).
-fn moment(text: &str) -> Option<u64> {
-    dates::parse(text).or_else(|| dates::parse(&format!("{text}T00:00:00Z")))
 }
 
 fn unusable(reason: String) -> AttestError {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 /// Commands about guest images.
 #[derive(Debug, Subcommand)]
@@ -61,11 +61,13 @@ pub struct MachineArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The image hash is what the root contract lists. Processors, memory, devices and QEMU's version show in RTMR0,
-so each shape has a hash of its own. -v also shows everything that is measured.
+so each shape has a hash of its own. -v also shows everything that is measured. --manifest writes down what the
+image is made of, with the registers, in the one form whose SHA-256 may be listed beside the image hash.
 
 Examples:
   cocoon image measure image --shape scripts/image/shapes/emulated.toml --firmware OVMF.fd
-  cocoon image measure image --shape small.toml --firmware OVMF.fd --json > image.json")]
+  cocoon image measure image --shape small.toml --firmware OVMF.fd --json > image.json
+  cocoon image measure image --shape small.toml --firmware OVMF.fd --name worker-0.1.0 --manifest image.manifest")]
 pub struct MeasureArgs {
     /// Folder that `image build` made
     #[arg(value_name = "FOLDER")]
@@ -73,17 +75,26 @@ pub struct MeasureArgs {
     /// The machine.
     #[command(flatten)]
     pub machine: MachineArgs,
+    /// File to write the image's manifest to
+    #[arg(long, value_name = "FILE", requires = "name")]
+    pub manifest: Option<PathBuf>,
+    /// Name and version of the image, one word, for its manifest
+    #[arg(long, value_name = "NAME", requires = "manifest")]
+    pub name: Option<String>,
 }
 
 /// Options of `image verify`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Checks each block of the root against its hash tree and the tree against the boot line, reads the measured
-configuration as the guest does, and with --expect compares the registers. Exit code 1 when something differs.
+configuration as the guest does, and with --expect or --manifest compares the registers, with --manifest also what
+the image is made of. Exit code 1 when something differs.
 
 Examples:
   cocoon image verify image
-  cocoon image verify image --expect image.json --shape small.toml --firmware OVMF.fd")]
+  cocoon image verify image --expect image.json --shape small.toml --firmware OVMF.fd
+  cocoon image verify image --manifest image.manifest --shape small.toml --firmware OVMF.fd")]
+#[command(group = ArgGroup::new("expected").args(["expect", "manifest"]).multiple(true))]
 pub struct VerifyArgs {
     /// Folder that `image build` made
     #[arg(value_name = "FOLDER")]
@@ -91,10 +102,13 @@ pub struct VerifyArgs {
     /// What `image measure --json` printed for the image that it should be
     #[arg(long, value_name = "FILE", requires_all = ["shape", "firmware"])]
     pub expect: Option<PathBuf>,
+    /// Manifest of the image that it should be, as `image measure --manifest` writes it
+    #[arg(long, value_name = "FILE", requires_all = ["shape", "firmware"])]
+    pub manifest: Option<PathBuf>,
     /// Shape of the machine
-    #[arg(long, value_name = "FILE", requires = "expect")]
+    #[arg(long, value_name = "FILE", requires = "expected")]
     pub shape: Option<PathBuf>,
     /// Firmware of the machine
-    #[arg(long, value_name = "FILE", requires = "expect")]
+    #[arg(long, value_name = "FILE", requires = "expected")]
     pub firmware: Option<PathBuf>,
 }

@@ -19,6 +19,8 @@ pub enum ModelCommand {
     Build(BuildArgs),
     /// Compute the hashes of a model's folder or archive, and say what differs
     Verify(VerifyArgs),
+    /// Write down everything that decides a model's answers
+    Manifest(ManifestArgs),
     /// Measure what a weight format costs, by perplexity and divergence on a text
     Quality(QualityArgs),
 }
@@ -140,11 +142,12 @@ pub struct BuildArgs {
 #[command(after_help = "\
 Everything is read and computed anew. An archive is compared with its own hash tree, and with the hash
 in the model's name if it is told. Another folder or archive of the model tells which file differs first.
-Exit code 1 when something differs.
+With --manifest the folder is loaded as the manifest says, and each field that differs is told. Exit code 1 when something differs.
 
 Examples:
   cocoon model verify qwen3.erofs --name Qwen/Qwen3-0.6B@c1899de289a0:$HASH
-  cocoon model verify models/Qwen/Qwen3-0.6B --against qwen3.erofs --json")]
+  cocoon model verify models/Qwen/Qwen3-0.6B --against qwen3.erofs --json
+  cocoon model verify models/Qwen/Qwen3-0.6B --manifest qwen3.manifest")]
 pub struct VerifyArgs {
     /// Folder or archive of the model
     #[arg(value_name = "FOLDER|ARCHIVE")]
@@ -155,9 +158,44 @@ pub struct VerifyArgs {
     /// Another folder or archive, whose files it should have
     #[arg(long, value_name = "FOLDER|ARCHIVE")]
     pub against: Option<PathBuf>,
+    /// Manifest that the folder should have, as `model manifest` writes it
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
     /// Threads that hash; as many as there are processors when absent
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+}
+
+/// Options of `model manifest`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Files, tokenizer, chat template, parsers, sampling defaults, precision, device, ranks and engine version, in
+one canonical text. Two workers whose manifests are equal give equal answers to equal requests. The model is
+loaded for it, as a worker does.
+
+Examples:
+  cocoon model manifest models/Qwen/Qwen3-0.6B --name Qwen/Qwen3-0.6B@c1899de289a0:$HASH --out qwen3.manifest
+  cocoon model manifest models/qwen3-q8 --name Qwen/Qwen3-0.6B@c1899de289a0:$HASH --out qwen3.manifest")]
+pub struct ManifestArgs {
+    /// Folder of the model
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// Name of the model, as the root contract lists it
+    #[arg(long, value_name = "NAME@COMMIT:HASH", value_parser = any_name)]
+    pub name: ModelName,
+    /// File to write
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Format of the weights: f32, bf16, q8 or q4; that of a packed folder when absent
+    #[arg(long, value_name = "FORMAT", value_parser = weight_format)]
+    pub weights: Option<WeightFormat>,
+    /// Parts that the model is cut into
+    #[arg(long, value_name = "N")]
+    pub ranks: Option<NonZeroUsize>,
+}
+
+fn any_name(text: &str) -> Result<ModelName, String> {
+    text.parse().map_err(|error: ManifestError| error.to_string())
 }
 
 /// Options of `model quality`.

@@ -3,11 +3,13 @@
 mod archive;
 mod build;
 mod check;
+mod manifest;
 mod quality;
 mod verify;
 
 pub(crate) use build::build;
 pub(crate) use check::check;
+pub(crate) use manifest::manifest;
 pub(crate) use quality::quality;
 pub(crate) use verify::verify;
 

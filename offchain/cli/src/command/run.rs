@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use cocoon_localnet::LocalNet;
+use cocoon_runner::config::NamesFiles;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
@@ -68,7 +69,7 @@ async fn until_signal(mut part: Part, output: Output) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn load<T: DeserializeOwned>(config: &Path) -> Result<T, Failure> {
+fn load<T: DeserializeOwned + NamesFiles>(config: &Path) -> Result<T, Failure> {
     cocoon_runner::config::load(config).map_err(failure::from_runner)
 }
 

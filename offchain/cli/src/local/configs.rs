@@ -8,7 +8,7 @@ use cocoon_bindings::ton::Address;
 use cocoon_client::{ClientConfig, FundingConfig};
 use cocoon_localnet::{Clock, LocalNetConfig, NetworkConfig};
 use cocoon_proxy::{Listen, ProxyConfig, Timers};
-use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
+use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
 use cocoon_worker::{BackendConfig, EngineConfig, ModelConfig, WorkerConfig};
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,12 @@ pub struct ChainFile {
     pub listen: SocketAddr,
     /// Where the chain is saved.
     pub state_file: PathBuf,
+}
+
+impl NamesFiles for ChainFile {
+    fn files_mut(&mut self) -> Vec<&mut PathBuf> {
+        vec![&mut self.state_file]
+    }
 }
 
 impl ChainFile {

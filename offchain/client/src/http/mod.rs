@@ -83,6 +83,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/cocoon/receipts/{id}", get(receipt::show))
         .route("/v1/cocoon/claims", get(claims::show))
         .route("/v1/cocoon/attestation", get(attestation::show))
+        .route("/v1/cocoon/attestation/{hash}", get(attestation::of_certificate))
         .route("/jsonstats", get(report::show))
         .route("/health", get(health))
         .fallback(|uri: Uri| async move { reply(&ApiError::not_found(uri.path())) })

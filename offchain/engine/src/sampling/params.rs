@@ -3,6 +3,7 @@
 use super::bias::LogitBias;
 use super::constraint::Constraint;
 use crate::error::EngineError;
+use cocoon_manifest::SamplingDefaults;
 use sha2::{Digest, Sha256};
 
 /// What a request says about sampling. Absent values come from the model's `generation_config.json`.
@@ -52,16 +53,31 @@ pub struct Sampling {
     pub constraint: Option<Constraint>,
 }
 
+/// What a manifest says of a model that recommends nothing.
 impl Default for Sampling {
     fn default() -> Self {
+        SamplingDefaults::default().into()
+    }
+}
+
+/// What a manifest can say; the rest is the same for all models.
+impl From<SamplingDefaults> for Sampling {
+    fn from(defaults: SamplingDefaults) -> Self {
+        let SamplingDefaults {
+            temperature,
+            top_p,
+            top_k,
+            min_p,
+            repetition_penalty,
+        } = defaults;
         Self {
-            temperature: 1.0,
-            top_p: 1.0,
-            top_k: 0,
-            min_p: 0.0,
+            temperature,
+            top_p,
+            top_k,
+            min_p,
             frequency_penalty: 0.0,
             presence_penalty: 0.0,
-            repetition_penalty: 1.0,
+            repetition_penalty,
             logit_bias: LogitBias::default(),
             constraint: None,
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use cocoon_guest::Endpoint;
+use cocoon_guest::{Endpoint, GpuMode, GuestError};
 
 use crate::limits::{DOCTOR_CONNECT_TIMEOUT, MAX_DOCTOR_FILE_BYTES};
 
@@ -24,6 +24,8 @@ pub trait Probe {
     fn sync(&self, folder: &Path) -> io::Result<Duration>;
     /// Unix seconds.
     fn now(&self) -> u64;
+    /// How many accelerators the driver knows, and how they run.
+    fn gpus(&self) -> Result<(u32, GpuMode), GuestError>;
 }
 
 /// A machine that is looked at.
@@ -122,5 +124,13 @@ impl Probe for System {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs())
+    }
+
+    fn gpus(&self) -> Result<(u32, GpuMode), GuestError> {
+        let driver = crate::gpu::driver()?;
+        Ok(match driver.count()? {
+            0 => (0, GpuMode::default()),
+            count => (count, driver.mode()?),
+        })
     }
 }

@@ -194,7 +194,7 @@ pub(super) mod tests {
     use std::path::Path;
     use std::time::Duration;
 
-    use cocoon_guest::Endpoint;
+    use cocoon_guest::{Endpoint, GpuMode, GuestError};
 
     use super::super::Probe;
     use super::*;
@@ -204,6 +204,8 @@ pub(super) mod tests {
     pub(crate) struct Played {
         pub(crate) listening: Vec<Endpoint>,
         pub(crate) nvidia_smi: Option<String>,
+        /// What the driver says, in a build that asks it.
+        pub(crate) gpus: Option<(u32, GpuMode)>,
         pub(crate) taken: Vec<SocketAddr>,
         pub(crate) free: Option<u64>,
         pub(crate) sync: Option<Duration>,
@@ -215,6 +217,7 @@ pub(super) mod tests {
             Self {
                 listening: Vec::new(),
                 nvidia_smi: None,
+                gpus: None,
                 taken: Vec::new(),
                 free: Some(1 << 40),
                 sync: Some(Duration::from_millis(1)),
@@ -237,6 +240,10 @@ pub(super) mod tests {
         fn run(&self, program: &str, _: &[&str]) -> io::Result<String> {
             assert_eq!(program, "nvidia-smi");
             self.nvidia_smi.clone().ok_or(io::ErrorKind::NotFound.into())
+        }
+
+        fn gpus(&self) -> Result<(u32, GpuMode), GuestError> {
+            self.gpus.ok_or(GuestError::NoGpuSupport)
         }
 
         fn free_bytes(&self, _: &Path) -> io::Result<u64> {

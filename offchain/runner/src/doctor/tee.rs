@@ -1,6 +1,6 @@
 //! Checks of the hardware and what reaches it: kernel, TDX, quoting service, vsock, passthrough, GPUs.
 
-use cocoon_guest::{Endpoint, HOST_QGS};
+use cocoon_guest::{Endpoint, GpuMode, GuestError, HOST_QGS};
 
 use super::{Check, Machine, Outcome};
 
@@ -180,7 +180,7 @@ impl Check for Passthrough {
     }
 }
 
-/// GPUs of NVIDIA are in confidential mode.
+/// GPUs of NVIDIA are in confidential mode: by their driver in a build that asks it (feature `nvml`), else by its command.
 #[derive(Clone, Copy, Debug)]
 pub struct Gpu;
 
@@ -190,6 +190,12 @@ impl Check for Gpu {
     }
 
     fn look(&self, machine: &Machine) -> Outcome {
+        match machine.probe().gpus() {
+            Err(GuestError::NoGpuSupport) => {}
+            Err(error) => return Outcome::unknown(error.to_string()),
+            Ok((0, _)) => return Outcome::unknown("the driver knows no GPU"),
+            Ok((count, mode)) => return judged(count, &mode),
+        }
         let text = match machine.probe().run("nvidia-smi", &["conf-compute", "-f"]) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -202,12 +208,29 @@ impl Check for Gpu {
         let status = text.lines().find_map(|line| line.trim().strip_prefix("CC status:"));
         match status.map(str::trim) {
             Some("ON") => Outcome::fine("confidential mode is on"),
-            Some(other) => Outcome::broken(
-                format!("confidential mode is {other}"),
-                "set it on the host with NVIDIA's gpu-admin-tools (--set-cc-mode=on --reset-after-cc-mode-switch)",
-            ),
+            Some(other) => Outcome::broken(format!("confidential mode is {other}"), SET_MODE),
             None => Outcome::unknown("nvidia-smi does not know confidential mode"),
         }
+    }
+}
+
+const SET_MODE: &str =
+    "set it on the host with NVIDIA's gpu-admin-tools (--set-cc-mode=on --reset-after-cc-mode-switch)";
+
+/// What the driver says of its GPUs.
+fn judged(count: u32, mode: &GpuMode) -> Outcome {
+    match (mode.confidential, mode.developer_tools) {
+        (Some(true), Some(true)) => Outcome::broken("confidential mode is on, with tools of developers", SET_MODE),
+        (Some(true), Some(false)) => {
+            let ready = match mode.ready {
+                Some(true) => "taking work",
+                Some(false) => "not taking work yet",
+                None => "whether they take work is not told",
+            };
+            Outcome::fine(format!("{count} in confidential mode, {ready}"))
+        }
+        (Some(false), _) => Outcome::broken(format!("{count} with confidential mode off"), SET_MODE),
+        (None, _) | (_, None) => Outcome::unknown(format!("{count}, whose driver does not know confidential mode")),
     }
 }
 
@@ -302,6 +325,32 @@ mod tests {
         assert!(holds(&Passthrough, &[("dev/tdx_guest", "")]));
         breaks(&Passthrough, &[("dev/vfio/vfio", "")], "IOMMU", "VT-d");
         breaks(&Passthrough, &[groups], "/dev/vfio/vfio", "vfio-pci");
+    }
+
+    #[test]
+    fn what_the_driver_says_comes_before_its_command() {
+        let says = |confidential, developer_tools| {
+            let ready = Some(false);
+            let played = Played {
+                nvidia_smi: Some("CC status: ON\n".to_owned()),
+                gpus: Some((
+                    2,
+                    GpuMode {
+                        confidential,
+                        developer_tools,
+                        ready,
+                    },
+                )),
+                ..Played::default()
+            };
+            looked(&Gpu, &[], played).0
+        };
+        let fine = says(Some(true), Some(false));
+        assert!(matches!(&fine, Outcome::Fine { seen } if seen == "2 in confidential mode, not taking work yet"));
+        assert!(matches!(says(Some(false), Some(false)), Outcome::Broken { .. }));
+        assert!(matches!(says(Some(true), Some(true)), Outcome::Broken { .. }));
+        assert!(matches!(says(None, Some(false)), Outcome::Unknown { .. }));
+        assert!(matches!(says(Some(true), None), Outcome::Unknown { .. }));
     }
 
     #[test]

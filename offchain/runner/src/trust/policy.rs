@@ -49,7 +49,8 @@ impl PolicyFile {
     }
 }
 
-fn read(path: &Path) -> Result<Policy, RunnerError> {
+/// Reads a policy.
+pub(crate) fn read(path: &Path) -> Result<Policy, RunnerError> {
     let text = read_small(path, TrustFile::Policy.name(), MAX_POLICY_BYTES as u64)?;
     Policy::from_toml(&text).map_err(|source| RunnerError::TrustFile {
         path: path.into(),

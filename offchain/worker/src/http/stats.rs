@@ -51,6 +51,7 @@ pub(super) async fn show(State(pages): State<Pages>) -> Json<Value> {
             "check_proxy_hash": true,
         },
         "models": workers.iter().map(|worker| model(worker)).collect::<Vec<_>>(),
+        "gpus": *pages.gpus,
         "running_requests": pages.running_requests(),
         "proxy_connections": pages.proxy_connections(),
         "root_contract_config": root_config(&root),

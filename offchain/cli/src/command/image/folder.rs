@@ -7,8 +7,10 @@ use cocoon_image::limits::{
 };
 use cocoon_image::machine::{Measurement, Parts, Shape};
 use cocoon_image::{BootLine, GuestConfig, Node, Spec};
+use cocoon_manifest::verity::RootHash;
+use cocoon_manifest::{FileHash, ImageManifest, ImageParts, ImageRegisters};
 
-use super::from_image;
+use super::{from_image, from_manifest};
 use crate::failure::{Exit, Failure, OrFail as _};
 
 const HINT: &str = "`cocoon image build` makes such a folder";
@@ -50,6 +52,33 @@ impl Folder {
     /// File of the root and its hash tree.
     pub(super) fn root(&self) -> PathBuf {
         self.path.join("root.img")
+    }
+
+    /// What the image is made of and shows, for a machine that was measured.
+    pub(super) fn manifest(
+        &self,
+        name: &str,
+        machine: (&Path, &Path),
+        measured: &(Shape, Measurement),
+    ) -> Result<ImageManifest, Failure> {
+        let ((shape_file, firmware), (shape, measured)) = (machine, measured);
+        let parts = ImageParts {
+            name: name.to_owned(),
+            shape: shape.name.clone(),
+            shape_hash: FileHash::of(&read(shape_file, MAX_SHAPE_BYTES)?),
+            firmware: FileHash::of(&read(firmware, MAX_FIRMWARE_BYTES)?),
+            kernel: FileHash::of(&self.kernel),
+            command_line: self.boot_line.trim_end_matches('\n').to_owned(),
+            initrd: FileHash::of(&self.initrd),
+            root: RootHash::new(self.boot.root_hash),
+            root_blocks: self.boot.data_blocks,
+            config: *self.spec.tree_id().as_bytes(),
+        };
+        let registers = ImageRegisters {
+            mrtd: measured.mrtd.0,
+            rtmr: measured.rtmr.map(|register| register.0),
+        };
+        ImageManifest::new(parts, registers).map_err(from_manifest)
     }
 
     /// Computes the registers.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::folder::Folder;
 use crate::args::Global;
 use crate::args::image::MeasureArgs;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, OrFail as _};
 use crate::output::Output;
 
 /// What an image measures to, as text that other programs read.
@@ -69,8 +69,18 @@ impl Registers {
 /// Measures an image.
 pub(crate) fn measure(global: &Global, args: &MeasureArgs, output: Output) -> Result<Exit, Failure> {
     let folder = Folder::load(&args.folder)?;
-    let (shape, measured) = folder.measure(&args.machine.shape, &args.machine.firmware)?;
-    output.result(&Registers::new(&shape, &measured), |registers| {
+    let machine = (args.machine.shape.as_path(), args.machine.firmware.as_path());
+    let measured = folder.measure(machine.0, machine.1)?;
+    if let (Some(path), Some(name)) = (&args.manifest, &args.name) {
+        let manifest = folder.manifest(name, machine, &measured)?;
+        std::fs::write(path, manifest.to_bytes()).or_fail(
+            Exit::Configuration,
+            &format!("cannot write {}", path.display()),
+            "check the folder and its permissions",
+        )?;
+        output.note(format!("manifest {} in {}", manifest.hash(), path.display()));
+    }
+    output.result(&Registers::new(&measured.0, &measured.1), |registers| {
         shown(registers, global.verbose)
     })?;
     Ok(Exit::Done)

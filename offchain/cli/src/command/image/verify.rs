@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use super::folder::{Folder, text};
+use cocoon_manifest::ImageManifest;
+use cocoon_manifest::limits::MAX_MANIFEST_BYTES;
+
+use super::folder::{Folder, read, text};
+use super::from_manifest;
 use super::measure::Registers;
 use super::root;
 use crate::args::image::VerifyArgs;
@@ -34,15 +38,23 @@ pub(super) struct Verdict {
 pub(crate) fn verify(args: &VerifyArgs, output: Output) -> Result<Exit, Failure> {
     let folder = Folder::load(&args.folder)?;
     let mut verdict = of(&folder)?;
-    if let (Some(expect), Some(shape), Some(firmware)) = (&args.expect, &args.shape, &args.firmware) {
-        let (shape, measured) = folder.measure(shape, firmware)?;
-        let expected: Registers = serde_json::from_str(&text(expect, MAX_EXPECTED_BYTES)?).or_fail(
-            Exit::Configuration,
-            &format!("{} does not hold registers", expect.display()),
-            "`cocoon image measure --json` prints them",
-        )?;
-        let registers = Registers::new(&shape, &measured);
-        verdict.differences.extend(differences(&registers, &expected));
+    if let (Some(shape), Some(firmware)) = (&args.shape, &args.firmware) {
+        let measured = folder.measure(shape, firmware)?;
+        let registers = Registers::new(&measured.0, &measured.1);
+        if let Some(expect) = &args.expect {
+            let expected: Registers = serde_json::from_str(&text(expect, MAX_EXPECTED_BYTES)?).or_fail(
+                Exit::Configuration,
+                &format!("{} does not hold registers", expect.display()),
+                "`cocoon image measure --json` prints them",
+            )?;
+            verdict.differences.extend(differences(&registers, &expected));
+        }
+        if let Some(path) = &args.manifest {
+            let expected = ImageManifest::parse(&read(path, MAX_MANIFEST_BYTES)?).map_err(from_manifest)?;
+            let found = folder.manifest(&expected.parts().name, (shape, firmware), &measured)?;
+            let differences = found.differences(&expected);
+            verdict.differences.extend(differences.iter().map(ToString::to_string));
+        }
         verdict.image_hash = Some(registers.image_hash);
     }
     verdict.verified = verdict.differences.is_empty();

@@ -21,6 +21,9 @@ struct Verified {
     matches: bool,
     /// What differs first.
     difference: Option<String>,
+    /// Fields of the manifest that differ, when there was one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    manifest_differences: Vec<String>,
     /// Root of the hash tree over what is there.
     verity_hash: String,
     /// The name that was asked for.
@@ -48,7 +51,13 @@ pub(crate) fn verify(args: VerifyArgs, output: Output) -> Result<Exit, Failure> 
         // Which file it is says more than that the hash is another.
         difference = in_files.or(difference).or(in_other);
     }
+    let manifest_differences = match &args.manifest {
+        Some(manifest) => super::manifest::differences(&args.path, manifest, output)?,
+        None => Vec::new(),
+    };
+    difference = difference.or_else(|| manifest_differences.first().cloned());
     let verified = Verified {
+        manifest_differences,
         path: args.path,
         matches: difference.is_none(),
         difference,
@@ -111,6 +120,8 @@ impl Verified {
         if let Some(hash) = self.model_hash.as_ref().filter(|_| self.matches) {
             lines.push(format!("  model hash   {hash}"));
         }
+        let fields = self.manifest_differences.iter();
+        lines.extend(fields.map(|field| format!("  DIFFERS      {field}")));
         let files = self.files.iter();
         lines.extend(files.map(|file| format!("  {}  {}", file.sha256(), file.path())));
         lines.join("\n")
