@@ -5,12 +5,12 @@
 //! A meeting is all that a connection takes: TCP over loopback is set up and torn down, the smallest proof of work is asked
 //! for and done, hands are shaken. The kernel's TCP is a good part of it, so that it is also told what the rest takes alone.
 //!
-//! On one of two cores of a virtual machine (AMD EPYC, 3,831 times the cryptography alone), while nothing was compiled:
+//! On one of two cores of a virtual machine (AMD EPYC, 3,510 to 3,830 times the cryptography alone), three runs:
 //!
 //! | a meeting | per second | without the kernel's part |
 //! |---|---|---|
-//! | evidence in the cache | 1,723 | 2,319 |
-//! | evidence verified anew | 1,036 | 1,254 |
+//! | evidence in the cache | 1,470 to 1,720 | 2,050 to 2,320 |
+//! | evidence verified anew | 1,030 to 1,040 | 1,250 to 1,280 |
 //!
 //! `cargo bench -p cocoon-ratls`
 #![allow(clippy::print_stdout, reason = "the output of a benchmark")]
