@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod governance;
 pub mod governor;
 pub mod image;
+pub mod keymanager;
 pub mod model;
 pub mod simulator;
 
@@ -17,6 +18,7 @@ use self::doctor::DoctorCommand;
 use self::governance::RootCommand;
 use self::governor::GovernorCommand;
 use self::image::ImageCommand;
+use self::keymanager::KeyManagerCommand;
 use self::model::ModelCommand;
 use self::simulator::SimulatorCommand;
 
@@ -140,6 +142,13 @@ pub enum Command {
         /// What to do with it.
         #[command(subcommand)]
         command: RouterCommand,
+    },
+    /// The key manager: keys that only attested images get
+    #[command(name = "keymanager")]
+    KeyManager {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: KeyManagerCommand,
     },
     /// The worker: runs the model
     Worker {

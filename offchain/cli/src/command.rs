@@ -8,6 +8,7 @@ pub(crate) mod doctor;
 pub(crate) mod governance;
 pub(crate) mod governor;
 pub(crate) mod image;
+pub(crate) mod keymanager;
 pub(crate) mod model;
 pub(crate) mod root;
 pub(crate) mod run;

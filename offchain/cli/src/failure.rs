@@ -142,6 +142,16 @@ pub fn from_router(error: cocoon_router::RouterError) -> Failure {
     Failure::new(exit, error, hint)
 }
 
+/// A failure of a key manager, or of a backup of one.
+pub fn from_keymanager(error: cocoon_keymanager::KeyManagerError) -> Failure {
+    let exit = match &error {
+        cocoon_keymanager::KeyManagerError::Backup(_) => Exit::Negative,
+        error => exit_of(error.who()),
+    };
+    let hint = error.hint();
+    Failure::new(exit, error, hint)
+}
+
 /// A failure of the worker.
 pub fn from_worker(error: cocoon_worker::WorkerError) -> Failure {
     let (exit, hint) = (exit_of(error.who()), error.hint());

@@ -36,6 +36,7 @@ use crate::args::doctor::DoctorCommand;
 use crate::args::governance::RootCommand;
 use crate::args::governor::GovernorCommand;
 use crate::args::image::ImageCommand;
+use crate::args::keymanager::KeyManagerCommand;
 use crate::args::model::ModelCommand;
 use crate::args::simulator::SimulatorCommand;
 use crate::args::{Cli, Command, PayeeCommand, RouterCommand, RunCommand};
@@ -98,6 +99,9 @@ fn start_logging(cli: &Cli) -> Result<(), Failure> {
             Command::Localnet { .. }
             | Command::Proxy { .. }
             | Command::Router { .. }
+            | Command::KeyManager {
+                command: KeyManagerCommand::Run(_),
+            }
             | Command::Worker { .. }
             | Command::Client { .. },
             false,
@@ -173,6 +177,13 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Router {
             command: RouterCommand::Run { config },
         } => command::run::router(&config, output).await,
+        Command::KeyManager { command } => match command {
+            KeyManagerCommand::Run(args) => command::keymanager::run(args, output).await,
+            KeyManagerCommand::Status(place) => command::keymanager::status(place, output).await,
+            KeyManagerCommand::OwnerKey(args) => command::keymanager::owner_key(args, output),
+            KeyManagerCommand::Backup(args) => command::keymanager::backup(args, output).await,
+            KeyManagerCommand::Restore(args) => command::keymanager::restore(args, output).await,
+        },
         Command::Worker {
             command: PayeeCommand::Run(RunCommand::Run { config }),
         } => command::run::worker(&config, output).await,

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use cocoon_bindings::units::PublicKey;
+use cocoon_protocol::ErrorCode;
 use cocoon_protocol::codec::decode;
 use cocoon_protocol::key::{GetKeyRoot, KeyRoot};
 use cocoon_protocol::message::KeyQuery;
-use cocoon_ratls::Connector;
+use cocoon_ratls::{Connector, RatlsError};
 use cocoon_runner::backoff::Backoff;
 use cocoon_runner::seal::{KeyLink, SealError};
 use zeroize::Zeroizing;
@@ -44,7 +45,8 @@ impl Peers {
         }
     }
 
-    /// Draws the first secret, after no other replica that can be reached has one.
+    /// Draws the first secret, when each of the others is out of reach or says that it has none. One that answers anything
+    /// else may have a secret that it does not give us: then none is drawn.
     pub(crate) async fn draw(&self) -> Result<RootSecret, KeyManagerError> {
         for address in &self.addresses {
             let asked = tokio::time::timeout(PEER_TIMEOUT, self.secret_of(address)).await;
@@ -53,7 +55,10 @@ impl Peers {
                     let (replica, id) = (address.clone(), secret.id()?);
                     return Err(KeyManagerError::Exists { replica, id });
                 }
-                Ok(Err(error)) => tracing::info!(%error, replica = address, "no other secret there"),
+                Ok(Err(error)) if has_none(&error) => {
+                    tracing::info!(%error, replica = address, "no other secret there");
+                }
+                Ok(Err(error)) => return Err(error),
                 Err(_) => tracing::info!(replica = address, "no answer from there"),
             }
         }
@@ -79,5 +84,17 @@ impl Peers {
             }),
             _ => Ok(secret),
         }
+    }
+}
+
+/// Whether nobody is there, or a replica that says that it has no secret.
+fn has_none(error: &KeyManagerError) -> bool {
+    match error {
+        KeyManagerError::Replica(SealError::Refused { code, .. }) => ErrorCode::from_wire(*code) == ErrorCode::NotReady,
+        KeyManagerError::Replica(SealError::Connection(error)) => {
+            matches!(error, RatlsError::Io { .. } | RatlsError::Timeout { .. })
+        }
+        KeyManagerError::Replica(SealError::Timeout) => true,
+        _ => false,
     }
 }

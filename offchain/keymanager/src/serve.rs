@@ -14,6 +14,7 @@ use cocoon_runner::link::{Link, LinkConfig, LinkEvent, LinkHandle};
 use cocoon_runner::shutdown::Shutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
 
 use crate::limits::{ACCEPT_PAUSE, MAX_CONNECTION_TIME, MAX_CONNECTIONS, MAX_QUESTIONS, MAX_UNVERIFIED_CONNECTIONS};
 use crate::replica::{Asker, Refusal, Replica};
@@ -53,9 +54,8 @@ pub(crate) async fn run(replica: Arc<Replica>, listener: TcpListener, doors: Doo
             let opened = stop.run_until_cancelled(open(&doors, is_anybody, tcp)).await.flatten();
             drop(unverified);
             if let Some(connection) = opened {
-                // What is being answered is answered; nothing new is taken after the stop.
-                let served = converse(&replica, connection, is_anybody);
-                let _ = tokio::time::timeout(MAX_CONNECTION_TIME, stop.run_until_cancelled(served)).await;
+                let served = converse(&replica, connection, is_anybody, &stop);
+                let _ = tokio::time::timeout(MAX_CONNECTION_TIME, served).await;
             }
             drop(serving);
         });
@@ -70,12 +70,13 @@ async fn open(doors: &Doors, is_anybody: bool, tcp: TcpStream) -> Option<Connect
         .ok()
 }
 
-async fn converse(replica: &Replica, connection: Connection, is_anybody: bool) {
+async fn converse(replica: &Replica, connection: Connection, is_anybody: bool, stop: &CancellationToken) {
     let Connection {
         stream, peer, session, ..
     } = connection;
     let Some(session) = session else { return };
-    let Ok((link, mut events)) = Link::accept(stream, LinkConfig::default()).await else {
+    let opening = Link::accept(stream, LinkConfig::default());
+    let Some(Ok((link, mut events))) = stop.run_until_cancelled(opening).await else {
         return;
     };
     let asker = if is_anybody {
@@ -83,7 +84,9 @@ async fn converse(replica: &Replica, connection: Connection, is_anybody: bool) {
     } else {
         Asker::Attested(&peer)
     };
-    if let Err(refusal) = questions(replica, &link, &mut events, &session, &asker).await {
+    // What is being answered is answered; nothing new is taken after the stop.
+    let asked = questions(replica, &link, &mut events, &session, &asker);
+    if let Some(Err(refusal)) = stop.run_until_cancelled(asked).await {
         tracing::info!(image = ?peer.image_hash, reason = refusal.message, "a peer was refused");
     }
     link.close().await;

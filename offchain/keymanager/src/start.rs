@@ -106,9 +106,16 @@ pub async fn start(config: KeyManagerConfig, stop: CancellationToken) -> Result<
         clock,
         is_simulated: trust.is_simulated(),
     };
-    let running = start_with(&config, parts, stop.clone()).await?;
-    tokio::spawn(async move { stop.run_until_cancelled(trust.keep_current()).await });
-    Ok(running)
+    // Before the others are asked: they cannot be judged without collateral, which is fetched here.
+    let following = tokio::spawn({
+        let stop = stop.clone();
+        async move { stop.run_until_cancelled(trust.keep_current()).await.unwrap_or_default() }
+    });
+    let started = start_with(&config, parts, stop).await;
+    if started.is_err() {
+        following.abort();
+    }
+    started
 }
 
 /// Starts a replica with parts of the caller's; the chain and the evidence of the configuration are not used.
