@@ -110,6 +110,42 @@ async fn a_first_start_is_refused_where_another_replica_has_a_secret() {
 }
 
 #[tokio::test]
+async fn a_first_start_is_refused_where_another_replica_answers_and_does_not_say() {
+    let world = World::new();
+    let first = world.first().await;
+    // The other one believes our first replica, which does not believe it.
+    let mut config = world.config(Start::New, None, &[first.address()]);
+    config.replica_images.push(image(KEY_MANAGER));
+    let refused = start_with(&config, world.parts(Some("keymanager-2")), CancellationToken::new()).await;
+    assert!(matches!(refused, Err(KeyManagerError::Replica(_))), "{refused:?}");
+    // One that has no secret itself, and one that is not there, stand in nobody's way.
+    let empty = world
+        .replica(&world.config(Start::Join, None, &["127.0.0.1:1".to_owned()]))
+        .await;
+    let peers = [empty.address(), "127.0.0.1:1".to_owned()];
+    let second = world.replica(&world.config(Start::New, None, &peers)).await;
+    assert_ne!(second.id(), first.id());
+    for replica in [first, empty, second] {
+        replica.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_is_asked_to_stop_takes_no_more_questions() {
+    let world = World::new();
+    let replica = world.first().await;
+    let policy = cocoon_ratls::PeerPolicy::attested(|found| *found == image(KEY_MANAGER));
+    let connector = world.connector(Some(KEY_MANAGER), policy);
+    let link = cocoon_runner::seal::KeyLink::open(&connector, &replica.address())
+        .await
+        .unwrap();
+    let question = cocoon_protocol::message::KeyQuery::from(cocoon_protocol::key::GetKeyRoot);
+    link.ask(&question).await.unwrap();
+    tokio::time::timeout(LIMIT, replica.end()).await.unwrap();
+    assert!(link.ask(&question).await.is_err());
+}
+
+#[tokio::test]
 async fn a_replica_of_another_image_gets_the_secret_only_if_it_is_listed() {
     let world = World::new();
     let first = world.first().await;
