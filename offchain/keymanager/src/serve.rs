@@ -9,8 +9,9 @@ use cocoon_protocol::extension::SessionProof;
 use cocoon_protocol::message::KeyQuery;
 use cocoon_protocol::session_proof::Role;
 use cocoon_ratls::{Acceptor, Connection, SessionBinding};
-use cocoon_runner::limits::FLUSH_TIMEOUT;
+use cocoon_runner::limits::{FLUSH_TIMEOUT, MAX_UNVERIFIED_OF_NETWORK};
 use cocoon_runner::link::{Link, LinkConfig, LinkEvent, LinkHandle};
+use cocoon_runner::places::Places;
 use cocoon_runner::shutdown::Shutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
@@ -30,22 +31,20 @@ pub(crate) struct Doors {
 
 /// Accepts connections until dropped.
 pub(crate) async fn run(replica: Arc<Replica>, listener: TcpListener, doors: Doors, shutdown: Shutdown) {
-    let unverified = Arc::new(Semaphore::new(MAX_UNVERIFIED_CONNECTIONS));
+    let unverified = Places::new(MAX_UNVERIFIED_CONNECTIONS, MAX_UNVERIFIED_OF_NETWORK);
     let serving = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
-        let tcp = match listener.accept().await {
-            Ok((tcp, _)) => tcp,
+        let (tcp, from) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let (Ok(unverified), Ok(serving)) = (
-            Arc::clone(&unverified).try_acquire_owned(),
-            Arc::clone(&serving).try_acquire_owned(),
-        ) else {
-            tracing::warn!("too many connections: one is turned away");
+        let (Some(unverified), Ok(serving)) = (unverified.take(from.ip()), Arc::clone(&serving).try_acquire_owned())
+        else {
+            tracing::warn!("too many connections, in all or from one network: one is turned away");
             continue;
         };
         let (replica, doors, stop) = (Arc::clone(&replica), doors.clone(), shutdown.token().clone());
