@@ -131,7 +131,7 @@ fn a_large_directory_that_holds_itself_is_not_kept_once_for_each_level() {
     head.copy_within(inode(1)..inode(2), inode(2));
     let mut directories = 0;
     let result = Layout::read(|offset, buffer: &mut [u8]| {
-        directories += usize::from(buffer.len() > 64 * 1024);
+        directories += usize::from(buffer.len() > 32 * 1024);
         buffer.copy_from_slice(&head[offset as usize..][..buffer.len()]);
         Ok::<(), ManifestError>(())
     });

@@ -105,21 +105,23 @@ fn tools_reach_the_template_unless_none_may_be_called() {
     assert!(found.submit.parts.tools && found.sampling.constraint.is_none());
     let found = prepared(json!({"tools": tools, "tool_choice": "none"})).unwrap();
     assert!(in_template(&found).is_none() && !found.submit.parts.tools);
-    let grammar = |choice: Value, parallel: bool| {
+    let constraint = |choice: Value, parallel: bool| {
         let extra = json!({"tools": tools, "tool_choice": choice, "parallel_tool_calls": parallel});
-        match prepared(extra).unwrap().sampling.constraint {
-            Some(Constraint::Grammar(grammar)) => grammar,
-            other => panic!("{other:?}"),
-        }
+        prepared(extra).unwrap().sampling.constraint
     };
-    let required = grammar("required".into(), true);
-    assert!(
-        required.contains("\\\"f\\\"") && required.contains("\\\"g\\\""),
-        "{required}"
-    );
-    assert_ne!(required, grammar("required".into(), false));
-    let named = grammar(json!({"type": "function", "function": {"name": "g"}}), true);
-    assert!(!named.contains("\\\"f\\\"") && named.contains("\\\"g\\\""), "{named}");
+    let of = |names: &[&str], parallel| {
+        let tools: Vec<Value> = names.iter().map(|name| tool(name)).collect();
+        let functions: Vec<&Value> = tools.iter().map(|tool| &tool["function"]).collect();
+        ToolFormat::Hermes.constraint(&functions, parallel)
+    };
+    let (both, one) = (of(&["f", "g"], true), of(&["g"], false));
+    assert!(both.is_some() && one.is_some() && both != one);
+    assert_eq!(constraint("required".into(), true), both);
+    assert_eq!(constraint("required".into(), false), of(&["f", "g"], false));
+    assert_ne!(of(&["f", "g"], false), both);
+    // Who is named is called once.
+    let named = json!({"type": "function", "function": {"name": "g"}});
+    assert_eq!(constraint(named, true), one);
 }
 
 #[test]
