@@ -22,6 +22,7 @@ pub mod args;
 pub mod ask;
 mod command;
 pub mod failure;
+mod input;
 pub mod local;
 mod output;
 mod progress;

@@ -15,7 +15,8 @@ use cocoon_ratls::{
 };
 
 use super::refused;
-use crate::failure::{Exit, Failure, OrFail as _};
+use crate::failure::{Exit, Failure};
+use crate::input;
 
 /// Longest file that is read: a certificate or a quote in hex.
 const MAX_FILE_BYTES: usize = 2 * (MAX_CERTIFICATE_BYTES + MAX_QUOTE_BYTES);
@@ -118,16 +119,11 @@ fn undressed(bytes: &[u8]) -> Vec<u8> {
 
 /// Reads a file that must not be larger than `limit` bytes.
 pub(super) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
-    const HINT: &str = "check the path and that this user may read it";
-    let doing = format!("cannot read {}", path.display());
-    let length = std::fs::metadata(path)
-        .or_fail(Exit::Configuration, &doing, HINT)?
-        .len();
-    if length > limit as u64 {
-        let error = anyhow::anyhow!("{} has {length} bytes, more than {limit}", path.display());
-        return Err(Failure::new(Exit::Configuration, error, "name the right file"));
-    }
-    std::fs::read(path).or_fail(Exit::Configuration, &doing, HINT)
+    input::read(
+        path,
+        limit,
+        "check that the path names the right file and that this user may read it",
+    )
 }
 
 #[cfg(test)]

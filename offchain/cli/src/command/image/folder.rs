@@ -12,6 +12,7 @@ use cocoon_manifest::{FileHash, ImageManifest, ImageParts, ImageRegisters};
 
 use super::{from_image, from_manifest};
 use crate::failure::{Exit, Failure, OrFail as _};
+use crate::input;
 
 const HINT: &str = "`cocoon image build` makes such a folder";
 /// Bytes of an initial RAM disk: ours has 4 MB, one with drivers for GPUs some hundred.
@@ -97,17 +98,9 @@ impl Folder {
     }
 }
 
-/// Reads a file that must not be larger than `limit` bytes.
+/// Reads a file of an image that must not be larger than `limit` bytes.
 pub(super) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
-    let doing = format!("cannot read {}", path.display());
-    let length = std::fs::metadata(path)
-        .or_fail(Exit::Configuration, &doing, HINT)?
-        .len();
-    if length > limit as u64 {
-        let error = anyhow::anyhow!("{} has {length} bytes, more than {limit}", path.display());
-        return Err(Failure::new(Exit::Configuration, error, HINT));
-    }
-    std::fs::read(path).or_fail(Exit::Configuration, &doing, HINT)
+    input::read(path, limit, HINT)
 }
 
 /// Reads a text, without the line feed at its end.
