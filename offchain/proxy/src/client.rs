@@ -23,6 +23,7 @@ use cocoon_runner::link::{LinkEvent, LinkHandle, OpenLink};
 use tokio_util::sync::CancellationToken;
 
 use self::receipts::ReceiptQueue;
+use crate::instance::Instance;
 use crate::limits::{MAX_REQUEST_TIMEOUT, MAX_REQUESTS_PER_CONNECTION};
 use crate::listen::close;
 use crate::request::{self, Failure, Request};
@@ -31,6 +32,8 @@ use crate::state::{Proxy, unix_ms};
 /// A client whose connection serves.
 pub(crate) struct ClientPeer {
     pub(crate) id: u64,
+    /// The proxy contract that it deals with.
+    pub(crate) instance: Arc<Instance>,
     pub(crate) contract: Address,
     pub(crate) version: Version,
     /// SHA-256 of the certificate that this proxy showed it.
@@ -105,6 +108,7 @@ pub(crate) async fn serve(
     proxy.shutdown.spawn(send_receipts);
     let client = proxy.clients.add(ClientPeer {
         id: 0,
+        instance: greeted.instance,
         contract: greeted.contract,
         version: greeted.version,
         evidence,

@@ -146,7 +146,7 @@ impl Committer {
             session_hash: note.session.0,
         };
         let message = InternalMessage {
-            to: self.proxy.on_chain.contract.clone(),
+            to: self.proxy.on_chain().contract.clone(),
             value: COMMIT_VALUE,
             bounce: false,
             body: commit.to_cell()?,

@@ -83,7 +83,7 @@ pub(crate) async fn refresh_worker(proxy: &Proxy, contract: &Address) -> Result<
         Err(ChainError::NotDeployed { .. }) => WorkerOnChain {
             state: ContractState::Normal,
             tokens: TokenCount::ZERO,
-            worker_fee: proxy.on_chain.params.worker_fee_per_token,
+            worker_fee: proxy.on_chain().params.worker_fee_per_token,
         },
         Err(error) => return Err(error.into()),
     };

@@ -36,7 +36,7 @@ async fn health(State(proxy): State<Arc<Proxy>>) -> (StatusCode, Json<Value>) {
         StatusCode::SERVICE_UNAVAILABLE
     };
     let state = if is_ready { "ready" } else { "draining" };
-    let is_outdated = proxy.root.borrow().params_version() != proxy.on_chain.params.params_version;
+    let is_outdated = proxy.root.borrow().params_version() != proxy.on_chain().params.params_version;
     (
         status,
         Json(json!({
@@ -121,7 +121,7 @@ async fn settle(proxy: &Proxy, contract: Option<Address>, is_client: bool) -> (S
 }
 
 async fn statistics(State(proxy): State<Arc<Proxy>>) -> Json<Value> {
-    let on_chain = &proxy.on_chain;
+    let on_chain = proxy.on_chain();
     let root = Arc::clone(&proxy.root.borrow());
     let wallet_balance = proxy
         .wallet
@@ -180,8 +180,8 @@ fn workers(proxy: &Proxy) -> Vec<Value> {
         let own = connections.iter().filter(|worker| worker.contract == *contract);
         let running: u32 = own.fold(0, |running, worker| running.saturating_add(worker.state().running));
         json!({
-            "owner_address": proxy.on_chain.text(&channel.owner),
-            "sc_address": proxy.on_chain.text(contract),
+            "owner_address": proxy.on_chain().text(&channel.owner),
+            "sc_address": proxy.on_chain().text(contract),
             "earned_tokens": channel.account.max(),
             "committed_tokens": channel.account.chain(),
             "unpayed_tokens": channel.account.max().saturating_sub(paid),
@@ -196,7 +196,7 @@ fn worker_connections(proxy: &Proxy) -> Vec<Value> {
     let row = |worker: &Arc<crate::workers::WorkerPeer>| {
         let state = *worker.state();
         json!({
-            "owner_address": proxy.on_chain.text(&worker.owner),
+            "owner_address": proxy.on_chain().text(&worker.owner),
             "model": worker.model.as_str(),
             "worker_hash": worker.image,
             "coefficient": state.coefficient,
@@ -220,8 +220,8 @@ fn clients(proxy: &Proxy) -> Vec<Value> {
         let charged = seen.map_or(TokenCount::ZERO, |seen| seen.tokens_used);
         let state = seen.map(|seen| seen.state);
         json!({
-            "owner_address": proxy.on_chain.text(&channel.owner),
-            "sc_address": proxy.on_chain.text(contract),
+            "owner_address": proxy.on_chain().text(&channel.owner),
+            "sc_address": proxy.on_chain().text(contract),
             "used_tokens": channel.account.max(),
             "committed_tokens": channel.account.chain(),
             "tokens_to_charge": channel.account.max().saturating_sub(charged),

@@ -28,6 +28,7 @@ mod config;
 mod contracts;
 mod error;
 mod http;
+mod instance;
 pub mod limits;
 mod listen;
 mod receipt;

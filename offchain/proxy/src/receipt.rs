@@ -134,7 +134,7 @@ pub(crate) struct Parts<'a> {
 impl Parts<'_> {
     /// The receipt of a charge.
     pub(crate) fn receipt(&self, charge: &Charge) -> Receipt {
-        let on_chain = &self.proxy.on_chain;
+        let on_chain = &self.client.instance;
         let (work, report) = (self.work, self.work.report.as_ref());
         let first_token_ms = work.first_token_ms.unwrap_or(work.finished_ms);
         let statement = WorkStatement {

@@ -45,7 +45,7 @@ pub(crate) fn reserve(proxy: &Proxy, client: &ClientPeer, request: &Request) -> 
         return Err(Failure::new(ErrorCode::Error, "active config version is too low"));
     }
     let bytes = request.query.len() as u64;
-    let multipliers = &proxy.on_chain.params.multipliers;
+    let multipliers = &client.instance.params.multipliers;
     let amount = reservation::amount(request.max_tokens, bytes, request.max_coefficient, multipliers);
     let id = amount.and_then(|amount| {
         proxy

@@ -34,7 +34,7 @@ pub(crate) async fn settle(
     let coefficient = lease.coefficient;
     // The slot is free as soon as the worker is done.
     drop(lease);
-    let multipliers = &proxy.on_chain.params.multipliers;
+    let multipliers = &client.instance.params.multipliers;
     let usage = usage(&work, worker.version.has_extensions(), coefficient, multipliers);
     let end = if work.ended == Ended::Finished {
         End::Success

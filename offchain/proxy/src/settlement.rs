@@ -76,7 +76,7 @@ async fn undeployed_worker(proxy: &Proxy, worker: &Address) -> Result<Option<coc
     }
     let owner = proxy.books.ledger().worker(worker).map(|channel| channel.owner.clone());
     let Some(owner) = owner else { return Ok(None) };
-    let state_init = proxy.on_chain.worker_state_init(&owner)?;
+    let state_init = proxy.on_chain().worker_state_init(&owner)?;
     // A channel from before a change of the parameters has another address, and its contract must be there.
     Ok((state_init.address()? == *worker).then_some(state_init))
 }
@@ -110,7 +110,7 @@ pub(crate) async fn withdraw(proxy: &Proxy) -> Result<(), ProxyError> {
         send_excesses_to: proxy.wallet.address().clone(),
     };
     let body = cocoon_bindings::ton::to_cell(&ask).map_err(cocoon_bindings::BindingsError::layout("a withdrawal"))?;
-    let to = proxy.on_chain.contract.clone();
+    let to = proxy.on_chain().contract.clone();
     let message = InternalMessage {
         to,
         value: VOUCHER_VALUE,

@@ -26,9 +26,10 @@ use crate::books::Books;
 use crate::commit::{CURSOR, Committer, Cursor};
 use crate::config::ProxyConfig;
 use crate::error::ProxyError;
+use crate::instance::{Instance, Instances};
 use crate::limits::{AWAITED_POLL, DEPLOY_VALUE, FIRST_COMMIT_TIMEOUT, START_ATTEMPTS, STORE_CLOSE_TIMEOUT};
 use crate::listen::Role;
-use crate::state::{OnChain, Proxy, Registrations};
+use crate::state::{Proxy, Registrations};
 use crate::vouchers::Vouchers;
 use crate::{contracts, http, listen as ports, settlement};
 
@@ -131,12 +132,13 @@ pub async fn start_on(
         let root_params = &root_view.borrow().params;
         proxy_state_init(&owner, &public_key, &root, root_params)?.address()?
     };
-    let on_chain = OnChain {
+    let instance = Instance {
         root,
         owner,
         contract: contract.clone(),
         public_key,
         params,
+        retired: CancellationToken::new(),
     };
 
     let (fatal, failures) = mpsc::channel(1);
@@ -162,7 +164,7 @@ pub async fn start_on(
         chain,
         root: root_view,
         trust,
-        on_chain,
+        instances: Instances::new(instance),
         wallet,
         books,
         workers: Default::default(),
@@ -218,7 +220,7 @@ pub async fn start_on(
     shutdown.spawn_until_stop(settlement::keep_settling(Arc::clone(&proxy)));
     let router = http::router(Arc::clone(&proxy));
     let server = cocoon_runner::http::serve_on(http_port, router, shutdown.token().clone())?;
-    tracing::info!(%clients, %workers, %http, contract = %proxy.on_chain.contract, "proxy serves");
+    tracing::info!(%clients, %workers, %http, contract = %proxy.on_chain().contract, "proxy serves");
 
     let wallet = proxy.wallet.address().clone();
     let task = tokio::spawn(async move {
@@ -274,19 +276,20 @@ async fn open_store(config: &ProxyConfig) -> Result<Opened, ProxyError> {
 /// Makes sure that wallet and contract are there and that the contract is ours and open.
 async fn deploy(proxy: &Proxy) -> Result<(), ProxyError> {
     patiently(|| proxy.wallet.ensure_deployed()).await?;
-    let contract = &proxy.on_chain.contract;
+    let instance = proxy.on_chain();
+    let contract = &instance.contract;
     let wrong = |reason| ProxyError::Contract {
         contract: contract.clone(),
         reason,
     };
     if !proxy.chain.account(contract).await?.is_active() {
         let root_params = proxy.root.borrow().params.clone();
-        let OnChain {
+        let Instance {
             root,
             owner,
             public_key,
             ..
-        } = &proxy.on_chain;
+        } = instance.as_ref();
         let state_init = proxy_state_init(owner, public_key, root, &root_params)?;
         let note = cocoon_bindings::types::DoNotProcess {
             query_id: cocoon_bindings::QueryId::new(rand::random()),
@@ -312,7 +315,7 @@ async fn deploy(proxy: &Proxy) -> Result<(), ProxyError> {
         }
     }
     let account = ProxyAccount::fetch(proxy.chain.as_ref(), contract).await?;
-    if account.proxy_public_key != proxy.on_chain.public_key || account.root != proxy.on_chain.root {
+    if account.proxy_public_key != instance.public_key || account.root != instance.root {
         return Err(wrong("holds another key or root contract"));
     }
     if account.state != cocoon_bindings::types::Lifecycle::Normal {

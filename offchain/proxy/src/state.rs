@@ -5,12 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use cocoon_bindings::ton::{Address, friendly};
-use cocoon_bindings::units::PublicKey;
-use cocoon_bindings::{BindingsError, Params, StateInit, client_state_init, worker_state_init};
+use cocoon_bindings::ton::Address;
 use cocoon_chain::{NodeWallet, RootView, SharedChain};
 use cocoon_protocol::handshake::ProxyRules;
-use cocoon_protocol::proxy::Params as WireParams;
 use cocoon_protocol::version::VersionRange;
 use cocoon_runner::shutdown::Shutdown;
 use cocoon_runner::trust::Trust;
@@ -20,35 +17,10 @@ use tokio_util::sync::CancellationToken;
 use crate::books::Books;
 use crate::config::ProxyConfig;
 use crate::error::ProxyError;
+use crate::instance::{Instance, Instances};
 use crate::stats::Stats;
 use crate::vouchers::Vouchers;
 use crate::workers::Workers;
-
-/// Who this proxy is on chain.
-#[derive(Debug, Clone)]
-pub(crate) struct OnChain {
-    pub(crate) root: Address,
-    pub(crate) owner: Address,
-    pub(crate) contract: Address,
-    pub(crate) public_key: PublicKey,
-    /// Parameters in the proxy contract: they price the work and fix the addresses of clients and workers.
-    pub(crate) params: Params,
-}
-
-impl OnChain {
-    pub(crate) fn client_contract(&self, owner: &Address) -> Result<Address, BindingsError> {
-        client_state_init(owner, &self.contract, &self.public_key, &self.params)?.address()
-    }
-
-    pub(crate) fn worker_state_init(&self, owner: &Address) -> Result<StateInit, BindingsError> {
-        worker_state_init(owner, &self.contract, &self.public_key, &self.params)
-    }
-
-    /// An address as peers write it.
-    pub(crate) fn text(&self, address: &Address) -> String {
-        friendly(address, false, self.params.is_test)
-    }
-}
 
 /// The daemon.
 pub(crate) struct Proxy {
@@ -56,7 +28,7 @@ pub(crate) struct Proxy {
     pub(crate) chain: SharedChain,
     pub(crate) root: watch::Receiver<Arc<RootView>>,
     pub(crate) trust: Trust,
-    pub(crate) on_chain: OnChain,
+    pub(crate) instances: Instances,
     pub(crate) wallet: NodeWallet,
     pub(crate) books: Arc<Books>,
     pub(crate) vouchers: Vouchers,
@@ -91,16 +63,9 @@ impl Proxy {
         }
     }
 
-    /// What this proxy says of itself; the handshake adds the version.
-    pub(crate) fn wire_params(&self) -> WireParams {
-        WireParams {
-            flags: (),
-            proxy_public_key: *self.on_chain.public_key.as_bytes(),
-            proxy_owner_address: self.on_chain.text(&self.on_chain.owner),
-            proxy_sc_address: self.on_chain.text(&self.on_chain.contract),
-            is_test: Some(self.on_chain.params.is_test),
-            proto_version: None,
-        }
+    /// The contract with which whoever connects now deals.
+    pub(crate) fn on_chain(&self) -> Arc<Instance> {
+        self.instances.current()
     }
 
     /// Ends the daemon with an error; the first one counts.

@@ -37,6 +37,7 @@ pub(crate) async fn serve(
     let signer = signer::run(Arc::clone(&proxy.books), link.clone(), peer.leaf_key, sign_jobs);
     proxy.shutdown.spawn(signer);
     let worker = proxy.workers.add(NewWorker {
+        instance: greeted.instance,
         owner: greeted.owner,
         contract: greeted.contract,
         model: greeted.model,

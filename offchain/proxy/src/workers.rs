@@ -15,6 +15,7 @@ use cocoon_protocol::extension::{TokenCounts, WorkReport};
 use cocoon_runner::link::LinkHandle;
 use tokio::sync::mpsc;
 
+use crate::instance::Instance;
 use crate::limits::REQUEST_QUEUE;
 use crate::signer::SignJob;
 
@@ -29,6 +30,8 @@ pub(crate) enum FromWorker {
 /// One connected worker.
 pub(crate) struct WorkerPeer {
     pub(crate) id: u64,
+    /// The proxy contract that pays it.
+    pub(crate) instance: Arc<Instance>,
     pub(crate) owner: Address,
     pub(crate) contract: Address,
     pub(crate) model: ModelName,
@@ -59,6 +62,7 @@ pub(crate) struct WorkerState {
 
 /// What makes a [`WorkerPeer`].
 pub(crate) struct NewWorker {
+    pub(crate) instance: Arc<Instance>,
     pub(crate) owner: Address,
     pub(crate) contract: Address,
     pub(crate) model: ModelName,
@@ -143,6 +147,7 @@ impl Workers {
         };
         let peer = Arc::new(WorkerPeer {
             id,
+            instance: new.instance,
             owner: new.owner,
             contract: new.contract,
             model: new.model,
@@ -196,7 +201,7 @@ impl Workers {
                     coefficient: state.coefficient,
                     running: state.running,
                     slots: peer.slots,
-                    is_enabled: state.is_enabled && !peer.is_gone(),
+                    is_enabled: state.is_enabled && !peer.is_gone() && !peer.instance.is_retired(),
                     is_admitted: state.breaker.admits(now),
                     average_seconds: state.average.mean(now),
                 }

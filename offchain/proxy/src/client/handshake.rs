@@ -18,10 +18,12 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::contracts;
+use crate::instance::Instance;
 use crate::state::Proxy;
 
 /// A client that proved who it is.
 pub(super) struct Greeted {
+    pub(super) instance: Arc<Instance>,
     pub(super) contract: Address,
     pub(super) version: Version,
 }
@@ -62,8 +64,12 @@ pub(super) async fn run(
             }
         }
     }
-    let (contract, version) = (greeted?.contract, handshake.ready()?);
-    Some(Greeted { contract, version })
+    let Challenged { instance, contract, .. } = greeted?;
+    Some(Greeted {
+        instance,
+        contract,
+        version: handshake.ready()?,
+    })
 }
 
 /// The next question. A client that was challenged may have to go to the chain before it answers.
@@ -82,6 +88,7 @@ async fn next_question(events: &mut mpsc::Receiver<LinkEvent>, is_challenged: bo
 
 /// A client that was given its challenge.
 struct Challenged {
+    instance: Arc<Instance>,
     contract: Address,
     /// Resolves when the registration is seen on chain. Awaited from the challenge on: the client sends its registration
     /// and its question at the same time, and either may be first.
@@ -103,7 +110,8 @@ async fn connect(
     let hello = handshake.connect(query, &proxy.rules(can_prove))?;
     let bad_address = |_| Refusal::new(ErrorCode::Plain, "Failed to parse account address");
     let owner = parse_address(&hello.owner_address).map_err(bad_address)?;
-    let contract = proxy.on_chain.client_contract(&owner).map_err(bad_address)?;
+    let instance = proxy.on_chain();
+    let contract = instance.client_contract(&owner).map_err(bad_address)?;
     let secret_hash = know(proxy, &owner, &contract).await?;
     let nonce: i64 = rand::random();
     let registered = proxy.registrations.wait(contract.clone(), nonce.cast_unsigned());
@@ -115,8 +123,13 @@ async fn connect(
         None => ProxyConnectionAuth::Long { nonce },
     };
     let payment = proxy.vouchers.for_client(&contract).payment;
-    let answer = handshake.challenge(proxy.wire_params(), proxy.on_chain.text(&contract), auth, payment)?;
-    Ok((Challenged { contract, registered }, answer))
+    let answer = handshake.challenge(instance.wire_params(), instance.text(&contract), auth, payment)?;
+    let challenged = Challenged {
+        instance,
+        contract,
+        registered,
+    };
+    Ok((challenged, answer))
 }
 
 /// Reads the client's contract; the hash of its secret if it has set one. A contract that is not there yet comes with the

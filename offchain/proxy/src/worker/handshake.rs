@@ -19,10 +19,12 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::contracts;
+use crate::instance::Instance;
 use crate::state::Proxy;
 
 /// A worker that may serve.
 pub(super) struct Greeted {
+    pub(super) instance: Arc<Instance>,
     pub(super) owner: Address,
     pub(super) contract: Address,
     pub(super) model: ModelName,
@@ -33,6 +35,7 @@ pub(super) struct Greeted {
 }
 
 struct Hello {
+    instance: Arc<Instance>,
     owner: Address,
     contract: Address,
     model: ModelName,
@@ -79,6 +82,7 @@ pub(super) async fn run(
         }
     }
     let Hello {
+        instance,
         owner,
         contract,
         model,
@@ -86,6 +90,7 @@ pub(super) async fn run(
         slots,
     } = hello?;
     Some(Greeted {
+        instance,
         owner,
         contract,
         model,
@@ -111,7 +116,8 @@ async fn connect(
     let hello = handshake.connect(query, &proxy.rules(can_prove))?;
     let bad_address = |_| Refusal::new(ErrorCode::Plain, "Failed to parse account address");
     let owner = parse_address(&hello.owner_address).map_err(bad_address)?;
-    let state_init = proxy.on_chain.worker_state_init(&owner).map_err(bad_address)?;
+    let instance = proxy.on_chain();
+    let state_init = instance.worker_state_init(&owner).map_err(bad_address)?;
     let contract = state_init.address().map_err(bad_address)?;
     let bad_model = |_| Refusal::new(ErrorCode::ProtocolViolation, "the model's name cannot be read");
     let model: ModelName = hello.model.parse().map_err(bad_model)?;
@@ -128,11 +134,12 @@ async fn connect(
             "the worker's channel cannot be opened",
         ));
     }
-    let text = proxy.on_chain.text(&contract);
-    let answer = handshake.greet(proxy.wire_params(), text)?;
+    let text = instance.text(&contract);
+    let answer = handshake.greet(instance.wire_params(), text)?;
     let (coefficient, slots) = (Coefficient::new(hello.coefficient), hello.slots);
     Ok((
         Hello {
+            instance,
             owner,
             contract,
             model,
