@@ -18,6 +18,7 @@ use cocoon_protocol::session_proof::Role;
 use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::{Peer, SessionBinding};
 use cocoon_runner::link::{LinkError, LinkEvent, LinkHandle, prove_session};
+use cocoon_runner::off_thread;
 use cocoon_runner::standing::Standing;
 use cocoon_store::ClientStore;
 use tokio::sync::mpsc;
@@ -271,12 +272,13 @@ impl ProxyConnection {
     fn keep_voucher(&self) {
         let Some(voucher) = self.payments().voucher else { return };
         let (store, name) = (Arc::clone(&self.store), format!("voucher {}", self.client_contract));
-        tokio::task::spawn_blocking(move || {
+        let keep = off_thread(move || {
             let store = store.lock().unwrap_or_else(PoisonError::into_inner);
             if let Err(error) = store.put_state(&name, &hex::encode(voucher)) {
                 tracing::warn!(%error, "the latest voucher could not be kept");
             }
         });
+        tokio::spawn(keep);
     }
 
     async fn ask_for_payments(self: Arc<Self>) {

@@ -6,7 +6,7 @@ use cocoon_bindings::ton::friendly;
 use cocoon_chain::{NodeWallet, RootView, SharedChain};
 use cocoon_protocol::handshake::ClientOffer;
 use cocoon_protocol::version::VersionRange;
-use cocoon_ratls::SharedClock;
+use cocoon_ratls::{SharedClock, SharedNetwork};
 use cocoon_runner::trust::Trust;
 use cocoon_store::ClientStore;
 use tokio::sync::watch;
@@ -31,6 +31,8 @@ pub struct Context {
     pub store: Arc<Mutex<ClientStore>>,
     /// The time.
     pub clock: SharedClock,
+    /// Where proxies are dialed.
+    pub network: SharedNetwork,
     /// Whether and how to pay in.
     pub funding: Option<FundingConfig>,
 }

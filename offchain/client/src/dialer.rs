@@ -37,7 +37,8 @@ pub(crate) async fn keep_connected(
         context.trust.store(),
         context.trust.proxies(),
         context.clock.clone(),
-    );
+    )
+    .over(context.network.clone());
     let connector = context.trust.dialing(connector);
     let mut backoff = Backoff::new(REDIAL_FIRST, REDIAL_CEILING);
     let mut last_failed = None;

@@ -12,6 +12,7 @@ use cocoon_protocol::limits::EVIDENCE_TIMEOUT;
 use cocoon_ratls::{PeerPolicy, SharedClock, TrustStore, verify_certificate};
 use cocoon_receipt::{ChannelHead, ClientView, ReceiptId, SignedReceipt, verify_for_client};
 use cocoon_runner::link::LinkHandle;
+use cocoon_runner::off_thread;
 use cocoon_store::{ClientStore, StoredReceipt};
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
@@ -107,7 +108,7 @@ impl ReceiptKeeper {
             fault,
         };
         let store = Arc::clone(&self.store);
-        let kept = tokio::task::spawn_blocking(move || {
+        let kept = off_thread(move || {
             store
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -230,7 +231,7 @@ impl ReceiptKeeper {
         }
         let der = evidence.certificate.to_vec();
         let kept = der.clone();
-        let put = tokio::task::spawn_blocking(move || folder.put(&kept)).await;
+        let put = off_thread(move || folder.put(&kept)).await;
         if !matches!(put, Ok(Ok(_))) {
             tracing::warn!("a certificate could not be kept");
         }

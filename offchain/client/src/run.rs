@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cocoon_bindings::ton::{friendly, parse_address};
-use cocoon_chain::{HttpApi, NodeWallet, SharedChain, watch_root};
-use cocoon_ratls::{IdentityKeeper, NoEvidence, SharedClock, SystemClock};
-use cocoon_runner::RunnerError;
+use cocoon_chain::{HttpApi, NodeWallet, watch_root};
+use cocoon_ratls::{IdentityKeeper, NoEvidence};
 use cocoon_runner::http::serve_on;
 use cocoon_runner::shutdown::Shutdown;
 use cocoon_runner::trust::Trust;
+use cocoon_runner::{RunnerError, Surroundings};
 use cocoon_store::ClientStore;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -63,19 +63,18 @@ pub async fn start(config: ClientConfig, stop: CancellationToken) -> Result<Runn
         None => None,
     };
     let chain = Arc::new(HttpApi::new(&config.chain.url, api_key.as_deref())?);
-    start_on(config, chain, SystemClock::shared(), stop).await
+    start_on(config, Surroundings::real(chain), stop).await
 }
 
-/// Starts on a given chain and clock.
+/// Starts in given surroundings; the configured URL of the chain is not used.
 pub async fn start_on(
     config: ClientConfig,
-    chain: SharedChain,
-    clock: SharedClock,
+    surroundings: Surroundings,
     stop: CancellationToken,
 ) -> Result<RunningClient, ClientError> {
     // The port first: a taken one is the most common mistake, and costs nothing to find.
-    let listener = cocoon_runner::http::listen(config.listen).await?;
-    let context = Arc::new(context(&config, chain, clock).await?);
+    let listener = cocoon_runner::http::listen(surroundings.network.as_ref(), config.listen).await?;
+    let context = Arc::new(context(&config, surroundings).await?);
     let identities = Arc::new(IdentityKeeper::new(Arc::new(NoEvidence), context.clock.clone())?);
     let (upstream_sender, upstream) = watch::channel(Upstream::default());
     let (accounts_sender, accounts) = watch::channel(Accounts::default());
@@ -118,7 +117,13 @@ pub async fn start_on(
     })
 }
 
-async fn context(config: &ClientConfig, chain: SharedChain, clock: SharedClock) -> Result<Context, ClientError> {
+async fn context(config: &ClientConfig, surroundings: Surroundings) -> Result<Context, ClientError> {
+    let Surroundings {
+        chain,
+        clock,
+        network,
+        disk,
+    } = surroundings;
     let root = parse_address(&config.chain.root).map_err(|e| wrong_value("chain.root", &e))?;
     let owner = owner(config)?;
     std::fs::create_dir_all(&config.data_dir).map_err(|source| RunnerError::Unwritable {
@@ -131,7 +136,7 @@ async fn context(config: &ClientConfig, chain: SharedChain, clock: SharedClock) 
         return Err(wrong_value("wallet.managed", &problem));
     }
     let key = config.wallet.key("client", None).await?;
-    let store = ClientStore::open(&config.data_dir)?;
+    let store = ClientStore::open_on(disk, &config.data_dir)?;
     let wallet = NodeWallet::new(Arc::clone(&chain), key, owner)?;
     let every = Duration::from_secs(config.root_refresh_seconds.max(1));
     let root = watch_root(Arc::clone(&chain), root, every).await?;
@@ -144,6 +149,7 @@ async fn context(config: &ClientConfig, chain: SharedChain, clock: SharedClock) 
         secret,
         store: Arc::new(Mutex::new(store)),
         clock,
+        network,
         funding: config.funding,
     })
 }

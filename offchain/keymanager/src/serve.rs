@@ -8,12 +8,11 @@ use cocoon_protocol::codec::encode;
 use cocoon_protocol::extension::SessionProof;
 use cocoon_protocol::message::KeyQuery;
 use cocoon_protocol::session_proof::Role;
-use cocoon_ratls::{Acceptor, Connection, SessionBinding};
+use cocoon_ratls::{Acceptor, Connection, Listener, SessionBinding, Wire};
 use cocoon_runner::limits::{FLUSH_TIMEOUT, MAX_UNVERIFIED_OF_NETWORK};
 use cocoon_runner::link::{Link, LinkConfig, LinkEvent, LinkHandle};
 use cocoon_runner::places::Places;
 use cocoon_runner::shutdown::Shutdown;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -30,7 +29,7 @@ pub(crate) struct Doors {
 }
 
 /// Accepts connections until dropped.
-pub(crate) async fn run(replica: Arc<Replica>, listener: TcpListener, doors: Doors, shutdown: Shutdown) {
+pub(crate) async fn run(replica: Arc<Replica>, mut listener: Listener, doors: Doors, shutdown: Shutdown) {
     let unverified = Places::new(MAX_UNVERIFIED_CONNECTIONS, MAX_UNVERIFIED_OF_NETWORK);
     let serving = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     loop {
@@ -61,7 +60,7 @@ pub(crate) async fn run(replica: Arc<Replica>, listener: TcpListener, doors: Doo
     }
 }
 
-async fn open(doors: &Doors, is_anybody: bool, tcp: TcpStream) -> Option<Connection> {
+async fn open(doors: &Doors, is_anybody: bool, tcp: Wire) -> Option<Connection> {
     let door = if is_anybody { &doors.anybody } else { &doors.attested };
     let accepted = door.accept(tcp).await;
     accepted

@@ -9,7 +9,7 @@ use cocoon_bindings::units::{ImageHash, PublicKey};
 use cocoon_chain::{HttpApi, RootView, SharedChain, watch_root};
 use cocoon_ratls::{
     Acceptor, Connector, IdentityKeeper, ParsedCertificate, PeerPolicy, RatlsError, SharedClock, SystemClock,
-    TrustStore,
+    TcpNetwork, TrustStore,
 };
 use cocoon_runner::RunnerError;
 use cocoon_runner::config::ChainConfig;
@@ -126,8 +126,8 @@ pub async fn start_with(
 ) -> Result<RunningKeyManager, KeyManagerError> {
     config.check()?;
     // Ports first: what is taken is told before a secret is drawn.
-    let listener = listen(config.listen).await?;
-    let http_port = listen(config.http).await?;
+    let listener = listen(&TcpNetwork, config.listen).await?;
+    let http_port = listen(&TcpNetwork, config.http).await?;
     let address = listener.local_addr().map_err(RunnerError::Serve)?;
     let own_image = own_image(&parts.identities)?;
     if parts.is_simulated {

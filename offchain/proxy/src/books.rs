@@ -41,7 +41,7 @@ impl Books {
     ) -> Result<Self, ProxyError> {
         let ledger = Arc::new(Mutex::new(ledger));
         let reader = store.reader();
-        let writer = writer::start(store, Arc::clone(&ledger), failed, closed)?;
+        let writer = writer::start(store, Arc::clone(&ledger), failed, closed);
         Ok(Self {
             ledger,
             writer,

@@ -7,7 +7,7 @@ mod receipts;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use cocoon_bindings::ton::{Address, HashBytes};
@@ -20,6 +20,8 @@ use cocoon_protocol::message::{ClientPacket, ClientQuery};
 use cocoon_protocol::{ErrorCode, Version};
 use cocoon_ratls::SessionBinding;
 use cocoon_runner::link::{LinkEvent, LinkHandle, OpenLink};
+use cocoon_runner::off_thread;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::receipts::ReceiptQueue;
@@ -27,7 +29,7 @@ use crate::instance::Instance;
 use crate::limits::{MAX_REQUEST_TIMEOUT, MAX_REQUESTS_PER_CONNECTION};
 use crate::listen::close;
 use crate::request::{self, Failure, Request};
-use crate::state::{Proxy, unix_ms};
+use crate::state::Proxy;
 
 /// A client whose connection serves.
 pub(crate) struct ClientPeer {
@@ -157,14 +159,15 @@ async fn packet(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, data: &[u8]) -> bo
     };
     let id = query.request_id;
     let cancel = CancellationToken::new();
-    let request =
-        match request_of(query, is_debug, cancel.clone()).and_then(|request| admit(client, id, cancel, request)) {
-            Ok(request) => request,
-            Err(failure) => {
-                let code = failure.code.for_version(client.version);
-                return client.send(&Answer::error(id, code, failure.message, false)).await;
-            }
-        };
+    let request = match request_of(query, is_debug, cancel.clone(), proxy.unix_ms())
+        .and_then(|request| admit(client, id, cancel, request))
+    {
+        Ok(request) => request,
+        Err(failure) => {
+            let code = failure.code.for_version(client.version);
+            return client.send(&Answer::error(id, code, failure.message, false)).await;
+        }
+    };
     let (proxy, client) = (Arc::clone(proxy), Arc::clone(client));
     proxy.shutdown.clone().spawn(async move {
         request::serve(proxy, Arc::clone(&client), request).await;
@@ -188,7 +191,12 @@ fn from_old(old: cocoon_protocol::client::RunQuery) -> RunQueryEx {
 }
 
 /// A request whose numbers make sense.
-fn request_of(query: RunQueryEx, is_debug: bool, cancel: CancellationToken) -> Result<Request, Failure> {
+fn request_of(
+    query: RunQueryEx,
+    is_debug: bool,
+    cancel: CancellationToken,
+    received_ms: u64,
+) -> Result<Request, Failure> {
     let bad = |what| Failure::new(ErrorCode::BadRequest, what);
     let max_tokens = u64::try_from(query.max_tokens).map_err(|_| bad("max_tokens is negative"))?;
     let max_coefficient = u32::try_from(query.max_coefficient).map_err(|_| bad("max_coefficient is negative"))?;
@@ -207,7 +215,7 @@ fn request_of(query: RunQueryEx, is_debug: bool, cancel: CancellationToken) -> R
         min_config_version: query.min_config_version,
         is_debug,
         received: Instant::now(),
-        received_ms: unix_ms(),
+        received_ms,
         cancel,
     })
 }
@@ -265,7 +273,7 @@ async fn query(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, id: i64, data: &[u8
 
 async fn evidence(proxy: &Proxy, link: &LinkHandle, id: i64, hash: [u8; 32]) -> bool {
     let folder = proxy.books.reader().evidence().clone();
-    let read = tokio::task::spawn_blocking(move || folder.get(&HashBytes(hash))).await;
+    let read = off_thread(move || folder.get(&HashBytes(hash))).await;
     match read {
         Ok(Ok(Some(certificate))) => {
             link.answer(

@@ -1,7 +1,7 @@
 //! State commits: what is durable here is noted on chain, and what the chain has seen may be signed.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cocoon_bindings::QueryId;
 use cocoon_bindings::message::{InternalMessage, StateCommit};
@@ -11,6 +11,7 @@ use cocoon_chain::{Transaction, transactions_after};
 use cocoon_ledger::CommitNote;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::contracts;
 use crate::error::ProxyError;

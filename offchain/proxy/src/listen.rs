@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cocoon_ratls::{Acceptor, Connection};
+use cocoon_ratls::{Acceptor, Connection, Listener, Wire};
 use cocoon_runner::limits::{FLUSH_TIMEOUT, MAX_UNVERIFIED_OF_NETWORK};
 use cocoon_runner::link::{Link, LinkConfig, LinkHandle};
+use cocoon_runner::off_thread;
 use cocoon_runner::places::Places;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::limits::{MAX_CLIENT_CONNECTIONS, MAX_UNVERIFIED_CONNECTIONS, MAX_WORKER_CONNECTIONS};
@@ -22,7 +22,7 @@ pub(crate) enum Role {
 }
 
 /// Accepts connections until the daemon stops.
-pub(crate) async fn run(proxy: Arc<Proxy>, listener: TcpListener, acceptor: Acceptor, role: Role) {
+pub(crate) async fn run(proxy: Arc<Proxy>, mut listener: Listener, acceptor: Acceptor, role: Role) {
     let unverified = Places::new(MAX_UNVERIFIED_CONNECTIONS, MAX_UNVERIFIED_OF_NETWORK);
     let serving = Arc::new(Semaphore::new(match role {
         Role::Client => MAX_CLIENT_CONNECTIONS,
@@ -56,7 +56,7 @@ pub(crate) async fn run(proxy: Arc<Proxy>, listener: TcpListener, acceptor: Acce
     }
 }
 
-async fn open(proxy: &Proxy, acceptor: &Acceptor, tcp: TcpStream) -> Option<Connection> {
+async fn open(proxy: &Proxy, acceptor: &Acceptor, tcp: Wire) -> Option<Connection> {
     let accepted = proxy.shutdown.token().run_until_cancelled(acceptor.accept(tcp)).await?;
     accepted
         .inspect_err(|error| tracing::info!(%error, "a connection was refused"))
@@ -106,7 +106,7 @@ async fn keep_evidence(proxy: &Proxy, certificates: Vec<Vec<u8>>) -> bool {
             .iter()
             .try_for_each(|certificate| folder.put(certificate).map(drop))
     };
-    match tokio::task::spawn_blocking(keep).await {
+    match off_thread(keep).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
             tracing::error!(%error, "evidence cannot be kept: the connection is closed");

@@ -2,12 +2,13 @@
 //! one to the next.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use cocoon_bindings::units::Coefficient;
 use cocoon_protocol::ErrorCode;
 use cocoon_protocol::answer::Answer;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::ClientPeer;

@@ -1,5 +1,6 @@
 //! Third phase: one attempt at one worker. Parts go on to the client as they come.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::extension::{self, Cancel, TokenCounts, WorkReport};
 use cocoon_protocol::message::ProxyToWorker;
 use cocoon_protocol::proxy::{RunQuery, RunQueryEx};
+use cocoon_ratls::SharedClock;
 use cocoon_receipt::{SaltedHasher, blind_client};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -15,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::client::ClientPeer;
 use crate::limits::{CANCEL_GRACE, WORKER_TIME_SHARE};
 use crate::request::{Failure, Request};
-use crate::state::{Proxy, unix_ms};
+use crate::state::Proxy;
 use crate::workers::{FromWorker, Lease};
 
 /// How an attempt ended.
@@ -49,6 +51,7 @@ pub(crate) struct Work {
     /// Own salted hash of the body bytes, for when the worker does not report one.
     pub(crate) response: SaltedHasher,
     pub(crate) response_salt: [u8; 32],
+    pub(crate) clock: SharedClock,
     pub(crate) started_ms: u64,
     pub(crate) first_token_ms: Option<u64>,
     pub(crate) finished_ms: u64,
@@ -56,7 +59,7 @@ pub(crate) struct Work {
 }
 
 impl Work {
-    fn new() -> Self {
+    fn new(clock: SharedClock) -> Self {
         let response_salt = rand::random();
         Self {
             request_id: rand::random(),
@@ -68,7 +71,8 @@ impl Work {
             report: None,
             response: SaltedHasher::new(&response_salt),
             response_salt,
-            started_ms: unix_ms(),
+            started_ms: clock.now_ms(),
+            clock,
             first_token_ms: None,
             finished_ms: 0,
             head: None,
@@ -98,10 +102,10 @@ impl Work {
 
 /// Runs one attempt to its end. The worker is always told when it need not go on.
 pub(crate) async fn run(proxy: &Proxy, client: &ClientPeer, request: &Request, lease: &Lease) -> Work {
-    let mut work = Work::new();
+    let mut work = Work::new(Arc::clone(&proxy.clock));
     let worker = &lease.worker;
     let mut queue = worker.open_request(work.request_id);
-    let deadline = Instant::from_std(request.received) + request.timeout;
+    let deadline = request.received + request.timeout;
     work.ended = match dispatch(proxy, client, request, lease, &work).await {
         Err(ended) => ended,
         Ok(()) => {
@@ -113,7 +117,7 @@ pub(crate) async fn run(proxy: &Proxy, client: &ClientPeer, request: &Request, l
         wind_up(client, request, lease, &mut work, &mut queue, deadline).await;
     }
     worker.close_request(&work.request_id);
-    work.finished_ms = unix_ms().max(work.started_ms);
+    work.finished_ms = proxy.unix_ms().max(work.started_ms);
     work
 }
 
@@ -244,7 +248,8 @@ async fn forward(proxy: &Proxy, client: &ClientPeer, request: &Request, work: &m
 fn note_part(work: &mut Work, part: &Bytes) {
     work.response.update(part);
     if !part.is_empty() {
-        work.first_token_ms.get_or_insert_with(unix_ms);
+        let now = work.clock.now_ms();
+        work.first_token_ms.get_or_insert(now);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::request::Request;
 use crate::reserve::Reserved;
 use crate::run::{Ended, Work, send_head};
 use crate::signer::SignJob;
-use crate::state::{Proxy, unix_ms};
+use crate::state::Proxy;
 use crate::stats::End;
 use crate::workers::{Lease, WorkerPeer};
 
@@ -147,7 +147,7 @@ async fn close_answer(client: &ClientPeer, request: &Request, work: &mut Work, u
         proxy_debug: None,
         proxy_times: Some(Span {
             start: request.received_ms as f64 / 1000.0,
-            end: unix_ms() as f64 / 1000.0,
+            end: work.clock.now_f64(),
         }),
         worker_times: worker_info.worker_times,
     });

@@ -12,7 +12,7 @@ use cocoon_ledger::Settlement;
 use crate::contracts;
 use crate::error::ProxyError;
 use crate::limits::VOUCHER_VALUE;
-use crate::state::{Proxy, unix_ms};
+use crate::state::Proxy;
 
 /// Settles on the timer until dropped.
 pub(crate) async fn keep_settling(proxy: Arc<Proxy>) {
@@ -32,13 +32,13 @@ async fn settle(proxy: &Proxy) -> Result<(), ProxyError> {
     let due = proxy
         .books
         .ledger()
-        .settlements(unix_ms() / 1000, &proxy.config.settlement);
+        .settlements(proxy.clock.now(), &proxy.config.settlement);
     for group in due.chunks(MAX_WALLET_MESSAGES) {
         let mut messages = Vec::new();
         for settlement in group {
             messages.push(message(proxy, settlement).await?);
             // Marked before it is sent: a voucher that is sent twice only costs gas, but it costs it every round.
-            proxy.books.ledger().submitted(settlement, unix_ms() / 1000)?;
+            proxy.books.ledger().submitted(settlement, proxy.clock.now())?;
         }
         proxy.wallet.send(messages).await?;
         for settlement in group {
@@ -93,12 +93,12 @@ pub(crate) async fn settle_now(proxy: &Proxy, contract: &Address, is_client: boo
         worker_payout: cocoon_bindings::Nanoton::ZERO,
         ..proxy.config.settlement
     };
-    let due = proxy.books.ledger().settlements(unix_ms() / 1000, &thresholds);
+    let due = proxy.books.ledger().settlements(proxy.clock.now(), &thresholds);
     let Some(settlement) = due.into_iter().find(|settlement| settlement.contract() == contract) else {
         return Ok(false);
     };
     let message = message(proxy, &settlement).await?;
-    proxy.books.ledger().submitted(&settlement, unix_ms() / 1000)?;
+    proxy.books.ledger().submitted(&settlement, proxy.clock.now())?;
     proxy.wallet.send(vec![message]).await?;
     Ok(true)
 }

@@ -13,6 +13,7 @@ use cocoon_protocol::limits::SIGN_RECEIPT_TIMEOUT;
 use cocoon_protocol::message::{ProxyQuery, ProxyToWorker};
 use cocoon_receipt::{ReceiptId, Signature, WorkStatement};
 use cocoon_runner::link::{LinkError, LinkHandle};
+use cocoon_runner::off_thread;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::books::Books;
@@ -70,7 +71,7 @@ async fn countersign(books: &Books, link: &LinkHandle, statement: HashBytes) {
 /// Gives a worker that comes back what its last connection may have lost.
 pub(crate) async fn remind(books: &Books, link: &LinkHandle, worker: &Address) {
     let (reader, worker) = (books.reader().clone(), worker.clone());
-    match tokio::task::spawn_blocking(move || reader.last_signed(&worker)).await {
+    match off_thread(move || reader.last_signed(&worker)).await {
         Ok(Ok(Some(signed))) => countersign(books, link, signed.hash).await,
         Ok(Ok(None)) => {}
         Ok(Err(error)) => tracing::error!(%error, "the worker's last statement cannot be read"),

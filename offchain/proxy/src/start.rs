@@ -4,22 +4,24 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_bindings::units::PublicKey;
 use cocoon_bindings::{message::InternalMessage, proxy_state_init};
 use cocoon_chain::{ChainError, HttpApi, NodeWallet, ProxyAccount, Retry, SharedChain, watch_root};
-use cocoon_ratls::{Acceptor, IdentityKeeper, PeerPolicy, SystemClock};
+use cocoon_ratls::{Acceptor, IdentityKeeper, PeerPolicy};
 use cocoon_runner::http::{HttpServer, listen};
 use cocoon_runner::keys::load_key;
 use cocoon_runner::seal::KeyManager;
 use cocoon_runner::shutdown::{Drained, Shutdown};
 use cocoon_runner::trust::Trust;
-use cocoon_store::{ProxyStore, Recovered};
+use cocoon_runner::{NotDone, Surroundings, off_thread};
+use cocoon_store::{ProxyStore, Recovered, SharedDisk};
 use ed25519_dalek::SigningKey;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::books::Books;
@@ -66,7 +68,7 @@ pub async fn start(config: ProxyConfig, shutdown: CancellationToken) -> Result<R
         None => None,
     };
     let chain: SharedChain = Arc::new(HttpApi::new(&config.chain.url, key.as_deref())?);
-    start_on(config, chain, shutdown).await
+    start_on(config, Surroundings::real(chain), shutdown).await
 }
 
 /// The key of the contract; the configuration was checked to name one place for it.
@@ -93,24 +95,29 @@ async fn read_key(path: &PathBuf) -> Result<String, ProxyError> {
         .to_owned())
 }
 
-/// Starts a proxy on a given chain; the configured URL is not used.
+/// Starts a proxy in given surroundings; the configured URL of the chain is not used.
 pub async fn start_on(
     config: ProxyConfig,
-    chain: SharedChain,
+    surroundings: Surroundings,
     shutdown: CancellationToken,
 ) -> Result<RunningProxy, ProxyError> {
     config.check()?;
+    let Surroundings {
+        chain,
+        clock,
+        network,
+        disk,
+    } = surroundings;
     let shutdown = Shutdown::new(shutdown);
     // Ports first: what is taken is told before anything is written or sent.
-    let client_port = listen(config.listen.clients).await?;
-    let worker_port = listen(config.listen.workers).await?;
-    let http_port = listen(config.listen.http).await?;
+    let client_port = listen(network.as_ref(), config.listen.clients).await?;
+    let worker_port = listen(network.as_ref(), config.listen.workers).await?;
+    let http_port = listen(network.as_ref(), config.listen.http).await?;
 
     let root = address("chain.root", &config.chain.root)?;
     let owner = address("wallet.owner", &config.wallet.owner)?;
     let every = Duration::from_secs_f64(config.timers.root);
     let root_view = patiently(|| watch_root(Arc::clone(&chain), root.clone(), every)).await?;
-    let clock = SystemClock::shared();
     let trust = Trust::load(&config.attestation, root_view.clone(), Arc::clone(&clock))?;
     let identities = Arc::new(IdentityKeeper::new(trust.evidence("proxy"), Arc::clone(&clock))?);
     let manager = match &config.key_manager {
@@ -144,7 +151,7 @@ pub async fn start_on(
     let (fatal, failures) = mpsc::channel(1);
     let (failed, store_failed) = oneshot::channel();
     let (closed, store_closed) = oneshot::channel();
-    let opened = open_store(&config).await?;
+    let opened = open_store(&config, disk).await?;
     let Opened {
         store,
         recovered,
@@ -162,6 +169,7 @@ pub async fn start_on(
         vouchers: Vouchers::new(Arc::clone(&books), wallet.address().clone()),
         config,
         chain,
+        clock: Arc::clone(&clock),
         root: root_view,
         trust,
         instances: Instances::new(instance),
@@ -247,10 +255,10 @@ struct Opened {
 }
 
 /// Opens the store off the async threads: it reads the whole log.
-async fn open_store(config: &ProxyConfig) -> Result<Opened, ProxyError> {
+async fn open_store(config: &ProxyConfig, disk: SharedDisk) -> Result<Opened, ProxyError> {
     let folder = config.store_dir.clone();
     let open = move || -> Result<Opened, ProxyError> {
-        let (store, recovered) = ProxyStore::open(&folder)?;
+        let (store, recovered) = ProxyStore::open_on(disk, &folder)?;
         let blinding = match store.state::<[u8; 32]>("blinding")? {
             Some(secret) => secret,
             None => {
@@ -267,10 +275,10 @@ async fn open_store(config: &ProxyConfig) -> Result<Opened, ProxyError> {
             cursor,
         })
     };
-    let ended = |error: tokio::task::JoinError| ProxyError::WriterStopped {
+    let ended = |error: NotDone| ProxyError::WriterStopped {
         reason: error.to_string(),
     };
-    tokio::task::spawn_blocking(open).await.map_err(ended)?
+    off_thread(open).await.map_err(ended)?
 }
 
 /// Makes sure that wallet and contract are there and that the contract is ours and open.

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use cocoon_bindings::ton::Address;
 use cocoon_chain::{NodeWallet, RootView, SharedChain};
 use cocoon_protocol::handshake::ProxyRules;
 use cocoon_protocol::version::VersionRange;
+use cocoon_ratls::SharedClock;
 use cocoon_runner::shutdown::Shutdown;
 use cocoon_runner::trust::Trust;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::books::Books;
@@ -26,6 +27,7 @@ use crate::workers::Workers;
 pub(crate) struct Proxy {
     pub(crate) config: ProxyConfig,
     pub(crate) chain: SharedChain,
+    pub(crate) clock: SharedClock,
     pub(crate) root: watch::Receiver<Arc<RootView>>,
     pub(crate) trust: Trust,
     pub(crate) instances: Instances,
@@ -76,16 +78,15 @@ impl Proxy {
         self.shutdown.stop();
     }
 
+    /// Unix time in milliseconds.
+    pub(crate) fn unix_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
     /// Seconds since the start, for averages and breakers.
     pub(crate) fn uptime(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }
-}
-
-/// Unix time in milliseconds.
-pub(crate) fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Clients that wait until their registration is seen on chain.

@@ -1,10 +1,10 @@
 //! Counters for the statistics page.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use cocoon_bindings::tokens::TokensUsed;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 const TIME_CONSTANTS: [f64; 6] = [1.0, 10.0, 60.0, 600.0, 3600.0, 86_400.0];
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::Coefficient;
@@ -14,6 +13,7 @@ use cocoon_protocol::answer::Answer;
 use cocoon_protocol::extension::{TokenCounts, WorkReport};
 use cocoon_runner::link::LinkHandle;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::instance::Instance;
 use crate::limits::REQUEST_QUEUE;

@@ -1,8 +1,9 @@
-//! The thread that owns the store: writes come in order and are made durable in groups.
+//! The task that owns the store: writes come in order and are made durable in groups.
 
 use std::sync::Arc;
 
 use cocoon_ledger::Ledger;
+use cocoon_runner::off_thread;
 use cocoon_store::limits::MAX_BATCH;
 use cocoon_store::{ProxyStore, ProxyWrite};
 use tokio::sync::{mpsc, oneshot};
@@ -19,43 +20,53 @@ pub(crate) struct WriteJob {
 /// Resolves when the write is durable; an error when it never will be.
 pub(crate) type Durable = oneshot::Receiver<()>;
 
-/// Starts the thread. It ends when the last sender is dropped, or with an error when the disk fails; then every later
+/// Starts the task. It ends when the last sender is dropped, or with an error when the disk fails; then every later
 /// write is dropped, and with it whatever would have been shown because of it.
 pub(crate) fn start(
-    mut store: ProxyStore,
+    store: ProxyStore,
     ledger: SharedLedger,
     failed: oneshot::Sender<ProxyError>,
     closed: oneshot::Sender<()>,
-) -> Result<mpsc::UnboundedSender<WriteJob>, ProxyError> {
-    let (sender, mut jobs) = mpsc::unbounded_channel::<WriteJob>();
-    let run = move || {
-        while let Some(first) = jobs.blocking_recv() {
-            let mut batch = vec![first];
-            while batch.len() < MAX_BATCH
-                && let Ok(next) = jobs.try_recv()
-            {
-                batch.push(next);
+) -> mpsc::UnboundedSender<WriteJob> {
+    let (sender, jobs) = mpsc::unbounded_channel::<WriteJob>();
+    tokio::spawn(async move {
+        match write_all(store, &ledger, jobs).await {
+            // Whoever waits may open the store again now.
+            Ok(()) => {
+                let _ = closed.send(());
             }
-            if let Err(error) = store.write(batch.iter().map(|job| &job.write)) {
+            Err(error) => {
                 tracing::error!(%error, "the store cannot be written: the proxy stops");
-                jobs.close();
                 // Whoever listens decides what to do; nobody listening means that the daemon ends already.
-                let _ = failed.send(error.into());
-                return;
+                let _ = failed.send(error);
             }
-            acknowledge(&ledger, batch);
         }
-        drop(store);
-        // Whoever waits may open the store again now.
-        let _ = closed.send(());
-    };
-    std::thread::Builder::new()
-        .name("store".into())
-        .spawn(run)
-        .map_err(|error| ProxyError::WriterStopped {
+    });
+    sender
+}
+
+/// Writes until nobody can send any more.
+async fn write_all(
+    mut store: ProxyStore,
+    ledger: &SharedLedger,
+    mut jobs: mpsc::UnboundedReceiver<WriteJob>,
+) -> Result<(), ProxyError> {
+    let mut batch = Vec::new();
+    while jobs.recv_many(&mut batch, MAX_BATCH).await > 0 {
+        let taken = std::mem::take(&mut batch);
+        let write = move || {
+            let written = store.write(taken.iter().map(|job| &job.write));
+            (store, taken, written)
+        };
+        let ended = |error: cocoon_runner::NotDone| ProxyError::WriterStopped {
             reason: error.to_string(),
-        })?;
-    Ok(sender)
+        };
+        let (back, taken, written) = off_thread(write).await.map_err(ended)?;
+        written?;
+        store = back;
+        acknowledge(ledger, taken);
+    }
+    Ok(())
 }
 
 fn acknowledge(ledger: &Arc<std::sync::Mutex<Ledger>>, batch: Vec<WriteJob>) {

@@ -9,13 +9,10 @@ use cocoon_protocol::{
     limits::MAX_PEER_INFO_BYTES,
     peer_info::{Attestation, AttestedPeerInfo, PeerInfoError},
 };
-use tokio::{
-    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
-    Peer, PeerPolicy, RatlsError, TrustStore,
+    Network, Peer, PeerPolicy, RatlsError, TrustStore, Wire,
     connection::limited,
     limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, WORK_TIMEOUT},
 };
@@ -49,13 +46,12 @@ impl From<RouterProblem> for RatlsError {
 
 /// A connection to `target` through the SOCKS5 port of `router`. Work, TLS and the router's policy come before the frame: until
 /// that is read, the connection may still be closed.
-pub(crate) async fn dial(router: SocketAddr, target: SocketAddr) -> Result<TcpStream, RatlsError> {
+pub(crate) async fn dial(network: &dyn Network, router: SocketAddr, target: SocketAddr) -> Result<Wire, RatlsError> {
     let SocketAddr::V4(target) = target else {
         return Err(RouterProblem::NoIpv4.into());
     };
-    let mut tcp = limited(CONNECT_TIMEOUT, "connecting to the router", TcpStream::connect(router)).await?;
-    tcp.set_nodelay(true)
-        .map_err(RatlsError::io("connecting to the router"))?;
+    let mut tcp = limited(CONNECT_TIMEOUT, "connecting to the router", network.dial(router)).await?;
+    tcp.set_nodelay().map_err(RatlsError::io("connecting to the router"))?;
     let exchange = async {
         tcp.write_all(&[5, 1, 0]).await?;
         let mut chosen = [0; 2];

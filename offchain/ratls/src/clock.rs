@@ -12,6 +12,16 @@ use std::{
 pub trait Clock: Send + Sync {
     /// Unix seconds.
     fn now(&self) -> u64;
+
+    /// Unix milliseconds, for what is told and measured; expiry goes by [`Clock::now`].
+    fn now_ms(&self) -> u64 {
+        self.now().saturating_mul(1000)
+    }
+
+    /// Unix seconds with fractions, of the same precision.
+    fn now_f64(&self) -> f64 {
+        self.now_ms() as f64 / 1000.0
+    }
 }
 
 /// A shared clock.
@@ -33,6 +43,12 @@ impl Clock for SystemClock {
         SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs())
+    }
+
+    fn now_ms(&self) -> u64 {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 }
 

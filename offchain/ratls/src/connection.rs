@@ -15,18 +15,19 @@ use rand::RngCore;
 use rustls::{ClientConfig, HandshakeKind, ServerConfig};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpStream, ToSocketAddrs, lookup_host},
+    net::{ToSocketAddrs, lookup_host},
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use crate::{
-    Identity, IdentityKeeper, Peer, PeerPolicy, RatlsError, RouterProblem, SessionBinding, SharedClock, Stream,
-    TrustStore, behind,
+    Identity, IdentityKeeper, Peer, PeerPolicy, RatlsError, RouterProblem, SessionBinding, SharedClock, SharedNetwork,
+    Stream, TcpNetwork, TrustStore, Wire, behind,
     limits::{
         CHALLENGE_TIMEOUT, CONNECT_TIMEOUT, DEFAULT_DIFFICULTY, HANDSHAKE_TIMEOUT, MAX_DIFFICULTY, NONCES_AT_ONCE,
         WORK_TIMEOUT,
     },
+    off_thread,
     pow::{self, ANSWER_BYTES, CHALLENGE_BYTES, Challenge},
     socket::Socket,
     tls::{OfIdentity, Verifier, client_config, judged, peer_name, server_config},
@@ -95,12 +96,8 @@ impl End {
     }
 
     /// Takes a router's word for the peer, over a connection of this machine.
-    async fn believe(&self, mut tcp: TcpStream) -> Result<Connection, RatlsError> {
-        let from = tcp
-            .peer_addr()
-            .map_err(RatlsError::io("accepting"))?
-            .ip()
-            .to_canonical();
+    async fn believe(&self, mut tcp: Wire) -> Result<Connection, RatlsError> {
+        let from = tcp.peer_ip().map_err(RatlsError::io("accepting"))?.to_canonical();
         if !from.is_loopback() {
             return Err(RouterProblem::NotLoopback(from).into());
         }
@@ -171,6 +168,7 @@ pub struct Connector {
     end: End,
     tls: Arc<OfIdentity<ClientConfig>>,
     max_difficulty: u32,
+    network: SharedNetwork,
     router: Option<SocketAddr>,
 }
 
@@ -186,6 +184,7 @@ impl Connector {
             end: End::new(identities, trust, policy, clock),
             tls: Arc::default(),
             max_difficulty: MAX_DIFFICULTY,
+            network: TcpNetwork::shared(),
             router: None,
         }
     }
@@ -194,6 +193,13 @@ impl Connector {
     #[must_use]
     pub fn with_max_difficulty(mut self, bits: u32) -> Self {
         self.max_difficulty = bits;
+        self
+    }
+
+    /// Dials on another network than the machine's.
+    #[must_use]
+    pub fn over(mut self, network: SharedNetwork) -> Self {
+        self.network = network;
         self
     }
 
@@ -211,18 +217,31 @@ impl Connector {
     /// of the first read.
     pub async fn connect(&self, address: impl ToSocketAddrs) -> Result<Connection, RatlsError> {
         let Some(router) = self.router else {
-            let tcp = limited(CONNECT_TIMEOUT, "connecting", TcpStream::connect(address)).await?;
+            let tcp = limited(CONNECT_TIMEOUT, "connecting", self.dial_any(address)).await?;
             return self.connect_over(tcp).await;
         };
         let mut found = limited(CONNECT_TIMEOUT, "looking up the peer", lookup_host(address)).await?;
         let target = found.find(SocketAddr::is_ipv4).ok_or(RouterProblem::NoIpv4)?;
-        let tcp = behind::dial(router, target).await?;
+        let tcp = behind::dial(self.network.as_ref(), router, target).await?;
         self.end.believe(tcp).await
     }
 
+    /// The first address of a peer that takes the connection.
+    async fn dial_any(&self, address: impl ToSocketAddrs) -> io::Result<Wire> {
+        let mut refusal = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
+        for address in lookup_host(address).await? {
+            match self.network.dial(address).await {
+                Ok(wire) => return Ok(wire),
+                Err(error) => refusal = error,
+            }
+        }
+        Err(refusal)
+    }
+
     /// The same over a connected socket, never through a router.
-    pub async fn connect_over(&self, mut tcp: TcpStream) -> Result<Connection, RatlsError> {
-        tcp.set_nodelay(true).map_err(RatlsError::io("connecting"))?;
+    pub async fn connect_over(&self, socket: impl Into<Wire>) -> Result<Connection, RatlsError> {
+        let mut tcp = socket.into();
+        tcp.set_nodelay().map_err(RatlsError::io("connecting"))?;
         let answer = self.do_work(&mut tcp).await?;
         let identity = self.end.identities.current()?;
         let make = |key| client_config(key, Arc::clone(&self.end.verifier));
@@ -233,7 +252,7 @@ impl Connector {
     }
 
     /// Does the work that the peer asks for; gives the answer, which goes with the first flight of the handshake.
-    async fn do_work(&self, tcp: &mut TcpStream) -> Result<[u8; ANSWER_BYTES], RatlsError> {
+    async fn do_work(&self, tcp: &mut Wire) -> Result<[u8; ANSWER_BYTES], RatlsError> {
         const DURING: &str = "waiting for the challenge";
         let mut bytes = [0; CHALLENGE_BYTES];
         limited(CHALLENGE_TIMEOUT, DURING, tcp.read_exact(&mut bytes)).await?;
@@ -257,9 +276,7 @@ async fn solve_in_background(challenge: Challenge) -> Result<i64, RatlsError> {
     }
     let stop = StopOnDrop(Arc::new(AtomicBool::new(false)));
     let stopped = Arc::clone(&stop.0);
-    let work = tokio::task::spawn_blocking(move || {
-        pow::solve_from(&challenge, NONCES_AT_ONCE, || !stopped.load(Ordering::Relaxed))
-    });
+    let work = off_thread(move || pow::solve_from(&challenge, NONCES_AT_ONCE, || !stopped.load(Ordering::Relaxed)));
     match timeout(WORK_TIMEOUT, work).await {
         Ok(Ok(Some(nonce))) => Ok(nonce),
         Ok(_) | Err(_) => Err(RatlsError::Timeout { during: DURING }),
@@ -316,8 +333,9 @@ impl Acceptor {
     }
 
     /// Asks for work, shakes hands, checks the peer. Run it on a task of its own: it waits for the peer.
-    pub async fn accept(&self, mut tcp: TcpStream) -> Result<Connection, RatlsError> {
-        tcp.set_nodelay(true).map_err(RatlsError::io("accepting"))?;
+    pub async fn accept(&self, socket: impl Into<Wire>) -> Result<Connection, RatlsError> {
+        let mut tcp = socket.into();
+        tcp.set_nodelay().map_err(RatlsError::io("accepting"))?;
         if self.is_behind_router {
             return self.end.believe(tcp).await;
         }
@@ -330,7 +348,7 @@ impl Acceptor {
         Connection::new(stream, peer, identity)
     }
 
-    async fn ask_for_work(&self, tcp: &mut TcpStream) -> Result<(), RatlsError> {
+    async fn ask_for_work(&self, tcp: &mut Wire) -> Result<(), RatlsError> {
         let mut salt = [0; 16];
         rand::rng().fill_bytes(&mut salt);
         let challenge = Challenge {

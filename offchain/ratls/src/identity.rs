@@ -187,7 +187,7 @@ impl IdentityKeeper {
             let wait = Duration::from_secs(due.saturating_sub(self.clock.now())).max(RENEWAL_RETRY);
             tokio::time::sleep(wait).await;
             let keeper = Arc::clone(&self);
-            let renewal = tokio::task::spawn_blocking(move || keeper.renew_if_due()).await;
+            let renewal = crate::off_thread(move || keeper.renew_if_due()).await;
             if let Ok(Err(error)) = renewal {
                 tracing::warn!(%error, "certificate could not be renewed");
             }

@@ -7,22 +7,21 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+
+use crate::network::Wire;
 
 /// A connected socket, which gathers until it is told not to.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    tcp: TcpStream,
+    tcp: Wire,
     gathered: Vec<u8>,
     is_gathering: bool,
 }
 
 impl Socket {
     /// Starts to gather; `first` goes before everything else.
-    pub(crate) fn gathering(tcp: TcpStream, first: &[u8]) -> Self {
+    pub(crate) fn gathering(tcp: Wire, first: &[u8]) -> Self {
         Self {
             tcp,
             gathered: first.to_vec(),
@@ -103,7 +102,10 @@ impl AsyncWrite for Socket {
 
 #[cfg(test)]
 mod tests {
-    use tokio::{io::AsyncReadExt as _, net::TcpListener};
+    use tokio::{
+        io::AsyncReadExt as _,
+        net::{TcpListener, TcpStream},
+    };
 
     use super::*;
 
@@ -116,7 +118,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_gathered_goes_when_there_is_nothing_to_read() {
         let (near, mut far) = pair().await;
-        let mut socket = Socket::gathering(near, b"first ");
+        let mut socket = Socket::gathering(near.into(), b"first ");
         socket.write_all(b"second").await.unwrap();
         socket.flush().await.unwrap();
         let mut nothing = [0];
@@ -135,7 +137,7 @@ mod tests {
     #[tokio::test]
     async fn after_the_release_nothing_is_kept_back() {
         let (near, mut far) = pair().await;
-        let mut socket = Socket::gathering(near, b"a");
+        let mut socket = Socket::gathering(near.into(), b"a");
         socket.write_all(b"b").await.unwrap();
         socket.release().await.unwrap();
         socket.write_all(b"c").await.unwrap();
@@ -148,7 +150,7 @@ mod tests {
     async fn more_than_the_system_takes_at_once_arrives_whole() {
         let (near, mut far) = pair().await;
         let much: Vec<u8> = (0..4_000_000_u32).map(|index| (index % 251) as u8).collect();
-        let mut socket = Socket::gathering(near, &[]);
+        let mut socket = Socket::gathering(near.into(), &[]);
         socket.write_all(&much).await.unwrap();
         let mut heard = vec![0; much.len()];
         let (sent, read) = tokio::join!(socket.release(), far.read_exact(&mut heard));

@@ -6,13 +6,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsStream;
 
-use crate::socket::Socket;
+use crate::{network::Wire, socket::Socket};
 
 /// A stream of payload.
 #[derive(Debug)]
@@ -23,7 +20,7 @@ enum Inner {
     /// We end TLS.
     Tls(Box<TlsStream<Socket>>),
     /// A router of this machine does, and the rest of the way is plain.
-    Plain(TcpStream),
+    Plain(Wire),
 }
 
 impl Stream {
@@ -31,7 +28,7 @@ impl Stream {
         Self(Inner::Tls(Box::new(stream)))
     }
 
-    pub(crate) fn plain(tcp: TcpStream) -> Self {
+    pub(crate) fn plain(tcp: Wire) -> Self {
         Self(Inner::Plain(tcp))
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use cocoon_bindings::ton::parse_address;
 use cocoon_chain::{HttpApi, SharedChain, watch_root};
 use cocoon_ratls::{IdentityKeeper, SharedClock, SystemClock, TrustStore};
-use cocoon_runner::{RunnerError, http::listen, trust::Trust};
+use cocoon_runner::{RunnerError, http::listen_tcp, trust::Trust};
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -95,7 +95,7 @@ pub async fn start_with(
     // All ports first: what is taken is told before anything serves.
     let mut listeners = Vec::with_capacity(config.listeners.len());
     for listener in &config.listeners {
-        listeners.push(listen(listener.address()).await?);
+        listeners.push(listen_tcp(listener.address()).await?);
     }
     let (tasks, accepting) = (TaskTracker::new(), TaskTracker::new());
     let drained = CancellationToken::new();

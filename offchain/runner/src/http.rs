@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 
 use axum::Router;
+use cocoon_ratls::{Listener, Network, TcpNetwork, Wire};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::RunnerError;
-use crate::limits::HTTP_DRAIN_TIMEOUT;
+use crate::limits::{ACCEPT_PAUSE, HTTP_DRAIN_TIMEOUT};
 
 /// A listener that runs until its token is cancelled.
 #[derive(Debug)]
@@ -33,15 +34,15 @@ impl HttpServer {
 
 /// Opens `address` and serves `router` until `stop`; requests in flight get some seconds to end.
 pub async fn serve(address: SocketAddr, router: Router, stop: CancellationToken) -> Result<HttpServer, RunnerError> {
-    let listener = listen(address).await?;
+    let listener = listen(&TcpNetwork, address).await?;
     serve_on(listener, router, stop)
 }
 
 /// Serves `router` on an open listener.
-pub fn serve_on(listener: TcpListener, router: Router, stop: CancellationToken) -> Result<HttpServer, RunnerError> {
+pub fn serve_on(listener: Listener, router: Router, stop: CancellationToken) -> Result<HttpServer, RunnerError> {
     let address = listener.local_addr().map_err(RunnerError::Serve)?;
     let task = tokio::spawn(async move {
-        let graceful = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let graceful = axum::serve(Port(listener), router).with_graceful_shutdown(stop.clone().cancelled_owned());
         tokio::select! {
             result = graceful => result.map_err(RunnerError::Serve),
             () = async { stop.cancelled().await; tokio::time::sleep(HTTP_DRAIN_TIMEOUT).await } => {
@@ -53,11 +54,44 @@ pub fn serve_on(listener: TcpListener, router: Router, stop: CancellationToken) 
     Ok(HttpServer { address, task })
 }
 
-/// Opens a TCP port.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, RunnerError> {
+/// Opens a port.
+pub async fn listen(network: &dyn Network, address: SocketAddr) -> Result<Listener, RunnerError> {
+    network
+        .listen(address)
+        .await
+        .map_err(|source| RunnerError::Listen { address, source })
+}
+
+/// Opens a TCP port of this machine, for bytes that no daemon of the network reads.
+pub async fn listen_tcp(address: SocketAddr) -> Result<TcpListener, RunnerError> {
     TcpListener::bind(address)
         .await
         .map_err(|source| RunnerError::Listen { address, source })
+}
+
+/// A port as the HTTP server wants it.
+struct Port(Listener);
+
+impl axum::serve::Listener for Port {
+    type Io = Wire;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Wire, SocketAddr) {
+        loop {
+            match self.0.accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) => {
+                    // Usually too many open files: it passes when connections end.
+                    tracing::warn!(%error, "an HTTP connection cannot be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
 }
 
 #[cfg(test)]
@@ -90,9 +124,9 @@ mod tests {
 
     #[tokio::test]
     async fn taken_port_is_an_error_with_the_address() {
-        let first = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let first = listen(&TcpNetwork, "127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = first.local_addr().unwrap();
-        let error = listen(address).await.unwrap_err();
+        let error = listen(&TcpNetwork, address).await.unwrap_err();
         assert_eq!(error.to_string(), format!("cannot listen on {address}"));
     }
 }

@@ -36,6 +36,9 @@ pub mod places;
 pub mod seal;
 pub mod shutdown;
 pub mod standing;
+mod surroundings;
 pub mod trust;
 
+pub use cocoon_ratls::{NotDone, off_thread};
 pub use error::{Retry, RunnerError, TrustFile, Who};
+pub use surroundings::Surroundings;

@@ -34,6 +34,9 @@ pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes read from the socket at once.
 pub const READ_CHUNK_BYTES: usize = 64 << 10;
 
+/// How long a port rests after it could not take a connection, usually because too many files are open.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
 /// How long open HTTP connections may take after the stop was asked for.
 pub const HTTP_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 

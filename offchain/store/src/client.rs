@@ -1,6 +1,5 @@
 //! The client's store: the receipts that it verified, and what it must remember of each proxy.
 
-use std::fs;
 use std::path::Path;
 
 use cocoon_bindings::ton::{Address, HashBytes};
@@ -9,6 +8,7 @@ use redb::TableDefinition;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::{RealDisk, SharedDisk};
 use crate::error::StoreError;
 use crate::evidence::EvidenceFolder;
 use crate::log::ReceiptLog;
@@ -56,11 +56,20 @@ pub struct ClientStore {
 impl ClientStore {
     /// Opens or creates the store in `folder`.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        fs::create_dir_all(folder).map_err(io("create", folder))?;
-        let rows = Rows::open(&folder.join(files::DATABASE), &[RECEIPTS, REQUESTS, PROXIES, STATE])?;
-        let evidence = EvidenceFolder::open(&folder.join(files::EVIDENCE))?;
+        Self::open_on(RealDisk::shared(), folder)
+    }
+
+    /// The same on a disk.
+    pub fn open_on(disk: SharedDisk, folder: &Path) -> Result<Self, StoreError> {
+        disk.create_folder(folder).map_err(io("create", folder))?;
+        let rows = Rows::open(
+            disk.as_ref(),
+            &folder.join(files::DATABASE),
+            &[RECEIPTS, REQUESTS, PROXIES, STATE],
+        )?;
+        let evidence = EvidenceFolder::open_on(disk.clone(), &folder.join(files::EVIDENCE))?;
         let acknowledged = rows.get(STATE, b"log_length")?.unwrap_or(0);
-        let log = ReceiptLog::open(&folder.join(files::RECEIPTS), acknowledged, |_| Ok(()))?;
+        let log = ReceiptLog::open_on(disk, &folder.join(files::RECEIPTS), acknowledged, |_| Ok(()))?;
         Ok(Self { rows, log, evidence })
     }
 

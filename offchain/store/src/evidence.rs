@@ -1,12 +1,12 @@
 //! Certificates by their hash: files that anybody may read while the runner runs.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use cocoon_bindings::ton::HashBytes;
 use sha2::{Digest, Sha256};
 
+use crate::disk::{Reading, RealDisk, SharedDisk};
 use crate::error::StoreError;
 use crate::limits::MAX_EVIDENCE_BYTES;
 use crate::reader::io;
@@ -15,14 +15,21 @@ use crate::reader::io;
 #[derive(Debug, Clone)]
 pub struct EvidenceFolder {
     folder: PathBuf,
+    disk: SharedDisk,
 }
 
 impl EvidenceFolder {
     /// Opens or creates the folder.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        fs::create_dir_all(folder).map_err(io("create", folder))?;
+        Self::open_on(RealDisk::shared(), folder)
+    }
+
+    /// The same on a disk.
+    pub fn open_on(disk: SharedDisk, folder: &Path) -> Result<Self, StoreError> {
+        disk.create_folder(folder).map_err(io("create", folder))?;
         Ok(Self {
             folder: folder.to_owned(),
+            disk,
         })
     }
 
@@ -36,25 +43,28 @@ impl EvidenceFolder {
         }
         let hash = HashBytes(Sha256::digest(certificate).into());
         let path = self.path(&hash);
-        if path.exists() {
+        if self.disk.exists(&path) {
             return Ok(hash);
         }
         let partial = path.with_extension("partial");
-        let mut file = File::create(&partial).map_err(io("create", &partial))?;
-        file.write_all(certificate)
-            .and_then(|()| file.sync_all())
+        let file = self.disk.write(&partial).map_err(io("create", &partial))?;
+        file.set_size(0)
+            .and_then(|()| file.write_at(0, certificate))
+            .and_then(|()| file.sync())
             .map_err(io("write", &partial))?;
-        fs::rename(&partial, &path).map_err(io("rename", &partial))?;
-        File::open(&self.folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(io("sync", &self.folder))?;
+        self.disk.rename(&partial, &path).map_err(io("rename", &partial))?;
+        self.disk.sync_folder(&self.folder).map_err(io("sync", &self.folder))?;
         Ok(hash)
     }
 
     /// The certificate with this hash, if it is kept and still has it.
     pub fn get(&self, hash: &HashBytes) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.path(hash);
-        match fs::read(&path) {
+        let read = self.disk.read(&path).and_then(|file| {
+            let mut bytes = Vec::new();
+            Reading::new(file).read_to_end(&mut bytes).map(|_| bytes)
+        });
+        match read {
             Ok(bytes) if Sha256::digest(&bytes).as_slice() == hash.as_slice() => Ok(Some(bytes)),
             Ok(_) => Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),

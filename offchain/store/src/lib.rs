@@ -17,6 +17,7 @@
 //! ```
 
 mod client;
+mod disk;
 mod error;
 mod evidence;
 pub mod limits;
@@ -28,11 +29,12 @@ mod rows;
 mod worker;
 
 pub use client::{ClientStore, StoredReceipt};
+pub use disk::{Disk, DiskFile, RealDisk, SharedDisk};
 pub use error::StoreError;
 pub use evidence::EvidenceFolder;
 pub use log::ReceiptLog;
 pub use proxy::{ProxyReader, ProxyStore, ProxyWrite, Recovered, SignedStatement, files};
-pub use reader::{LogEntry, LogReader, read_receipts};
+pub use reader::{LogEntry, LogReader, read_receipts, read_receipts_on};
 pub use record::LogRecord;
 pub use worker::{Claim, KeptClaim, ProxyMemory, WorkerStore};
 

@@ -1,9 +1,8 @@
 //! Writing the receipt log: append only, durable before it returns.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use crate::disk::{DiskFile, RealDisk, SharedDisk};
 use crate::error::StoreError;
 use crate::reader::{LogEntry, LogReader, io};
 use crate::record::{LogRecord, MAGIC};
@@ -12,7 +11,8 @@ use crate::record::{LogRecord, MAGIC};
 #[derive(Debug)]
 pub struct ReceiptLog {
     path: PathBuf,
-    file: File,
+    disk: SharedDisk,
+    file: Box<dyn DiskFile>,
     length: u64,
     records: u64,
     is_broken: bool,
@@ -26,21 +26,24 @@ impl ReceiptLog {
     pub fn open(
         path: &Path,
         acknowledged: u64,
+        each: impl FnMut(LogEntry) -> Result<(), StoreError>,
+    ) -> Result<Self, StoreError> {
+        Self::open_on(RealDisk::shared(), path, acknowledged, each)
+    }
+
+    /// The same on a disk.
+    pub fn open_on(
+        disk: SharedDisk,
+        path: &Path,
+        acknowledged: u64,
         mut each: impl FnMut(LogEntry) -> Result<(), StoreError>,
     ) -> Result<Self, StoreError> {
-        let is_new = !path.exists();
-        let mut file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .open(path)
-            .map_err(io("open", path))?;
+        let is_new = !disk.exists(path);
+        let file = disk.write(path).map_err(io("open", path))?;
         if is_new && let Some(folder) = path.parent() {
-            File::open(folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(io("sync", folder))?;
+            disk.sync_folder(folder).map_err(io("sync", folder))?;
         }
-        let size = file.metadata().map_err(io("read", path))?.len();
+        let size = file.size().map_err(io("read", path))?;
         if size < acknowledged {
             return Err(StoreError::LogCut {
                 path: path.to_owned(),
@@ -48,7 +51,7 @@ impl ReceiptLog {
                 acknowledged,
             });
         }
-        let mut reader = LogReader::open(path)?;
+        let mut reader = LogReader::open_on(disk.as_ref(), path)?;
         loop {
             match reader.next() {
                 None => break,
@@ -71,19 +74,19 @@ impl ReceiptLog {
             });
         }
         if size < MAGIC.len() as u64 {
-            file.set_len(0).map_err(io("truncate", path))?;
-            file.write_all(MAGIC)
-                .and_then(|()| file.sync_all())
+            file.set_size(0).map_err(io("truncate", path))?;
+            file.write_at(0, MAGIC)
+                .and_then(|()| file.sync())
                 .map_err(io("write", path))?;
             length = MAGIC.len() as u64;
         } else if size > length {
-            file.set_len(length)
-                .and_then(|()| file.sync_all())
+            file.set_size(length)
+                .and_then(|()| file.sync())
                 .map_err(io("truncate", path))?;
         }
-        file.seek(SeekFrom::End(0)).map_err(io("seek", path))?;
         Ok(Self {
             path: path.to_owned(),
+            disk,
             file,
             length,
             records,
@@ -102,7 +105,7 @@ impl ReceiptLog {
             return Err(failed("append to")(source));
         }
         let bytes: Vec<u8> = records.iter().flat_map(LogRecord::encode).collect();
-        let written = self.file.write_all(&bytes).and_then(|()| self.file.sync_data());
+        let written = self.file.write_at(self.length, &bytes).and_then(|()| self.file.sync());
         if let Err(source) = written {
             // What reached the file is unknown; only opening it again tells.
             self.is_broken = true;
@@ -125,6 +128,6 @@ impl ReceiptLog {
 
     /// Reads the log from its beginning.
     pub fn iter(&self) -> Result<LogReader, StoreError> {
-        LogReader::open(&self.path)
+        LogReader::open_on(self.disk.as_ref(), &self.path)
     }
 }

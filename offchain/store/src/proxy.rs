@@ -1,7 +1,6 @@
 //! The proxy's store: its ledger and its receipts, durable together.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use cocoon_bindings::ton::{Address, HashBytes, parse_address};
@@ -12,6 +11,7 @@ use redb::TableDefinition;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::{RealDisk, SharedDisk};
 use crate::error::StoreError;
 use crate::evidence::EvidenceFolder;
 use crate::log::ReceiptLog;
@@ -91,12 +91,18 @@ impl ProxyStore {
     ///
     /// Every receipt of the log is read, and its channels must be those of the database, to the last token.
     pub fn open(folder: &Path) -> Result<(Self, Recovered), StoreError> {
-        fs::create_dir_all(folder).map_err(io("create", folder))?;
+        Self::open_on(RealDisk::shared(), folder)
+    }
+
+    /// The same on a disk.
+    pub fn open_on(disk: SharedDisk, folder: &Path) -> Result<(Self, Recovered), StoreError> {
+        disk.create_folder(folder).map_err(io("create", folder))?;
         let rows = Rows::open(
+            disk.as_ref(),
             &folder.join(files::DATABASE),
             &[CLIENTS, WORKERS, BOUNDARIES, SIGNED, STATE],
         )?;
-        let evidence = EvidenceFolder::open(&folder.join(files::EVIDENCE))?;
+        let evidence = EvidenceFolder::open_on(disk.clone(), &folder.join(files::EVIDENCE))?;
         let clients = channels::<ClientChannel>(&rows, CLIENTS, folder)?;
         let workers = channels::<WorkerChannel>(&rows, WORKERS, folder)?;
         let commits: Commits = rows.get(STATE, COMMITS_KEY)?.unwrap_or_default();
@@ -111,7 +117,7 @@ impl ProxyStore {
             receipts: 0,
         };
         let path = recovery.path.clone();
-        let log = ReceiptLog::open(&path, acknowledged, |entry| match entry.record {
+        let log = ReceiptLog::open_on(disk, &path, acknowledged, |entry| match entry.record {
             LogRecord::Receipt(receipt) => recovery.take(entry.index, entry.offset >= acknowledged, &receipt.receipt),
             LogRecord::WorkerSignature(..) => Ok(()),
         })?;

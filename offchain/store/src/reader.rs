@@ -1,12 +1,12 @@
 //! Reading a receipt log, also while its proxy runs.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use cocoon_receipt::{ReceiptId, SignedReceipt};
 
+use crate::disk::{Disk, Reading, RealDisk};
 use crate::error::StoreError;
 use crate::record::{CHECK_BYTES, HEADER_BYTES, Header, LogRecord, MAGIC};
 
@@ -27,7 +27,7 @@ pub struct LogEntry {
 /// names the record and the receipt, and ends it too.
 pub struct LogReader {
     path: PathBuf,
-    file: BufReader<File>,
+    file: BufReader<Reading>,
     next_index: u64,
     offset: u64,
     state: State,
@@ -43,8 +43,13 @@ enum State {
 impl LogReader {
     /// Opens a log for reading.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let file = File::open(path).map_err(io("open", path))?;
-        let mut file = BufReader::new(file);
+        Self::open_on(&RealDisk, path)
+    }
+
+    /// Opens a log on a disk.
+    pub fn open_on(disk: &dyn Disk, path: &Path) -> Result<Self, StoreError> {
+        let file = disk.read(path).map_err(io("open", path))?;
+        let mut file = BufReader::new(Reading::new(file));
         let mut magic = [0; MAGIC.len()];
         let read = read_up_to(&mut file, &mut magic).map_err(io("read", path))?;
         let state = match read {
@@ -159,9 +164,14 @@ impl Iterator for LogReader {
 
 /// All receipts of a log in order, with the worker signatures that came later filled in. The first damage is an error.
 pub fn read_receipts(path: &Path) -> Result<Vec<SignedReceipt>, StoreError> {
+    read_receipts_on(&RealDisk, path)
+}
+
+/// The same on a disk.
+pub fn read_receipts_on(disk: &dyn Disk, path: &Path) -> Result<Vec<SignedReceipt>, StoreError> {
     let mut receipts: Vec<SignedReceipt> = Vec::new();
     let mut places: HashMap<ReceiptId, usize> = HashMap::new();
-    for entry in LogReader::open(path)? {
+    for entry in LogReader::open_on(disk, path)? {
         let entry = entry?;
         match entry.record {
             LogRecord::Receipt(receipt) => {

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Database, DatabaseError, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Database, ReadableTable, TableDefinition, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::disk::{Disk, Storage};
 use crate::error::StoreError;
+use crate::reader::io;
 
 /// A table of JSON rows by byte key.
 pub(crate) type Table = TableDefinition<'static, &'static [u8], &'static [u8]>;
@@ -26,11 +28,14 @@ pub(crate) struct Batch<'a> {
 }
 
 impl Rows {
-    pub(crate) fn open(path: &Path, tables: &[Table]) -> Result<Self, StoreError> {
-        let database = Database::create(path).map_err(|error| match error {
-            DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path: path.to_owned() },
-            error => database_error(path, error),
-        })?;
+    pub(crate) fn open(disk: &dyn Disk, path: &Path, tables: &[Table]) -> Result<Self, StoreError> {
+        let file = disk.write(path).map_err(io("open", path))?;
+        if !file.try_lock().map_err(io("lock", path))? {
+            return Err(StoreError::InUse { path: path.to_owned() });
+        }
+        let database = Database::builder()
+            .create_with_backend(Storage(file))
+            .map_err(|error| database_error(path, error))?;
         let rows = Self {
             path: path.to_owned(),
             database: Arc::new(database),

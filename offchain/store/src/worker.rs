@@ -1,7 +1,6 @@
 //! The worker's store: what it signed, and what each proxy owes it.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use cocoon_bindings::ton::{Address, HashBytes};
@@ -11,6 +10,7 @@ use redb::TableDefinition;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::{RealDisk, SharedDisk};
 use crate::error::StoreError;
 use crate::proxy::files;
 use crate::reader::io;
@@ -87,8 +87,17 @@ pub struct WorkerStore {
 impl WorkerStore {
     /// Opens or creates the store in `folder`.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        fs::create_dir_all(folder).map_err(io("create", folder))?;
-        let rows = Rows::open(&folder.join(files::DATABASE), &[PROXIES, STATEMENTS, STATE])?;
+        Self::open_on(RealDisk::shared(), folder)
+    }
+
+    /// The same on a disk.
+    pub fn open_on(disk: SharedDisk, folder: &Path) -> Result<Self, StoreError> {
+        disk.create_folder(folder).map_err(io("create", folder))?;
+        let rows = Rows::open(
+            disk.as_ref(),
+            &folder.join(files::DATABASE),
+            &[PROXIES, STATEMENTS, STATE],
+        )?;
         Ok(Self { rows })
     }
 

@@ -16,9 +16,10 @@ use cocoon_protocol::limits::MAX_PART_BYTES;
 use cocoon_protocol::message::WorkerPacket;
 use cocoon_protocol::proxy::{self, Span};
 use cocoon_protocol::version::Version;
+use cocoon_ratls::SharedClock;
 use cocoon_receipt::{FinishReason, SaltedHasher, salted_hash};
 use cocoon_runner::link::{LinkError, LinkHandle};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
 
 /// What the work is about and how it is priced.
 #[derive(Debug, Clone)]
@@ -58,8 +59,9 @@ pub(crate) enum End {
 pub(crate) struct Answering {
     link: LinkHandle,
     terms: Terms,
+    clock: SharedClock,
     started: f64,
-    clock: Instant,
+    begun: Instant,
     request_salt: [u8; 32],
     request_hash: [u8; 32],
     response_salt: [u8; 32],
@@ -76,13 +78,14 @@ pub(crate) struct Answering {
 
 impl Answering {
     /// `query` is the boxed `http.request` as it came; `salts` are 64 random bytes.
-    pub(crate) fn new(link: LinkHandle, terms: Terms, query: &[u8], salts: [[u8; 32]; 2]) -> Self {
+    pub(crate) fn new(link: LinkHandle, clock: SharedClock, terms: Terms, query: &[u8], salts: [[u8; 32]; 2]) -> Self {
         let [request_salt, response_salt] = salts;
         Self {
             link,
             terms,
-            started: unix_seconds(),
-            clock: Instant::now(),
+            started: clock.now_f64(),
+            clock,
+            begun: Instant::now(),
             request_salt,
             request_hash: salted_hash(&request_salt, query).0,
             response_salt,
@@ -96,6 +99,11 @@ impl Answering {
             seed: 0,
             bytes_sent: 0,
         }
+    }
+
+    /// Unix seconds now.
+    pub(crate) fn now(&self) -> f64 {
+        self.clock.now_f64()
     }
 
     /// Unix seconds when the work began.
@@ -118,7 +126,7 @@ impl Answering {
     pub(crate) fn count(&mut self, counts: TokenCounts) {
         self.counts = counts;
         if self.counts.completion > 0 && self.first_token_time == 0.0 {
-            self.first_token_time = unix_seconds();
+            self.first_token_time = self.clock.now_f64();
         }
     }
 
@@ -217,7 +225,7 @@ impl Answering {
             tokens: wire_used(books.used),
             worker_times: Some(Span {
                 start: self.started,
-                end: unix_seconds(),
+                end: self.clock.now_f64(),
             }),
             ..FinalInfo::default()
         };
@@ -241,7 +249,7 @@ impl Answering {
             seed: self.seed,
             finish,
             bytes_sent: self.bytes_sent,
-            seconds: self.clock.elapsed().as_secs_f64(),
+            seconds: self.begun.elapsed().as_secs_f64(),
         }
     }
 
@@ -301,11 +309,4 @@ fn wire_used(used: TokensUsed) -> proxy::TokensUsed {
         reasoning: used.reasoning.cast_signed(),
         total: used.total.cast_signed(),
     }
-}
-
-/// Unix time with fractions.
-pub(crate) fn unix_seconds() -> f64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0.0, |since| since.as_secs_f64())
 }

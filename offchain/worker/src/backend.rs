@@ -19,7 +19,7 @@ use cocoon_openai::{ApiError, Request};
 use cocoon_protocol::http::{Header, Response};
 use cocoon_receipt::FinishReason;
 use cocoon_runner::link::LinkError;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// A checked request.
 pub(crate) struct Asked {

@@ -18,12 +18,13 @@ use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::{Connection, Connector, Identity, SessionBinding};
 use cocoon_runner::backoff::Backoff;
 use cocoon_runner::link::{Link, LinkConfig, LinkHandle, OpenLink, prove_session};
+use cocoon_runner::off_thread;
 use cocoon_runner::standing::Standing;
 use cocoon_runner::trust::Trust;
 use rand::seq::IteratorRandom;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Proxies that connections of this worker hold, by the number of their entry in the root contract.
 pub(crate) type Taken = Arc<Mutex<BTreeSet<u32>>>;
@@ -206,7 +207,7 @@ async fn shake_hands(
     let proxy = connected.proxy.clone();
     let channel = channel(worker, root, &connected)?;
     let opening = worker.clone();
-    let open = tokio::task::spawn_blocking(move || opening.balance(channel));
+    let open = off_thread(move || opening.balance(channel));
     let balance = open.await.map_err(|_| WorkerError::Task)??;
 
     let (comparing, question) = connected.compare(balance.known());
@@ -221,7 +222,7 @@ async fn shake_hands(
     } = &finishing;
     let (payment, db, max) = (signed_payment.clone(), *tokens_committed_to_db, *max_tokens);
     let beginning = balance.clone();
-    let begin = tokio::task::spawn_blocking(move || beginning.begin(&payment, db, max));
+    let begin = off_thread(move || beginning.begin(&payment, db, max));
     begin.await.map_err(|_| WorkerError::Task)??;
 
     let (completing, question) = finishing.complete(is_disabled);

@@ -3,7 +3,7 @@
 use cocoon_bindings::tokens::TokensUsed;
 use serde_json::{Value, json};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// Time constants of the rates, in seconds.
 const WINDOWS: [f64; 6] = [1.0, 10.0, 60.0, 600.0, 3600.0, 86_400.0];

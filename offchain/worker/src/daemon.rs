@@ -10,12 +10,13 @@ use crate::limits::HEALTH_PAUSE;
 use crate::payout::Payouts;
 use crate::worker::{Shared, Worker, Workers};
 use cocoon_chain::{HttpApi, RootView, SharedChain, watch_root};
-use cocoon_ratls::{Connector, IdentityKeeper, SharedClock, SystemClock};
+use cocoon_ratls::{Connector, IdentityKeeper, SharedClock};
 use cocoon_runner::http::HttpServer;
 use cocoon_runner::seal::KeyManager;
 use cocoon_runner::shutdown::{Drained, Shutdown};
 use cocoon_runner::trust::Trust;
-use cocoon_store::WorkerStore;
+use cocoon_runner::{Surroundings, off_thread};
+use cocoon_store::{SharedDisk, WorkerStore};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,9 +35,23 @@ pub struct RunningWorker {
 /// Starts a worker; it stops, with a drain, when `shutdown` is cancelled. It is connected to proxies only once all models
 /// are loaded and have run.
 pub async fn start(config: WorkerConfig, shutdown: CancellationToken) -> Result<RunningWorker, WorkerError> {
-    let parsed = config.parse()?;
-    let clock = SystemClock::shared();
     let chain = chain(&config).await?;
+    start_on(config, Surroundings::real(chain), shutdown).await
+}
+
+/// Starts a worker in given surroundings; the configured URL of the chain is not used.
+pub async fn start_on(
+    config: WorkerConfig,
+    surroundings: Surroundings,
+    shutdown: CancellationToken,
+) -> Result<RunningWorker, WorkerError> {
+    let parsed = config.parse()?;
+    let Surroundings {
+        chain,
+        clock,
+        network,
+        disk,
+    } = surroundings;
     let refresh = Duration::from_secs(config.root_refresh_seconds.max(1));
     let root = watch_root(chain.clone(), parsed.root.clone(), refresh).await?;
     for model in &parsed.models {
@@ -47,7 +62,7 @@ pub async fn start(config: WorkerConfig, shutdown: CancellationToken) -> Result<
     let trust = Trust::load(&config.attestation, root.clone(), clock.clone())?;
     // Before anything is loaded into them, and before this worker has an identity to serve with.
     let attestation = config.attestation.clone();
-    let gpus = tokio::task::spawn_blocking(move || cocoon_runner::gpu::admit(&attestation));
+    let gpus = off_thread(move || cocoon_runner::gpu::admit(&attestation));
     let gpus = Arc::new(gpus.await.map_err(|_| WorkerError::Task)??);
     let identities = Arc::new(IdentityKeeper::new(trust.evidence("worker"), clock.clone())?);
     let manager = match &config.key_manager {
@@ -58,7 +73,7 @@ pub async fn start(config: WorkerConfig, shutdown: CancellationToken) -> Result<
         Some(payout) => Some(Arc::new(Payouts::new(chain, payout, manager.as_ref()).await?)),
         None => None,
     };
-    let workers = workers(&config, parsed, root).await?;
+    let workers = workers(&config, parsed, root, clock.clone(), disk).await?;
 
     // Everything that runs ends with `tasks`; it is stopped only after the drain.
     let tasks = Shutdown::default();
@@ -70,8 +85,9 @@ pub async fn start(config: WorkerConfig, shutdown: CancellationToken) -> Result<
         payouts: payouts.clone(),
         gpus,
     };
-    let http = cocoon_runner::http::serve(config.http, router(pages), tasks.token().clone()).await?;
-    let connector = Connector::new(identities.clone(), trust.store(), trust.proxies(), clock);
+    let port = cocoon_runner::http::listen(network.as_ref(), config.http).await?;
+    let http = cocoon_runner::http::serve_on(port, router(pages), tasks.token().clone())?;
+    let connector = Connector::new(identities.clone(), trust.store(), trust.proxies(), clock).over(network);
     tasks.spawn_until_stop(identities.keep_fresh());
     let dialing = Dialing {
         connector: trust.dialing(connector),
@@ -105,17 +121,20 @@ async fn workers(
     config: &WorkerConfig,
     parsed: Parsed,
     root: watch::Receiver<Arc<RootView>>,
+    clock: SharedClock,
+    disk: SharedDisk,
 ) -> Result<Workers, WorkerError> {
     let data_dir = config.data_dir.clone();
-    let store = tokio::task::spawn_blocking(move || WorkerStore::open(&data_dir));
+    let store = off_thread(move || WorkerStore::open_on(disk, &data_dir));
     let shared = Shared {
         owner: parsed.owner,
         root,
         store: Arc::new(store.await.map_err(|_| WorkerError::Task)??),
+        clock,
         proxy_connections: config.proxy_connections,
     };
     let models = config.models.clone();
-    let loading = tokio::task::spawn_blocking(move || loading::load_all(&models, &parsed.models));
+    let loading = off_thread(move || loading::load_all(&models, &parsed.models));
     let loaded = loading.await.map_err(|_| WorkerError::Task)??;
     let worker = |loading::Loaded {
                       model,

@@ -16,6 +16,7 @@ use axum::{Json, Router};
 use cocoon_bindings::units::Coefficient;
 use cocoon_ratls::IdentityKeeper;
 use cocoon_runner::gpu::AdmittedGpu;
+use cocoon_runner::off_thread;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -93,7 +94,7 @@ async fn figures(State(pages): State<Pages>) -> ([(HeaderName, &'static str); 1]
 }
 
 async fn claims(State(pages): State<Pages>) -> Result<Json<Vec<ShownClaim>>, (StatusCode, Json<Value>)> {
-    let made = tokio::task::spawn_blocking(move || claim::claims(pages.first())).await;
+    let made = off_thread(move || claim::claims(pages.first())).await;
     match made {
         Ok(Ok(claims)) => Ok(Json(claims)),
         Ok(Err(error)) => Err(refused(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string())),

@@ -40,5 +40,5 @@ mod tests;
 mod worker;
 
 pub use config::{BackendConfig, EngineConfig, ModelConfig, PayoutConfig, WorkerConfig};
-pub use daemon::{RunningWorker, start};
+pub use daemon::{RunningWorker, start, start_on};
 pub use error::{Retry, Who, WorkerError};

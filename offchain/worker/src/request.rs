@@ -12,7 +12,8 @@ use cocoon_protocol::error_code::ErrorCode;
 use cocoon_protocol::http::{self, Header, Response};
 use cocoon_protocol::{extension, proxy};
 use cocoon_receipt::FinishReason;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Work as proxies of any version send it.

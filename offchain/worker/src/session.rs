@@ -21,6 +21,7 @@ use cocoon_protocol::version::Version;
 use cocoon_protocol::worker::{EnabledDisabled, NewCoefficient, PaymentStatus, UpdatePaymentStatus};
 use cocoon_receipt::FinishReason;
 use cocoon_runner::link::{CloseReason, LinkEvent, LinkHandle};
+use cocoon_runner::off_thread;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -120,7 +121,13 @@ impl Session {
             version: self.version,
         };
         let salts = [rand::random(), rand::random()];
-        let answering = Answering::new(self.link.clone(), terms, &query.request, salts);
+        let answering = Answering::new(
+            self.link.clone(),
+            self.worker.clock.clone(),
+            terms,
+            &query.request,
+            salts,
+        );
         let stop = CancellationToken::new();
         match lock(running).entry(request_id) {
             // A second request with the id of one that runs: the first one goes on.
@@ -160,7 +167,7 @@ impl Session {
             let answer = match ProxyQuery::decode(&data) {
                 Ok(ProxyQuery::SignReceipt(question)) => {
                     let sign = move || lock(&desk).sign(&question.statement);
-                    match tokio::task::spawn_blocking(sign).await {
+                    match off_thread(sign).await {
                         Ok(Ok(signature)) => Ok(encode(&ReceiptSignature {
                             signature: signature.0.to_vec().into(),
                         })),
@@ -248,7 +255,7 @@ impl Session {
         work: impl FnOnce(&Balance) -> Result<(), WorkerError> + Send + 'static,
     ) -> Result<(), WorkerError> {
         let balance = self.balance.clone();
-        tokio::task::spawn_blocking(move || work(&balance))
+        off_thread(move || work(&balance))
             .await
             .map_err(|_| WorkerError::Task)?
     }

@@ -11,6 +11,7 @@ use cocoon_bindings::units::Coefficient;
 use cocoon_chain::RootView;
 use cocoon_engine::{Payer, PayerSalt};
 use cocoon_manifest::ModelName;
+use cocoon_ratls::SharedClock;
 use cocoon_receipt::salted_hash;
 use cocoon_store::WorkerStore;
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ pub(crate) struct Worker {
     pub(crate) root: watch::Receiver<Arc<RootView>>,
     pub(crate) backend: Backend,
     pub(crate) store: Arc<WorkerStore>,
+    pub(crate) clock: SharedClock,
     pub(crate) switch: Switch,
     pub(crate) counters: Counters,
     pub(crate) max_active_requests: u32,
@@ -48,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) owner: Address,
     pub(crate) root: watch::Receiver<Arc<RootView>>,
     pub(crate) store: Arc<WorkerStore>,
+    pub(crate) clock: SharedClock,
     pub(crate) proxy_connections: u32,
 }
 
@@ -57,6 +60,7 @@ impl Worker {
             owner,
             root,
             store,
+            clock,
             proxy_connections,
         } = shared;
         Self {
@@ -66,6 +70,7 @@ impl Worker {
             root,
             backend,
             store,
+            clock,
             switch: Switch::new(),
             counters: Counters::new(),
             max_active_requests: model.max_active_requests,

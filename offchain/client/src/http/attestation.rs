@@ -12,6 +12,7 @@ use cocoon_bindings::ton::HashBytes;
 use cocoon_chain::RootView;
 use cocoon_openai::ApiError;
 use cocoon_ratls::{Peer, PeerPolicy, verify_certificate};
+use cocoon_runner::off_thread;
 use serde_json::{Value, json};
 
 use super::App;
@@ -35,7 +36,7 @@ pub(super) async fn of_certificate(State(app): State<Arc<App>>, Path(hash): Path
         return reply(&ApiError::invalid_field("hash", "must be 64 hex digits"));
     }
     let store = Arc::clone(&app.context.store);
-    let kept = tokio::task::spawn_blocking(move || {
+    let kept = off_thread(move || {
         let evidence = store.lock().unwrap_or_else(PoisonError::into_inner).evidence().clone();
         evidence.get(&HashBytes(bytes))
     });

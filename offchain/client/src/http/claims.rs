@@ -12,6 +12,7 @@ use cocoon_bindings::types::SettleClaim;
 use cocoon_bindings::units::{Nanoton, QueryId};
 use cocoon_bindings::{BindingsError, ExportedMessage};
 use cocoon_openai::ApiError;
+use cocoon_runner::off_thread;
 use cocoon_store::StoredReceipt;
 use serde::Serialize;
 
@@ -37,7 +38,7 @@ struct ShownClaim {
 /// Shows the claim of the latest receipt of each channel, for the wallet that owns the client contract.
 pub(super) async fn show(State(app): State<Arc<App>>) -> Response {
     let store = Arc::clone(&app.context.store);
-    let latest = tokio::task::spawn_blocking(move || {
+    let latest = off_thread(move || {
         let store = store.lock().unwrap_or_else(PoisonError::into_inner);
         store.latest_receipts()
     });

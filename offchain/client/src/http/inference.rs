@@ -12,12 +12,13 @@ use cocoon_openai::options::RunOptions;
 use cocoon_openai::{ApiError, Endpoint, Request};
 use cocoon_protocol::answer::FinalInfo;
 use cocoon_protocol::http::Response as Head;
+use cocoon_ratls::SharedClock;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::reply::{RECEIPT_ID, REQUEST_ID, reply, reply_with_id, set};
-use super::{App, stream, unix_seconds};
+use super::{App, stream};
 use crate::calls::RequestId;
 use crate::driver::{self, Job, Piece};
 
@@ -41,6 +42,7 @@ pub(super) struct Running {
     pub(super) pieces: mpsc::Receiver<Piece>,
     pub(super) wants_debug: bool,
     wants_stream: bool,
+    pub(super) clock: SharedClock,
     /// The place among the requests at once; kept until the caller has everything.
     _slot: OwnedSemaphorePermit,
 }
@@ -66,11 +68,11 @@ async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Reque
         enable_debug: options.enable_debug,
         config_version: app.context.root().version,
     };
-    let begun = unix_seconds();
+    let begun = app.context.clock.now_f64();
     app.stats.begun(job.body.len(), begun);
     let counted = Arc::clone(app);
     let ended = move |outcome: driver::Outcome| {
-        let now = unix_seconds();
+        let now = counted.context.clock.now_f64();
         counted.stats.ended(outcome.success, outcome.bytes, now - begun, now);
     };
     let (id, pieces) = driver::start(connection, job, ended).await?;
@@ -79,6 +81,7 @@ async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Reque
         pieces,
         wants_debug: options.enable_debug,
         wants_stream: request.stream(),
+        clock: app.context.clock.clone(),
         _slot: slot,
     })
 }
@@ -169,7 +172,7 @@ impl Running {
             return response;
         }
         if self.wants_debug {
-            body = with_debug(body, &whole.info);
+            body = with_debug(body, &whole.info, self.clock.now_f64());
         }
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
@@ -219,23 +222,23 @@ pub(super) fn copy_headers(head: &Head, response: &mut Response) {
 }
 
 /// Debug records of all nodes, as the deployed runner names them.
-pub(super) fn debug_records(info: &FinalInfo) -> Value {
+pub(super) fn debug_records(info: &FinalInfo, now: f64) -> Value {
     let record = |text: &Option<String>| {
         text.as_deref()
             .and_then(|t| serde_json::from_str::<Value>(t).ok())
             .unwrap_or(Value::Null)
     };
     json!({
-        "client": { "tokens_used": info.tokens.total, "ended_at": unix_seconds() },
+        "client": { "tokens_used": info.tokens.total, "ended_at": now },
         "proxy": record(&info.proxy_debug),
         "worker": record(&info.worker_debug),
     })
 }
 
-fn with_debug(body: Bytes, info: &FinalInfo) -> Bytes {
+fn with_debug(body: Bytes, info: &FinalInfo, now: f64) -> Bytes {
     match serde_json::from_slice::<Value>(&body) {
         Ok(Value::Object(mut fields)) => {
-            fields.insert("debug".into(), debug_records(info));
+            fields.insert("debug".into(), debug_records(info, now));
             serde_json::to_vec(&fields).map_or(body, Bytes::from)
         }
         _ => body,

@@ -56,13 +56,6 @@ impl App {
     }
 }
 
-/// Seconds since 1970, with fractions.
-pub(crate) fn unix_seconds() -> f64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0.0, |since| since.as_secs_f64())
-}
-
 /// All routes.
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()

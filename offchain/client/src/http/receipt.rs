@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use cocoon_bindings::ton::HashBytes;
 use cocoon_openai::ApiError;
 use cocoon_receipt::{ChannelLink, ReceiptId};
+use cocoon_runner::off_thread;
 use cocoon_store::{ClientStore, StoreError, StoredReceipt};
 use serde_json::{Value, json};
 
@@ -23,9 +24,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) ->
         return reply(&ApiError::invalid_field("id", "must be 64 hex digits"));
     }
     let store = Arc::clone(&app.context.store);
-    let found = tokio::task::spawn_blocking(move || {
-        find(&store.lock().unwrap_or_else(PoisonError::into_inner), HashBytes(hash))
-    });
+    let found = off_thread(move || find(&store.lock().unwrap_or_else(PoisonError::into_inner), HashBytes(hash)));
     match found.await {
         Ok(Ok(Some(stored))) => Json(describe(&stored)).into_response(),
         Ok(Ok(None)) => reply(&ApiError::not_found("this receipt id")),

@@ -9,7 +9,7 @@ use cocoon_bindings::units::Nanoton;
 use cocoon_chain::RootView;
 use serde_json::{Map, Value, json};
 
-use super::{App, unix_seconds};
+use super::App;
 use crate::account::Accounts;
 use crate::connection::ProxyConnection;
 
@@ -19,7 +19,7 @@ pub(super) async fn show(State(app): State<Arc<App>>) -> Json<Value> {
     let root = app.context.root();
     let upstream = app.upstream.borrow().clone();
     let counters = app.stats.snapshot();
-    let now = unix_seconds();
+    let now = app.context.clock.now_f64();
     let connection = upstream.connection.as_deref();
     Json(json!({
         "status": {

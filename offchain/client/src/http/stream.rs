@@ -55,7 +55,7 @@ impl Events {
                         rest.extend_from_slice(b"\n\n");
                     }
                     if self.running.wants_debug {
-                        let record = format!("cocoon-debug {}", debug_records(&info));
+                        let record = format!("cocoon-debug {}", debug_records(&info, self.running.clock.now_f64()));
                         rest.extend_from_slice(sse::encode_comment(&record).as_bytes());
                     }
                     rest.freeze()

@@ -19,7 +19,7 @@ use cocoon_attest::simulated::SimulatedPlatform;
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_chain::{RootView, SharedChain};
 use cocoon_client::{ClientConfig, FundingConfig, RunningClient};
-use cocoon_ratls::SystemClock;
+use cocoon_runner::Surroundings;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
 use cocoon_runner::keys::write_secret;
 use tempfile::TempDir;
@@ -131,7 +131,7 @@ impl World {
             funding,
         };
         let stop = CancellationToken::new();
-        let client = cocoon_client::start_on(config, chain, SystemClock::shared(), stop.clone())
+        let client = cocoon_client::start_on(config, Surroundings::real(chain), stop.clone())
             .await
             .unwrap();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();

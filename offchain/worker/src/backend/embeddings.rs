@@ -9,8 +9,8 @@ use cocoon_engine::{EmbedderHandle, EmbeddingInput, EmbeddingRequest, EngineLoad
 use cocoon_openai::embeddings::{EmbeddingResponse, Input, Vector};
 use cocoon_openai::{ApiError, Endpoint, Request};
 use cocoon_receipt::FinishReason;
-use std::time::Instant;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 /// An embedder on its thread.
 pub(crate) struct Embeddings {
@@ -53,7 +53,7 @@ impl Embeddings {
         let mut embedding = EmbeddingRequest::new(inputs(&request)?);
         embedding.dimensions = request.dimensions().and_then(|number| usize::try_from(number).ok());
         embedding.payer = asked.payer.map(|known| known.payer);
-        embedding.deadline = Some(asked.deadline);
+        embedding.deadline = Some(asked.deadline.into_std());
         let (sender, answer) = oneshot::channel();
         let sink = Box::new(move |result| drop(sender.send(result)));
         // Dropped with this future, and with it the request.

@@ -3,7 +3,7 @@
 use super::prepare::{Prepared, prepare, refusal};
 use super::writer::{Piece, Writer};
 use super::{Asked, Trouble, ok_head};
-use crate::answering::{Answering, unix_seconds};
+use crate::answering::Answering;
 use crate::limits::MAX_MERGED_EVENTS;
 use bytes::Bytes;
 use cocoon_bindings::tokens::TokenCounts;
@@ -62,13 +62,13 @@ impl Local {
         } = prepare(&request, &card.sampling_defaults, card.tools, rand::random())?;
         submit.payer = asked.payer.map(|known| known.payer);
         submit.payer_salt = asked.payer.map(|known| known.salt);
-        submit.deadline = Some(asked.deadline);
+        submit.deadline = Some(asked.deadline.into_std());
         if choices > 1 && submit.payer_salt.is_none() {
             // The answers share the prompt's blocks among themselves, and with nobody else.
             submit.payer_salt = Some(PayerSalt::from(rand::random::<[u8; 32]>()));
         }
         out.set_sampling(sampling.hash(), submit.seed);
-        let created = unix_seconds() as u64;
+        let created = out.now() as u64;
         let writer = Writer::new(request.endpoint(), &self.model, created, rand::random(), choices)
             .with_tools(card.tools)
             .with_logprobs(submit.logprobs.is_some());

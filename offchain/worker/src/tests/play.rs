@@ -1,6 +1,5 @@
 //! The proxy that tests play over a pipe, and the worker at its other end.
 
-use crate::answering::unix_seconds;
 use crate::backend::{Backend, Local};
 use crate::config::{Parsed, WorkerConfig};
 use crate::connect::{TlsSession, serve_link};
@@ -20,7 +19,7 @@ use cocoon_protocol::http::{Request, Response};
 use cocoon_protocol::message::{ProxyToWorker, WorkerPacket, WorkerQuery};
 use cocoon_protocol::proxy::{Params as ProxyParams, RunQueryEx, SignedPayment};
 use cocoon_protocol::version::VersionRange;
-use cocoon_ratls::{Identity, NoEvidence};
+use cocoon_ratls::{Identity, NoEvidence, SystemClock};
 use cocoon_receipt::{ChannelHead, FinishReason, Timing, WorkStatement};
 use cocoon_runner::link::{Link, LinkConfig, LinkEvent, LinkHandle};
 use cocoon_store::WorkerStore;
@@ -120,11 +119,12 @@ impl Play {
             owner: parsed.owner,
             root: receiver,
             store,
+            clock: SystemClock::shared(),
             proxy_connections: config.proxy_connections,
         };
         let worker = Arc::new(Worker::new(shared, parsed.models.remove(0), backend, None));
         worker.switch.change(|state| state.healthy = true);
-        let identity = Arc::new(Identity::issue(&NoEvidence, unix_seconds() as u64).unwrap());
+        let identity = Arc::new(Identity::issue(&NoEvidence, worker.clock.now()).unwrap());
 
         let (near, far) = tokio::io::duplex(1 << 16);
         let dialing = {

@@ -21,6 +21,7 @@ use cocoon_emulator::{Emulator, NetworkConfig};
 use cocoon_ledger::Thresholds;
 use cocoon_protocol::handshake::HandshakeError;
 use cocoon_proxy::{Listen, ProxyConfig, ProxyError, RunningProxy, Timers, start_on};
+use cocoon_runner::Surroundings;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
 use cocoon_runner::keys::write_secret;
 use cocoon_runner::link::LinkError;
@@ -308,7 +309,7 @@ impl Network {
 
     pub(crate) async fn try_start(&self, config: ProxyConfig) -> Result<(RunningProxy, CancellationToken), ProxyError> {
         let stop = CancellationToken::new();
-        let proxy = start_on(config, self.shared_chain(), stop.clone()).await?;
+        let proxy = start_on(config, Surroundings::real(self.shared_chain()), stop.clone()).await?;
         for (owner, balance) in self.clients.lock().unwrap().drain(..) {
             self.open_client(&owner, balance);
         }
