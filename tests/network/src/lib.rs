@@ -22,8 +22,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 pub mod api;
 pub mod binary;
+pub mod deployed;
 pub mod governance;
 pub mod inprocess;
+pub mod parts;
 pub mod process;
 pub mod stranger;
 pub mod upstream;
