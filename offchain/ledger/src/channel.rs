@@ -101,6 +101,8 @@ pub(crate) struct Mark {
 pub(crate) struct Submitted {
     pub(crate) tokens: TokenCount,
     pub(crate) at: u64,
+    /// How often a voucher of this amount was submitted before.
+    pub(crate) repeats: u32,
 }
 
 impl Account {
@@ -210,6 +212,9 @@ pub struct ClientChannel {
     pub account: Account,
     /// The contract, as last seen; `None` until it was seen.
     pub on_chain: Option<ClientOnChain>,
+    /// The proxy contract that the client contract belongs to, once that is being wound up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) retired: Option<Address>,
     /// Tokens reserved by running requests.
     #[serde(skip)]
     pub(crate) reserved: TokenCount,
@@ -224,6 +229,7 @@ impl ClientChannel {
             owner,
             account: Account::new(),
             on_chain: None,
+            retired: None,
             reserved: TokenCount::ZERO,
             running: 0,
         }
@@ -232,6 +238,11 @@ impl ClientChannel {
     /// Tokens reserved by running requests.
     pub fn reserved(&self) -> TokenCount {
         self.reserved
+    }
+
+    /// The proxy contract that is being wound up, if this channel belongs to one.
+    pub fn retired(&self) -> Option<&Address> {
+        self.retired.as_ref()
     }
 
     /// How many requests hold a reservation.
@@ -270,6 +281,9 @@ pub struct WorkerChannel {
     pub account: Account,
     /// The contract, as last seen; `None` until it was seen. A worker contract may be deployed only when it is paid.
     pub on_chain: Option<WorkerOnChain>,
+    /// The proxy contract that the worker contract belongs to, once that is being wound up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) retired: Option<Address>,
 }
 
 impl WorkerChannel {
@@ -278,6 +292,12 @@ impl WorkerChannel {
             owner,
             account: Account::new(),
             on_chain: None,
+            retired: None,
         }
+    }
+
+    /// The proxy contract that is being wound up, if this channel belongs to one.
+    pub fn retired(&self) -> Option<&Address> {
+        self.retired.as_ref()
     }
 }

@@ -33,6 +33,12 @@ pub enum LedgerError {
     /// The client's contract is closing or closed.
     #[error("client is closing")]
     ClientClosing,
+    /// The client's contract belongs to a proxy contract that is being wound up.
+    #[error("client contract {contract} is of outdated parameters")]
+    Retired {
+        /// The client contract.
+        contract: Address,
+    },
     /// Less is available than the request may cost.
     #[error(
         "client balance is too low: needed={needed} available={available} tokens_payed={paid} tokens_used={used} \
@@ -110,6 +116,7 @@ impl LedgerError {
             Self::BalanceTooLow { .. }
             | Self::TooManyTokens { .. }
             | Self::TooManyReservations { .. }
+            | Self::Retired { .. }
             | Self::ClientClosing => Who::Client,
             Self::NotOnChain { .. } | Self::TooManyCommits { .. } => Who::Chain,
             _ => Who::Local,
@@ -125,6 +132,7 @@ impl LedgerError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::BalanceTooLow { .. } => "top up the client contract, lower max_tokens, or wait for running requests",
+            Self::Retired { .. } => "connect again: the proxy has a contract of the new parameters",
             Self::ClientClosing => "the client contract is closing: open a new one",
             Self::TooManyTokens { .. } => "lower max_tokens",
             Self::TooManyReservations { .. } => "wait for running requests to end",

@@ -36,6 +36,7 @@ pub mod pricing;
 pub mod reservation;
 mod settle;
 mod state;
+mod winding;
 
 pub use channel::{Account, ClientChannel, ClientOnChain, ContractState, Position, WorkerChannel, WorkerOnChain};
 pub use commit::{CommitNote, Commits};
@@ -43,6 +44,7 @@ pub use error::{LedgerError, Who};
 pub use reservation::ReservationId;
 pub use settle::{Settlement, Thresholds};
 pub use state::{Changes, Charge, Comparison, Ledger};
+pub use winding::Winding;
 
 #[cfg(test)]
 mod claims;

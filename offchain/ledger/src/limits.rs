@@ -14,5 +14,8 @@ pub const FREE_TOKENS: u64 = 1_000_000_000_000;
 /// sessions that ended before theirs was seen.
 pub const MAX_PENDING_COMMITS: usize = 64;
 
+/// How often the pause before a voucher is submitted again doubles: from one minute to 17 hours.
+pub const MAX_RESUBMIT_DOUBLINGS: u32 = 10;
+
 /// Open reservations of one client: more than any worker pool serves, fewer than would hurt.
 pub const MAX_RESERVATIONS_PER_CLIENT: usize = 4096;

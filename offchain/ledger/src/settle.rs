@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::channel::{Account, ContractState, Submitted};
 use crate::error::LedgerError;
+use crate::limits::MAX_RESUBMIT_DOUBLINGS;
 use crate::state::Ledger;
 
 /// From which amounts on vouchers are submitted.
@@ -55,6 +56,13 @@ pub enum Settlement {
         /// Cumulative tokens.
         tokens: TokenCount,
     },
+    /// Pay a worker up to `tokens` for the last time and close its contract.
+    WorkerLastPayout {
+        /// Worker contract.
+        worker: Address,
+        /// Cumulative tokens.
+        tokens: TokenCount,
+    },
 }
 
 impl Settlement {
@@ -62,7 +70,7 @@ impl Settlement {
     pub fn contract(&self) -> &Address {
         match self {
             Self::ClientCharge { client, .. } | Self::ClientRefund { client, .. } => client,
-            Self::WorkerPayout { worker, .. } => worker,
+            Self::WorkerPayout { worker, .. } | Self::WorkerLastPayout { worker, .. } => worker,
         }
     }
 
@@ -71,7 +79,8 @@ impl Settlement {
         match self {
             Self::ClientCharge { tokens, .. }
             | Self::ClientRefund { tokens, .. }
-            | Self::WorkerPayout { tokens, .. } => *tokens,
+            | Self::WorkerPayout { tokens, .. }
+            | Self::WorkerLastPayout { tokens, .. } => *tokens,
         }
     }
 }
@@ -83,7 +92,12 @@ impl Ledger {
             let on_chain = channel.on_chain.as_ref()?;
             let account = &channel.account;
             let tokens = account.chain;
-            if on_chain.state == ContractState::Closing && account.max == tokens && channel.running == 0 {
+            let is_leaving = match on_chain.state {
+                ContractState::Normal => channel.retired.is_some(),
+                ContractState::Closing => true,
+                ContractState::Closed => false,
+            };
+            if is_leaving && account.max == tokens && channel.running == 0 {
                 return is_idle(account, now, thresholds).then(|| Settlement::ClientRefund {
                     client: client.clone(),
                     tokens,
@@ -97,9 +111,20 @@ impl Ledger {
                 tokens,
             })
         });
+        let is_running = self.is_retired_running();
         let workers = self.workers.iter().filter_map(|(worker, channel)| {
             let on_chain = channel.on_chain.as_ref()?;
             let tokens = channel.account.chain;
+            // The contract closes with it, so nothing may still be earned.
+            if channel.retired.is_some() && channel.account.max == tokens && !is_running {
+                let is_due = on_chain.state != ContractState::Closed
+                    && tokens > on_chain.tokens
+                    && is_idle(&channel.account, now, thresholds);
+                return is_due.then(|| Settlement::WorkerLastPayout {
+                    worker: worker.clone(),
+                    tokens,
+                });
+            }
             let is_due = on_chain.state != ContractState::Closed
                 && is_worth(on_chain.worker_fee, on_chain.tokens, tokens, thresholds.worker_payout)
                 && is_idle(&channel.account, now, thresholds);
@@ -117,11 +142,16 @@ impl Ledger {
             Settlement::ClientCharge { client, .. } | Settlement::ClientRefund { client, .. } => {
                 &mut self.client_mut(client)?.account
             }
-            Settlement::WorkerPayout { worker, .. } => &mut self.worker_mut(worker)?.account,
+            Settlement::WorkerPayout { worker, .. } | Settlement::WorkerLastPayout { worker, .. } => {
+                &mut self.worker_mut(worker)?.account
+            }
         };
+        let tokens = settlement.tokens();
+        let before = account.submitted.filter(|before| before.tokens == tokens);
         account.submitted = Some(Submitted {
-            tokens: settlement.tokens(),
+            tokens,
             at: now,
+            repeats: before.map_or(0, |before| before.repeats.saturating_add(1)),
         });
         Ok(())
     }
@@ -132,8 +162,12 @@ fn is_worth(price: Nanoton, settled: TokenCount, tokens: TokenCount, threshold: 
     open > TokenCount::ZERO && price.checked_mul_tokens(open).is_none_or(|amount| amount >= threshold)
 }
 
+/// Nothing is on its way. A contract that refuses a voucher is asked less and less often: every time costs gas.
 fn is_idle(account: &Account, now: u64, thresholds: &Thresholds) -> bool {
-    account
-        .submitted
-        .is_none_or(|submitted| now >= submitted.at.saturating_add(thresholds.resubmit_after))
+    account.submitted.is_none_or(|submitted| {
+        let factor = 1 << submitted.repeats.min(MAX_RESUBMIT_DOUBLINGS);
+        now >= submitted
+            .at
+            .saturating_add(thresholds.resubmit_after.saturating_mul(factor))
+    })
 }

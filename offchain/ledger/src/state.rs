@@ -164,6 +164,11 @@ impl Ledger {
                 contract: client.clone(),
             });
         };
+        if channel.retired.is_some() {
+            return Err(LedgerError::Retired {
+                contract: client.clone(),
+            });
+        }
         if on_chain.state != ContractState::Normal {
             return Err(LedgerError::ClientClosing);
         }
