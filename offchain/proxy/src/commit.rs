@@ -1,5 +1,6 @@
 //! State commits: what is durable here is noted on chain, and what the chain has seen may be signed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,58 +16,47 @@ use tokio::time::Instant;
 
 use crate::contracts;
 use crate::error::ProxyError;
+use crate::instance::Instance;
 use crate::limits::{AWAITED_POLL, COMMIT_VALUE, FIRST_COMMIT_TIMEOUT};
 use crate::state::Proxy;
 
-/// Name of the setting that holds the [`Cursor`].
-pub(crate) const CURSOR: &str = "cursor";
+/// Name of the setting that holds every [`Cursor`].
+pub(crate) const CURSORS: &str = "cursors";
 
-/// Up to where the proxy contract's transactions were taken in.
+/// Name of the setting that held the only one.
+pub(crate) const OLD_CURSOR: &str = "cursor";
+
+/// Up to where a proxy contract's transactions were taken in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Cursor {
-    contract: Address,
+    pub(crate) contract: Address,
     lt: u64,
 }
 
-impl Cursor {
-    /// Before the first transaction of a contract.
-    pub(crate) fn start(contract: &Address) -> Self {
-        Self {
-            contract: contract.clone(),
-            lt: 0,
-        }
-    }
-
-    /// The stored cursor, if it is of this contract.
-    pub(crate) fn of(stored: Option<Self>, contract: &Address) -> Self {
-        stored
-            .filter(|cursor| cursor.contract == *contract)
-            .unwrap_or_else(|| Self::start(contract))
-    }
-}
-
-/// Reads the contract's history and commits to it.
+/// Reads the contracts' histories and commits to the one that serves. The commits of all instances are one sequence: each
+/// covers every channel.
 pub(crate) struct Committer {
     proxy: Arc<Proxy>,
     session: HashBytes,
-    cursor: Mutex<Cursor>,
+    cursors: Mutex<BTreeMap<Address, u64>>,
 }
 
 impl Committer {
     /// A session with a hash of its own.
-    pub(crate) fn new(proxy: Arc<Proxy>, cursor: Cursor) -> Self {
+    pub(crate) fn new(proxy: Arc<Proxy>, cursors: Vec<Cursor>) -> Self {
         Self {
             proxy,
             session: HashBytes(rand::random()),
-            cursor: Mutex::new(cursor),
+            cursors: Mutex::new(cursors.into_iter().map(|cursor| (cursor.contract, cursor.lt)).collect()),
         }
     }
 
-    /// The first step of a session, before anything is served: the whole history since the last session must be ours,
-    /// and a commit of this session must arrive. So an old copy of the database, or a second proxy, is found out.
-    pub(crate) async fn begin(&self) -> Result<(), ProxyError> {
+    /// The first step of a session with a contract, before it serves anybody: the whole history since the last session must
+    /// be ours, and a commit of this session must arrive there. So an old copy of the database, or a second proxy, is found
+    /// out.
+    pub(crate) async fn begin(&self, contract: &Address) -> Result<(), ProxyError> {
         self.take_in().await?;
-        let note = self.commit().await?;
+        let note = self.commit(contract).await?;
         let started = Instant::now();
         while started.elapsed() < FIRST_COMMIT_TIMEOUT {
             self.take_in().await?;
@@ -108,9 +98,11 @@ impl Committer {
             tokio::time::sleep(Duration::from_secs_f64(pause)).await;
             let pending = self.proxy.books.ledger().commits().pending();
             let outcome = match pending {
-                Some(note) if is_overdue(sent_at) => self.send(note).await,
+                Some(note) if is_overdue(sent_at) => self.send(note, &self.proxy.on_chain().contract).await,
                 Some(_) => continue,
-                None if self.proxy.books.ledger().has_uncommitted() => self.commit().await.map(drop),
+                None if self.proxy.books.ledger().has_uncommitted() => {
+                    self.commit(&self.proxy.on_chain().contract).await.map(drop)
+                }
                 None => continue,
             };
             sent_at = Some(Instant::now());
@@ -130,24 +122,24 @@ impl Committer {
     }
 
     /// Begins a commit, makes it durable, and sends its note.
-    async fn commit(&self) -> Result<CommitNote, ProxyError> {
+    async fn commit(&self, contract: &Address) -> Result<CommitNote, ProxyError> {
         let (note, durable) = self
             .proxy
             .books
             .change(|ledger| ledger.begin_commit(self.session), Vec::new())?;
         durable.await.map_err(|_| writer_stopped())?;
-        self.send(note).await?;
+        self.send(note, contract).await?;
         Ok(note)
     }
 
-    async fn send(&self, note: CommitNote) -> Result<(), ProxyError> {
+    async fn send(&self, note: CommitNote, contract: &Address) -> Result<(), ProxyError> {
         let commit = StateCommit {
             query_id: QueryId::new(rand::random()),
             seqno: note.seqno.cast_signed(),
             session_hash: note.session.0,
         };
         let message = InternalMessage {
-            to: self.proxy.on_chain().contract.clone(),
+            to: contract.clone(),
             value: COMMIT_VALUE,
             bounce: false,
             body: commit.to_cell()?,
@@ -157,22 +149,30 @@ impl Committer {
         Ok(())
     }
 
-    /// Takes in every transaction since the cursor, in order; the cursor moves with what it led to.
+    /// Takes in every transaction of every instance since its cursor, in order; the cursors move with what they led to.
     async fn take_in(&self) -> Result<(), ProxyError> {
-        let mut cursor = self.cursor.lock().await;
+        let mut cursors = self.cursors.lock().await;
         let chain = self.proxy.chain.as_ref();
-        for transaction in transactions_after(chain, &cursor.contract, cursor.lt).await? {
-            let next = Cursor {
-                lt: transaction.lt,
-                ..cursor.clone()
-            };
-            self.take(&transaction, &next).await?;
-            *cursor = next;
+        let instances = self.proxy.instances.all();
+        cursors.retain(|contract, _| instances.iter().any(|instance| instance.contract == *contract));
+        for instance in instances {
+            let after = cursors.get(&instance.contract).copied().unwrap_or(0);
+            for transaction in transactions_after(chain, &instance.contract, after).await? {
+                let mut next = cursors.clone();
+                next.insert(instance.contract.clone(), transaction.lt);
+                self.take(&instance, &transaction, &next).await?;
+                *cursors = next;
+            }
         }
         Ok(())
     }
 
-    async fn take(&self, transaction: &Transaction, next: &Cursor) -> Result<(), ProxyError> {
+    async fn take(
+        &self,
+        instance: &Instance,
+        transaction: &Transaction,
+        next: &BTreeMap<Address, u64>,
+    ) -> Result<(), ProxyError> {
         let Some(message) = &transaction.in_msg else {
             return Ok(());
         };
@@ -184,25 +184,31 @@ impl Committer {
                 seqno: commit.seqno.cast_unsigned(),
                 session: HashBytes(commit.session_hash),
             };
-            let state = vec![(CURSOR, cursor_json(next))];
+            let state = vec![(CURSORS, cursors_json(next))];
             let ((), durable) = self
                 .proxy
                 .books
                 .change(|ledger| Ok(((), ledger.commit_landed(note)?)), state)?;
             return durable.await.map_err(|_| writer_stopped());
         }
-        if let Some(nonce) = registration(transaction) {
-            self.proxy.registrations.seen(source, nonce);
+        let step = client_step(transaction);
+        if let Some(ClientPayload::RegisterPayload(register)) = step.as_ref().and_then(|step| step.payload.as_ref()) {
+            self.proxy.registrations.seen(source, register.nonce);
         }
-        self.refresh_sender(source).await
+        // Whoever has paid in is known, so that nobody is forgotten when the contract closes.
+        let is_member = step.is_some_and(|step| instance.client_contract(&step.owner).is_ok_and(|own| own == *source));
+        self.refresh_sender(source, is_member).await
     }
 
     /// A client or worker contract told the proxy contract something: a top up, its closing, a payout. Its state is read
     /// at once; the timer alone would only look at whoever is connected.
-    async fn refresh_sender(&self, source: &Address) -> Result<(), ProxyError> {
+    async fn refresh_sender(&self, source: &Address, is_member: bool) -> Result<(), ProxyError> {
         let (is_client, is_worker) = {
             let ledger = self.proxy.books.ledger();
-            (ledger.client(source).is_some(), ledger.worker(source).is_some())
+            (
+                is_member || ledger.client(source).is_some(),
+                ledger.worker(source).is_some(),
+            )
         };
         if is_client {
             contracts::refresh_client(&self.proxy, source).await?;
@@ -214,22 +220,19 @@ impl Committer {
     }
 }
 
-/// The nonce of a client's registration, if the transaction is one. Whether its sender is the client contract that is
-/// awaited is seen by its address, which the chain vouches for.
-fn registration(transaction: &Transaction) -> Option<u64> {
+/// What a client contract told the proxy contract. Whether its sender is one is seen by its address, which the chain
+/// vouches for.
+fn client_step(transaction: &Transaction) -> Option<ClientStep> {
     let message = transaction.in_msg.as_ref()?;
     if message.op() != Some(ClientStep::OPCODE) || message.bounced {
         return None;
     }
-    let step: ClientStep = cocoon_bindings::ton::from_cell(&message.body).ok()?;
-    match step.payload? {
-        ClientPayload::RegisterPayload(register) => Some(register.nonce),
-        _ => None,
-    }
+    cocoon_bindings::ton::from_cell(&message.body).ok()
 }
 
-fn cursor_json(cursor: &Cursor) -> serde_json::Value {
-    serde_json::json!({ "contract": cursor.contract, "lt": cursor.lt })
+fn cursors_json(cursors: &BTreeMap<Address, u64>) -> serde_json::Value {
+    let row = |(contract, lt): (&Address, &u64)| serde_json::json!({ "contract": contract, "lt": lt });
+    cursors.iter().map(row).collect()
 }
 
 fn writer_stopped() -> ProxyError {

@@ -8,9 +8,10 @@ use cocoon_bindings::ton::Address;
 use cocoon_bindings::types::Lifecycle;
 use cocoon_bindings::units::TokenCount;
 use cocoon_chain::{ChainError, ClientAccount, WorkerAccount};
-use cocoon_ledger::{ClientOnChain, ContractState, LedgerError, WorkerOnChain};
+use cocoon_ledger::{Changes, ClientOnChain, ContractState, Ledger, LedgerError, WorkerOnChain};
 
 use crate::error::ProxyError;
+use crate::instance::Instance;
 use crate::state::Proxy;
 
 /// A client contract as the ledger takes it.
@@ -44,14 +45,20 @@ fn state(state: Lifecycle) -> ContractState {
 /// Opens the client's channel if need be and takes note of its contract. An error is a rollback of the database.
 pub(crate) fn see_client(
     proxy: &Proxy,
+    instance: &Instance,
     owner: &Address,
     contract: &Address,
     seen: ClientOnChain,
 ) -> Result<(), ProxyError> {
-    let change = |ledger: &mut cocoon_ledger::Ledger| {
+    let change = |ledger: &mut Ledger| {
         let opened = ledger.open_client(contract, owner);
         let changes = ledger.see_client(contract, seen)?;
-        Ok(((), if changes.clients.is_empty() { opened } else { changes }))
+        // Each of them holds the whole row: the last one counts.
+        let retired = retire_late(ledger, instance, contract);
+        let newest = [retired, changes, opened]
+            .into_iter()
+            .find(|row| !row.clients.is_empty());
+        Ok(((), newest.unwrap_or_default()))
     };
     // Nothing is shown because of it, so nobody waits for the disk.
     proxy
@@ -62,15 +69,42 @@ pub(crate) fn see_client(
 }
 
 /// Opens the worker's channel if need be.
-pub(crate) fn open_worker(proxy: &Proxy, owner: &Address, contract: &Address) -> Result<(), LedgerError> {
-    let change = |ledger: &mut cocoon_ledger::Ledger| Ok(((), ledger.open_worker(contract, owner)));
+pub(crate) fn open_worker(
+    proxy: &Proxy,
+    instance: &Instance,
+    owner: &Address,
+    contract: &Address,
+) -> Result<(), LedgerError> {
+    let change = |ledger: &mut Ledger| {
+        let opened = ledger.open_worker(contract, owner);
+        let retired = retire_late(ledger, instance, contract);
+        Ok(((), if retired.workers.is_empty() { opened } else { retired }))
+    };
     proxy.books.change(change, Vec::new()).map(drop)
+}
+
+/// A channel that is opened while its instance is being wound up: its peer connected before.
+fn retire_late(ledger: &mut Ledger, instance: &Instance, contract: &Address) -> Changes {
+    if !instance.is_retired() {
+        return Changes::default();
+    }
+    ledger.retire(&instance.contract, |known, _| known == contract)
 }
 
 /// Reads a client's contract and tells the ledger. A contract that is gone is left as it was last seen.
 pub(crate) async fn refresh_client(proxy: &Proxy, contract: &Address) -> Result<(), ProxyError> {
     match ClientAccount::fetch(proxy.chain.as_ref(), contract).await {
-        Ok(account) => see_client(proxy, &account.constants.owner, contract, client_state(&account)),
+        Ok(account) => match proxy.instances.of(&account.constants.proxy) {
+            Some(instance) => see_client(
+                proxy,
+                &instance,
+                &account.constants.owner,
+                contract,
+                client_state(&account),
+            ),
+            // Of an instance that is closed.
+            None => Ok(()),
+        },
         Err(ChainError::NotDeployed { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -83,16 +117,28 @@ pub(crate) async fn refresh_worker(proxy: &Proxy, contract: &Address) -> Result<
         Err(ChainError::NotDeployed { .. }) => WorkerOnChain {
             state: ContractState::Normal,
             tokens: TokenCount::ZERO,
-            worker_fee: proxy.on_chain().params.worker_fee_per_token,
+            worker_fee: worker_instance(proxy, contract).params.worker_fee_per_token,
         },
         Err(error) => return Err(error.into()),
     };
-    let change = |ledger: &mut cocoon_ledger::Ledger| Ok(((), ledger.see_worker(contract, seen)?));
+    let change = |ledger: &mut Ledger| Ok(((), ledger.see_worker(contract, seen)?));
     proxy
         .books
         .change(change, Vec::new())
         .map(drop)
         .map_err(ProxyError::from)
+}
+
+/// The instance of a worker that is known.
+pub(crate) fn worker_instance(proxy: &Proxy, worker: &Address) -> Arc<Instance> {
+    let retired = proxy
+        .books
+        .ledger()
+        .worker(worker)
+        .and_then(|channel| channel.retired().cloned());
+    retired
+        .and_then(|contract| proxy.instances.of(&contract))
+        .unwrap_or_else(|| proxy.on_chain())
 }
 
 /// Reads every contract that the ledger knows: at start, before anything is served.
@@ -123,19 +169,22 @@ pub(crate) async fn keep_current(proxy: Arc<Proxy>) {
 /// Contracts that `is_connected`, that are closing, or whose total is not settled yet.
 fn known(proxy: &Proxy, is_connected: impl Fn(&Address) -> bool) -> (Vec<Address>, Vec<Address>) {
     let ledger = proxy.books.ledger();
+    let old: HashSet<Address> = proxy.instances.old().iter().map(|old| old.contract.clone()).collect();
+    // Of an instance that is closed, nothing changes any more.
+    let is_over = |retired: Option<&Address>| retired.is_some_and(|contract| !old.contains(contract));
     let clients = ledger.clients().filter(|(contract, channel)| {
         let is_open = channel.on_chain.as_ref().is_none_or(|seen| {
-            seen.state == ContractState::Closing
-                || seen.state == ContractState::Normal && channel.account.max() > seen.tokens_used
+            let is_owing = channel.retired().is_some() || channel.account.max() > seen.tokens_used;
+            seen.state == ContractState::Closing || seen.state == ContractState::Normal && is_owing
         });
-        is_open || is_connected(contract)
+        (is_open || is_connected(contract)) && !is_over(channel.retired())
     });
     let workers = ledger.workers().filter(|(contract, channel)| {
         let is_open = channel
             .on_chain
             .as_ref()
             .is_none_or(|seen| channel.account.max() > seen.tokens);
-        is_open || is_connected(contract)
+        (is_open || is_connected(contract)) && !is_over(channel.retired())
     });
     (
         clients.map(|(contract, _)| contract.clone()).collect(),

@@ -12,8 +12,8 @@ use cocoon_bindings::units::TokenCount;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::settlement;
 use crate::state::Proxy;
+use crate::{settlement, winding};
 
 /// The routes. Whatever changes something is a POST.
 pub(crate) fn router(proxy: Arc<Proxy>) -> Router {
@@ -73,7 +73,8 @@ async fn charge(State(proxy): State<Arc<Proxy>>, Query(about): Query<About>) -> 
         let ledger = proxy.books.ledger();
         ledger
             .clients()
-            .find(|(_, channel)| channel.owner == *owner)
+            .filter(|(_, channel)| channel.owner == *owner)
+            .min_by_key(|(_, channel)| channel.retired().is_some())
             .map(|(contract, _)| contract.clone())
     });
     settle(&proxy, contract, true).await
@@ -84,7 +85,8 @@ async fn payout(State(proxy): State<Arc<Proxy>>, Query(about): Query<About>) -> 
         let ledger = proxy.books.ledger();
         ledger
             .workers()
-            .find(|(_, channel)| channel.owner == *owner)
+            .filter(|(_, channel)| channel.owner == *owner)
+            .min_by_key(|(_, channel)| channel.retired().is_some())
             .map(|(contract, _)| contract.clone())
     });
     settle(&proxy, contract, false).await
@@ -148,6 +150,7 @@ async fn statistics(State(proxy): State<Arc<Proxy>>) -> Json<Value> {
             "address": on_chain.text(&on_chain.contract),
             "params_version": on_chain.params.params_version,
         },
+        "old_instances": winding::json(&proxy),
         "root_contract_config": {
             "owner_address": on_chain.text(&root.owner),
             "version": root.version,

@@ -43,6 +43,7 @@ mod start;
 mod state;
 mod stats;
 mod vouchers;
+mod winding;
 mod worker;
 mod workers;
 mod writer;

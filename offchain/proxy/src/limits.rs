@@ -44,6 +44,19 @@ pub const VOUCHER_VALUE: Nanoton = Nanoton::new(700_000_000);
 /// Value that the proxy contract is deployed with: storage for years.
 pub const DEPLOY_VALUE: Nanoton = Nanoton::new(200_000_000);
 
+/// How often the close of an old contract is sent again.
+pub const CLOSING_RESEND: Duration = Duration::from_secs(60);
+
+/// Coins that an old contract may hold beyond its earnings and its stake when it is closed: what it was deployed with and
+/// what gas left over. Less than any client's stake.
+pub const CLOSING_COINS: Nanoton = Nanoton::new(500_000_000);
+
+/// How often the connections of an old instance are looked at.
+pub const RELEASE_POLL: Duration = Duration::from_millis(100);
+
+/// How long an old instance must be without requests before its connections close: its workers still sign then.
+pub const RELEASE_QUIET: Duration = Duration::from_secs(1);
+
 /// How long the first state commit of a session may take until it is seen on chain.
 pub const FIRST_COMMIT_TIMEOUT: Duration = Duration::from_secs(180);
 

@@ -73,6 +73,10 @@ async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &Reques
             Ok(lease) => lease,
             Err(failure) => return refuse(client, request, last_failure.unwrap_or(failure)).await,
         };
+        if lease.worker.instance.contract != client.instance.contract {
+            // The parameters changed in between; a receipt is of one proxy contract.
+            return refuse(client, request, outdated()).await;
+        }
         let work = run::run(proxy, client, request, &lease).await;
         lease.judge(verdict(&work));
         tried.push(lease.worker.id);
@@ -87,6 +91,11 @@ async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &Reques
             _ => return settle::settle(proxy, client, request, lease, reserved, work).await,
         }
     }
+}
+
+/// The client's contract is of parameters that have changed: its connection will be closed.
+pub(crate) fn outdated() -> Failure {
+    Failure::new(ErrorCode::NotReady, "the network's parameters changed: connect again")
 }
 
 /// What the end of an attempt says about its worker.

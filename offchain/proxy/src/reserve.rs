@@ -7,7 +7,7 @@ use cocoon_protocol::ErrorCode;
 
 use crate::books::Books;
 use crate::client::ClientPeer;
-use crate::request::{Failure, Request};
+use crate::request::{Failure, Request, outdated};
 use crate::state::Proxy;
 
 /// An open reservation; given back when dropped, unless it was taken for a charge.
@@ -41,6 +41,9 @@ pub(crate) fn reserve(proxy: &Proxy, client: &ClientPeer, request: &Request) -> 
             "the proxy is shutting down or disabled",
         ));
     }
+    if client.instance.is_retired() {
+        return Err(outdated());
+    }
     if i64::from(request.min_config_version) > i64::from(proxy.root.borrow().version) {
         return Err(Failure::new(ErrorCode::Error, "active config version is too low"));
     }
@@ -67,7 +70,7 @@ fn failure(error: &LedgerError) -> Failure {
         LedgerError::BalanceTooLow { .. } | LedgerError::NotOnChain { .. } => ErrorCode::LowBalance,
         LedgerError::TooManyTokens { .. } => ErrorCode::TooLarge,
         LedgerError::TooManyReservations { .. } => ErrorCode::TooManyRequests,
-        LedgerError::ClientClosing => ErrorCode::NotReady,
+        LedgerError::ClientClosing | LedgerError::Retired { .. } => ErrorCode::NotReady,
         _ => ErrorCode::Failure,
     };
     Failure::new(code, error.to_string())

@@ -53,10 +53,13 @@ async fn message(proxy: &Proxy, settlement: &Settlement) -> Result<InternalMessa
         Settlement::ClientCharge { client, .. } => (VoucherOp::ClientCharge, client),
         Settlement::ClientRefund { client, .. } => (VoucherOp::ClientRefund, client),
         Settlement::WorkerPayout { worker, .. } => (VoucherOp::WorkerPayout, worker),
+        Settlement::WorkerLastPayout { worker, .. } => (VoucherOp::WorkerLastPayout, worker),
     };
     let voucher = proxy.vouchers.sign(op, contract, settlement.tokens())?;
     let state_init = match settlement {
-        Settlement::WorkerPayout { worker, .. } => undeployed_worker(proxy, worker).await?,
+        Settlement::WorkerPayout { worker, .. } | Settlement::WorkerLastPayout { worker, .. } => {
+            undeployed_worker(proxy, worker).await?
+        }
         _ => None,
     };
     let body = voucher.to_cell()?;
@@ -76,8 +79,8 @@ async fn undeployed_worker(proxy: &Proxy, worker: &Address) -> Result<Option<coc
     }
     let owner = proxy.books.ledger().worker(worker).map(|channel| channel.owner.clone());
     let Some(owner) = owner else { return Ok(None) };
-    let state_init = proxy.on_chain().worker_state_init(&owner)?;
-    // A channel from before a change of the parameters has another address, and its contract must be there.
+    let state_init = contracts::worker_instance(proxy, worker).worker_state_init(&owner)?;
+    // A channel of an instance that is closed: its contract must be there.
     Ok((state_init.address()? == *worker).then_some(state_init))
 }
 

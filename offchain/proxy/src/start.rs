@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_bindings::units::PublicKey;
-use cocoon_bindings::{message::InternalMessage, proxy_state_init};
+use cocoon_bindings::{Params, message::InternalMessage, proxy_state_init};
 use cocoon_chain::{ChainError, HttpApi, NodeWallet, ProxyAccount, Retry, SharedChain, watch_root};
 use cocoon_ratls::{Acceptor, IdentityKeeper, PeerPolicy};
 use cocoon_runner::http::{HttpServer, listen};
@@ -25,15 +25,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::books::Books;
-use crate::commit::{CURSOR, Committer, Cursor};
+use crate::commit::{CURSORS, Committer, Cursor, OLD_CURSOR};
 use crate::config::ProxyConfig;
 use crate::error::ProxyError;
-use crate::instance::{Instance, Instances};
+use crate::instance::{Instance, Instances, StoredInstance};
 use crate::limits::{AWAITED_POLL, DEPLOY_VALUE, FIRST_COMMIT_TIMEOUT, START_ATTEMPTS, STORE_CLOSE_TIMEOUT};
 use crate::listen::Role;
 use crate::state::{Proxy, Registrations};
 use crate::vouchers::Vouchers;
-use crate::{contracts, http, listen as ports, settlement};
+use crate::{contracts, http, listen as ports, settlement, winding};
 
 /// A proxy that serves.
 #[derive(Debug)]
@@ -134,19 +134,8 @@ pub async fn start_on(
     let wallet = NodeWallet::new(Arc::clone(&chain), wallet_key, owner.clone())?;
 
     let public_key = PublicKey::from(&contract_key);
-    let params = root_view.borrow().params.for_proxy();
-    let contract = {
-        let root_params = &root_view.borrow().params;
-        proxy_state_init(&owner, &public_key, &root, root_params)?.address()?
-    };
-    let instance = Instance {
-        root,
-        owner,
-        contract: contract.clone(),
-        public_key,
-        params,
-        retired: CancellationToken::new(),
-    };
+    let root_params = root_view.borrow().params.clone();
+    let newest = Instance::derive(&root, &owner, public_key, &root_params)?;
 
     let (fatal, failures) = mpsc::channel(1);
     let (failed, store_failed) = oneshot::channel();
@@ -156,14 +145,37 @@ pub async fn start_on(
         store,
         recovered,
         blinding,
-        cursor,
+        cursors,
+        instances,
     } = opened;
+    let mut stored = Vec::new();
+    for instance in instances {
+        stored.push(Instance::read(instance, &root, public_key)?);
+    }
+    // A store from before instances were kept: its contract says what its terms were.
+    for cursor in &cursors {
+        let is_known = stored
+            .iter()
+            .chain([&newest])
+            .any(|known| known.contract == cursor.contract);
+        if !is_known {
+            let contract = cursor.contract.clone();
+            let account = patiently(|| ProxyAccount::fetch(chain.as_ref(), &contract)).await?;
+            stored.push(Instance {
+                owner: account.owner.clone(),
+                params: account.params.clone(),
+                contract,
+                ..newest.clone()
+            });
+        }
+    }
+    let instances = Instances::restore(newest, stored);
+    let contract = instances.current().contract.clone();
     tracing::info!(
         receipts = recovered.receipts,
         replayed = recovered.replayed,
         "store opened"
     );
-    let cursor = Cursor::of(cursor, &contract);
     let books = Arc::new(Books::new(store, recovered.ledger, contract_key, failed, closed)?);
     let proxy = Arc::new(Proxy {
         vouchers: Vouchers::new(Arc::clone(&books), wallet.address().clone()),
@@ -172,7 +184,7 @@ pub async fn start_on(
         clock: Arc::clone(&clock),
         root: root_view,
         trust,
-        instances: Instances::new(instance),
+        instances,
         wallet,
         books,
         workers: Default::default(),
@@ -187,10 +199,14 @@ pub async fn start_on(
         fatal,
     });
 
-    deploy(&proxy).await?;
+    winding::remember(&proxy).await?;
+    deploy(&proxy, &proxy.on_chain(), &root_params).await?;
+    for old in proxy.instances.old() {
+        winding::retire(&proxy, &old).await?;
+    }
     contracts::refresh_all(&proxy).await?;
-    let committer = Arc::new(Committer::new(Arc::clone(&proxy), cursor));
-    committer.begin().await?;
+    let committer = Arc::new(Committer::new(Arc::clone(&proxy), cursors));
+    committer.begin(&contract).await?;
 
     let addresses = [&client_port, &worker_port, &http_port].map(|port| port.local_addr());
     let [clients, workers, http] = addresses;
@@ -224,7 +240,9 @@ pub async fn start_on(
     shutdown.spawn_until_stop(proxy.trust.clone().keep_current());
     shutdown.spawn_until_stop(contracts::keep_current(Arc::clone(&proxy)));
     shutdown.spawn_until_stop(Arc::clone(&committer).watch());
-    shutdown.spawn_until_stop(committer.keep_committing());
+    shutdown.spawn_until_stop(Arc::clone(&committer).keep_committing());
+    shutdown.spawn_until_stop(winding::keep_up(Arc::clone(&proxy), committer));
+    shutdown.spawn_until_stop(winding::keep_winding(Arc::clone(&proxy)));
     shutdown.spawn_until_stop(settlement::keep_settling(Arc::clone(&proxy)));
     let router = http::router(Arc::clone(&proxy));
     let server = cocoon_runner::http::serve_on(http_port, router, shutdown.token().clone())?;
@@ -251,7 +269,8 @@ struct Opened {
     store: ProxyStore,
     recovered: Recovered,
     blinding: [u8; 32],
-    cursor: Option<Cursor>,
+    cursors: Vec<Cursor>,
+    instances: Vec<StoredInstance>,
 }
 
 /// Opens the store off the async threads: it reads the whole log.
@@ -267,12 +286,17 @@ async fn open_store(config: &ProxyConfig, disk: SharedDisk) -> Result<Opened, Pr
                 secret
             }
         };
-        let cursor = store.state(CURSOR)?;
+        let cursors = match store.state::<Vec<Cursor>>(CURSORS)? {
+            Some(cursors) => cursors,
+            None => store.state::<Cursor>(OLD_CURSOR)?.into_iter().collect(),
+        };
+        let instances = store.state(winding::INSTANCES)?.unwrap_or_default();
         Ok(Opened {
             store,
             recovered,
             blinding,
-            cursor,
+            cursors,
+            instances,
         })
     };
     let ended = |error: NotDone| ProxyError::WriterStopped {
@@ -281,24 +305,20 @@ async fn open_store(config: &ProxyConfig, disk: SharedDisk) -> Result<Opened, Pr
     off_thread(open).await.map_err(ended)?
 }
 
-/// Makes sure that wallet and contract are there and that the contract is ours and open.
-async fn deploy(proxy: &Proxy) -> Result<(), ProxyError> {
+/// Makes sure that wallet and contract are there and that the contract is ours and open. `root_params` are the parameters
+/// with every code.
+pub(crate) async fn deploy(proxy: &Proxy, instance: &Instance, root_params: &Params) -> Result<(), ProxyError> {
     patiently(|| proxy.wallet.ensure_deployed()).await?;
-    let instance = proxy.on_chain();
     let contract = &instance.contract;
     let wrong = |reason| ProxyError::Contract {
         contract: contract.clone(),
         reason,
     };
     if !proxy.chain.account(contract).await?.is_active() {
-        let root_params = proxy.root.borrow().params.clone();
-        let Instance {
-            root,
-            owner,
-            public_key,
-            ..
-        } = instance.as_ref();
-        let state_init = proxy_state_init(owner, public_key, root, &root_params)?;
+        let state_init = proxy_state_init(&instance.owner, &instance.public_key, &instance.root, root_params)?;
+        if state_init.address()? != *contract {
+            return Err(wrong("is not of the root contract's parameters and is not deployed"));
+        }
         let note = cocoon_bindings::types::DoNotProcess {
             query_id: cocoon_bindings::QueryId::new(rand::random()),
             note: Default::default(),

@@ -112,7 +112,7 @@ async fn connect(
     let owner = parse_address(&hello.owner_address).map_err(bad_address)?;
     let instance = proxy.on_chain();
     let contract = instance.client_contract(&owner).map_err(bad_address)?;
-    let secret_hash = know(proxy, &owner, &contract).await?;
+    let secret_hash = know(proxy, &instance, &owner, &contract).await?;
     let nonce: i64 = rand::random();
     let registered = proxy.registrations.wait(contract.clone(), nonce.cast_unsigned());
     let auth = match secret_hash {
@@ -134,7 +134,12 @@ async fn connect(
 
 /// Reads the client's contract; the hash of its secret if it has set one. A contract that is not there yet comes with the
 /// registration.
-async fn know(proxy: &Proxy, owner: &Address, contract: &Address) -> Result<Option<HashBytes>, Refusal> {
+async fn know(
+    proxy: &Proxy,
+    instance: &Instance,
+    owner: &Address,
+    contract: &Address,
+) -> Result<Option<HashBytes>, Refusal> {
     let account = match ClientAccount::fetch(proxy.chain.as_ref(), contract).await {
         Ok(account) => account,
         Err(ChainError::NotDeployed { .. }) => return Ok(None),
@@ -148,7 +153,7 @@ async fn know(proxy: &Proxy, owner: &Address, contract: &Address) -> Result<Opti
         return Err(Refusal::new(ErrorCode::NotReady, "client is closing"));
     }
     let secret_hash = seen.secret_hash;
-    if let Err(error) = contracts::see_client(proxy, owner, contract, seen) {
+    if let Err(error) = contracts::see_client(proxy, instance, owner, contract, seen) {
         proxy.fail(error);
         return Err(Refusal::new(ErrorCode::NotReady, "the proxy stops"));
     }
@@ -203,7 +208,8 @@ async fn authorize(
         let account = ClientAccount::fetch(proxy.chain.as_ref(), contract).await;
         let account = account.map_err(|_| Refusal::new(ErrorCode::NotReady, "the client's contract cannot be read"))?;
         let owner = account.constants.owner.clone();
-        if let Err(error) = contracts::see_client(proxy, &owner, contract, contracts::client_state(&account)) {
+        let seen = contracts::client_state(&account);
+        if let Err(error) = contracts::see_client(proxy, &challenged.instance, &owner, contract, seen) {
             proxy.fail(error);
             return Err(Refusal::new(ErrorCode::NotReady, "the proxy stops"));
         }

@@ -127,7 +127,7 @@ async fn connect(
             "the root contract does not list this model",
         ));
     }
-    if let Err(error) = contracts::open_worker(proxy, &owner, &contract) {
+    if let Err(error) = contracts::open_worker(proxy, &instance, &owner, &contract) {
         tracing::error!(%error, "the worker's channel cannot be opened");
         return Err(Refusal::new(
             ErrorCode::Failure,

@@ -12,3 +12,4 @@ mod recovery;
 mod requests;
 mod revocation;
 mod support;
+mod winding;

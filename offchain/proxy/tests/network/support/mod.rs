@@ -194,7 +194,7 @@ impl Network {
     }
 
     /// Deploys a client contract with a balance and the hash of [`SECRET`].
-    fn open_client(&self, owner: &Address, balance: Nanoton) {
+    pub(crate) fn open_client(&self, owner: &Address, balance: Nanoton) {
         let state_init = client_state_init(owner, &self.proxy_contract(), &self.proxy_key(), &self.params).unwrap();
         let top_up = cocoon_bindings::client::TopUpWithSecretFromOwner {
             query_id: QueryId::new(1),
@@ -318,6 +318,49 @@ impl Network {
 }
 
 impl Network {
+    /// Has the root contract change the prices: the contracts of everybody get other addresses.
+    pub(crate) fn change_prices(&mut self) {
+        self.govern(&cocoon_bindings::root::ChangePricesFromOwner {
+            query_id: QueryId::new(5),
+            price_per_token: Nanoton::new(3_000),
+            worker_fee_per_token: Nanoton::new(2_000),
+        });
+        self.params = Params {
+            params_version: ParamsVersion::new(self.params.params_version.get() + 1),
+            price_per_token: Nanoton::new(3_000),
+            worker_fee_per_token: Nanoton::new(2_000),
+            ..self.params.clone()
+        };
+    }
+
+    /// Whether there is an account that runs.
+    pub(crate) fn is_there(&self, contract: &Address) -> bool {
+        let account = self.chain.with(|chain| chain.account(contract)).unwrap();
+        account.is_some_and(|account| account.data.is_some())
+    }
+
+    /// State of a proxy contract.
+    pub(crate) fn proxy_state(&self, contract: &Address) -> cocoon_bindings::types::Lifecycle {
+        let account = self.chain.with(|chain| chain.account(contract)).unwrap().unwrap();
+        let storage: cocoon_bindings::proxy::ProxyStorage =
+            cocoon_bindings::ton::from_cell(&account.data.unwrap()).unwrap();
+        storage.state
+    }
+
+    /// State of a worker contract and the tokens that it was paid for.
+    pub(crate) fn worker_state(&self, contract: &Address) -> Option<(cocoon_bindings::types::Lifecycle, u64)> {
+        let account = self.chain.with(|chain| chain.account(contract)).unwrap()?;
+        let storage: cocoon_bindings::worker::WorkerStorage = cocoon_bindings::ton::from_cell(&account.data?).unwrap();
+        Some((storage.state, storage.tokens.get()))
+    }
+
+    /// State of a client contract and the tokens that it was charged for.
+    pub(crate) fn client_state(&self, contract: &Address) -> Option<(cocoon_bindings::types::Lifecycle, u64)> {
+        let account = self.chain.with(|chain| chain.account(contract)).unwrap()?;
+        let storage: cocoon_bindings::client::ClientStorage = cocoon_bindings::ton::from_cell(&account.data?).unwrap();
+        Some((storage.state, storage.tokens_used.get()))
+    }
+
     /// Has the owner of the root contract send it a message.
     pub(crate) fn govern(&self, message: &impl Store) {
         let body = to_cell(message).unwrap();
