@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::proxy::{CloseProxyPayload, CloseProxySigned, CompleteClosePayload, CompleteCloseSigned};
@@ -19,6 +19,7 @@ use cocoon_chain::{ChainError, ProxyAccount};
 use cocoon_ledger::Changes;
 use ed25519_dalek::Signer;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::commit::Committer;
 use crate::error::ProxyError;
