@@ -5,7 +5,7 @@ use std::fmt;
 use cocoon_bindings::message::{
     DO_NOT_PROCESS, InternalMessage, MAX_WALLET_MESSAGES, SEND_IGNORE_ERRORS, SEND_PAY_FEES_SEPARATELY, wallet_external,
 };
-use cocoon_bindings::ton::{Address, Cell, CellBuilder};
+use cocoon_bindings::ton::{Address, Cell, CellBuilder, Load as _};
 use cocoon_bindings::units::{Nanoton, PublicKey};
 use cocoon_bindings::wallet::WalletStorage;
 use cocoon_bindings::{BindingsError, StateInit, wallet_state_init};
@@ -20,6 +20,17 @@ use crate::{ChainError, Retry};
 
 /// Subwallet id of every runner's wallet.
 const SUBWALLET: u32 = 0;
+
+/// A runner's wallet at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WalletView {
+    /// What it holds.
+    pub balance: Nanoton,
+    /// Messages that it has sent; 0 before it is deployed.
+    pub seqno: u32,
+    /// The chain's time of this view, seconds since 1970.
+    pub time: u32,
+}
 
 /// A wallet contract whose key is ours. Its owner, another address, stays in control of the money.
 pub struct NodeWallet {
@@ -54,6 +65,25 @@ impl NodeWallet {
     /// What it holds.
     pub async fn balance(&self) -> Result<Nanoton, ChainError> {
         Ok(self.chain.account(&self.address).await?.balance)
+    }
+
+    /// What is seen of it on chain, for statistics.
+    pub async fn look(&self) -> Result<WalletView, ChainError> {
+        let account = self.chain.account(&self.address).await?;
+        let seqno = account.data.as_ref().and_then(|data| {
+            let mut slice = data.as_ref().as_slice().ok()?;
+            WalletStorage::load_from(&mut slice).ok().map(|storage| storage.seqno)
+        });
+        Ok(WalletView {
+            balance: account.balance,
+            seqno: seqno.unwrap_or(0),
+            time: account.time,
+        })
+    }
+
+    /// Whether a message of it is under way; there is never more than one.
+    pub fn is_sending(&self) -> bool {
+        self.turn.try_lock().is_err()
     }
 
     /// Deploys the wallet unless it is there already.

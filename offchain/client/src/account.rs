@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use cocoon_bindings::ton::{Load, friendly};
+use cocoon_bindings::ton::friendly;
 use cocoon_bindings::units::Nanoton;
-use cocoon_bindings::wallet::WalletStorage;
 use cocoon_chain::ClientAccount;
 use tokio::sync::watch;
 
@@ -55,11 +54,7 @@ pub(crate) async fn watch(
 }
 
 async fn look(context: &Context, connection: Option<&ProxyConnection>) -> Result<Accounts, ClientError> {
-    let wallet = context.chain.account(context.wallet.address()).await?;
-    let seqno = wallet.data.as_ref().and_then(|data| {
-        let mut slice = data.as_ref().as_slice().ok()?;
-        WalletStorage::load_from(&mut slice).ok().map(|storage| storage.seqno)
-    });
+    let wallet = context.wallet.look().await?;
     let client = match connection {
         Some(connection) => ClientAccount::fetch(context.chain.as_ref(), &connection.client_contract)
             .await
@@ -72,7 +67,7 @@ async fn look(context: &Context, connection: Option<&ProxyConnection>) -> Result
     };
     Ok(Accounts {
         wallet_balance: wallet.balance,
-        wallet_seqno: seqno.unwrap_or(0),
+        wallet_seqno: wallet.seqno,
         client,
         synced_at: wallet.time,
     })

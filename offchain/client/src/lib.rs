@@ -40,5 +40,6 @@ pub use context::Context;
 pub use contract::{ProxyIdentity, ensure_client_contract};
 pub use dialer::Upstream;
 pub use error::ClientError;
+pub use http::figures::METRICS;
 pub use run::{RunningClient, start, start_on};
 pub use secret::Secret;

@@ -7,6 +7,7 @@ use cocoon_bindings::units::TokenCount;
 use cocoon_ledger::{Changes, Charge, Ledger, LedgerError, ReservationId};
 use cocoon_protocol::extension::Countersigned;
 use cocoon_receipt::{Receipt, ReceiptId, Signature, SignedReceipt, WorkStatement};
+use cocoon_runner::report::{Distribution, LATENCY_SECONDS};
 use cocoon_store::{LogRecord, ProxyReader, ProxyStore, ProxyWrite, SignedStatement};
 use ed25519_dalek::{Signer, SigningKey};
 use tokio::sync::{mpsc, oneshot};
@@ -22,6 +23,8 @@ pub(crate) struct Books {
     // Dropped before the writer's sender: the writer is the last to let go of the database.
     reader: ProxyReader,
     writer: mpsc::UnboundedSender<WriteJob>,
+    /// How long groups of writes took to become durable, in seconds.
+    pub(crate) disk_sync: Arc<Distribution>,
     key: SigningKey,
 }
 
@@ -41,9 +44,11 @@ impl Books {
     ) -> Result<Self, ProxyError> {
         let ledger = Arc::new(Mutex::new(ledger));
         let reader = store.reader();
-        let writer = writer::start(store, Arc::clone(&ledger), failed, closed);
+        let disk_sync = Arc::new(Distribution::new(LATENCY_SECONDS));
+        let writer = writer::start(store, Arc::clone(&ledger), Arc::clone(&disk_sync), failed, closed);
         Ok(Self {
             ledger,
+            disk_sync,
             writer,
             reader,
             key,

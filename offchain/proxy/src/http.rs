@@ -1,5 +1,8 @@
 //! Statistics and administration over HTTP. For the operator, not for the public.
 
+pub(crate) mod figures;
+mod statistics;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -8,24 +11,24 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use cocoon_bindings::ton::{Address, parse_address};
-use cocoon_bindings::units::TokenCount;
+use cocoon_runner::report;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::settlement;
 use crate::state::Proxy;
-use crate::{settlement, winding};
 
 /// The routes. Whatever changes something is a POST.
 pub(crate) fn router(proxy: Arc<Proxy>) -> Router {
     Router::new()
         .route("/health", get(health))
-        .route("/jsonstats", get(statistics))
         .route("/request/disable", post(disable))
         .route("/request/enable", post(enable))
         .route("/request/charge", post(charge))
         .route("/request/payout", post(payout))
         .route("/request/withdraw", post(withdraw))
-        .with_state(proxy)
+        .with_state(Arc::clone(&proxy))
+        .merge(report::routes(Arc::new(statistics::Pages(proxy))))
 }
 
 async fn health(State(proxy): State<Arc<Proxy>>) -> (StatusCode, Json<Value>) {
@@ -120,120 +123,4 @@ async fn settle(proxy: &Proxy, contract: Option<Address>, is_client: bool) -> (S
             Json(json!({ "error": error.to_string(), "hint": error.hint() })),
         ),
     }
-}
-
-async fn statistics(State(proxy): State<Arc<Proxy>>) -> Json<Value> {
-    let on_chain = proxy.on_chain();
-    let root = Arc::clone(&proxy.root.borrow());
-    let wallet_balance = proxy
-        .wallet
-        .balance()
-        .await
-        .map(|balance| balance.get().to_string())
-        .ok();
-    Json(json!({
-        "status": {
-            "wallet_balance": wallet_balance,
-            "ton_last_synced_at": root.time,
-            "enabled": proxy.accepts(),
-            "simulated": proxy.trust.is_simulated(),
-            "version": env!("CARGO_PKG_VERSION"),
-        },
-        "stats": proxy.stats.json(),
-        "wallet": { "address": on_chain.text(proxy.wallet.address()), "balance": wallet_balance },
-        "localconfig": {
-            "root_address": on_chain.text(&on_chain.root),
-            "owner_address": on_chain.text(&on_chain.owner),
-            "check_worker_hashes": true,
-        },
-        "smartcontract": {
-            "address": on_chain.text(&on_chain.contract),
-            "params_version": on_chain.params.params_version,
-        },
-        "old_instances": winding::json(&proxy),
-        "root_contract_config": {
-            "owner_address": on_chain.text(&root.owner),
-            "version": root.version,
-            "struct_version": root.params.struct_version,
-            "params_version": root.params.params_version,
-            "unique_id": root.params.unique_id,
-            "is_test": root.params.is_test,
-            "price_per_token": root.params.price_per_token,
-            "worker_fee_per_token": root.params.worker_fee_per_token,
-            "prompt_tokens_price_multiplier": root.params.multipliers.prompt,
-            "cached_tokens_price_multiplier": root.params.multipliers.cached,
-            "completion_tokens_price_multiplier": root.params.multipliers.completion,
-            "reasoning_tokens_price_multiplier": root.params.multipliers.reasoning,
-        },
-        "commits": {
-            "seqno": proxy.books.ledger().commits().seqno(),
-            "seen_on_chain": proxy.books.ledger().commits().landed_seqno(),
-        },
-        "workers": workers(&proxy),
-        "worker_connections": worker_connections(&proxy),
-        "clients": clients(&proxy),
-    }))
-}
-
-fn workers(proxy: &Proxy) -> Vec<Value> {
-    let connections = proxy.workers.all();
-    let ledger = proxy.books.ledger();
-    let row = |(contract, channel): (&Address, &cocoon_ledger::WorkerChannel)| {
-        let paid = channel.on_chain.as_ref().map_or(TokenCount::ZERO, |seen| seen.tokens);
-        let own = connections.iter().filter(|worker| worker.contract == *contract);
-        let running: u32 = own.fold(0, |running, worker| running.saturating_add(worker.state().running));
-        json!({
-            "owner_address": proxy.on_chain().text(&channel.owner),
-            "sc_address": proxy.on_chain().text(contract),
-            "earned_tokens": channel.account.max(),
-            "committed_tokens": channel.account.chain(),
-            "unpayed_tokens": channel.account.max().saturating_sub(paid),
-            "running_queries": running,
-        })
-    };
-    ledger.workers().map(row).collect()
-}
-
-fn worker_connections(proxy: &Proxy) -> Vec<Value> {
-    let now = proxy.uptime();
-    let row = |worker: &Arc<crate::workers::WorkerPeer>| {
-        let state = *worker.state();
-        json!({
-            "owner_address": proxy.on_chain().text(&worker.owner),
-            "model": worker.model.as_str(),
-            "worker_hash": worker.image,
-            "coefficient": state.coefficient,
-            "protocol": worker.version.to_wire(),
-            "running_queries": state.running,
-            "max_running_queries": worker.slots,
-            "finished_queries": state.finished,
-            "succeeded_queries": state.succeeded,
-            "average_seconds": state.average.mean(now),
-            "held_back": state.breaker.is_open(),
-            "enabled": state.is_enabled,
-        })
-    };
-    proxy.workers.all().iter().map(row).collect()
-}
-
-fn clients(proxy: &Proxy) -> Vec<Value> {
-    let ledger = proxy.books.ledger();
-    let row = |(contract, channel): (&Address, &cocoon_ledger::ClientChannel)| {
-        let seen = channel.on_chain.as_ref();
-        let charged = seen.map_or(TokenCount::ZERO, |seen| seen.tokens_used);
-        let state = seen.map(|seen| seen.state);
-        json!({
-            "owner_address": proxy.on_chain().text(&channel.owner),
-            "sc_address": proxy.on_chain().text(contract),
-            "used_tokens": channel.account.max(),
-            "committed_tokens": channel.account.chain(),
-            "tokens_to_charge": channel.account.max().saturating_sub(charged),
-            "available_tokens": channel.available(),
-            "reserved_tokens": channel.reserved(),
-            "running_queries": channel.running(),
-            "closing": state == Some(cocoon_ledger::ContractState::Closing),
-            "closed": state == Some(cocoon_ledger::ContractState::Closed),
-        })
-    };
-    ledger.clients().map(row).collect()
 }

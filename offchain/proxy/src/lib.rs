@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+mod accounts;
 mod books;
 mod client;
 mod commit;
@@ -50,4 +51,5 @@ mod writer;
 
 pub use config::{Listen, ProxyConfig, Timers};
 pub use error::{ProxyError, Who};
+pub use http::figures::METRICS;
 pub use start::{RunningProxy, start, start_on};

@@ -68,3 +68,6 @@ pub const START_ATTEMPTS: u32 = 5;
 
 /// How long a daemon that ended waits until its store is closed.
 pub const STORE_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The least pause between two looks at the proxy's own accounts: only the statistics show them.
+pub const ACCOUNTS_EVERY: Duration = Duration::from_secs(5);

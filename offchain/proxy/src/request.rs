@@ -15,7 +15,7 @@ use crate::client::ClientPeer;
 use crate::limits::MAX_ATTEMPTS;
 use crate::run::{Ended, Work};
 use crate::state::Proxy;
-use crate::stats::End;
+use crate::stats::{Attempt, End};
 use crate::workers::Verdict;
 use crate::{reserve, route, run, settle};
 
@@ -78,7 +78,15 @@ async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &Reques
             return refuse(client, request, outdated()).await;
         }
         let work = run::run(proxy, client, request, &lease).await;
-        lease.judge(verdict(&work));
+        let verdict = verdict(&work);
+        lease.judge(verdict);
+        proxy.stats.attempt(&Attempt {
+            worker: lease.worker.id,
+            is_success: verdict == Verdict::Served,
+            seconds: request.received.elapsed().as_secs_f64(),
+            worker_seconds: seconds_between(work.started_ms, work.finished_ms),
+            first_token_seconds: work.first_token_ms.map(|at| seconds_between(work.started_ms, at)),
+        });
         tried.push(lease.worker.id);
         match work.failure_before_first_byte() {
             Some(failure) if tried.len() < MAX_ATTEMPTS && may_try_elsewhere(&work, &failure) => {
@@ -96,6 +104,10 @@ async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &Reques
 /// The client's contract is of parameters that have changed: its connection will be closed.
 pub(crate) fn outdated() -> Failure {
     Failure::new(ErrorCode::NotReady, "the network's parameters changed: connect again")
+}
+
+fn seconds_between(from_ms: u64, to_ms: u64) -> f64 {
+    to_ms.saturating_sub(from_ms) as f64 / 1000.0
 }
 
 /// What the end of an attempt says about its worker.

@@ -82,6 +82,11 @@ pub(crate) async fn settle(
         tracing::warn!(receipt = %receipt.id(), excess, "used beyond the reservation: not charged");
     }
     proxy.stats.charged(&usage.used, excess);
+    if let (Some(first), Some(counts)) = (work.first_token_ms, &usage.counts) {
+        proxy
+            .stats
+            .pace(work.finished_ms.saturating_sub(first), counts.completion);
+    }
     close_answer(client, request, &mut work, &usage).await;
     pay_client(proxy, client, request, tokens).await;
     pay_worker(proxy, &worker, work.request_id, tokens).await;

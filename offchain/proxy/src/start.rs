@@ -33,7 +33,7 @@ use crate::limits::{AWAITED_POLL, DEPLOY_VALUE, FIRST_COMMIT_TIMEOUT, START_ATTE
 use crate::listen::Role;
 use crate::state::{Proxy, Registrations};
 use crate::vouchers::Vouchers;
-use crate::{contracts, http, listen as ports, settlement, winding};
+use crate::{accounts, contracts, http, listen as ports, settlement, winding};
 
 /// A proxy that serves.
 #[derive(Debug)]
@@ -177,6 +177,7 @@ pub async fn start_on(
         "store opened"
     );
     let books = Arc::new(Books::new(store, recovered.ledger, contract_key, failed, closed)?);
+    let image = trust.own_image(&identities, clock.now());
     let proxy = Arc::new(Proxy {
         vouchers: Vouchers::new(Arc::clone(&books), wallet.address().clone()),
         config,
@@ -191,6 +192,8 @@ pub async fn start_on(
         clients: Default::default(),
         registrations: Registrations::default(),
         stats: Default::default(),
+        accounts: Default::default(),
+        image,
         shutdown: shutdown.clone(),
         drained: CancellationToken::new(),
         blinding,
@@ -244,6 +247,7 @@ pub async fn start_on(
     shutdown.spawn_until_stop(winding::keep_up(Arc::clone(&proxy), committer));
     shutdown.spawn_until_stop(winding::keep_winding(Arc::clone(&proxy)));
     shutdown.spawn_until_stop(settlement::keep_settling(Arc::clone(&proxy)));
+    shutdown.spawn_until_stop(accounts::keep_looking(Arc::clone(&proxy)));
     let router = http::router(Arc::clone(&proxy));
     let server = cocoon_runner::http::serve_on(http_port, router, shutdown.token().clone())?;
     tracing::info!(%clients, %workers, %http, contract = %proxy.on_chain().contract, "proxy serves");

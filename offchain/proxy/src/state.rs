@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use cocoon_bindings::ImageHash;
 use cocoon_bindings::ton::Address;
 use cocoon_chain::{NodeWallet, RootView, SharedChain};
 use cocoon_protocol::handshake::ProxyRules;
@@ -15,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::accounts::Accounts;
 use crate::books::Books;
 use crate::config::ProxyConfig;
 use crate::error::ProxyError;
@@ -38,6 +40,9 @@ pub(crate) struct Proxy {
     pub(crate) clients: crate::client::Clients,
     pub(crate) registrations: Registrations,
     pub(crate) stats: Stats,
+    pub(crate) accounts: Accounts,
+    /// The image that this proxy's evidence shows.
+    pub(crate) image: Option<ImageHash>,
     pub(crate) shutdown: Shutdown,
     /// Set when the drain is over: connections close.
     pub(crate) drained: CancellationToken,

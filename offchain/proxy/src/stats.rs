@@ -1,63 +1,30 @@
-//! Counters for the statistics page.
+//! What the daemon counts: for the statistics page and for Prometheus.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cocoon_bindings::tokens::TokensUsed;
+use cocoon_runner::report::{Counter, Distribution, FIRST_TOKEN_SECONDS, LATENCY_SECONDS};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-const TIME_CONSTANTS: [f64; 6] = [1.0, 10.0, 60.0, 600.0, 3600.0, 86_400.0];
+use crate::limits::MAX_WORKER_CONNECTIONS;
 
-/// A total and its decayed rates per second over 1 s, 10 s, 1 min, 10 min, 1 h, 1 d.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Counter {
-    total: f64,
-    sums: [f64; TIME_CONSTANTS.len()],
-    at: f64,
-}
-
-impl Counter {
-    pub(crate) fn add(&mut self, amount: f64, now: f64) {
-        self.decay(now);
-        self.total += amount;
-        self.sums.iter_mut().for_each(|sum| *sum += amount);
-    }
-
-    /// As the deployed statistics write it: seven numbers.
-    pub(crate) fn json(&self, now: f64) -> Value {
-        let mut decayed = *self;
-        decayed.decay(now);
-        let rates = decayed
-            .sums
-            .iter()
-            .zip(TIME_CONSTANTS)
-            .map(|(sum, constant)| sum / constant);
-        std::iter::once(self.total).chain(rates).collect()
-    }
-
-    fn decay(&mut self, now: f64) {
-        let passed = (now - self.at).max(0.0);
-        for (sum, constant) in self.sums.iter_mut().zip(TIME_CONSTANTS) {
-            *sum *= (-passed / constant).exp();
-        }
-        self.at = self.at.max(now);
-    }
-}
-
-#[derive(Debug, Default)]
-struct Counters {
-    queries: Counter,
-    success: Counter,
-    failed: Counter,
-    rejected: Counter,
-    bytes_received: Counter,
-    bytes_sent: Counter,
-    time: Counter,
-    tokens: [Counter; 5],
-    failovers: Counter,
-    excess_tokens: Counter,
-    unsigned_receipts: Counter,
-    doubtful_workers: Counter,
+pub(crate) struct Counters {
+    pub(crate) queries: Counter,
+    pub(crate) success: Counter,
+    pub(crate) failed: Counter,
+    pub(crate) rejected: Counter,
+    pub(crate) bytes_received: Counter,
+    pub(crate) bytes_sent: Counter,
+    pub(crate) time: Counter,
+    /// Total, prompt, cached, completion, reasoning.
+    pub(crate) tokens: [Counter; 5],
+    pub(crate) failovers: Counter,
+    pub(crate) excess_tokens: Counter,
+    pub(crate) unsigned_receipts: Counter,
+    pub(crate) doubtful_workers: Counter,
 }
 
 /// How a request ended.
@@ -68,10 +35,39 @@ pub(crate) enum End {
     Rejected,
 }
 
+/// One attempt of a request at a worker.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt {
+    /// The worker's connection.
+    pub(crate) worker: u64,
+    pub(crate) is_success: bool,
+    /// From the request's arrival to the end of the attempt.
+    pub(crate) seconds: f64,
+    /// The part of it that the worker had.
+    pub(crate) worker_seconds: f64,
+    /// From the dispatch to the first part of the answer.
+    pub(crate) first_token_seconds: Option<f64>,
+}
+
+/// What one connection of a worker served.
+#[derive(Debug, Clone, Copy, Default)]
+struct Served {
+    queries: Counter,
+    time: Counter,
+    worker_time: Counter,
+    success: Counter,
+}
+
 /// Counters of the daemon.
+#[derive(Debug)]
 pub(crate) struct Stats {
     started: Instant,
     counters: Mutex<Counters>,
+    /// By connection of a worker.
+    served: Mutex<BTreeMap<u64, Served>>,
+    pub(crate) first_token: Distribution,
+    pub(crate) inter_token: Distribution,
+    pub(crate) request_time: Distribution,
 }
 
 impl Default for Stats {
@@ -79,6 +75,10 @@ impl Default for Stats {
         Self {
             started: Instant::now(),
             counters: Mutex::default(),
+            served: Mutex::default(),
+            first_token: Distribution::new(FIRST_TOKEN_SECONDS),
+            inter_token: Distribution::new(FIRST_TOKEN_SECONDS),
+            request_time: Distribution::new(LATENCY_SECONDS),
         }
     }
 }
@@ -96,6 +96,7 @@ impl Stats {
     }
 
     pub(crate) fn ended(&self, end: End, seconds: f64) {
+        self.request_time.add(seconds);
         self.with(|c, now| {
             c.time.add(seconds, now);
             match end {
@@ -104,6 +105,31 @@ impl Stats {
                 End::Rejected => c.rejected.add(1.0, now),
             }
         });
+    }
+
+    /// Counts an attempt at its worker. What connections that are gone have served is forgotten in time.
+    pub(crate) fn attempt(&self, attempt: &Attempt) {
+        if let Some(seconds) = attempt.first_token_seconds {
+            self.first_token.add(seconds);
+        }
+        let now = self.now();
+        let mut served = self.served();
+        while served.len() > 2 * MAX_WORKER_CONNECTIONS {
+            served.pop_first();
+        }
+        let served = served.entry(attempt.worker).or_default();
+        served.queries.add(1.0, now);
+        served.time.add(attempt.seconds, now);
+        served.worker_time.add(attempt.worker_seconds, now);
+        served.success.add(f64::from(u8::from(attempt.is_success)), now);
+    }
+
+    /// Counts the pace of an answer: the mean between its tokens. An answer that came at once has none.
+    pub(crate) fn pace(&self, ms_after_first: u64, completion_tokens: u64) {
+        if completion_tokens > 1 && ms_after_first > 0 {
+            let seconds = ms_after_first as f64 / 1000.0;
+            self.inter_token.add(seconds / (completion_tokens - 1) as f64);
+        }
     }
 
     pub(crate) fn charged(&self, used: &TokensUsed, excess: u64) {
@@ -130,9 +156,26 @@ impl Stats {
         self.with(|c, now| c.doubtful_workers.add(1.0, now));
     }
 
+    /// The counters as they are.
+    pub(crate) fn snapshot(&self) -> Counters {
+        *self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a connection served, as the deployed statistics name it.
+    pub(crate) fn served_by(&self, worker: u64) -> [(&'static str, f64); 4] {
+        let now = self.now();
+        let served = self.served().get(&worker).copied().unwrap_or_default();
+        [
+            ("queries_10m", served.queries.rate_10m(now)),
+            ("queries_time_10m", served.time.rate_10m(now)),
+            ("worker_queries_time_10m", served.worker_time.rate_10m(now)),
+            ("queries_success_10m", served.success.rate_10m(now)),
+        ]
+    }
+
     pub(crate) fn json(&self) -> Value {
-        let now = self.started.elapsed().as_secs_f64();
-        let c = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.now();
+        let c = self.snapshot();
         let [total, prompt, cached, completion, reasoning] = c.tokens.map(|counter| counter.json(now));
         json!({
             "queries": c.queries.json(now),
@@ -155,8 +198,16 @@ impl Stats {
     }
 
     fn with(&self, change: impl FnOnce(&mut Counters, f64)) {
-        let now = self.started.elapsed().as_secs_f64();
+        let now = self.now();
         change(&mut self.counters.lock().unwrap_or_else(PoisonError::into_inner), now);
+    }
+
+    fn served(&self) -> MutexGuard<'_, BTreeMap<u64, Served>> {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
     }
 }
 
@@ -164,15 +215,34 @@ impl Stats {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_counter_has_a_total_and_six_rates_that_fade() {
-        let mut counter = Counter::default();
-        counter.add(10.0, 0.0);
-        let now = counter.json(0.0);
-        let later = counter.json(1000.0);
-        assert_eq!(now.as_array().unwrap().len(), 7);
-        assert_eq!((now[0].as_f64(), now[1].as_f64()), (Some(10.0), Some(10.0)));
-        assert_eq!(later[0].as_f64(), Some(10.0));
-        assert!(later[1].as_f64().unwrap() < 1e-9);
+    #[tokio::test]
+    async fn what_workers_served_is_bounded_and_the_newest_connections_stay() {
+        let stats = Stats::default();
+        let last = 3 * MAX_WORKER_CONNECTIONS as u64;
+        for worker in 0..=last {
+            let is_success = worker == last;
+            stats.attempt(&Attempt {
+                worker,
+                is_success,
+                seconds: 2.0,
+                worker_seconds: 1.0,
+                first_token_seconds: None,
+            });
+        }
+        assert!(stats.served().len() <= 2 * MAX_WORKER_CONNECTIONS + 1);
+        let [(_, queries), (_, time), (_, worker_time), (_, success)] = stats.served_by(last);
+        assert!(queries > 0.0 && (success - queries).abs() < 1e-9);
+        assert!((time - 2.0 * queries).abs() < 1e-9 && (worker_time - queries).abs() < 1e-9);
+        assert!(stats.served_by(0).iter().all(|(_, rate)| *rate == 0.0));
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_one_token_has_no_pace() {
+        let stats = Stats::default();
+        stats.pace(1000, 1);
+        stats.pace(0, 11);
+        assert_eq!(stats.inter_token.count(), 0);
+        stats.pace(1000, 11);
+        assert_eq!(stats.inter_token.count(), 1);
     }
 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use cocoon_ledger::Ledger;
 use cocoon_runner::off_thread;
+use cocoon_runner::report::Distribution;
 use cocoon_store::limits::MAX_BATCH;
 use cocoon_store::{ProxyStore, ProxyWrite};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use crate::books::SharedLedger;
 use crate::error::ProxyError;
@@ -25,12 +27,13 @@ pub(crate) type Durable = oneshot::Receiver<()>;
 pub(crate) fn start(
     store: ProxyStore,
     ledger: SharedLedger,
+    sync_time: Arc<Distribution>,
     failed: oneshot::Sender<ProxyError>,
     closed: oneshot::Sender<()>,
 ) -> mpsc::UnboundedSender<WriteJob> {
     let (sender, jobs) = mpsc::unbounded_channel::<WriteJob>();
     tokio::spawn(async move {
-        match write_all(store, &ledger, jobs).await {
+        match write_all(store, &ledger, &sync_time, jobs).await {
             // Whoever waits may open the store again now.
             Ok(()) => {
                 let _ = closed.send(());
@@ -49,6 +52,7 @@ pub(crate) fn start(
 async fn write_all(
     mut store: ProxyStore,
     ledger: &SharedLedger,
+    sync_time: &Distribution,
     mut jobs: mpsc::UnboundedReceiver<WriteJob>,
 ) -> Result<(), ProxyError> {
     let mut batch = Vec::new();
@@ -61,8 +65,10 @@ async fn write_all(
         let ended = |error: cocoon_runner::NotDone| ProxyError::WriterStopped {
             reason: error.to_string(),
         };
+        let begun = Instant::now();
         let (back, taken, written) = off_thread(write).await.map_err(ended)?;
         written?;
+        sync_time.add(begun.elapsed().as_secs_f64());
         store = back;
         acknowledge(ledger, taken);
     }

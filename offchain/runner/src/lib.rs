@@ -33,6 +33,7 @@ pub mod limits;
 pub mod link;
 pub mod logging;
 pub mod places;
+pub mod report;
 pub mod seal;
 pub mod shutdown;
 pub mod standing;

@@ -13,10 +13,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cocoon_attest::simulated::SimulatedPlatform;
 use cocoon_attest::{Endorsements, TrustRoots};
+use cocoon_bindings::ImageHash;
 use cocoon_chain::RootView;
 use cocoon_guest::{GuestError, Pretended, SimulatedTrust};
 use cocoon_protocol::version::VersionRange;
-use cocoon_ratls::{Acceptor, Connector, EvidenceSource, PeerPolicy, SharedClock, TrustSettings, TrustStore};
+use cocoon_ratls::{
+    Acceptor, Connector, EvidenceSource, IdentityKeeper, PeerPolicy, SharedClock, TrustSettings, TrustStore,
+};
 use tokio::sync::watch;
 
 use crate::config::{AttestationConfig, read_small};
@@ -205,6 +208,14 @@ impl Trust {
         }
         let platform = self.simulation.as_deref().and_then(Simulation::platform);
         self.source.open(role, self.image.as_deref(), self.registers, platform)
+    }
+
+    /// The image that this runner's own evidence shows, as a peer would read it at `now`; none without evidence.
+    pub fn own_image(&self, identities: &IdentityKeeper, now: u64) -> Option<ImageHash> {
+        let certificate = identities.peek();
+        let policy = PeerPolicy::attested(|_| true);
+        let own = cocoon_ratls::verify_certificate(certificate.certificate_der(), &self.store, &policy, now);
+        own.ok()?.image_hash
     }
 
     /// Whether a simulated platform is trusted at present, or own evidence is simulated; every surface then says so.

@@ -1,52 +1,10 @@
-//! Counters with decaying rates, in the deployed form of `/jsonstats`.
+//! What a model's worker counts, in the deployed form of `/jsonstats`.
 
 use cocoon_bindings::tokens::TokensUsed;
-use serde_json::{Value, json};
-use std::sync::{Mutex, PoisonError};
+use cocoon_runner::report::{Counter, Distribution, LATENCY_SECONDS};
+use serde_json::Value;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use tokio::time::Instant;
-
-/// Time constants of the rates, in seconds.
-const WINDOWS: [f64; 6] = [1.0, 10.0, 60.0, 600.0, 3600.0, 86_400.0];
-
-/// A total and, for each window, an exponentially decayed sum.
-#[derive(Debug, Clone, Copy)]
-struct Counter {
-    total: f64,
-    sums: [f64; 6],
-    at: Instant,
-}
-
-impl Counter {
-    fn new(now: Instant) -> Self {
-        Self {
-            total: 0.0,
-            sums: [0.0; 6],
-            at: now,
-        }
-    }
-
-    fn add(&mut self, amount: f64, now: Instant) {
-        self.decay(now);
-        self.total += amount;
-        for sum in &mut self.sums {
-            *sum += amount;
-        }
-    }
-
-    fn decay(&mut self, now: Instant) {
-        let passed = now.saturating_duration_since(self.at).as_secs_f64();
-        self.at = now;
-        for (sum, window) in self.sums.iter_mut().zip(WINDOWS) {
-            *sum *= (-passed / window).exp();
-        }
-    }
-
-    fn to_json(mut self, now: Instant) -> Value {
-        self.decay(now);
-        let rates = self.sums.iter().zip(WINDOWS).map(|(sum, window)| json!(sum / window));
-        std::iter::once(json!(self.total)).chain(rates).collect()
-    }
-}
 
 /// What one finished request adds.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,7 +18,10 @@ pub(crate) struct Finished {
 
 /// All counters of a worker.
 #[derive(Debug)]
-pub(crate) struct Counters(Mutex<[Counter; NAMES.len()]>);
+pub(crate) struct Counters {
+    counters: Mutex<[Counter; NAMES.len()]>,
+    pub(crate) request_time: Distribution,
+}
 
 const NAMES: [&str; 11] = [
     "queries",
@@ -78,7 +39,12 @@ const NAMES: [&str; 11] = [
 
 impl Counters {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new([Counter::new(Instant::now()); NAMES.len()]))
+        // All counters of a process share one origin of time, so that they can be added up.
+        let _ = now();
+        Self {
+            counters: Mutex::default(),
+            request_time: Distribution::new(LATENCY_SECONDS),
+        }
     }
 
     /// Counts a request that has ended.
@@ -103,8 +69,9 @@ impl Counters {
             tokens.completion as f64,
             tokens.reasoning as f64,
         ];
-        let now = Instant::now();
-        let mut counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.request_time.add(seconds);
+        let now = now();
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         for (counter, amount) in counters.iter_mut().zip(amounts) {
             counter.add(amount, now);
         }
@@ -112,41 +79,40 @@ impl Counters {
 
     /// The `stats` object of all of them together.
     pub(crate) fn sum_to_json(all: &[&Self]) -> Value {
-        let now = Instant::now();
-        let mut sums = [Counter::new(now); NAMES.len()];
+        let now = now();
+        let mut sums = [Counter::default(); NAMES.len()];
         for counters in all {
-            for (sum, counter) in sums.iter_mut().zip(counters.now(now)) {
-                sum.total += counter.total;
-                for (sum, more) in sum.sums.iter_mut().zip(counter.sums) {
-                    *sum += more;
-                }
+            for (sum, counter) in sums.iter_mut().zip(counters.snapshot()) {
+                sum.absorb(&counter);
             }
         }
         NAMES
             .into_iter()
             .zip(sums)
-            .map(|(name, counter)| (name.to_owned(), counter.to_json(now)))
+            .map(|(name, counter)| (name.to_owned(), counter.json(now)))
             .collect()
     }
 
-    /// Requests that ended, well and badly.
-    pub(crate) fn ended(&self) -> (u64, u64) {
-        let [_, success, failed, ..] = self.now(Instant::now());
-        // Whole numbers below 2^53.
-        (success.total as u64, failed.total as u64)
+    /// Everything that was ever counted under each name.
+    pub(crate) fn totals(&self) -> [(&'static str, f64); NAMES.len()] {
+        let counters = self.snapshot();
+        std::array::from_fn(|place| (NAMES[place], counters[place].total()))
     }
 
-    fn now(&self, now: Instant) -> [Counter; NAMES.len()] {
-        let mut counters = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counters.iter_mut().for_each(|counter| counter.decay(now));
-        counters
+    fn snapshot(&self) -> [Counter; NAMES.len()] {
+        *self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Seconds since the first counter was made.
+fn now() -> f64 {
+    static ORIGIN: OnceLock<Instant> = OnceLock::new();
+    ORIGIN.get_or_init(Instant::now).elapsed().as_secs_f64()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[test]
     fn counters_of_several_models_add_up() {
@@ -161,19 +127,7 @@ mod tests {
         let sum = Counters::sum_to_json(&[&one, &two]);
         let totals = ["queries", "success", "failed", "bytes_sent"].map(|name| sum[name][0].as_f64().unwrap());
         assert_eq!(totals, [3.0, 2.0, 1.0, 15.0]);
-        assert_eq!((one.ended(), two.ended()), ((1, 0), (1, 1)));
-    }
-
-    #[test]
-    fn a_rate_decays_and_a_total_does_not() {
-        let start = Instant::now();
-        let mut counter = Counter::new(start);
-        counter.add(100.0, start);
-        let later = counter.to_json(start + Duration::from_secs(10));
-        let later: Vec<f64> = serde_json::from_value(later).unwrap();
-        assert_eq!(later.len(), 7);
-        assert_eq!(later[0], 100.0);
-        assert!(later[1] < 0.01);
-        assert!((later[2] - 10.0 * (-1.0f64).exp()).abs() < 1e-9);
+        assert_eq!(two.totals()[..3], [("queries", 2.0), ("success", 1.0), ("failed", 1.0)]);
+        assert_eq!((one.request_time.count(), two.request_time.count()), (1, 2));
     }
 }

@@ -80,7 +80,8 @@ pub async fn start_on(
     let pages = Pages {
         workers: workers.clone(),
         identities: identities.clone(),
-        image_hash: image_hash(&trust, &identities, &clock),
+        image: trust.own_image(&identities, clock.now()),
+        clock: clock.clone(),
         simulated: trust.is_simulated(),
         payouts: payouts.clone(),
         gpus,
@@ -192,14 +193,6 @@ async fn chain(config: &WorkerConfig) -> Result<SharedChain, WorkerError> {
         &config.chain.url,
         key.as_deref().map(str::trim),
     )?))
-}
-
-/// The own image, as a peer computes it from the certificate.
-fn image_hash(trust: &Trust, identities: &IdentityKeeper, clock: &SharedClock) -> Option<String> {
-    let certificate = identities.peek();
-    let policy = cocoon_ratls::PeerPolicy::attested(|_| true);
-    let own = cocoon_ratls::verify_certificate(certificate.certificate_der(), &trust.store(), &policy, clock.now());
-    own.ok()?.image_hash.map(|hash| hash.to_string())
 }
 
 /// Looks at the backend, for ever.

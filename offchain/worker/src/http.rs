@@ -5,18 +5,17 @@ mod stats;
 use crate::claim::{self, ShownClaim};
 use crate::error::WorkerError;
 use crate::limits::{MAX_COEFFICIENT, MAX_CONTROL_BYTES};
-use crate::metrics;
 use crate::payout::Payouts;
 use crate::worker::{Worker, Workers};
 use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderName, StatusCode};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use cocoon_bindings::ImageHash;
 use cocoon_bindings::units::Coefficient;
-use cocoon_ratls::IdentityKeeper;
+use cocoon_ratls::{IdentityKeeper, SharedClock};
 use cocoon_runner::gpu::AdmittedGpu;
-use cocoon_runner::off_thread;
+use cocoon_runner::{off_thread, report};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -26,7 +25,9 @@ use std::sync::Arc;
 pub(crate) struct Pages {
     pub(crate) workers: Workers,
     pub(crate) identities: Arc<IdentityKeeper>,
-    pub(crate) image_hash: Option<String>,
+    /// The image that this worker's evidence shows.
+    pub(crate) image: Option<ImageHash>,
+    pub(crate) clock: SharedClock,
     pub(crate) simulated: bool,
     pub(crate) payouts: Option<Arc<Payouts>>,
     pub(crate) gpus: Arc<Vec<AdmittedGpu>>,
@@ -53,15 +54,14 @@ impl Pages {
 pub(crate) fn router(pages: Pages) -> Router {
     Router::new()
         .route("/health", get(health))
-        .route("/jsonstats", get(stats::show))
-        .route("/metrics", get(figures))
         .route("/claims", get(claims))
         .route("/request/enable", post(enable))
         .route("/request/disable", post(disable))
         .route("/request/change_coefficient", post(change_coefficient))
         .route("/request/payout", post(payout))
         .layer(DefaultBodyLimit::max(MAX_CONTROL_BYTES))
-        .with_state(pages)
+        .with_state(pages.clone())
+        .merge(report::routes(Arc::new(pages)))
 }
 
 async fn health(State(pages): State<Pages>) -> (StatusCode, Json<Value>) {
@@ -87,10 +87,6 @@ async fn health(State(pages): State<Pages>) -> (StatusCode, Json<Value>) {
         "simulated_tdx": pages.simulated,
     });
     (status, Json(body))
-}
-
-async fn figures(State(pages): State<Pages>) -> ([(HeaderName, &'static str); 1], String) {
-    ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], metrics::text(&pages.workers))
 }
 
 async fn claims(State(pages): State<Pages>) -> Result<Json<Vec<ShownClaim>>, (StatusCode, Json<Value>)> {

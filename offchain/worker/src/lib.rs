@@ -42,3 +42,4 @@ mod worker;
 pub use config::{BackendConfig, EngineConfig, ModelConfig, PayoutConfig, WorkerConfig};
 pub use daemon::{RunningWorker, start, start_on};
 pub use error::{Retry, Who, WorkerError};
+pub use metrics::METRICS;

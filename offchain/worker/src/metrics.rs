@@ -1,204 +1,257 @@
-//! Figures of all models in the text format of Prometheus, told apart by the label `model`. No label names a client or a
-//! proxy.
+//! The worker's figures for Prometheus, told apart by the label `model`. No label names a client or a proxy.
 
+use crate::counters::Counters;
 use crate::worker::Worker;
 use cocoon_engine::{EngineLoad, Histogram, Occupancy};
-use std::fmt::Write as _;
-use std::sync::Arc;
+use cocoon_runner::report::{Exposition, Metric};
 
-/// The content type of the format.
-pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4";
+const READY: Metric = Metric::gauge("cocoon_worker_ready", "Whether the model takes requests.");
+const RUNNING: Metric = Metric::gauge("cocoon_worker_running_requests", "Requests that run.");
+const PLACES: Metric = Metric::gauge("cocoon_worker_max_requests", "Requests that may run at once.");
+const CONNECTIONS: Metric = Metric::gauge("cocoon_worker_proxy_connections", "Connections to proxies that serve.");
+const COEFFICIENT: Metric = Metric::gauge("cocoon_worker_coefficient", "Price in thousandths of the network's.");
+const REQUESTS: Metric = Metric::counter("cocoon_worker_requests_total", "Requests that ended.");
+const BYTES: Metric = Metric::counter("cocoon_worker_bytes_total", "Bytes of requests and of answers.");
+const TOKENS: Metric = Metric::counter("cocoon_worker_adjusted_tokens_total", "Adjusted tokens used, by class.");
+const REQUEST_TIME: Metric = Metric::histogram("cocoon_worker_request_seconds", "From a request to its last message.");
+const UNSETTLED: Metric = Metric::gauge(
+    "cocoon_worker_unsettled_tokens",
+    "Adjusted tokens that proxies owe beyond the last payout that was seen; without [payout] none is seen.",
+);
+const CHAIN_AGE: Metric = Metric::gauge(
+    "cocoon_worker_chain_age_seconds",
+    "Age of the last view of the root contract, by the chain's clock.",
+);
+const FIRST_TOKEN: Metric = Metric::histogram(
+    "cocoon_worker_time_to_first_token_seconds",
+    "From a request to its first token, or to its vectors.",
+);
+const INTER_TOKEN: Metric = Metric::histogram(
+    "cocoon_worker_inter_token_latency_seconds",
+    "Between the tokens of an answer.",
+);
+
+/// What is told of an engine's occupancy.
+const OCCUPANCY: [(Metric, fn(&Occupancy) -> u64); 10] = [
+    (
+        Metric::gauge("cocoon_worker_running_sequences", "Sequences that run."),
+        |o| o.running as u64,
+    ),
+    (
+        Metric::gauge(
+            "cocoon_worker_waiting_sequences",
+            "Sequences that wait, preempted ones included.",
+        ),
+        |o| o.waiting as u64,
+    ),
+    (
+        Metric::gauge("cocoon_worker_kv_blocks", "Blocks of the KV cache."),
+        |o| o.kv_blocks as u64,
+    ),
+    (
+        Metric::gauge("cocoon_worker_kv_blocks_used", "Blocks that sequences use."),
+        |o| o.kv_blocks_used as u64,
+    ),
+    (
+        Metric::gauge(
+            "cocoon_worker_kv_blocks_cached",
+            "Free blocks that the prefix cache can still find.",
+        ),
+        |o| o.kv_blocks_cached as u64,
+    ),
+    (
+        Metric::gauge("cocoon_worker_batch_sequences", "Sequences in the last step."),
+        |o| o.step_seqs as u64,
+    ),
+    (
+        Metric::gauge("cocoon_worker_batch_tokens", "Tokens in the last step."),
+        |o| o.step_tokens as u64,
+    ),
+    (
+        Metric::counter(
+            "cocoon_worker_preemptions_total",
+            "Sequences that lost their blocks to older ones.",
+        ),
+        |o| o.preemptions,
+    ),
+    (
+        Metric::counter(
+            "cocoon_worker_prompt_tokens_total",
+            "Prompt tokens of sequences that began to run.",
+        ),
+        |o| o.prompt_tokens,
+    ),
+    (
+        Metric::counter(
+            "cocoon_worker_cached_prompt_tokens_total",
+            "Prompt tokens that the prefix cache had.",
+        ),
+        |o| o.cached_tokens,
+    ),
+];
+
+/// Every figure of a worker. The last twelve come from the engine; a server beside this program has figures of its own.
+pub const METRICS: &[Metric] = &[
+    READY,
+    RUNNING,
+    PLACES,
+    CONNECTIONS,
+    COEFFICIENT,
+    REQUESTS,
+    BYTES,
+    TOKENS,
+    REQUEST_TIME,
+    UNSETTLED,
+    CHAIN_AGE,
+    OCCUPANCY[0].0,
+    OCCUPANCY[1].0,
+    OCCUPANCY[2].0,
+    OCCUPANCY[3].0,
+    OCCUPANCY[4].0,
+    OCCUPANCY[5].0,
+    OCCUPANCY[6].0,
+    OCCUPANCY[7].0,
+    OCCUPANCY[8].0,
+    OCCUPANCY[9].0,
+    FIRST_TOKEN,
+    INTER_TOKEN,
+];
 
 /// What is told of one model.
-struct Figures<'a> {
+pub(crate) struct Figures<'a> {
     model: &'a str,
     running: usize,
+    places: u32,
     connections: u32,
+    coefficient: u32,
     is_ready: bool,
-    succeeded: u64,
-    failed: u64,
-    /// Absent when a server beside this program answers: it has figures of its own.
+    counters: &'a Counters,
+    /// Absent when a server beside this program answers.
     load: Option<EngineLoad>,
 }
 
-/// The figures of all models.
-pub(crate) fn text(workers: &[Arc<Worker>]) -> String {
-    let figures = workers.iter().map(|worker| {
-        let (succeeded, failed) = worker.counters.ended();
-        Figures {
+impl<'a> Figures<'a> {
+    pub(crate) fn of(worker: &'a Worker) -> Self {
+        Self {
             model: worker.model.base(),
             running: worker.active_requests(),
+            places: worker.max_active_requests,
             connections: worker.connections(),
+            coefficient: worker.coefficient().borrow().get(),
             is_ready: worker.word() == "ready",
-            succeeded,
-            failed,
+            counters: &worker.counters,
             load: worker.backend.load(),
         }
-    });
-    text_of(&figures.collect::<Vec<_>>())
+    }
 }
 
-fn text_of(models: &[Figures<'_>]) -> String {
-    let mut text = String::new();
-    of_worker(&mut text, models);
+/// Writes the figures of all models, the adjusted tokens that proxies owe, and the seconds since the chain was seen.
+pub(crate) fn write(page: &mut Exposition, models: &[Figures<'_>], unsettled: u64, chain_age: f64) {
+    of_worker(page, models);
+    page.one(&UNSETTLED, unsettled as f64);
+    page.one(&CHAIN_AGE, chain_age);
     let loads: Vec<(&str, EngineLoad)> = models
         .iter()
         .filter_map(|figures| Some((figures.model, figures.load?)))
         .collect();
     if !loads.is_empty() {
-        of_engine(&mut text, &loads);
+        of_engine(page, &loads);
     }
-    text
 }
 
-fn of_worker(text: &mut String, models: &[Figures<'_>]) {
-    type Get = fn(&Figures<'_>) -> u64;
-    let gauges: [(&str, &str, Get); 3] = [
-        ("ready", "Whether the model takes requests.", |f| f.is_ready.into()),
-        ("running_requests", "Requests that run.", |f| f.running as u64),
-        ("proxy_connections", "Connections to proxies that serve.", |f| {
-            f.connections.into()
-        }),
+fn of_worker(page: &mut Exposition, models: &[Figures<'_>]) {
+    type Get = fn(&Figures<'_>) -> f64;
+    let gauges: [(&Metric, Get); 5] = [
+        (&READY, |f| f64::from(u8::from(f.is_ready))),
+        (&RUNNING, |f| f.running as f64),
+        (&PLACES, |f| f64::from(f.places)),
+        (&CONNECTIONS, |f| f64::from(f.connections)),
+        (&COEFFICIENT, |f| f64::from(f.coefficient)),
     ];
-    for (name, help, get) in gauges {
-        head(text, name, "gauge", help);
+    for (metric, get) in gauges {
+        let mut samples = page.metric(metric);
         for figures in models {
-            sample(text, name, figures.model, "", &get(figures));
+            samples.sample(&[("model", figures.model)], get(figures));
         }
     }
-    head(text, "requests_total", "counter", "Requests that ended.");
+    // The counters of `/jsonstats`, each under the name and the label that it has here.
+    let counters: [(&Metric, &str, &[(&str, &str)]); 3] = [
+        (&REQUESTS, "result", &[("success", "success"), ("failed", "failure")]),
+        (
+            &BYTES,
+            "direction",
+            &[("bytes_received", "received"), ("bytes_sent", "sent")],
+        ),
+        (
+            &TOKENS,
+            "class",
+            &[
+                ("total_adjusted_tokens_used", "total"),
+                ("prompt_adjusted_tokens_used", "prompt"),
+                ("cached_adjusted_tokens_used", "cached"),
+                ("completion_adjusted_tokens_used", "completion"),
+                ("reasoning_adjusted_tokens_used", "reasoning"),
+            ],
+        ),
+    ];
+    for (metric, label, parts) in counters {
+        let mut samples = page.metric(metric);
+        for figures in models {
+            let totals = figures.counters.totals();
+            for (name, content) in parts {
+                let total = totals.iter().find(|(counted, _)| counted == name);
+                let labels = [("model", figures.model), (label, *content)];
+                samples.sample(&labels, total.map_or(0.0, |(_, total)| *total));
+            }
+        }
+    }
+    let mut samples = page.metric(&REQUEST_TIME);
     for figures in models {
-        sample(
-            text,
-            "requests_total",
-            figures.model,
-            ",result=\"success\"",
-            &figures.succeeded,
-        );
-        sample(
-            text,
-            "requests_total",
-            figures.model,
-            ",result=\"failure\"",
-            &figures.failed,
-        );
+        samples.distribution(&[("model", figures.model)], &figures.counters.request_time);
     }
 }
 
-fn of_engine(text: &mut String, loads: &[(&str, EngineLoad)]) {
-    type Get = fn(&Occupancy) -> u64;
-    let numbers: [(&str, &str, &str, Get); 10] = [
-        ("running_sequences", "gauge", "Sequences that run.", |o| {
-            o.running as u64
-        }),
-        (
-            "waiting_sequences",
-            "gauge",
-            "Sequences that wait, preempted ones included.",
-            |o| o.waiting as u64,
-        ),
-        ("kv_blocks", "gauge", "Blocks of the KV cache.", |o| o.kv_blocks as u64),
-        ("kv_blocks_used", "gauge", "Blocks that sequences use.", |o| {
-            o.kv_blocks_used as u64
-        }),
-        (
-            "kv_blocks_cached",
-            "gauge",
-            "Free blocks that the prefix cache can still find.",
-            |o| o.kv_blocks_cached as u64,
-        ),
-        ("batch_sequences", "gauge", "Sequences in the last step.", |o| {
-            o.step_seqs as u64
-        }),
-        ("batch_tokens", "gauge", "Tokens in the last step.", |o| {
-            o.step_tokens as u64
-        }),
-        (
-            "preemptions_total",
-            "counter",
-            "Sequences that lost their blocks to older ones.",
-            |o| o.preemptions,
-        ),
-        (
-            "prompt_tokens_total",
-            "counter",
-            "Prompt tokens of sequences that began to run.",
-            |o| o.prompt_tokens,
-        ),
-        (
-            "cached_prompt_tokens_total",
-            "counter",
-            "Prompt tokens that the prefix cache had.",
-            |o| o.cached_tokens,
-        ),
-    ];
-    for (name, kind, help, get) in numbers {
-        head(text, name, kind, help);
+fn of_engine(page: &mut Exposition, loads: &[(&str, EngineLoad)]) {
+    for (metric, get) in &OCCUPANCY {
+        let mut samples = page.metric(metric);
         for (model, load) in loads {
-            sample(text, name, model, "", &get(&load.occupancy));
+            samples.sample(&[("model", model)], get(&load.occupancy) as f64);
         }
     }
     type GetTimes = fn(&EngineLoad) -> &Histogram;
-    let histograms: [(&str, &str, GetTimes); 2] = [
-        (
-            "time_to_first_token_seconds",
-            "From a request to its first token, or to its vectors.",
-            |l| &l.time_to_first_token,
-        ),
-        ("inter_token_latency_seconds", "Between the tokens of an answer.", |l| {
-            &l.inter_token_latency
-        }),
+    let histograms: [(&Metric, GetTimes); 2] = [
+        (&FIRST_TOKEN, |l| &l.time_to_first_token),
+        (&INTER_TOKEN, |l| &l.inter_token_latency),
     ];
-    for (name, help, get) in histograms {
-        head(text, name, "histogram", help);
+    for (metric, get) in histograms {
+        let mut samples = page.metric(metric);
         for (model, load) in loads {
-            distribution(text, name, model, get(load));
+            let seen = get(load);
+            let buckets = seen.cumulative().map(|(bound, count)| (bound.as_secs_f64(), count));
+            let sum = seen.sum().as_secs_f64();
+            samples.cumulative(&[("model", model)], buckets, sum, seen.count());
         }
     }
-}
-
-fn head(text: &mut String, name: &str, kind: &str, help: &str) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(
-        text,
-        "# HELP cocoon_worker_{name} {help}\n# TYPE cocoon_worker_{name} {kind}"
-    );
-}
-
-/// One line; `more` are further labels, each with a comma before it.
-fn sample(text: &mut String, name: &str, model: &str, more: &str, value: &dyn std::fmt::Display) {
-    let model = model.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    let _ = writeln!(text, "cocoon_worker_{name}{{model=\"{model}\"{more}}} {value}");
-}
-
-fn distribution(text: &mut String, name: &str, model: &str, histogram: &Histogram) {
-    let bucket = format!("{name}_bucket");
-    for (bound, count) in histogram.cumulative() {
-        let bound = format!(",le=\"{}\"", bound.as_secs_f64());
-        sample(text, &bucket, model, &bound, &count);
-    }
-    let (count, sum) = (histogram.count(), histogram.sum().as_secs_f64());
-    sample(text, &bucket, model, ",le=\"+Inf\"", &count);
-    sample(text, &format!("{name}_sum"), model, "", &sum);
-    sample(text, &format!("{name}_count"), model, "", &count);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::counters::Finished;
     use cocoon_engine::{EngineEvent, EngineHandle, Parrot, SubmitRequest};
     use std::collections::BTreeMap;
     use std::sync::mpsc::channel;
     use std::time::Duration;
 
-    fn figures(model: &str, load: Option<EngineLoad>) -> Figures<'_> {
+    fn figures<'a>(model: &'a str, counters: &'a Counters, load: Option<EngineLoad>) -> Figures<'a> {
         Figures {
             model,
             running: 1,
+            places: 16,
             connections: 2,
+            coefficient: 1000,
             is_ready: true,
-            succeeded: 3,
-            failed: 4,
+            counters,
             load,
         }
     }
@@ -215,16 +268,30 @@ mod tests {
             |event: &EngineEvent| matches!(event, EngineEvent::Output(output) if output.finish_reason.is_some());
         while !is_last(&receiver.recv_timeout(Duration::from_secs(30)).unwrap()) {}
 
-        let text = text_of(&[figures("a/b", Some(engine.load())), figures("c\"d", None)]);
+        let counters = Counters::new();
+        for success in [true, true, true, false, false, false, false] {
+            counters.finish(&Finished {
+                success,
+                ..Finished::default()
+            });
+        }
+        let mut page = Exposition::default();
+        let models = [
+            figures("a/b", &counters, Some(engine.load())),
+            figures("c\"d", &counters, None),
+        ];
+        write(&mut page, &models, 7, 3.0);
+        let text = page.into_text();
         let samples = text.lines().filter(|line| !line.starts_with('#'));
         let samples: BTreeMap<&str, f64> = samples
             .map(|line| line.rsplit_once(' ').unwrap())
             .map(|(name, value)| (name, value.parse().unwrap()))
             .collect();
+        let of_all = [UNSETTLED.name, CHAIN_AGE.name];
         assert!(
             samples
                 .keys()
-                .all(|name| name.starts_with("cocoon_worker_") && name.contains("{model=\""))
+                .all(|name| name.starts_with("cocoon_worker_") && (name.contains("{model=\"") || of_all.contains(name)))
         );
         for (name, count) in [("time_to_first_token", 1.0), ("inter_token_latency", 2.0)] {
             let sample = |end: &str, more: &str| {
@@ -245,5 +312,9 @@ mod tests {
         assert!(!text.contains("kv_blocks{model=\"c"));
         assert_eq!(text.matches("# TYPE").count(), text.matches("# HELP").count());
         assert_eq!(text.matches("# TYPE cocoon_worker_ready").count(), 1);
+        let missing = METRICS
+            .iter()
+            .find(|metric| !text.contains(&format!("# TYPE {} ", metric.name)));
+        assert_eq!(missing, None);
     }
 }

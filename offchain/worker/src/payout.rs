@@ -10,20 +10,28 @@ use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_bindings::units::{Nanoton, TokenCount};
 use cocoon_bindings::voucher::SignedVoucher;
 use cocoon_bindings::worker_state_init;
-use cocoon_chain::{NodeWallet, SharedChain, WorkerAccount};
+use cocoon_chain::{NodeWallet, SharedChain, WalletView, WorkerAccount};
 use cocoon_runner::seal::KeyManager;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Attached to a voucher for the contracts' work; what is left comes back. As deployed.
 const VALUE: Nanoton = Nanoton::new(500_000_000);
+
+/// What was seen on chain, for statistics.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    pub(crate) wallet: WalletView,
+    /// Tokens that each worker contract has been paid for. Contracts are as few as proxies.
+    pub(crate) paid: BTreeMap<Address, TokenCount>,
+}
 
 /// The worker's wallet and the threshold.
 pub(crate) struct Payouts {
     chain: SharedChain,
     wallet: NodeWallet,
     minimum: Nanoton,
-    balance: Mutex<Option<Nanoton>>,
+    seen: Mutex<Seen>,
     busy: tokio::sync::Mutex<()>,
 }
 
@@ -43,7 +51,7 @@ impl Payouts {
             chain,
             wallet,
             minimum: config.minimum(),
-            balance: Mutex::default(),
+            seen: Mutex::default(),
             busy: Default::default(),
         })
     }
@@ -52,9 +60,18 @@ impl Payouts {
         self.wallet.address()
     }
 
-    /// The wallet's balance at the last look.
-    pub(crate) fn last_balance(&self) -> Option<Nanoton> {
-        *self.balance.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What the last look saw.
+    pub(crate) fn seen(&self) -> Seen {
+        self.last().clone()
+    }
+
+    /// Whether a message of the wallet is under way.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.wallet.is_sending()
+    }
+
+    fn last(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks from time to time, for ever.
@@ -73,8 +90,7 @@ impl Payouts {
     /// Submits what is worth it, or everything unpaid when `all`. Says how many vouchers went out.
     pub(crate) async fn look(&self, workers: &[Arc<Worker>], all: bool) -> Result<usize, WorkerError> {
         let _one_at_a_time = self.busy.lock().await;
-        let balance = self.wallet.balance().await?;
-        *self.balance.lock().unwrap_or_else(PoisonError::into_inner) = Some(balance);
+        self.last().wallet = self.wallet.look().await?;
         let mut sent = 0;
         for (worker, channel, voucher) in best_vouchers(workers) {
             let root = worker.root.borrow().clone();
@@ -83,6 +99,7 @@ impl Payouts {
                 true => WorkerAccount::fetch(self.chain.as_ref(), &channel.worker).await?.tokens,
                 false => TokenCount::ZERO,
             };
+            self.last().paid.insert(channel.worker.clone(), paid);
             let unpaid = voucher.tokens().saturating_sub(paid);
             let earned = root
                 .params

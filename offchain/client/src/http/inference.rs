@@ -16,6 +16,7 @@ use cocoon_ratls::SharedClock;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::Instant;
 
 use super::reply::{RECEIPT_ID, REQUEST_ID, reply, reply_with_id, set};
 use super::{App, stream};
@@ -32,14 +33,21 @@ const MAX_DISCARDED_BYTES: usize = 32 << 20;
 pub(super) async fn run(State(app): State<Arc<App>>, endpoint: Endpoint, request: axum::extract::Request) -> Response {
     match begin(&app, endpoint, request).await {
         Ok(running) => running.respond().await,
-        Err(error) => reply(&error),
+        Err(error) => {
+            app.stats.refused(app.context.clock.now_f64());
+            reply(&error)
+        }
     }
 }
 
 /// A request that was sent to the proxy.
 pub(super) struct Running {
     pub(super) id: RequestId,
-    pub(super) pieces: mpsc::Receiver<Piece>,
+    app: Arc<App>,
+    pieces: mpsc::Receiver<Piece>,
+    begun: Instant,
+    /// Whether a part of the answer's body has come.
+    has_body: bool,
     pub(super) wants_debug: bool,
     wants_stream: bool,
     pub(super) clock: SharedClock,
@@ -68,7 +76,7 @@ async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Reque
         enable_debug: options.enable_debug,
         config_version: app.context.root().version,
     };
-    let begun = app.context.clock.now_f64();
+    let (begun, started) = (app.context.clock.now_f64(), Instant::now());
     app.stats.begun(job.body.len(), begun);
     let counted = Arc::clone(app);
     let ended = move |outcome: driver::Outcome| {
@@ -78,7 +86,10 @@ async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Reque
     let (id, pieces) = driver::start(connection, job, ended).await?;
     Ok(Running {
         id,
+        app: Arc::clone(app),
         pieces,
+        begun: started,
+        has_body: false,
         wants_debug: options.enable_debug,
         wants_stream: request.stream(),
         clock: app.context.clock.clone(),
@@ -114,8 +125,18 @@ async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
 }
 
 impl Running {
+    /// The next piece of the answer.
+    pub(super) async fn next(&mut self) -> Option<Piece> {
+        let piece = self.pieces.recv().await;
+        if !self.has_body && matches!(piece, Some(Piece::Body(_))) {
+            self.has_body = true;
+            self.app.stats.first_token.add(self.begun.elapsed().as_secs_f64());
+        }
+        piece
+    }
+
     async fn respond(mut self) -> Response {
-        let head = match self.pieces.recv().await {
+        let head = match self.next().await {
             Some(Piece::Head(head)) => head,
             Some(Piece::Failed(error)) => return reply_with_id(&error, &self.id),
             _ => return reply_with_id(&ApiError::internal("The answer did not begin."), &self.id),
@@ -136,7 +157,7 @@ impl Running {
         let mut body = BytesMut::new();
         let mut info = FinalInfo::default();
         loop {
-            match self.pieces.recv().await {
+            match self.next().await {
                 Some(Piece::Body(bytes)) => body.extend_from_slice(&bytes),
                 Some(Piece::End(end)) => info = *end,
                 Some(Piece::Receipt(note)) => {

@@ -4,6 +4,7 @@
 
 mod attestation;
 mod claims;
+pub(crate) mod figures;
 mod inference;
 mod models;
 mod receipt;
@@ -77,11 +78,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/cocoon/claims", get(claims::show))
         .route("/v1/cocoon/attestation", get(attestation::show))
         .route("/v1/cocoon/attestation/{hash}", get(attestation::of_certificate))
-        .route("/jsonstats", get(report::show))
         .route("/health", get(health))
         .fallback(|uri: Uri| async move { reply(&ApiError::not_found(uri.path())) })
         .method_not_allowed_fallback(|| async { reply(&ApiError::method_not_allowed()) })
-        .with_state(app)
+        .with_state(Arc::clone(&app))
+        .merge(cocoon_runner::report::routes(Arc::new(report::Pages(app))))
 }
 
 async fn health(State(app): State<Arc<App>>) -> Response {

@@ -47,7 +47,7 @@ struct Events {
 impl Events {
     async fn next(&mut self) -> Option<Bytes> {
         while !self.is_over {
-            let bytes = match self.running.pieces.recv().await {
+            let bytes = match self.running.next().await {
                 Some(Piece::Body(bytes)) => self.whole_events(&bytes),
                 Some(Piece::End(info)) => {
                     let mut rest = self.held_back.split();

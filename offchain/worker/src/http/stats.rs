@@ -3,60 +3,113 @@
 use super::Pages;
 use crate::balance::Balance;
 use crate::counters::Counters;
+use crate::metrics::{self, Figures};
+use crate::payout::Seen;
 use crate::worker::Worker;
-use axum::Json;
-use axum::extract::State;
+use async_trait::async_trait;
 use cocoon_bindings::ton::{Address, friendly};
+use cocoon_runner::report::{Exposition, Report, nanoton, root_config};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
-/// Shows the statistics. What the deployed shape has room for once is that of the first model; counts are those of all.
-pub(super) async fn show(State(pages): State<Pages>) -> Json<Value> {
+#[async_trait]
+impl Report for Pages {
+    fn role(&self) -> &'static str {
+        "worker"
+    }
+
+    async fn statistics(&self) -> Value {
+        statistics(self)
+    }
+
+    fn metrics(&self, page: &mut Exposition) {
+        let models: Vec<Figures<'_>> = self.workers.iter().map(|worker| Figures::of(worker)).collect();
+        let seen_at = u64::from(self.first().root.borrow().time);
+        let chain_age = self.clock.now().saturating_sub(seen_at);
+        metrics::write(page, &models, unsettled(self), chain_age as f64);
+    }
+}
+
+/// Tokens that proxies count for this worker beyond what its contracts are known to have been paid.
+fn unsettled(pages: &Pages) -> u64 {
+    let paid = seen(pages).paid;
+    // Models that work for one proxy share the contract there.
+    let mut earned: BTreeMap<Address, u64> = BTreeMap::new();
+    for balance in pages.workers.iter().flat_map(|worker| worker.balances()) {
+        let most = earned.entry(balance.channel().worker.clone()).or_default();
+        *most = (*most).max(balance.memory().tokens_max);
+    }
+    let owed = |(contract, tokens): (&Address, &u64)| {
+        let paid = paid.get(contract).map_or(0, |paid| paid.get());
+        tokens.saturating_sub(paid)
+    };
+    earned.iter().map(owed).fold(0, u64::saturating_add)
+}
+
+fn seen(pages: &Pages) -> Seen {
+    pages.payouts.as_ref().map(|payouts| payouts.seen()).unwrap_or_default()
+}
+
+/// What the deployed shape has room for once is that of the first model; counts are those of all.
+fn statistics(pages: &Pages) -> Value {
     let workers = &pages.workers;
     let first = pages.first();
     let root = first.root.borrow().clone();
     let is_test = root.is_test();
     let address = |address: &Address| friendly(address, true, is_test);
+    let seen = seen(pages);
+    let balance = nanoton(seen.wallet.balance);
+    let payouts = pages.payouts.as_ref();
+    let is_sending = payouts.is_some_and(|payouts| payouts.is_sending());
     let proxies: Vec<Value> = workers
         .iter()
         .flat_map(|worker| {
             worker
                 .balances()
                 .into_iter()
-                .map(|balance| proxy(worker, &balance, &address))
+                .map(|balance| proxy(worker, &balance, &seen, is_sending, &address))
         })
         .collect();
     let state = first.switch.state();
     let counters: Vec<&Counters> = workers.iter().map(|worker| &worker.counters).collect();
-    Json(json!({
+    json!({
         "status": {
-            "state": state.word(),
+            "wallet_balance": balance,
+            "actual_image_hash": pages.image.is_some_and(|image| root.allows_worker_image(&image)),
+            "actual_model": root.allows_model(&first.model.model_hash()),
+            "ton_last_synced_at": root.time,
             "enabled": state.enabled,
-            "actual_image_hash": pages.image_hash,
-            "actual_model": first.model.as_str(),
+            "git_commit": env!("CARGO_PKG_VERSION"),
+            "git_commit_data": "",
+            "state": state.word(),
+            "image_hash": pages.image.map(|image| image.to_string()),
             "model_manifest_hash": first.manifest_hash,
             "simulated_tdx": pages.simulated,
             "certificate_expires_at": pages.identities.peek().expires_at(),
-            "ton_last_synced_at": root.time,
-            "wallet_balance": pages.payouts.as_ref().and_then(|payouts| payouts.last_balance()).map(|b| b.get().to_string()),
-            "version": env!("CARGO_PKG_VERSION"),
         },
         "stats": Counters::sum_to_json(&counters),
-        "wallet": pages.payouts.as_ref().map(|payouts| json!({ "address": address(payouts.address()) })),
+        "wallet": {
+            "address": payouts.map(|payouts| address(payouts.address())).unwrap_or_default(),
+            "balance": balance,
+            "seqno": seen.wallet.seqno,
+            "pending_transactions_cnt": u8::from(is_sending),
+            "active_transactions_cnt": u8::from(is_sending),
+        },
         "localconfig": {
             "root_address": address(&root.address),
             "owner_address": address(&first.owner),
             "model": first.model.as_str(),
             "coefficient": first.coefficient().borrow().get(),
-            "max_active_requests": first.max_active_requests,
             "check_proxy_hash": true,
+            "max_active_requests": first.max_active_requests,
         },
+        "root_contract_config": root_config(&root),
+        "proxies": proxies,
         "models": workers.iter().map(|worker| model(worker)).collect::<Vec<_>>(),
         "gpus": *pages.gpus,
         "running_requests": pages.running_requests(),
         "proxy_connections": pages.proxy_connections(),
-        "root_contract_config": root_config(&root),
-        "proxies": proxies,
-    }))
+    })
 }
 
 fn model(worker: &Worker) -> Value {
@@ -73,8 +126,15 @@ fn model(worker: &Worker) -> Value {
     })
 }
 
-fn proxy(worker: &Worker, balance: &Balance, address: &impl Fn(&Address) -> String) -> Value {
+fn proxy(
+    worker: &Worker,
+    balance: &Balance,
+    seen: &Seen,
+    is_sending: bool,
+    address: &impl Fn(&Address) -> String,
+) -> Value {
     let memory = balance.memory();
+    let paid = seen.paid.get(&balance.channel().worker).map_or(0, |paid| paid.get());
     let params_version = worker.root.borrow().params.params_version;
     json!({
         "sc_inited": true,
@@ -85,47 +145,12 @@ fn proxy(worker: &Worker, balance: &Balance, address: &impl Fn(&Address) -> Stri
         "earned_tokens_committed_to_blockchain": memory.tokens_chain,
         "earned_tokens_committed_to_proxy_db": memory.tokens_db,
         "earned_tokens_max_known": memory.tokens_max,
+        "cached_out_tokens": paid,
+        "expected_cached_out_tokens": paid,
+        "running_request": is_sending,
         "signed_statements": memory.head.seqno,
         "signed_tokens": memory.head.total,
         "claimable_tokens": memory.claim.as_ref().map(|claim| claim.tokens),
         "params_version": params_version.get(),
-    })
-}
-
-fn root_config(root: &cocoon_chain::RootView) -> Value {
-    let (params, data) = (&root.params, &root.data);
-    let proxies: Vec<Value> = data
-        .proxies
-        .iter()
-        .map(|(seqno, endpoints)| {
-            json!({
-                "seqno": seqno,
-                "address_for_clients": endpoints.clients,
-                "address_for_workers": endpoints.workers,
-            })
-        })
-        .collect();
-    json!({
-        "owner_address": friendly(&root.owner, true, params.is_test),
-        "proxy_hashes": data.proxy_hashes,
-        "registered_proxies": proxies,
-        "last_proxy_seqno": data.last_proxy_seqno,
-        "worker_hashes": data.worker_hashes,
-        "model_hashes": data.model_hashes,
-        "version": root.version,
-        "struct_version": params.struct_version,
-        "params_version": params.params_version.get(),
-        "unique_id": params.unique_id,
-        "is_test": params.is_test,
-        "price_per_token": params.price_per_token,
-        "worker_fee_per_token": params.worker_fee_per_token,
-        "prompt_tokens_price_multiplier": params.multipliers.prompt,
-        "cached_tokens_price_multiplier": params.multipliers.cached,
-        "completion_tokens_price_multiplier": params.multipliers.completion,
-        "reasoning_tokens_price_multiplier": params.multipliers.reasoning,
-        "proxy_delay_before_close": params.proxy_delay_before_close,
-        "client_delay_before_close": params.client_delay_before_close,
-        "proxy_min_stake": params.min_proxy_stake,
-        "client_min_stake": params.min_client_stake,
     })
 }

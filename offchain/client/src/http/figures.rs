@@ -1,0 +1,88 @@
+//! The client's figures for Prometheus. No label names a caller or a prompt.
+
+use cocoon_runner::report::{Exposition, Metric, nanoton};
+
+use super::App;
+
+const CONNECTED: Metric = Metric::gauge("cocoon_client_connections", "Connections to proxies that serve.");
+const RUNNING: Metric = Metric::gauge("cocoon_client_running_requests", "Requests that run.");
+const PLACES: Metric = Metric::gauge(
+    "cocoon_client_free_places",
+    "Requests that could begin now; more get 429.",
+);
+const REQUESTS: Metric = Metric::counter(
+    "cocoon_client_requests_total",
+    "Requests that ended, by result; refused ones were never sent to a proxy.",
+);
+const BYTES: Metric = Metric::counter("cocoon_client_bytes_total", "Bytes of requests and of answers.");
+const FIRST_TOKEN: Metric = Metric::histogram(
+    "cocoon_client_time_to_first_token_seconds",
+    "From a request to the first bytes of its answer.",
+);
+const REQUEST_TIME: Metric = Metric::histogram("cocoon_client_request_seconds", "From a request to its end.");
+const USED: Metric = Metric::gauge(
+    "cocoon_client_used_tokens",
+    "Adjusted tokens that the connected proxy counts, ever.",
+);
+const UNSETTLED: Metric = Metric::gauge(
+    "cocoon_client_unsettled_tokens",
+    "Adjusted tokens that the connected proxy counts and has not charged on chain yet.",
+);
+const CONTRACT: Metric = Metric::gauge(
+    "cocoon_client_contract_nanoton",
+    "What the client contract at the connected proxy holds.",
+);
+const WALLET: Metric = Metric::gauge("cocoon_client_wallet_nanoton", "What the client's wallet holds.");
+const CHAIN_AGE: Metric = Metric::gauge(
+    "cocoon_client_chain_age_seconds",
+    "Age of the last view of the root contract, by the chain's clock.",
+);
+
+/// Every figure of a client.
+pub const METRICS: &[Metric] = &[
+    CONNECTED,
+    RUNNING,
+    PLACES,
+    REQUESTS,
+    BYTES,
+    FIRST_TOKEN,
+    REQUEST_TIME,
+    USED,
+    UNSETTLED,
+    CONTRACT,
+    WALLET,
+    CHAIN_AGE,
+];
+
+pub(super) fn write(app: &App, page: &mut Exposition) {
+    let upstream = app.upstream.borrow().clone();
+    let connection = upstream.connection.filter(|connection| !connection.is_closed());
+    let accounts = app.accounts.borrow().clone();
+    page.one(&CONNECTED, f64::from(u8::from(connection.is_some())));
+    let running = connection
+        .as_ref()
+        .map_or(0, |connection| connection.running_requests());
+    page.one(&RUNNING, running as f64);
+    page.one(&PLACES, app.slots.available_permits() as f64);
+    let c = app.stats.snapshot();
+    page.metric(&REQUESTS)
+        .sample(&[("result", "success")], c.success.total())
+        .sample(&[("result", "failed")], c.failed.total())
+        .sample(&[("result", "refused")], c.refused.total());
+    page.metric(&BYTES)
+        .sample(&[("direction", "received")], c.bytes_received.total())
+        .sample(&[("direction", "sent")], c.bytes_sent.total());
+    page.metric(&FIRST_TOKEN).distribution(&[], &app.stats.first_token);
+    page.metric(&REQUEST_TIME).distribution(&[], &app.stats.request_time);
+    let used = connection.as_ref().map_or(0, |connection| connection.payments().max);
+    let charged = accounts.client.as_ref().map_or(0, |client| client.tokens_used.get());
+    page.one(&USED, used as f64);
+    page.one(&UNSETTLED, used.saturating_sub(charged) as f64);
+    let held = accounts.client.as_ref().map_or(0, |client| nanoton(client.balance));
+    page.one(&CONTRACT, held as f64);
+    page.one(&WALLET, nanoton(accounts.wallet_balance) as f64);
+    page.one(
+        &CHAIN_AGE,
+        (app.context.clock.now_f64() - f64::from(app.context.root().time)).max(0.0),
+    );
+}

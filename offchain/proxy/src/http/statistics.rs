@@ -1,0 +1,150 @@
+//! `GET /jsonstats`, in the deployed form; what it has no room for comes besides it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cocoon_bindings::ton::Address;
+use cocoon_bindings::units::TokenCount;
+use cocoon_runner::report::{Exposition, Report, nanoton, root_config};
+use serde_json::{Value, json};
+
+use crate::state::Proxy;
+use crate::winding;
+
+/// The pages of a proxy.
+pub(super) struct Pages(pub(super) Arc<Proxy>);
+
+#[async_trait]
+impl Report for Pages {
+    fn role(&self) -> &'static str {
+        "proxy"
+    }
+
+    async fn statistics(&self) -> Value {
+        statistics(&self.0)
+    }
+
+    fn metrics(&self, page: &mut Exposition) {
+        super::figures::write(&self.0, page);
+    }
+}
+
+fn statistics(proxy: &Proxy) -> Value {
+    let on_chain = proxy.on_chain();
+    let root = Arc::clone(&proxy.root.borrow());
+    let accounts = proxy.accounts.seen();
+    let balance = nanoton(accounts.wallet.balance);
+    let sending = u8::from(proxy.wallet.is_sending());
+    let image_is_listed = proxy.image.is_some_and(|image| root.allows_proxy_image(&image));
+    json!({
+        "status": {
+            "wallet_balance": balance,
+            "actual_image_hash": image_is_listed,
+            "ton_last_synced_at": root.time,
+            "enabled": proxy.accepts(),
+            "git_commit": env!("CARGO_PKG_VERSION"),
+            "git_commit_data": "",
+            "image_hash": proxy.image.map(|image| image.to_string()),
+            "simulated": proxy.trust.is_simulated(),
+        },
+        "stats": proxy.stats.json(),
+        "wallet": {
+            "address": on_chain.text(proxy.wallet.address()),
+            "balance": balance,
+            "seqno": accounts.wallet.seqno,
+            "pending_transactions_cnt": sending,
+            "active_transactions_cnt": sending,
+        },
+        "localconfig": {
+            "root_address": on_chain.text(&on_chain.root),
+            "owner_address": on_chain.text(&on_chain.owner),
+            "check_worker_hashes": true,
+        },
+        "smartcontract": {
+            "address": on_chain.text(&on_chain.contract),
+            "params_version": on_chain.params.params_version,
+            "balance": nanoton(accounts.contract_balance),
+            "ready_for_withdraw": nanoton(accounts.earned),
+        },
+        "old_instances": winding::json(proxy),
+        "root_contract_config": root_config(&root),
+        "commits": {
+            "seqno": proxy.books.ledger().commits().seqno(),
+            "seen_on_chain": proxy.books.ledger().commits().landed_seqno(),
+        },
+        "workers": workers(proxy),
+        "worker_connections": worker_connections(proxy),
+        "clients": clients(proxy),
+    })
+}
+
+fn workers(proxy: &Proxy) -> Vec<Value> {
+    let on_chain = proxy.on_chain();
+    let connections = proxy.workers.all();
+    let ledger = proxy.books.ledger();
+    let row = |(contract, channel): (&Address, &cocoon_ledger::WorkerChannel)| {
+        let paid = channel.on_chain.as_ref().map_or(TokenCount::ZERO, |seen| seen.tokens);
+        let own = connections.iter().filter(|worker| worker.contract == *contract);
+        let running: u32 = own.fold(0, |running, worker| running.saturating_add(worker.state().running));
+        json!({
+            "owner_address": on_chain.text(&channel.owner),
+            "sc_address": on_chain.text(contract),
+            "earned_tokens": channel.account.max(),
+            "committed_tokens": channel.account.chain(),
+            "unpayed_tokens": channel.account.max().saturating_sub(paid),
+            "paying_now": false,
+            "running_queries": running,
+        })
+    };
+    ledger.workers().map(row).collect()
+}
+
+fn worker_connections(proxy: &Proxy) -> Vec<Value> {
+    let on_chain = proxy.on_chain();
+    let now = proxy.uptime();
+    let row = |worker: &Arc<crate::workers::WorkerPeer>| {
+        let state = *worker.state();
+        let mut row = json!({
+            "owner_address": on_chain.text(&worker.owner),
+            "model": worker.model.as_str(),
+            "worker_hash": worker.image,
+            "coefficient": state.coefficient,
+            "protocol": worker.version.to_wire(),
+            "running_queries": state.running,
+            "max_running_queries": worker.slots,
+            "finished_queries": state.finished,
+            "succeeded_queries": state.succeeded,
+            "average_seconds": state.average.mean(now),
+            "held_back": state.breaker.is_open(),
+            "enabled": state.is_enabled,
+        });
+        for (name, rate) in proxy.stats.served_by(worker.id) {
+            row[name] = rate.into();
+        }
+        row
+    };
+    proxy.workers.all().iter().map(row).collect()
+}
+
+fn clients(proxy: &Proxy) -> Vec<Value> {
+    let on_chain = proxy.on_chain();
+    let ledger = proxy.books.ledger();
+    let row = |(contract, channel): (&Address, &cocoon_ledger::ClientChannel)| {
+        let seen = channel.on_chain.as_ref();
+        let charged = seen.map_or(TokenCount::ZERO, |seen| seen.tokens_used);
+        let state = seen.map(|seen| seen.state);
+        json!({
+            "owner_address": on_chain.text(&channel.owner),
+            "sc_address": on_chain.text(contract),
+            "used_tokens": channel.account.max(),
+            "committed_tokens": channel.account.chain(),
+            "tokens_to_charge": channel.account.max().saturating_sub(charged),
+            "available_tokens": channel.available(),
+            "reserved_tokens": channel.reserved(),
+            "running_queries": channel.running(),
+            "closing": state == Some(cocoon_ledger::ContractState::Closing),
+            "closed": state == Some(cocoon_ledger::ContractState::Closed),
+        })
+    };
+    ledger.clients().map(row).collect()
+}
