@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cocoon_openai::ApiError;
-use cocoon_protocol::ErrorCode;
 use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::client::RunQueryEx;
 use cocoon_protocol::http::{Request, Response};
+use cocoon_protocol::{ErrorCode, retry_after};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -183,7 +183,10 @@ impl Driver {
                 let code = ErrorCode::from_wire(code).refine(&message);
                 self.is_settled |= is_refusal(code);
                 let code = code.to_wire();
-                return Err(ApiError::from_node(code, &message));
+                let (text, seconds) = retry_after::split(&message);
+                let mut error = ApiError::from_node(code, text);
+                error.retry_after = seconds.or(error.retry_after);
+                return Err(error);
             }
         }
         if !is_last {

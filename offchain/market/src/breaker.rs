@@ -71,6 +71,14 @@ impl Breaker {
         self.pause = (self.pause * 2.0).min(BREAKER_LONGEST_PAUSE.as_secs_f64());
     }
 
+    /// When the pause of an open breaker ends. A closed one and one that awaits its probe have no such time.
+    pub fn opens_at(&self) -> Option<f64> {
+        match self.state {
+            State::Open { until } => Some(until),
+            State::Closed { .. } | State::Probing => None,
+        }
+    }
+
     /// Whether requests are being kept away.
     pub fn is_open(&self) -> bool {
         !matches!(self.state, State::Closed { .. })

@@ -1,25 +1,38 @@
-//! The choice of a worker: who may take a request, which of them gets it, and who is left alone for a while.
+//! The choice of a worker: who may take a request, which of them gets it, who waits, and who is left alone for a while.
 //!
-//! **Invariant:** a worker above the client's price ceiling, disabled, full or held back by its breaker is never chosen;
-//! no clock and no randomness in here: both are arguments.
+//! **Invariant:** a worker above the client's price ceiling, disabled, being emptied, full or held back by its breaker is
+//! never chosen; whoever waits is granted once or not at all; no clock and no randomness in here: both are arguments.
 //!
-//! Main function: [`choose`]. [`Average`] and [`Breaker`] are what the caller keeps per connection.
+//! Main type: [`Desk`], made of a [`Pool`] of workers, a [`Queue`] per model and the [`Prefixes`] of prompts. [`Rates`]
+//! bounds what one client asks for.
 //!
 //! ```
 //! use cocoon_bindings::units::Coefficient;
-//! use cocoon_market::{Candidate, choose};
-//! let worker = Candidate {
-//!     connection: 7, coefficient: Coefficient::new(1000), running: 0, slots: 8,
-//!     is_enabled: true, is_admitted: true, average_seconds: 0.0,
-//! };
-//! assert_eq!(choose("tiny", &[worker], Coefficient::new(4000), &[], [3, 4]), Ok(7));
+//! use cocoon_market::{Grant, Need, Offer, Pool};
+//! let mut pool = Pool::default();
+//! pool.add(7, "tiny", Offer { coefficient: Coefficient::new(1000), slots: 8, is_enabled: true }, 0.0);
+//! let need = Need { model: "tiny", max_coefficient: Coefficient::new(4000), tried: &[], preferred: None };
+//! assert_eq!(pool.choose(&need, 1.0, 42), Ok(Grant { worker: 7, coefficient: Coefficient::new(1000) }));
 //! ```
 
 mod average;
 mod breaker;
-mod choose;
+mod desk;
+mod draw;
 pub mod limits;
+mod member;
+mod pool;
+mod prefixes;
+mod queue;
+mod rates;
+mod refusal;
 
 pub use average::Average;
 pub use breaker::Breaker;
-pub use choose::{Candidate, Refusal, choose};
+pub use desk::{Ask, Asked, Desk, Settings};
+pub use member::{Offer, Outcome, Verdict, WorkerView};
+pub use pool::{Grant, Need, Pool};
+pub use prefixes::{Prefixes, prefix_hashes};
+pub use queue::{Full, Queue, QueueLimits};
+pub use rates::{Rate, RateLimits, Rates};
+pub use refusal::Refusal;

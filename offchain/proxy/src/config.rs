@@ -1,5 +1,7 @@
 //! The configuration of a proxy.
 
+mod routing;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +11,8 @@ use cocoon_runner::seal::{KeyManagerConfig, ManagedKey};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ProxyError;
+
+pub use routing::RoutingConfig;
 
 /// Everything that a proxy is told. TOML; unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +49,9 @@ pub struct ProxyConfig {
     /// From which amounts on vouchers are submitted to the chain.
     #[serde(default)]
     pub settlement: Thresholds,
+    /// How requests are given to workers.
+    #[serde(default)]
+    pub routing: RoutingConfig,
 }
 
 /// Addresses to listen on.
@@ -159,6 +166,7 @@ impl ProxyConfig {
                 expected: "loopback addresses for clients and workers behind a router",
             });
         }
+        self.routing.check()?;
         if self.pow_difficulty > cocoon_ratls::limits::MAX_DIFFICULTY {
             return Err(ProxyError::Setting {
                 key: "pow_difficulty",

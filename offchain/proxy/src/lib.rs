@@ -49,7 +49,7 @@ mod worker;
 mod workers;
 mod writer;
 
-pub use config::{Listen, ProxyConfig, Timers};
+pub use config::{Listen, ProxyConfig, RoutingConfig, Timers};
 pub use error::{ProxyError, Who};
 pub use http::figures::METRICS;
 pub use start::{RunningProxy, start, start_on};

@@ -20,6 +20,19 @@ pub const MAX_REQUESTS_PER_CONNECTION: usize = 1024;
 /// worker's other requests share the connection.
 pub const REQUEST_QUEUE: usize = 1024;
 
+/// Bytes of a request in which its prompt must begin for the choice of its worker to regard it: what stands before it is
+/// the head and small settings.
+pub const MAX_PROMPT_OFFSET: usize = 16 << 10;
+
+/// How much one statement, signed or not, moves what is thought of a worker: after twenty of them it is mostly new.
+pub const REPUTATION_STEP: f64 = 0.05;
+
+/// How often those that wait look whether the pause of a worker's breaker is over; every other change wakes them.
+pub const QUEUE_TICK: Duration = Duration::from_millis(500);
+
+/// Most requests that may be configured to wait for one model: each holds a reservation and its bytes.
+pub const MAX_WAITING: usize = 65_536;
+
 /// Statements that wait for one worker's signature; beyond it receipts go without.
 pub const SIGN_QUEUE: usize = 256;
 

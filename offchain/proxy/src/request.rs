@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cocoon_bindings::units::Coefficient;
-use cocoon_protocol::ErrorCode;
 use cocoon_protocol::answer::Answer;
+use cocoon_protocol::{ErrorCode, Version, retry_after};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +42,8 @@ pub(crate) struct Request {
 pub(crate) struct Failure {
     pub(crate) code: ErrorCode,
     pub(crate) message: String,
+    /// Seconds after which the same request may have a worker.
+    pub(crate) retry_after: Option<u32>,
 }
 
 impl Failure {
@@ -49,7 +51,17 @@ impl Failure {
         Self {
             code,
             message: message.into(),
+            retry_after: None,
         }
+    }
+
+    /// The message for a client of this version.
+    pub(crate) fn answer(self, request: [u8; 32], version: Version) -> Answer {
+        let message = match self.retry_after {
+            Some(seconds) if version.has_extensions() => retry_after::append(&self.message, seconds),
+            _ => self.message,
+        };
+        Answer::error(request, self.code.for_version(version), message, false)
     }
 }
 
@@ -64,12 +76,18 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, client: Arc<ClientPeer>, request: R
 async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &Request) -> End {
     let mut tried = Vec::new();
     let mut last_failure = None;
+    let admitted =
+        reserve::tokens(client, request).and_then(|tokens| route::admit(proxy, client, tokens.get()).map(|()| tokens));
+    let tokens = match admitted {
+        Ok(tokens) => tokens,
+        Err(failure) => return refuse(client, request, failure).await,
+    };
     loop {
-        let reserved = match reserve::reserve(proxy, client, request) {
+        let reserved = match reserve::reserve(proxy, client, request, tokens) {
             Ok(reserved) => reserved,
             Err(failure) => return refuse(client, request, last_failure.unwrap_or(failure)).await,
         };
-        let mut lease = match route::choose(proxy, request, &tried) {
+        let mut lease = match route::choose(proxy, client, request, &tried, tokens.get()).await {
             Ok(lease) => lease,
             Err(failure) => return refuse(client, request, last_failure.unwrap_or(failure)).await,
         };
@@ -79,13 +97,14 @@ async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &Reques
         }
         let work = run::run(proxy, client, request, &lease).await;
         let verdict = verdict(&work);
-        lease.judge(verdict);
+        let first_token_seconds = work.first_token_ms.map(|at| seconds_between(work.started_ms, at));
+        lease.judge(verdict, first_token_seconds);
         proxy.stats.attempt(&Attempt {
             worker: lease.worker.id,
             is_success: verdict == Verdict::Served,
             seconds: request.received.elapsed().as_secs_f64(),
             worker_seconds: seconds_between(work.started_ms, work.finished_ms),
-            first_token_seconds: work.first_token_ms.map(|at| seconds_between(work.started_ms, at)),
+            first_token_seconds,
         });
         tried.push(lease.worker.id);
         match work.failure_before_first_byte() {
@@ -141,10 +160,7 @@ fn is_requests_fault(failure: &Failure) -> bool {
 /// Tells the client that there is no answer.
 async fn refuse(client: &ClientPeer, request: &Request, failure: Failure) -> End {
     tracing::info!(code = failure.code.to_wire(), "request refused");
-    let code = failure.code.for_version(client.version);
     // A client that has gone needs no refusal.
-    let _ = client
-        .send(&Answer::error(request.id, code, failure.message, false))
-        .await;
+    let _ = client.send(&failure.answer(request.id, client.version)).await;
     End::Rejected
 }

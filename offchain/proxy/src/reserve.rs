@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cocoon_bindings::units::TokenCount;
 use cocoon_ledger::{LedgerError, ReservationId, reservation};
 use cocoon_protocol::ErrorCode;
 
@@ -14,6 +15,14 @@ use crate::state::Proxy;
 pub(crate) struct Reserved {
     books: Arc<Books>,
     id: Option<ReservationId>,
+}
+
+/// Tokens that one attempt at a request reserves.
+pub(crate) fn tokens(client: &ClientPeer, request: &Request) -> Result<TokenCount, Failure> {
+    let bytes = request.query.len() as u64;
+    let multipliers = &client.instance.params.multipliers;
+    reservation::amount(request.max_tokens, bytes, request.max_coefficient, multipliers)
+        .map_err(|error| failure(&error))
 }
 
 impl Reserved {
@@ -34,7 +43,12 @@ impl Drop for Reserved {
 }
 
 /// Checks the request against the state of the proxy and of the client's contract and reserves for one attempt.
-pub(crate) fn reserve(proxy: &Proxy, client: &ClientPeer, request: &Request) -> Result<Reserved, Failure> {
+pub(crate) fn reserve(
+    proxy: &Proxy,
+    client: &ClientPeer,
+    request: &Request,
+    amount: TokenCount,
+) -> Result<Reserved, Failure> {
     if !proxy.accepts() {
         return Err(Failure::new(
             ErrorCode::NotReady,
@@ -47,15 +61,10 @@ pub(crate) fn reserve(proxy: &Proxy, client: &ClientPeer, request: &Request) -> 
     if i64::from(request.min_config_version) > i64::from(proxy.root.borrow().version) {
         return Err(Failure::new(ErrorCode::Error, "active config version is too low"));
     }
-    let bytes = request.query.len() as u64;
-    let multipliers = &client.instance.params.multipliers;
-    let amount = reservation::amount(request.max_tokens, bytes, request.max_coefficient, multipliers);
-    let id = amount.and_then(|amount| {
-        proxy
-            .books
-            .ledger()
-            .reserve(&client.contract, request.max_tokens, amount)
-    });
+    let id = proxy
+        .books
+        .ledger()
+        .reserve(&client.contract, request.max_tokens, amount);
     match id {
         Ok(id) => Ok(Reserved {
             books: Arc::clone(&proxy.books),

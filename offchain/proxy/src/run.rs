@@ -272,10 +272,7 @@ fn last(work: &mut Work, answer: Answer) -> Ended {
     match &answer.body {
         AnswerBody::Error { code, message, .. } => {
             let code = ErrorCode::from_wire(*code).refine(message);
-            return Ended::Failed(Failure {
-                code,
-                message: message.clone(),
-            });
+            return Ended::Failed(Failure::new(code, message.clone()));
         }
         AnswerBody::Part(part) => note_part(work, &part.clone()),
         AnswerBody::Head(_) => {}

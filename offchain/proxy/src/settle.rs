@@ -90,7 +90,12 @@ pub(crate) async fn settle(
     close_answer(client, request, &mut work, &usage).await;
     pay_client(proxy, client, request, tokens).await;
     pay_worker(proxy, &worker, work.request_id, tokens).await;
-    if let Some(receipt) = finish_receipt(proxy, client, request, receipt, signature, &content).await {
+    // The signer waits only so long.
+    let signature = signature.await.ok().flatten();
+    if work.report.is_some() && worker.version.has_extensions() {
+        proxy.workers.note_signature(&worker, signature.is_some());
+    }
+    if let Some(receipt) = finish_receipt(proxy, client, request, receipt, signature, &content) {
         // The queue sends it; when it has ended, the client has gone.
         let _ = place.send(receipt);
     }
@@ -209,16 +214,16 @@ async fn pay_worker(proxy: &Proxy, worker: &WorkerPeer, request_id: [u8; 32], to
     let _ = worker.link.send_packet(message.encode()).await;
 }
 
-/// Waits for the worker's signature as long as the signer does; gives what a client that knows receipts is sent.
-async fn finish_receipt(
+/// The receipt with the worker's signature, for a client that knows receipts.
+fn finish_receipt(
     proxy: &Proxy,
     client: &ClientPeer,
     request: &Request,
     mut receipt: SignedReceipt,
-    signature: oneshot::Receiver<Option<Signature>>,
+    signature: Option<Signature>,
     content: &Content,
 ) -> Option<Bytes> {
-    receipt.worker_signature = signature.await.ok().flatten();
+    receipt.worker_signature = signature;
     if receipt.worker_signature.is_none() {
         proxy.stats.unsigned_receipt();
     }

@@ -198,10 +198,10 @@ pub async fn start_on(
         drained: CancellationToken::new(),
         blinding,
         is_enabled: AtomicBool::new(true),
-        started: Instant::now(),
         fatal,
     });
 
+    proxy.workers.configure(&proxy.config.routing);
     winding::remember(&proxy).await?;
     deploy(&proxy, &proxy.on_chain(), &root_params).await?;
     for old in proxy.instances.old() {

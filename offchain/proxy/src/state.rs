@@ -13,7 +13,6 @@ use cocoon_ratls::SharedClock;
 use cocoon_runner::shutdown::Shutdown;
 use cocoon_runner::trust::Trust;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
@@ -36,7 +35,7 @@ pub(crate) struct Proxy {
     pub(crate) wallet: NodeWallet,
     pub(crate) books: Arc<Books>,
     pub(crate) vouchers: Vouchers,
-    pub(crate) workers: Workers,
+    pub(crate) workers: Arc<Workers>,
     pub(crate) clients: crate::client::Clients,
     pub(crate) registrations: Registrations,
     pub(crate) stats: Stats,
@@ -49,7 +48,6 @@ pub(crate) struct Proxy {
     /// Secret of the blinded client ids.
     pub(crate) blinding: [u8; 32],
     pub(crate) is_enabled: AtomicBool,
-    pub(crate) started: Instant,
     /// Failures that end the daemon.
     pub(crate) fatal: mpsc::Sender<ProxyError>,
 }
@@ -86,11 +84,6 @@ impl Proxy {
     /// Unix time in milliseconds.
     pub(crate) fn unix_ms(&self) -> u64 {
         self.clock.now_ms()
-    }
-
-    /// Seconds since the start, for averages and breakers.
-    pub(crate) fn uptime(&self) -> f64 {
-        self.started.elapsed().as_secs_f64()
     }
 }
 

@@ -66,7 +66,7 @@ pub(crate) async fn serve(
         };
         let Some(event) = event else { break };
         let is_good = match event {
-            LinkEvent::Packet(data) => packet(&worker, &data),
+            LinkEvent::Packet(data) => packet(&proxy, &worker, &data),
             LinkEvent::Query { id, data } => query(&proxy, &worker, id, &data).await,
             LinkEvent::Closed(reason) => {
                 tracing::info!(worker = worker.id, %reason, "worker gone");
@@ -82,7 +82,7 @@ pub(crate) async fn serve(
 }
 
 /// Takes a one-way message; false ends the connection. Whatever a worker sends, it is never more than that.
-fn packet(worker: &WorkerPeer, data: &[u8]) -> bool {
+fn packet(proxy: &Proxy, worker: &WorkerPeer, data: &[u8]) -> bool {
     let packet = match WorkerPacket::decode(data) {
         Ok(packet) => packet,
         Err(error) => {
@@ -91,9 +91,9 @@ fn packet(worker: &WorkerPeer, data: &[u8]) -> bool {
         }
     };
     match packet {
-        WorkerPacket::EnabledDisabled(state) => worker.state().is_enabled = state.disabled == 0,
+        WorkerPacket::EnabledDisabled(state) => proxy.workers.set_enabled(worker, state.disabled == 0),
         WorkerPacket::NewCoefficient(new) => match u32::try_from(new.new_coefficient) {
-            Ok(coefficient) => worker.state().coefficient = Coefficient::new(coefficient),
+            Ok(coefficient) => proxy.workers.set_coefficient(worker, Coefficient::new(coefficient)),
             Err(_) => return false,
         },
         WorkerPacket::Progress(progress) => {

@@ -1,23 +1,30 @@
-//! The workers that are connected, and the leases by which requests hold a slot of one.
+//! The workers that are connected, and those that wait for one.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+mod lease;
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::Coefficient;
 use cocoon_manifest::ModelName;
-use cocoon_market::{Average, Breaker, Candidate, Refusal};
+use cocoon_market::{Desk, Offer, Rates, Refusal, WorkerView, prefix_hashes};
 use cocoon_protocol::Version;
 use cocoon_protocol::answer::Answer;
 use cocoon_protocol::extension::{TokenCounts, WorkReport};
 use cocoon_runner::link::LinkHandle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::config::RoutingConfig;
 use crate::instance::Instance;
-use crate::limits::REQUEST_QUEUE;
+use crate::limits::{MAX_PROMPT_OFFSET, REPUTATION_STEP, REQUEST_QUEUE};
 use crate::signer::SignJob;
+
+pub(crate) use cocoon_market::Verdict;
+pub(crate) use lease::{Lease, NoLease, Wanted};
 
 /// What a worker sends about one request.
 #[derive(Debug)]
@@ -35,7 +42,6 @@ pub(crate) struct WorkerPeer {
     pub(crate) owner: Address,
     pub(crate) contract: Address,
     pub(crate) model: ModelName,
-    pub(crate) slots: u32,
     pub(crate) version: Version,
     /// SHA-256 of its certificate.
     pub(crate) evidence: HashBytes,
@@ -45,19 +51,7 @@ pub(crate) struct WorkerPeer {
     /// Held while totals are read and sent: the worker must never see them go down.
     pub(crate) telling: tokio::sync::Mutex<()>,
     is_gone: AtomicBool,
-    state: Mutex<WorkerState>,
     requests: Mutex<HashMap<[u8; 32], mpsc::Sender<FromWorker>>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct WorkerState {
-    pub(crate) coefficient: Coefficient,
-    pub(crate) is_enabled: bool,
-    pub(crate) running: u32,
-    pub(crate) average: Average,
-    pub(crate) breaker: Breaker,
-    pub(crate) finished: u64,
-    pub(crate) succeeded: u64,
 }
 
 /// What makes a [`WorkerPeer`].
@@ -77,10 +71,6 @@ pub(crate) struct NewWorker {
 }
 
 impl WorkerPeer {
-    pub(crate) fn state(&self) -> MutexGuard<'_, WorkerState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Opens a request's queue; messages for it arrive there until it is closed or the worker is lost.
     pub(crate) fn open_request(&self, id: [u8; 32]) -> mpsc::Receiver<FromWorker> {
         let (sender, receiver) = mpsc::channel(REQUEST_QUEUE);
@@ -122,162 +112,170 @@ impl WorkerPeer {
     }
 }
 
-/// All connected workers.
-#[derive(Default)]
+/// All connected workers. One lock for them and for those that wait: whoever holds it decides in about a microsecond.
 pub(crate) struct Workers {
-    peers: Mutex<BTreeMap<u64, Arc<WorkerPeer>>>,
-    /// Models that were served since the start: with no worker left they are busy, not unknown. The root contract lists
-    /// each, so they are few.
-    models: Mutex<BTreeSet<String>>,
-    next_id: AtomicU64,
+    inner: Mutex<Inner>,
+    rates: Mutex<Rates<Address>>,
+    started: Instant,
+    /// Secret of the hashes of prompts.
+    salt: RandomState,
+}
+
+struct Inner {
+    peers: BTreeMap<u64, Arc<WorkerPeer>>,
+    desk: Desk<Address>,
+    /// Those that wait, by the number of their place.
+    waiting: HashMap<u64, oneshot::Sender<Lease>>,
+    is_affine: bool,
+    next_id: u64,
+}
+
+impl Default for Workers {
+    fn default() -> Self {
+        let config = RoutingConfig::default();
+        Self {
+            inner: Mutex::new(Inner {
+                peers: BTreeMap::new(),
+                desk: Desk::new(config.settings()),
+                waiting: HashMap::new(),
+                is_affine: config.affinity,
+                next_id: 0,
+            }),
+            rates: Mutex::new(Rates::new(config.rates())),
+            started: Instant::now(),
+            salt: RandomState::new(),
+        }
+    }
 }
 
 impl Workers {
+    /// Takes the settings; what runs and who waits is not touched.
+    pub(crate) fn configure(&self, config: &RoutingConfig) {
+        let mut inner = self.inner();
+        inner.desk.set(config.settings());
+        inner.is_affine = config.affinity;
+        drop(inner);
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        rates.set_limits(config.rates());
+    }
+
     /// Adds a worker that has finished its handshake.
-    pub(crate) fn add(&self, new: NewWorker) -> Arc<WorkerPeer> {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let state = WorkerState {
+    pub(crate) fn add(self: &Arc<Self>, new: NewWorker) -> Arc<WorkerPeer> {
+        let now = self.now();
+        let offer = Offer {
             coefficient: new.coefficient,
-            is_enabled: new.is_enabled,
-            running: 0,
-            average: Average::default(),
-            breaker: Breaker::default(),
-            finished: 0,
-            succeeded: 0,
-        };
-        let peer = Arc::new(WorkerPeer {
-            id,
-            instance: new.instance,
-            owner: new.owner,
-            contract: new.contract,
-            model: new.model,
             slots: new.slots,
-            version: new.version,
-            evidence: new.evidence,
-            image: new.image,
-            link: new.link,
-            sign_queue: new.sign_queue,
-            telling: tokio::sync::Mutex::default(),
-            is_gone: AtomicBool::new(false),
-            state: Mutex::new(state),
-            requests: Mutex::default(),
-        });
-        self.models().insert(peer.model.base().to_owned());
-        self.peers().insert(id, Arc::clone(&peer));
+            is_enabled: new.is_enabled,
+        };
+        let peer = {
+            let mut inner = self.inner();
+            let id = inner.next_id;
+            inner.next_id += 1;
+            let peer = Arc::new(WorkerPeer {
+                id,
+                instance: new.instance,
+                owner: new.owner,
+                contract: new.contract,
+                model: new.model,
+                version: new.version,
+                evidence: new.evidence,
+                image: new.image,
+                link: new.link,
+                sign_queue: new.sign_queue,
+                telling: tokio::sync::Mutex::default(),
+                is_gone: AtomicBool::new(false),
+                requests: Mutex::default(),
+            });
+            inner.desk.add(id, peer.model.base(), offer, now);
+            inner.peers.insert(id, Arc::clone(&peer));
+            peer
+        };
+        self.hand_out(peer.model.base());
         peer
     }
 
     pub(crate) fn remove(&self, id: u64) {
-        if let Some(peer) = self.peers().remove(&id) {
+        let mut inner = self.inner();
+        inner.desk.pool_mut().remove(id);
+        let gone = inner.peers.remove(&id);
+        drop(inner);
+        if let Some(peer) = gone {
             peer.lost();
         }
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<WorkerPeer>> {
-        self.peers().values().cloned().collect()
+        self.inner().peers.values().cloned().collect()
     }
 
-    /// Chooses a worker and takes one of its slots.
-    pub(crate) fn lease(
-        &self,
-        model: &str,
-        max_coefficient: Coefficient,
-        tried: &[u64],
-        now: f64,
-    ) -> Result<Lease, Refusal> {
-        let peers = self.peers();
-        let of_model: Vec<_> = peers.values().filter(|peer| peer.model.base() == model).collect();
-        if of_model.is_empty() && self.models().contains(model) {
-            return Err(Refusal::NoneReady {
-                model: model.to_owned(),
-            });
-        }
-        let candidates: Vec<Candidate> = of_model
-            .iter()
-            .map(|peer| {
-                let state = peer.state();
-                Candidate {
-                    connection: peer.id,
-                    coefficient: state.coefficient,
-                    running: state.running,
-                    slots: peer.slots,
-                    is_enabled: state.is_enabled && !peer.is_gone() && !peer.instance.is_retired(),
-                    is_admitted: state.breaker.admits(now),
-                    average_seconds: state.average.mean(now),
-                }
-            })
-            .collect();
-        let chosen = cocoon_market::choose(model, &candidates, max_coefficient, tried, rand::random())?;
-        let none = || Refusal::UnknownModel {
-            model: model.to_owned(),
+    /// All workers with what is known of them.
+    pub(crate) fn views(&self) -> Vec<(Arc<WorkerPeer>, WorkerView)> {
+        let now = self.now();
+        let inner = self.inner();
+        let view = |peer: &Arc<WorkerPeer>| Some((Arc::clone(peer), inner.desk.pool().view(peer.id, now)?));
+        inner.peers.values().filter_map(view).collect()
+    }
+
+    /// Requests that wait for a worker.
+    pub(crate) fn waiting(&self) -> usize {
+        self.inner().desk.waiting_in_all()
+    }
+
+    /// The worker takes requests, or no more.
+    pub(crate) fn set_enabled(self: &Arc<Self>, worker: &WorkerPeer, is_enabled: bool) {
+        let now = self.now();
+        self.inner().desk.pool_mut().set_enabled(worker.id, is_enabled, now);
+        self.hand_out(worker.model.base());
+    }
+
+    /// The worker has a new price. What runs keeps the old one.
+    pub(crate) fn set_coefficient(self: &Arc<Self>, worker: &WorkerPeer, coefficient: Coefficient) {
+        let now = self.now();
+        self.inner()
+            .desk
+            .pool_mut()
+            .set_coefficient(worker.id, coefficient, now);
+        self.hand_out(worker.model.base());
+    }
+
+    /// The worker signed its statement of work, or it did not: one that leaves receipts without its signature leaves its
+    /// clients without the proof that it worked, and is thought less of.
+    pub(crate) fn note_signature(&self, worker: &WorkerPeer, is_signed: bool) {
+        let mut inner = self.inner();
+        let Some(view) = inner.desk.pool().view(worker.id, 0.0) else {
+            return;
         };
-        let worker = Arc::clone(peers.get(&chosen).ok_or_else(none)?);
-        let coefficient = {
-            let mut state = worker.state();
-            state.running += 1;
-            state.breaker.started();
-            state.coefficient
+        let ideal = if is_signed { 1.0 } else { 0.0 };
+        let reputation = view.reputation + (ideal - view.reputation) * REPUTATION_STEP;
+        inner.desk.pool_mut().set_reputation(worker.id, reputation);
+    }
+
+    /// Takes a request and its tokens from what the client may ask for.
+    pub(crate) fn take_rate(&self, client: &Address, tokens: u64) -> Result<(), Refusal> {
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        rates.take(client, tokens, self.now())
+    }
+
+    /// Hashes of the beginnings of a request's prompt, salted with the payer and with a secret that ends with this process:
+    /// two payers who send the same have nothing in common.
+    fn prefixes(&self, payer: &Address, query: &[u8]) -> Vec<u64> {
+        let head = query.get(..query.len().min(MAX_PROMPT_OFFSET)).unwrap_or_default();
+        let starts = [&b"\"messages\""[..], b"\"prompt\"", b"\"input\""];
+        let start = |key: &[u8]| head.windows(key.len()).position(|bytes| bytes == key);
+        let Some(prompt) = starts.into_iter().find_map(start).and_then(|start| query.get(start..)) else {
+            return vec![];
         };
-        Ok(Lease {
-            worker,
-            coefficient,
-            verdict: Verdict::Withdrawn,
-            started: Instant::now(),
-            leased_at: now,
-        })
+        let mut salted = self.salt.build_hasher();
+        payer.hash(&mut salted);
+        prefix_hashes(salted, prompt)
     }
 
-    fn models(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.models.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Seconds since the start.
+    fn now(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
     }
 
-    fn peers(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<WorkerPeer>>> {
-        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What a request says about its worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It served.
-    Served,
-    /// It failed.
-    Failed,
-    /// Nothing: the client went away, or the request was bad.
-    Withdrawn,
-}
-
-/// A slot of a worker, given back when dropped.
-pub(crate) struct Lease {
-    pub(crate) worker: Arc<WorkerPeer>,
-    /// The worker's price when it was chosen; it holds for this request.
-    pub(crate) coefficient: Coefficient,
-    verdict: Verdict,
-    started: Instant,
-    leased_at: f64,
-}
-
-impl Lease {
-    pub(crate) fn judge(&mut self, verdict: Verdict) {
-        self.verdict = verdict;
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let seconds = self.started.elapsed().as_secs_f64();
-        let now = self.leased_at + seconds;
-        let mut state = self.worker.state();
-        state.running = state.running.saturating_sub(1);
-        state.average.add(seconds, now);
-        state.finished += 1;
-        match self.verdict {
-            Verdict::Served => {
-                state.succeeded += 1;
-                state.breaker.succeeded();
-            }
-            Verdict::Failed => state.breaker.failed(now),
-            Verdict::Withdrawn => state.breaker.withdrawn(now),
-        }
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -128,6 +128,7 @@ impl Configs {
                     worker_payout: LOCAL_THRESHOLD,
                     resubmit_after: 20,
                 },
+                routing: Default::default(),
             },
             worker: WorkerConfig {
                 owner: owners.worker.to_string(),

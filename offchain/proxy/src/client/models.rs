@@ -40,9 +40,8 @@ pub(super) fn old_list(proxy: &Proxy) -> WorkerTypes {
 fn by_model(proxy: &Proxy) -> BTreeMap<String, Vec<WorkerInstanceV2>> {
     let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     let mut models: BTreeMap<String, Vec<WorkerInstanceV2>> = BTreeMap::new();
-    for worker in proxy.workers.all() {
-        let state = *worker.state();
-        if state.is_enabled {
+    for (worker, state) in proxy.workers.views() {
+        if state.is_enabled && !state.is_draining {
             models
                 .entry(worker.model.base().to_owned())
                 .or_default()
@@ -50,7 +49,7 @@ fn by_model(proxy: &Proxy) -> BTreeMap<String, Vec<WorkerInstanceV2>> {
                     flags: (),
                     coefficient: number(state.coefficient.get()),
                     active_requests: number(state.running),
-                    max_active_requests: number(worker.slots),
+                    max_active_requests: number(state.slots),
                 });
         }
     }

@@ -157,18 +157,17 @@ struct OfModel {
 }
 
 fn workers(proxy: &Proxy, page: &mut Exposition) {
-    let peers = proxy.workers.all();
+    let peers = proxy.workers.views();
     page.metric(&CONNECTIONS)
         .sample(&[("peer", "client")], proxy.clients.all().len() as f64)
         .sample(&[("peer", "worker")], peers.len() as f64);
     // The root contract lists every model, so they are few.
     let mut models: BTreeMap<&str, OfModel> = BTreeMap::new();
-    for peer in &peers {
-        let state = *peer.state();
+    for (peer, state) in &peers {
         let model = models.entry(peer.model.base()).or_default();
-        model.slots += u64::from(peer.slots);
+        model.slots += u64::from(state.slots);
         model.used += u64::from(state.running);
-        match (state.is_enabled, state.breaker.is_open()) {
+        match (state.is_enabled && !state.is_draining, state.is_held_back) {
             (false, _) => model.disabled += 1,
             (true, true) => model.held_back += 1,
             (true, false) => model.serving += 1,

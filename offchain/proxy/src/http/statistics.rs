@@ -74,18 +74,19 @@ fn statistics(proxy: &Proxy) -> Value {
         },
         "workers": workers(proxy),
         "worker_connections": worker_connections(proxy),
+        "waiting_queries": proxy.workers.waiting(),
         "clients": clients(proxy),
     })
 }
 
 fn workers(proxy: &Proxy) -> Vec<Value> {
     let on_chain = proxy.on_chain();
-    let connections = proxy.workers.all();
+    let connections = proxy.workers.views();
     let ledger = proxy.books.ledger();
     let row = |(contract, channel): (&Address, &cocoon_ledger::WorkerChannel)| {
         let paid = channel.on_chain.as_ref().map_or(TokenCount::ZERO, |seen| seen.tokens);
-        let own = connections.iter().filter(|worker| worker.contract == *contract);
-        let running: u32 = own.fold(0, |running, worker| running.saturating_add(worker.state().running));
+        let own = connections.iter().filter(|(worker, _)| worker.contract == *contract);
+        let running: u32 = own.fold(0, |running, (_, state)| running.saturating_add(state.running));
         json!({
             "owner_address": on_chain.text(&channel.owner),
             "sc_address": on_chain.text(contract),
@@ -101,9 +102,7 @@ fn workers(proxy: &Proxy) -> Vec<Value> {
 
 fn worker_connections(proxy: &Proxy) -> Vec<Value> {
     let on_chain = proxy.on_chain();
-    let now = proxy.uptime();
-    let row = |worker: &Arc<crate::workers::WorkerPeer>| {
-        let state = *worker.state();
+    let row = |(worker, state): &(Arc<crate::workers::WorkerPeer>, cocoon_market::WorkerView)| {
         let mut row = json!({
             "owner_address": on_chain.text(&worker.owner),
             "model": worker.model.as_str(),
@@ -111,11 +110,15 @@ fn worker_connections(proxy: &Proxy) -> Vec<Value> {
             "coefficient": state.coefficient,
             "protocol": worker.version.to_wire(),
             "running_queries": state.running,
-            "max_running_queries": worker.slots,
+            "max_running_queries": state.slots,
             "finished_queries": state.finished,
             "succeeded_queries": state.succeeded,
-            "average_seconds": state.average.mean(now),
-            "held_back": state.breaker.is_open(),
+            "average_seconds": state.average_seconds,
+            "first_token_seconds": state.first_token_seconds,
+            "failure_rate": state.failure_rate,
+            "reputation": state.reputation,
+            "held_back": state.is_held_back,
+            "draining": state.is_draining,
             "enabled": state.is_enabled,
         });
         for (name, rate) in proxy.stats.served_by(worker.id) {
@@ -123,7 +126,7 @@ fn worker_connections(proxy: &Proxy) -> Vec<Value> {
         }
         row
     };
-    proxy.workers.all().iter().map(row).collect()
+    proxy.workers.views().iter().map(row).collect()
 }
 
 fn clients(proxy: &Proxy) -> Vec<Value> {

@@ -11,5 +11,6 @@ mod countersigning;
 mod recovery;
 mod requests;
 mod revocation;
+mod routing;
 mod support;
 mod winding;

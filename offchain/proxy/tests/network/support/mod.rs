@@ -20,7 +20,7 @@ use cocoon_chain::{EmulatedChain, SharedChain};
 use cocoon_emulator::{Emulator, NetworkConfig};
 use cocoon_ledger::Thresholds;
 use cocoon_protocol::handshake::HandshakeError;
-use cocoon_proxy::{Listen, ProxyConfig, ProxyError, RunningProxy, Timers, start_on};
+use cocoon_proxy::{Listen, ProxyConfig, ProxyError, RoutingConfig, RunningProxy, Timers, start_on};
 use cocoon_runner::Surroundings;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
 use cocoon_runner::keys::write_secret;
@@ -300,6 +300,7 @@ impl Network {
                 worker_payout: Nanoton::new(1),
                 resubmit_after: 60,
             },
+            routing: RoutingConfig::default(),
         }
     }
 
