@@ -182,7 +182,9 @@ async fn one_packet_of_a_worker_does_not_abort_the_proxy() {
         let connection = stranger.connect(stranger.workers, Mask::Image("worker")).await.unwrap();
         let (owner, model) = (&parts.network().worker_owner, &parts.network().deployed_model);
         // Whether such a worker is let in is the proxy's choice; that the proxy lives on is not.
-        let _ = DeployedWorker::connect(connection.stream, 2, (owner, model), known).await;
+        if let Ok(mut worker) = DeployedWorker::connect(connection.stream, 2, (owner, model), known).await {
+            worker.hang_up().await.unwrap();
+        }
     }
     // `proxy.queryAnswerPartEx`, cut; an object of no kind; a coefficient below zero.
     let packets = [
@@ -217,7 +219,7 @@ async fn an_unflushed_crash_does_not_block_workers() {
         // Counting goes on from the proxy's number.
         assert_eq!(served.unwrap().1, [8 * number, 8 * number, 8]);
     }
-    worker.close().await;
+    worker.hang_up().await.unwrap();
     let again = deployed_worker(&parts, &stranger, [0, 16, 16]).await;
     assert!(!again.was_ahead);
     parts.stop().await.unwrap();

@@ -9,6 +9,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf},
     sync::{mpsc, oneshot},
+    task::JoinHandle,
 };
 
 use super::tl::{Reader, Writer};
@@ -40,10 +41,17 @@ pub type Answer = Result<Vec<u8>, (i32, String)>;
 
 type Waiting = Arc<Mutex<HashMap<i64, oneshot::Sender<Answer>>>>;
 
-/// One end of a session.
+/// One end of a session. The connection ends when it and all its senders are dropped.
 pub struct Wire {
     sender: Sender,
     incoming: mpsc::UnboundedReceiver<Incoming>,
+    reading: JoinHandle<()>,
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.reading.abort();
+    }
 }
 
 /// The sending half; clones share it.
@@ -77,13 +85,17 @@ impl Wire {
 
     fn new<S: AsyncRead + Send + 'static>(reader: ReadHalf<S>, sender: Sender) -> Self {
         let (queue, incoming) = mpsc::unbounded_channel();
-        let reading = sender.clone();
-        tokio::spawn(async move {
+        let answers = sender.clone();
+        let reading = tokio::spawn(async move {
             // However it ends, the queue's end tells it.
-            let _ = read(reader, &reading, queue).await;
-            reading.waiting().clear();
+            let _ = read(reader, &answers, queue).await;
+            answers.waiting().clear();
         });
-        Self { sender, incoming }
+        Self {
+            sender,
+            incoming,
+            reading,
+        }
     }
 
     /// For sending from elsewhere.

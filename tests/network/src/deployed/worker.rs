@@ -305,8 +305,9 @@ impl DeployedWorker {
         Ok(())
     }
 
-    /// Hangs up.
-    pub async fn close(self) {
+    /// Hangs up, and waits until the proxy has done so too.
+    pub async fn hang_up(&mut self) -> Result<(), Failure> {
         self.sender.close().await;
+        self.until_closed().await
     }
 }
