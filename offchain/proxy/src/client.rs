@@ -102,7 +102,8 @@ pub(crate) async fn serve(
     session: Option<SessionBinding>,
     evidence: HashBytes,
 ) {
-    let Some(greeted) = handshake::run(&proxy, &link, &mut events, session.as_ref()).await else {
+    let greeted = Box::pin(handshake::run(&proxy, &link, &mut events, session.as_ref())).await;
+    let Some(greeted) = greeted else {
         close(&link).await;
         return;
     };

@@ -19,6 +19,7 @@ use crate::error::ProxyError;
 use crate::instance::Instance;
 use crate::limits::{AWAITED_POLL, COMMIT_VALUE, FIRST_COMMIT_TIMEOUT};
 use crate::state::Proxy;
+use crate::timing::{Round, round};
 
 /// Name of the setting that holds every [`Cursor`].
 pub(crate) const CURSORS: &str = "cursors";
@@ -76,7 +77,7 @@ impl Committer {
         loop {
             let is_awaited = self.proxy.registrations.is_awaited() || self.is_pending();
             tokio::time::sleep(if is_awaited { pause.min(AWAITED_POLL) } else { pause }).await;
-            match self.take_in().await {
+            match round(Round::Transactions, self.take_in()).await {
                 Ok(()) => {}
                 Err(error @ ProxyError::Chain(_)) => {
                     tracing::warn!(%error, "the proxy contract's transactions cannot be read");
@@ -101,7 +102,8 @@ impl Committer {
                 Some(note) if is_overdue(sent_at) => self.send(note, &self.proxy.on_chain().contract).await,
                 Some(_) => continue,
                 None if self.proxy.books.ledger().has_uncommitted() => {
-                    self.commit(&self.proxy.on_chain().contract).await.map(drop)
+                    let contract = &self.proxy.on_chain().contract;
+                    round(Round::Commit, self.commit(contract)).await.map(drop)
                 }
                 None => continue,
             };

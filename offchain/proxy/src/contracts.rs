@@ -9,10 +9,13 @@ use cocoon_bindings::types::Lifecycle;
 use cocoon_bindings::units::TokenCount;
 use cocoon_chain::{ChainError, ClientAccount, WorkerAccount};
 use cocoon_ledger::{Changes, ClientOnChain, ContractState, Ledger, LedgerError, WorkerOnChain};
+use tokio::task::JoinSet;
 
 use crate::error::ProxyError;
 use crate::instance::Instance;
+use crate::limits::{CONTRACTS_AT_ONCE, CONTRACTS_OF_ROUND};
 use crate::state::Proxy;
+use crate::timing::{Round, round};
 
 /// A client contract as the ledger takes it.
 pub(crate) fn client_state(account: &ClientAccount) -> ClientOnChain {
@@ -142,21 +145,23 @@ pub(crate) fn worker_instance(proxy: &Proxy, worker: &Address) -> Arc<Instance> 
 }
 
 /// Reads every contract that the ledger knows: at start, before anything is served.
-pub(crate) async fn refresh_all(proxy: &Proxy) -> Result<(), ProxyError> {
+pub(crate) async fn refresh_all(proxy: &Arc<Proxy>) -> Result<(), ProxyError> {
     let (clients, workers) = known(proxy, |_| true);
-    refresh(proxy, clients, workers).await
+    refresh(proxy, due(clients, workers)).await
 }
 
 /// Reads, on the timer, the contracts of whoever is connected or has something open.
 pub(crate) async fn keep_current(proxy: Arc<Proxy>) {
     let pause = Duration::from_secs_f64(proxy.config.timers.contracts);
+    let mut rounds = Rounds::default();
     loop {
         tokio::time::sleep(pause).await;
         let mut connected: HashSet<Address> = HashSet::new();
         connected.extend(proxy.clients.all().iter().map(|client| client.contract.clone()));
         connected.extend(proxy.workers.all().iter().map(|worker| worker.contract.clone()));
         let (clients, workers) = known(&proxy, |contract| connected.contains(contract));
-        match refresh(&proxy, clients, workers).await {
+        let due = rounds.next(clients, workers);
+        match refresh(&proxy, due).await {
             Ok(()) => {}
             Err(error @ ProxyError::Chain(_)) => {
                 tracing::warn!(%error, "contracts cannot be read, the last states stay");
@@ -192,12 +197,106 @@ fn known(proxy: &Proxy, is_connected: impl Fn(&Address) -> bool) -> (Vec<Address
     )
 }
 
-async fn refresh(proxy: &Proxy, clients: Vec<Address>, workers: Vec<Address>) -> Result<(), ProxyError> {
-    for contract in &clients {
-        refresh_client(proxy, contract).await?;
+/// A contract to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Due {
+    Client(Address),
+    Worker(Address),
+}
+
+impl Due {
+    async fn read(self, proxy: &Proxy) -> Result<(), ProxyError> {
+        match self {
+            Self::Client(contract) => refresh_client(proxy, &contract).await,
+            Self::Worker(contract) => refresh_worker(proxy, &contract).await,
+        }
     }
-    for contract in &workers {
-        refresh_worker(proxy, contract).await?;
+}
+
+fn due(clients: Vec<Address>, workers: Vec<Address>) -> Vec<Due> {
+    let clients = clients.into_iter().map(Due::Client);
+    clients.chain(workers.into_iter().map(Due::Worker)).collect()
+}
+
+/// Where the next round goes on.
+#[derive(Debug, Default)]
+struct Rounds {
+    place: usize,
+}
+
+impl Rounds {
+    /// The contracts of the next round: all of them when they are few, else the ones that follow the last round's. A contract
+    /// that comes or goes meanwhile may move another one by a place, which then comes a round later.
+    fn next(&mut self, clients: Vec<Address>, workers: Vec<Address>) -> Vec<Due> {
+        let mut due = due(clients, workers);
+        if due.len() <= CONTRACTS_OF_ROUND {
+            return due;
+        }
+        let first = self.place % due.len();
+        due.rotate_left(first);
+        due.truncate(CONTRACTS_OF_ROUND);
+        self.place = first + CONTRACTS_OF_ROUND;
+        due
     }
-    Ok(())
+}
+
+/// Reads contracts, some at once, until one of them fails.
+async fn refresh(proxy: &Arc<Proxy>, due: Vec<Due>) -> Result<(), ProxyError> {
+    round(Round::Contracts, async {
+        let mut reading = JoinSet::new();
+        let mut due = due.into_iter();
+        loop {
+            while reading.len() < CONTRACTS_AT_ONCE
+                && let Some(contract) = due.next()
+            {
+                let proxy = Arc::clone(proxy);
+                reading.spawn(async move { contract.read(&proxy).await });
+            }
+            match reading.join_next().await {
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(error))) => return Err(error),
+                // The runtime is ending.
+                Some(Err(_)) | None => return Ok(()),
+            }
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use cocoon_bindings::ton::HashBytes;
+
+    use super::*;
+
+    fn contracts(count: usize) -> Vec<Address> {
+        let address = |number: usize| {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&(number as u64).to_be_bytes());
+            Address::new(0, HashBytes(bytes))
+        };
+        (0..count).map(address).collect()
+    }
+
+    #[test]
+    fn few_contracts_are_read_in_every_round() {
+        let mut rounds = Rounds::default();
+        let (clients, workers) = (contracts(CONTRACTS_OF_ROUND - 1), contracts(1));
+        for _ in 0..3 {
+            assert_eq!(rounds.next(clients.clone(), workers.clone()).len(), CONTRACTS_OF_ROUND);
+        }
+    }
+
+    #[test]
+    fn many_contracts_are_each_read_before_one_is_read_again() {
+        let mut rounds = Rounds::default();
+        let (clients, workers) = (contracts(3 * CONTRACTS_OF_ROUND), contracts(CONTRACTS_OF_ROUND));
+        let all = due(clients.clone(), workers.clone());
+        let mut read = Vec::new();
+        for _ in 0..4 {
+            read.extend(rounds.next(clients.clone(), workers.clone()));
+        }
+        assert_eq!(read, all);
+        assert_eq!(rounds.next(clients, workers), all[..CONTRACTS_OF_ROUND]);
+    }
 }

@@ -43,6 +43,7 @@ mod signer;
 mod start;
 mod state;
 mod stats;
+mod timing;
 mod vouchers;
 mod winding;
 mod worker;

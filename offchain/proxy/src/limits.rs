@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use cocoon_bindings::units::Nanoton;
 
-/// Connections of clients at once; each costs two tasks and its queues.
-pub const MAX_CLIENT_CONNECTIONS: usize = 4096;
+/// Connections of clients at once; `scripts/bench/scale` says what each costs.
+pub const MAX_CLIENT_CONNECTIONS: usize = 16_384;
 
 /// Connections of workers at once.
-pub const MAX_WORKER_CONNECTIONS: usize = 1024;
+pub const MAX_WORKER_CONNECTIONS: usize = 4096;
 
 /// Connections that are still doing their proof of work or TLS: bounds what strangers can hold open.
 pub const MAX_UNVERIFIED_CONNECTIONS: usize = 512;
@@ -75,6 +75,13 @@ pub const FIRST_COMMIT_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// How often the chain is asked while something is awaited from it.
 pub const AWAITED_POLL: Duration = Duration::from_millis(500);
+
+/// Contracts that are asked of the chain at once: its answers take long, and a public server refuses a flood.
+pub const CONTRACTS_AT_ONCE: usize = 8;
+
+/// Contracts that one round of the timer reads; with more of them the next rounds go on. What its contract tells the proxy
+/// contract is read at once, so that the rounds only find what got lost.
+pub const CONTRACTS_OF_ROUND: usize = 256;
 
 /// Attempts at one question to the chain at start.
 pub const START_ATTEMPTS: u32 = 5;

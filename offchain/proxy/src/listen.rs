@@ -46,7 +46,8 @@ pub(crate) async fn run(proxy: Arc<Proxy>, mut listener: Listener, acceptor: Acc
         let (proxy, acceptor) = (Arc::clone(&proxy), acceptor.clone());
         proxy.shutdown.clone().spawn(async move {
             // The connection lives until the drain is over: running requests end on it.
-            let opened = open(&proxy, &acceptor, tcp).await;
+            // Boxed: what the handshakes need is much more than what a connection needs that only waits.
+            let opened = Box::pin(open(&proxy, &acceptor, tcp)).await;
             drop(unverified);
             if let Some(connection) = opened {
                 serve(proxy, connection, role).await;

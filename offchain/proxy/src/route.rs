@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::client::ClientPeer;
 use crate::request::{Failure, Request};
 use crate::state::Proxy;
+use crate::timing::{Round, round};
 use crate::workers::{Lease, NoLease, Wanted};
 
 /// Refuses a client that asks for more than it may. Asked once for each request, however many workers it is tried at.
@@ -35,7 +36,8 @@ pub(crate) async fn choose(
         deadline: Instant::now() + left,
         cancel: &request.cancel,
     };
-    proxy.workers.lease(wanted).await.map_err(|no_lease| match no_lease {
+    let chosen = round(Round::Route, proxy.workers.lease(wanted)).await;
+    chosen.map_err(|no_lease| match no_lease {
         NoLease::Refused(refusal) => failure(refusal),
         NoLease::Cancelled => Failure::new(ErrorCode::Cancelled, "the request was cancelled"),
     })

@@ -13,13 +13,14 @@ use crate::contracts;
 use crate::error::ProxyError;
 use crate::limits::VOUCHER_VALUE;
 use crate::state::Proxy;
+use crate::timing::{Round, round};
 
 /// Settles on the timer until dropped.
 pub(crate) async fn keep_settling(proxy: Arc<Proxy>) {
     let pause = Duration::from_secs_f64(proxy.config.timers.settlement);
     loop {
         tokio::time::sleep(pause).await;
-        match settle(&proxy).await {
+        match round(Round::Settlement, settle(&proxy)).await {
             Ok(()) => {}
             Err(ProxyError::Chain(error)) => tracing::warn!(%error, "vouchers were not submitted"),
             Err(error) => return proxy.fail(error),

@@ -32,7 +32,10 @@ impl Socket {
     /// Sends what was gathered; from now on everything is sent at once.
     pub(crate) async fn release(&mut self) -> io::Result<()> {
         self.is_gathering = false;
-        self.flush().await
+        self.flush().await?;
+        // The first flights are much larger than what a quiet connection needs.
+        self.gathered = Vec::new();
+        Ok(())
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -31,6 +31,9 @@ pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a closing link waits until its last bytes are written.
 pub const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Bytes read from the socket at once, until a peer sends more: most peers of a proxy are quiet.
+pub const FIRST_READ_CHUNK_BYTES: usize = 2 << 10;
+
 /// Bytes read from the socket at once.
 pub const READ_CHUNK_BYTES: usize = 64 << 10;
 

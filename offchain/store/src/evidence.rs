@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cocoon_bindings::ton::HashBytes;
 use sha2::{Digest, Sha256};
@@ -16,6 +17,8 @@ use crate::reader::io;
 pub struct EvidenceFolder {
     folder: PathBuf,
     disk: SharedDisk,
+    /// Held while a file is written: many connections of one moment keep the same certificate.
+    writing: Arc<Mutex<()>>,
 }
 
 impl EvidenceFolder {
@@ -30,6 +33,7 @@ impl EvidenceFolder {
         Ok(Self {
             folder: folder.to_owned(),
             disk,
+            writing: Arc::default(),
         })
     }
 
@@ -43,6 +47,8 @@ impl EvidenceFolder {
         }
         let hash = HashBytes(Sha256::digest(certificate).into());
         let path = self.path(&hash);
+        // Nothing is left half done in memory by whoever panics with it.
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.disk.exists(&path) {
             return Ok(hash);
         }

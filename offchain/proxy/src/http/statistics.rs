@@ -1,10 +1,12 @@
 //! `GET /jsonstats`, in the deployed form; what it has no room for comes besides it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::TokenCount;
+use cocoon_ledger::{ClientChannel, ContractState, WorkerChannel};
 use cocoon_runner::report::{Exposition, Report, nanoton, root_config};
 use serde_json::{Value, json};
 
@@ -81,23 +83,30 @@ fn statistics(proxy: &Proxy) -> Value {
 
 fn workers(proxy: &Proxy) -> Vec<Value> {
     let on_chain = proxy.on_chain();
-    let connections = proxy.workers.views();
-    let ledger = proxy.books.ledger();
-    let row = |(contract, channel): (&Address, &cocoon_ledger::WorkerChannel)| {
+    let mut running: HashMap<Address, u32> = HashMap::new();
+    for (worker, state) in proxy.workers.views() {
+        let of_contract = running.entry(worker.contract.clone()).or_default();
+        *of_contract = of_contract.saturating_add(state.running);
+    }
+    // Copied: no request waits for the books while a long page is written.
+    let channels: Vec<_> = proxy.books.ledger().workers().map(owned).collect();
+    let row = |(contract, channel): (Address, WorkerChannel)| {
         let paid = channel.on_chain.as_ref().map_or(TokenCount::ZERO, |seen| seen.tokens);
-        let own = connections.iter().filter(|(worker, _)| worker.contract == *contract);
-        let running: u32 = own.fold(0, |running, (_, state)| running.saturating_add(state.running));
         json!({
             "owner_address": on_chain.text(&channel.owner),
-            "sc_address": on_chain.text(contract),
+            "sc_address": on_chain.text(&contract),
             "earned_tokens": channel.account.max(),
             "committed_tokens": channel.account.chain(),
             "unpayed_tokens": channel.account.max().saturating_sub(paid),
             "paying_now": false,
-            "running_queries": running,
+            "running_queries": running.get(&contract).copied().unwrap_or_default(),
         })
     };
-    ledger.workers().map(row).collect()
+    channels.into_iter().map(row).collect()
+}
+
+fn owned<C: Clone>((contract, channel): (&Address, &C)) -> (Address, C) {
+    (contract.clone(), channel.clone())
 }
 
 fn worker_connections(proxy: &Proxy) -> Vec<Value> {
@@ -131,23 +140,23 @@ fn worker_connections(proxy: &Proxy) -> Vec<Value> {
 
 fn clients(proxy: &Proxy) -> Vec<Value> {
     let on_chain = proxy.on_chain();
-    let ledger = proxy.books.ledger();
-    let row = |(contract, channel): (&Address, &cocoon_ledger::ClientChannel)| {
+    let channels: Vec<_> = proxy.books.ledger().clients().map(owned).collect();
+    let row = |(contract, channel): (Address, ClientChannel)| {
         let seen = channel.on_chain.as_ref();
         let charged = seen.map_or(TokenCount::ZERO, |seen| seen.tokens_used);
         let state = seen.map(|seen| seen.state);
         json!({
             "owner_address": on_chain.text(&channel.owner),
-            "sc_address": on_chain.text(contract),
+            "sc_address": on_chain.text(&contract),
             "used_tokens": channel.account.max(),
             "committed_tokens": channel.account.chain(),
             "tokens_to_charge": channel.account.max().saturating_sub(charged),
             "available_tokens": channel.available(),
             "reserved_tokens": channel.reserved(),
             "running_queries": channel.running(),
-            "closing": state == Some(cocoon_ledger::ContractState::Closing),
-            "closed": state == Some(cocoon_ledger::ContractState::Closed),
+            "closing": state == Some(ContractState::Closing),
+            "closed": state == Some(ContractState::Closed),
         })
     };
-    ledger.clients().map(row).collect()
+    channels.into_iter().map(row).collect()
 }

@@ -25,7 +25,9 @@ fn contracts(network: &Network) -> Contracts {
 impl Contracts {
     /// Charged, refunded and paid to the last token.
     fn are_settled(&self, network: &Network, tokens: u64) -> bool {
-        let is_paid = network.worker_state(&self.worker).is_some_and(|(_, paid)| paid == tokens);
+        let is_paid = network
+            .worker_state(&self.worker)
+            .is_some_and(|(_, paid)| paid == tokens);
         network.client_state(&self.client) == Some((Lifecycle::Closed, tokens)) && is_paid
     }
 }

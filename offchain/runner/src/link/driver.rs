@@ -67,7 +67,7 @@ where
         session,
         reader,
         writer,
-        input: BytesMut::with_capacity(limits::READ_CHUNK_BYTES),
+        input: BytesMut::with_capacity(limits::FIRST_READ_CHUNK_BYTES),
         output: BytesMut::new(),
         inbox: VecDeque::new(),
         commands,
@@ -210,7 +210,11 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Driver<S> {
     fn receive(&mut self) -> Result<(), CloseReason> {
         let now = self.session_now();
         let result = self.session.receive(&self.input, now);
+        let is_full = self.input.len() == self.input.capacity();
         self.input.clear();
+        if is_full && self.input.capacity() < limits::READ_CHUNK_BYTES {
+            self.input = BytesMut::with_capacity(limits::READ_CHUNK_BYTES);
+        }
         while let Some(event) = self.session.poll_event() {
             match event {
                 Event::Connected => {
