@@ -51,7 +51,7 @@ pub(crate) async fn dial(network: &dyn Network, router: SocketAddr, target: Sock
         return Err(RouterProblem::NoIpv4.into());
     };
     let mut tcp = limited(CONNECT_TIMEOUT, "connecting to the router", network.dial(router)).await?;
-    tcp.set_nodelay().map_err(RatlsError::io("connecting to the router"))?;
+    tcp.send_at_once().map_err(RatlsError::io("connecting to the router"))?;
     let exchange = async {
         tcp.write_all(&[5, 1, 0]).await?;
         let mut chosen = [0; 2];

@@ -241,7 +241,7 @@ impl Connector {
     /// The same over a connected socket, never through a router.
     pub async fn connect_over(&self, socket: impl Into<Wire>) -> Result<Connection, RatlsError> {
         let mut tcp = socket.into();
-        tcp.set_nodelay().map_err(RatlsError::io("connecting"))?;
+        tcp.send_at_once().map_err(RatlsError::io("connecting"))?;
         let answer = self.do_work(&mut tcp).await?;
         let identity = self.end.identities.current()?;
         let make = |key| client_config(key, Arc::clone(&self.end.verifier));
@@ -335,7 +335,7 @@ impl Acceptor {
     /// Asks for work, shakes hands, checks the peer. Run it on a task of its own: it waits for the peer.
     pub async fn accept(&self, socket: impl Into<Wire>) -> Result<Connection, RatlsError> {
         let mut tcp = socket.into();
-        tcp.set_nodelay().map_err(RatlsError::io("accepting"))?;
+        tcp.send_at_once().map_err(RatlsError::io("accepting"))?;
         if self.is_behind_router {
             return self.end.believe(tcp).await;
         }

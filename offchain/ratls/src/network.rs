@@ -103,8 +103,8 @@ impl Wire {
         Self(Kind::Other { bytes, peer })
     }
 
-    /// Sends small pieces at once.
-    pub(crate) fn set_nodelay(&self) -> io::Result<()> {
+    /// Sends small pieces at once instead of waiting for more.
+    pub fn send_at_once(&self) -> io::Result<()> {
         match &self.0 {
             Kind::Tcp(tcp) => tcp.set_nodelay(true),
             Kind::Other { .. } => Ok(()),

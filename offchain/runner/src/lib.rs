@@ -39,6 +39,7 @@ pub mod shutdown;
 pub mod standing;
 mod surroundings;
 pub mod trust;
+pub mod web;
 
 pub use cocoon_ratls::{NotDone, off_thread};
 pub use error::{Retry, RunnerError, TrustFile, Who};

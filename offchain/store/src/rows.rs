@@ -29,6 +29,7 @@ pub(crate) struct Batch<'a> {
 
 impl Rows {
     pub(crate) fn open(disk: &dyn Disk, path: &Path, tables: &[Table]) -> Result<Self, StoreError> {
+        let is_new = !disk.exists(path);
         let file = disk.write(path).map_err(io("open", path))?;
         if !file.try_lock().map_err(io("lock", path))? {
             return Err(StoreError::InUse { path: path.to_owned() });
@@ -48,6 +49,10 @@ impl Rows {
                 .map_err(|error| database_error(path, error))?;
         }
         batch.commit()?;
+        // Of a file that is new a crash may leave what is in it without its name.
+        if is_new && let Some(folder) = path.parent() {
+            disk.sync_folder(folder).map_err(io("sync", folder))?;
+        }
         Ok(rows)
     }
 

@@ -10,7 +10,7 @@ use crate::limits::HEALTH_PAUSE;
 use crate::payout::Payouts;
 use crate::worker::{Shared, Worker, Workers};
 use cocoon_chain::{HttpApi, RootView, SharedChain, watch_root};
-use cocoon_ratls::{Connector, IdentityKeeper, SharedClock};
+use cocoon_ratls::{Connector, IdentityKeeper, SharedClock, SharedNetwork};
 use cocoon_runner::http::HttpServer;
 use cocoon_runner::seal::KeyManager;
 use cocoon_runner::shutdown::{Drained, Shutdown};
@@ -73,7 +73,7 @@ pub async fn start_on(
         Some(payout) => Some(Arc::new(Payouts::new(chain, payout, manager.as_ref()).await?)),
         None => None,
     };
-    let workers = workers(&config, parsed, root, clock.clone(), disk).await?;
+    let workers = workers(&config, parsed, root, clock.clone(), network.clone(), disk).await?;
 
     // Everything that runs ends with `tasks`; it is stopped only after the drain.
     let tasks = Shutdown::default();
@@ -123,6 +123,7 @@ async fn workers(
     parsed: Parsed,
     root: watch::Receiver<Arc<RootView>>,
     clock: SharedClock,
+    network: SharedNetwork,
     disk: SharedDisk,
 ) -> Result<Workers, WorkerError> {
     let data_dir = config.data_dir.clone();
@@ -135,7 +136,7 @@ async fn workers(
         proxy_connections: config.proxy_connections,
     };
     let models = config.models.clone();
-    let loading = off_thread(move || loading::load_all(&models, &parsed.models));
+    let loading = off_thread(move || loading::load_all(&network, &models, &parsed.models));
     let loaded = loading.await.map_err(|_| WorkerError::Task)??;
     let worker = |loading::Loaded {
                       model,

@@ -60,9 +60,6 @@ pub enum WorkerError {
         /// What there is.
         available_mib: u64,
     },
-    /// The HTTP client for the upstream server cannot be made.
-    #[error("the HTTP client cannot be made")]
-    HttpClient(#[source] reqwest::Error),
     /// Files, ports, shutdown.
     #[error(transparent)]
     Runner(#[from] RunnerError),

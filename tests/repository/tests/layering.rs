@@ -37,6 +37,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("cocoon-contract-tests", 7),
     ("cocoon-network-tests", 7),
     ("cocoon-repository-tests", 7),
+    ("cocoon-simulation-tests", 7),
 ];
 
 /// Library prefixes and the only crates that may depend on them.

@@ -4,13 +4,17 @@ mod meter;
 
 use super::{Asked, Trouble};
 use crate::answering::Answering;
-use crate::error::WorkerError;
 use crate::limits::{HEALTH_TIMEOUT, MAX_UPSTREAM_BODY};
 use bytes::{Bytes, BytesMut};
-use cocoon_openai::Request;
 use cocoon_openai::sse::{DONE, SseDecoder, SseEvent, encode_data};
+use cocoon_openai::{ApiError, Request};
 use cocoon_protocol::http::{Header, Response};
+use cocoon_ratls::SharedNetwork;
 use cocoon_receipt::FinishReason;
+use cocoon_runner::web::{WebClient, web_client};
+use http::StatusCode;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use meter::Meter;
 use serde_json::Value;
 
@@ -28,39 +32,39 @@ const HOP_BY_HOP: [&str; 10] = [
     "upgrade",
 ];
 
+/// Head and body of what the server says.
+type Answer = http::Response<Incoming>;
+
 /// Where the server is.
 pub(crate) struct Upstream {
-    client: reqwest::Client,
+    client: WebClient,
     url: String,
 }
 
 impl Upstream {
-    pub(crate) fn new(url: &str) -> Result<Self, WorkerError> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .map_err(WorkerError::HttpClient)?;
-        Ok(Self {
-            client,
+    pub(crate) fn new(network: SharedNetwork, url: &str) -> Self {
+        Self {
+            client: web_client(network),
             url: url.trim_end_matches('/').to_owned(),
-        })
+        }
     }
 
     /// Whether it lists its models and does not say that it is still loading or warming up: some listen long before they
     /// can answer.
     pub(super) async fn is_healthy(&self) -> bool {
-        let get = |path: &str| {
-            let request = self.client.get(format!("{}{path}", self.url));
-            request.timeout(HEALTH_TIMEOUT).send()
+        let get = async |path: &str| {
+            let request = http::Request::get(format!("{}{path}", self.url)).body(Full::default());
+            let answer = self.client.request(request.ok()?).await.ok()?;
+            let status = answer.status();
+            answer.into_body().collect().await.ok().map(|_| status)
         };
+        let within = async |path| tokio::time::timeout(HEALTH_TIMEOUT, get(path)).await.ok().flatten();
         // Not every server has this page.
-        let is_loading = |answer: reqwest::Response| answer.status().is_server_error();
-        if get("/health").await.is_ok_and(is_loading) {
+        if within("/health").await.is_some_and(|status| status.is_server_error()) {
             return false;
         }
-        let look = async { get("/v1/models").await?.error_for_status()?.bytes().await };
-        look.await.is_ok()
+        let is_fine = |status: StatusCode| !status.is_client_error() && !status.is_server_error();
+        within("/v1/models").await.is_some_and(is_fine)
     }
 
     pub(super) async fn answer(&self, asked: Asked, out: &mut Answering) -> Result<(Bytes, FinishReason), Trouble> {
@@ -69,15 +73,18 @@ impl Upstream {
         } = asked;
         force_usage(&mut request)?;
         let streams = request.stream();
-        let mut post = self.client.post(format!("{}{}", self.url, request.endpoint().path()));
+        let mut post = http::Request::post(format!("{}{}", self.url, request.endpoint().path()));
         for Header { name, value } in &headers {
             if !is_hop_by_hop(name) && !name.eq_ignore_ascii_case("content-type") {
-                post = post.header(name, value);
+                post = post.header(name.as_str(), value.as_str());
             }
         }
-        let post = post.header("Content-Type", "application/json").body(request.to_json());
+        let body = Full::from(Bytes::from(request.to_json()));
+        let post = post.header("Content-Type", "application/json").body(body);
+        let post = post.map_err(|_| ApiError::bad_request("a header is not one of HTTP"))?;
         // Errors of the client library may quote the address only; still none of their text is passed on.
-        let answer = post.send().await.map_err(|_| failed("cannot be reached"))?;
+        let sent = self.client.request(post).await;
+        let answer = sent.map_err(|_| failed("cannot be reached"))?;
         let status = answer.status();
         let head = head(&answer, out.started());
         let mut meter = Meter::new(&request);
@@ -101,15 +108,12 @@ impl Upstream {
 }
 
 /// Passes a stream on as it comes; the piece with the end mark is kept for the last message.
-async fn relay(
-    mut answer: reqwest::Response,
-    meter: &mut Meter,
-    out: &mut Answering,
-) -> Result<(Bytes, FinishReason), Trouble> {
+async fn relay(answer: Answer, meter: &mut Meter, out: &mut Answering) -> Result<(Bytes, FinishReason), Trouble> {
+    let mut answer = answer.into_body();
     let mut decoder = SseDecoder::default();
     let mut held = Bytes::new();
     loop {
-        let piece = answer.chunk().await.map_err(|_| failed("broke off its answer"))?;
+        let piece = chunk(&mut answer).await?;
         let Some(piece) = piece else {
             if meter.ended {
                 return Ok((held, meter.finish()));
@@ -156,9 +160,21 @@ fn force_usage(request: &mut Request) -> Result<(), Trouble> {
     Ok(())
 }
 
-async fn read_whole(mut answer: reqwest::Response) -> Result<Bytes, Trouble> {
+/// The next piece of a body.
+async fn chunk(body: &mut Incoming) -> Result<Option<Bytes>, Trouble> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| failed("broke off its answer"))?;
+        if let Ok(data) = frame.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+async fn read_whole(answer: Answer) -> Result<Bytes, Trouble> {
+    let mut answer = answer.into_body();
     let mut body = BytesMut::new();
-    while let Some(piece) = answer.chunk().await.map_err(|_| failed("broke off its answer"))? {
+    while let Some(piece) = chunk(&mut answer).await? {
         if body.len() + piece.len() > MAX_UPSTREAM_BODY {
             return Err(failed("sent too long an answer"));
         }
@@ -167,7 +183,7 @@ async fn read_whole(mut answer: reqwest::Response) -> Result<Bytes, Trouble> {
     Ok(body.freeze())
 }
 
-fn head(answer: &reqwest::Response, started: f64) -> Response {
+fn head(answer: &Answer, started: f64) -> Response {
     let kept = answer
         .headers()
         .iter()

@@ -9,6 +9,7 @@ use cocoon_engine::{
     load_model, plan_memory,
 };
 use cocoon_manifest::{ModelManifest, ModelName};
+use cocoon_ratls::SharedNetwork;
 
 /// A model that can answer.
 pub(super) struct Loaded {
@@ -18,11 +19,15 @@ pub(super) struct Loaded {
 }
 
 /// Loads one model after the other and runs each once. Blocks.
-pub(super) fn load_all(configs: &[ModelConfig], models: &[ParsedModel]) -> Result<Vec<Loaded>, WorkerError> {
+pub(super) fn load_all(
+    network: &SharedNetwork,
+    configs: &[ModelConfig],
+    models: &[ParsedModel],
+) -> Result<Vec<Loaded>, WorkerError> {
     check_memory(configs, models)?;
     let load = |(config, model): (&ModelConfig, &ParsedModel)| {
         let (backend, manifest_hash) = match &config.backend {
-            BackendConfig::Upstream { url } => (Backend::Upstream(Upstream::new(url)?), None),
+            BackendConfig::Upstream { url } => (Backend::Upstream(Upstream::new(network.clone(), url)), None),
             BackendConfig::Engine(engine) => load(engine, &model.name)?,
         };
         Ok(Loaded {

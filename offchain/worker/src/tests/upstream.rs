@@ -3,6 +3,7 @@
 use super::play::{Got, Play, chat};
 use crate::backend::{Backend, Upstream};
 use cocoon_protocol::version::VersionRange;
+use cocoon_ratls::TcpNetwork;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ async fn server(status: u16, kind: &'static str, pieces: Vec<&'static [u8]>, bro
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    Backend::Upstream(Upstream::new(&url).unwrap())
+    Backend::Upstream(Upstream::new(TcpNetwork::shared(), &url))
 }
 
 const EVENTS: [&[u8]; 3] = [
@@ -230,7 +231,7 @@ async fn a_server_that_is_loading_is_not_healthy_yet() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let backend = Backend::Upstream(Upstream::new(&url).unwrap());
+        let backend = Backend::Upstream(Upstream::new(TcpNetwork::shared(), &url));
         assert_eq!(backend.is_healthy().await, is_healthy, "{health} {models}");
     }
 }

@@ -1,0 +1,175 @@
+//! The emulated chain as nodes see it: answers take a moment, external messages get lost or their reply does, messages between
+//! contracts come late and in another order, and sometimes everything stands still.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cocoon_bindings::ton::{Address, Cell, StackValue};
+use cocoon_chain::{
+    AccountState, ChainClient, ChainError, EmulatedChain, GetterResult, SharedChain, Transaction, TransactionId,
+};
+use cocoon_emulator::Emulator;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use crate::host::{Life, Time};
+
+/// The chain and how it misbehaves.
+#[derive(Clone, Debug)]
+pub(crate) struct World {
+    pub(crate) chain: EmulatedChain,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    rng: StdRng,
+    /// Servers do not answer.
+    is_away: bool,
+    /// Blocks stand still, servers answer.
+    is_stalled: bool,
+    is_faulty: bool,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64, chain: Emulator) -> Self {
+        let state = State {
+            rng: StdRng::seed_from_u64(seed),
+            is_away: false,
+            is_stalled: false,
+            is_faulty: false,
+        };
+        Self {
+            chain: EmulatedChain::new(chain),
+            state: Arc::new(Mutex::new(state)),
+        }
+    }
+
+    pub(crate) fn set_faulty(&self, is_faulty: bool) {
+        self.state.lock().unwrap().is_faulty = is_faulty;
+    }
+
+    pub(crate) fn set_away(&self, is_away: bool) {
+        self.state.lock().unwrap().is_away = is_away;
+    }
+
+    pub(crate) fn set_stalled(&self, is_stalled: bool) {
+        self.state.lock().unwrap().is_stalled = is_stalled;
+    }
+
+    /// A block: some of the messages under way arrive.
+    pub(crate) fn block(&self, time: &Time) {
+        let state = &mut *self.state.lock().unwrap();
+        if state.is_stalled {
+            return;
+        }
+        self.chain.with(|chain| {
+            let now = u32::try_from(time.ms() / 1000).unwrap();
+            if now > chain.now() {
+                chain.set_now(now).unwrap();
+            }
+            if !state.is_faulty {
+                chain.run().unwrap();
+                return;
+            }
+            let pending = chain.pending().unwrap();
+            for _ in 0..state.rng.random_range(0..=pending.len()) {
+                let pending = chain.pending().unwrap();
+                let Some(index) = pending
+                    .len()
+                    .checked_sub(1)
+                    .map(|last| state.rng.random_range(0..=last))
+                else {
+                    return;
+                };
+                // The chain keeps the order between two contracts, and no other.
+                let way = (&pending[index].source, &pending[index].destination);
+                let first = pending
+                    .iter()
+                    .position(|message| (&message.source, &message.destination) == way);
+                chain.step_at(first.unwrap()).unwrap();
+            }
+        });
+    }
+
+    /// The chain as a node sees it in one life.
+    pub(crate) fn of(&self, life: &Arc<Life>) -> SharedChain {
+        Arc::new(OfLife {
+            world: self.clone(),
+            life: Arc::clone(life),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct OfLife {
+    world: World,
+    life: Arc<Life>,
+}
+
+impl OfLife {
+    async fn reach(&self) -> Result<&EmulatedChain, ChainError> {
+        let pause = self.world.state.lock().unwrap().rng.random_range(1..30);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        self.life.act().map_err(|_| away())?;
+        match self.world.state.lock().unwrap().is_away {
+            true => Err(away()),
+            false => Ok(&self.world.chain),
+        }
+    }
+}
+
+fn away() -> ChainError {
+    ChainError::Unreachable {
+        url: "simulated".to_owned(),
+        reason: "away".to_owned(),
+    }
+}
+
+#[async_trait]
+impl ChainClient for OfLife {
+    async fn account(&self, address: &Address) -> Result<AccountState, ChainError> {
+        self.reach().await?.account(address).await
+    }
+
+    async fn run_get_method(
+        &self,
+        address: &Address,
+        method: &str,
+        arguments: Vec<StackValue>,
+    ) -> Result<GetterResult, ChainError> {
+        self.reach().await?.run_get_method(address, method, arguments).await
+    }
+
+    async fn transactions(
+        &self,
+        address: &Address,
+        limit: usize,
+        from: Option<TransactionId>,
+    ) -> Result<Vec<Transaction>, ChainError> {
+        self.reach().await?.transactions(address, limit, from).await
+    }
+
+    async fn send_boc(&self, message: &Cell) -> Result<(), ChainError> {
+        let chain = self.reach().await?;
+        let (is_lost, is_reply_lost) = {
+            let state = &mut *self.world.state.lock().unwrap();
+            let mut one_in = |many: u32| state.is_faulty && state.rng.random_range(0..many) == 0;
+            (one_in(10), one_in(10))
+        };
+        if is_lost {
+            return Ok(());
+        }
+        let sent = chain.with(|chain| chain.send_external(message.clone()));
+        sent.map_err(|error| ChainError::MessageRefused {
+            exit_code: None,
+            reason: error.to_string(),
+        })?;
+        if is_reply_lost { Err(away()) } else { Ok(()) }
+    }
+
+    async fn now(&self) -> Result<u32, ChainError> {
+        self.reach().await?.now().await
+    }
+}

@@ -1,0 +1,136 @@
+//! What must hold. Always: every request ends in time, and only the client's own end breaks one off. At the end: the network
+//! serves again; the audit finds log, contracts and evidence equal to the last token; no peer holds a receipt or a signature
+//! that the proxy's log does not have, and none counts more than the log.
+
+use std::collections::BTreeSet;
+
+use cocoon_audit::{ChainHistory, Verdict, judge};
+use cocoon_receipt::{ReceiptId, SignedReceipt};
+use cocoon_store::{EvidenceFolder, WorkerStore, files, read_receipts_on};
+use tokio::runtime::Builder;
+
+use crate::host::Life;
+use crate::nodes::Node;
+use crate::plan::TROUBLE_MS;
+use crate::user::{Outcome, PATIENCE_MS};
+use crate::world::World;
+
+/// Why the books do not agree.
+pub(crate) enum Problem {
+    /// It may be on its way.
+    NotYet(String),
+    /// It cannot get better.
+    Never(String),
+}
+
+/// Requests end, and not without reason in nothing.
+pub(crate) fn requests(world: &World<'_>) -> Result<(), String> {
+    let now = world.time.ms();
+    for (number, asked) in world.diary.lock().unwrap().iter().enumerate() {
+        let until = asked.ended.as_ref().map_or(now, |(at, _)| *at);
+        let broken = world
+            .client_deaths
+            .iter()
+            .any(|at| (asked.begun..=until + 100).contains(at));
+        let took = until - asked.begun;
+        match &asked.ended {
+            _ if broken => {}
+            Some((_, Outcome::Wrong(what))) => {
+                return Err(format!("request {number} got no answer and no typed error: {what}"));
+            }
+            Some((_, Outcome::Cut)) => {
+                return Err(format!("request {number} was broken off though the client was there"));
+            }
+            _ if took > PATIENCE_MS => return Err(format!("request {number} did not end within {took} ms")),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// No request runs.
+pub(crate) fn is_quiet(world: &World<'_>) -> bool {
+    let diary = world.diary.lock().unwrap();
+    let patience = |begun: u64| world.time.ms() - begun > PATIENCE_MS;
+    diary.iter().all(|asked| asked.ended.is_some() || patience(asked.begun))
+}
+
+/// The last request was answered, after the faults.
+pub(crate) fn service(world: &World<'_>) -> Result<(), String> {
+    let calm = world.time.ms() - world.now() + TROUBLE_MS;
+    let diary = world.diary.lock().unwrap();
+    let after = || {
+        diary
+            .iter()
+            .filter(|asked| asked.begun >= calm)
+            .map(|asked| &asked.ended)
+    };
+    let is_answered = |ended: &Option<(u64, Outcome)>| matches!(ended, Some((_, Outcome::Answered)));
+    match after().any(is_answered) {
+        true => Ok(()),
+        false => Err(format!("it does not serve: {:?}", after().next_back())),
+    }
+}
+
+/// The books agree.
+pub(crate) fn books(world: &World<'_>) -> Result<(), Problem> {
+    let never = |error: &dyn std::fmt::Debug| Problem::Never(format!("{error:?}"));
+    // Whoever looks is no node: it has a life of its own.
+    let life = Life::new([10, 0, 0, 4].into());
+    let place = |node: Node| world.places.iter().find(|place| place.node == node);
+    let proxy = place(Node::Proxy)
+        .ok_or_else(|| never(&"no proxy"))?
+        .platter
+        .disk(&life);
+    let folder = world.setting.file("proxy");
+    let receipts = read_receipts_on(proxy.as_ref(), &folder.join(files::RECEIPTS)).map_err(|e| never(&e))?;
+    let evidence = EvidenceFolder::open_on(proxy, &folder.join(files::EVIDENCE)).map_err(|e| never(&e))?;
+    let fetch = async {
+        let chain = &world.chain.chain;
+        ChainHistory::fetch(chain, &world.setting.proxy, &receipts).await
+    };
+    let history = Builder::new_current_thread().build().unwrap().block_on(fetch);
+    let history = history.map_err(|error| Problem::NotYet(format!("{error:?}")))?;
+    let report = judge(&receipts, &history, &evidence).map_err(|e| never(&e))?;
+
+    let known: BTreeSet<ReceiptId> = receipts.iter().map(SignedReceipt::id).collect();
+    if let Some(client) = place(Node::Client) {
+        let disk = client.platter.disk(&life);
+        let path = world.setting.file("client").join(files::RECEIPTS);
+        let held = if disk.exists(&path) {
+            read_receipts_on(disk.as_ref(), &path).map_err(|e| never(&e))?
+        } else {
+            Vec::new()
+        };
+        for signed in held {
+            if !known.contains(&signed.id()) {
+                return Err(Problem::Never(format!(
+                    "the client holds receipt {} that the log has not",
+                    signed.id()
+                )));
+            }
+        }
+    }
+    let statements: BTreeSet<_> = receipts.iter().map(|signed| signed.receipt.statement.hash()).collect();
+    for place in world
+        .places
+        .iter()
+        .filter(|place| matches!(place.node, Node::Worker(_)))
+    {
+        let disk = place.platter.copy().disk(&life);
+        let store = WorkerStore::open_on(disk, &world.setting.file("worker")).map_err(|e| never(&e))?;
+        for kept in store.claims().map_err(|e| never(&e))? {
+            if !statements.contains(&kept.statement.hash()) {
+                return Err(Problem::Never(format!(
+                    "{:?} holds a signed statement that the log has not",
+                    place.node
+                )));
+            }
+        }
+    }
+    match report.verdict {
+        Verdict::Equal => Ok(()),
+        Verdict::Open => Err(Problem::NotYet(report.sentence())),
+        Verdict::Different => Err(Problem::Never(report.sentence())),
+    }
+}

@@ -1,0 +1,117 @@
+//! The nodes: real runners with their usual configuration, and faster timers where a test would otherwise wait.
+
+use std::net::IpAddr;
+
+use cocoon_client::ClientConfig;
+use cocoon_proxy::ProxyConfig;
+use cocoon_runner::Surroundings;
+use cocoon_worker::WorkerConfig;
+use tokio_util::sync::CancellationToken;
+
+use crate::setting::{MODEL, Setting, address, client_owner, proxy_owner};
+use crate::upstream::{self, Manners};
+
+pub(crate) const PROXY_FOR_WORKERS: &str = "10.0.0.1:11001";
+pub(crate) const PROXY_FOR_CLIENTS: &str = "10.0.0.1:11002";
+pub(crate) const CLIENT: &str = "10.0.0.2:10000";
+
+/// Which node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Node {
+    Proxy,
+    Client,
+    /// By number, from 0.
+    Worker(u8),
+}
+
+impl Node {
+    pub(crate) fn ip(self) -> IpAddr {
+        let last = match self {
+            Self::Proxy => 1,
+            Self::Client => 2,
+            Self::Worker(number) => 11 + number,
+        };
+        [10, 0, 0, last].into()
+    }
+
+    /// Runs it until it ends by itself or is stopped.
+    pub(crate) fn main(
+        self,
+        setting: &Setting,
+        surroundings: Surroundings,
+        stop: CancellationToken,
+        manners: Manners,
+    ) -> impl Future<Output = Result<(), String>> + Send + 'static {
+        let text = self.config(setting);
+        async move {
+            match self {
+                Self::Proxy => {
+                    let config: ProxyConfig = toml::from_str(&text).map_err(told)?;
+                    let running = cocoon_proxy::start_on(config, surroundings, stop).await.map_err(told)?;
+                    running.join().await.map_err(told)
+                }
+                Self::Client => {
+                    let config: ClientConfig = toml::from_str(&text).map_err(told)?;
+                    let mut running = cocoon_client::start_on(config, surroundings, stop)
+                        .await
+                        .map_err(told)?;
+                    running.join().await.map_err(told)
+                }
+                Self::Worker(_) => {
+                    let config: WorkerConfig = toml::from_str(&text).map_err(told)?;
+                    let listener = surroundings.network.listen((self.ip(), upstream::PORT).into());
+                    tokio::spawn(upstream::serve(listener.await.map_err(told)?, manners));
+                    let running = cocoon_worker::start_on(config, surroundings, stop)
+                        .await
+                        .map_err(told)?;
+                    running.join.await.map_err(told)?.map_err(told)
+                }
+            }
+        }
+    }
+
+    fn config(self, setting: &Setting) -> String {
+        let file = |name: &str| format!("{:?}", setting.file(name));
+        let ip = self.ip();
+        let common = format!(
+            "[chain]\nurl = 'http://chain'\nroot = '{}'\n[attestation]\nsimulated_platform = {}\n",
+            setting.root,
+            file("platform.json")
+        );
+        match self {
+            Self::Proxy => format!(
+                "store_dir = {}\ncontract_key_file = {}\npow_difficulty = 0\n{common}\
+                 [wallet]\nkey_file = {}\nowner = '{}'\n\
+                 [listen]\nclients = '{PROXY_FOR_CLIENTS}'\nworkers = '{PROXY_FOR_WORKERS}'\nhttp = '{ip}:11000'\n\
+                 [timers]\ncommit_min = 1.0\ncommit_max = 2.0\ncommit_resend = 8.0\ntransactions = 1.0\n\
+                 contracts = 2.0\nroot = 10.0\nsettlement = 2.0\ndrain = 3.0\n\
+                 [settlement]\nclient_charge = '1'\nworker_payout = '1'\nresubmit_after = 20\n",
+                file("proxy"),
+                file("contract.key"),
+                file("proxy.key"),
+                proxy_owner(),
+            ),
+            Self::Client => format!(
+                "listen = '{CLIENT}'\ndata_dir = {}\nsecret_file = {}\nroot_refresh_seconds = 10\n{common}\
+                 [wallet]\nkey_file = {}\nowner = '{}'\n\
+                 [funding]\namount = '20000000000'\nrefill_below = '5000000000'\n",
+                file("client"),
+                file("secret"),
+                file("client.key"),
+                client_owner(),
+            ),
+            Self::Worker(number) => format!(
+                "owner = '{}'\ndata_dir = {}\nhttp = '{ip}:12000'\ndrain_seconds = 3\nroot_refresh_seconds = 10\n{common}\
+                 [[models]]\nname = '{MODEL}'\nmax_active_requests = 4\n\
+                 backend = {{ kind = 'upstream', url = 'http://{ip}:{}' }}\n",
+                address(40 + number),
+                file("worker"),
+                upstream::PORT,
+            ),
+        }
+    }
+}
+
+fn told(error: impl std::fmt::Debug) -> String {
+    format!("{error:?}")
+}

@@ -1,0 +1,143 @@
+//! What happens in a world, drawn from its seed.
+
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use crate::nodes::Node;
+
+/// Milliseconds after which the faults end.
+pub(crate) const TROUBLE_MS: u64 = 60_000;
+
+/// The course of a world.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) workers: u8,
+    pub(crate) events: Vec<Event>,
+    /// One write in so many is cut; 0: none.
+    pub(crate) cuts: u32,
+    pub(crate) is_chain_faulty: bool,
+    /// Out of 100 answers of the inference servers.
+    pub(crate) bad_answers: u32,
+}
+
+/// Something at some time.
+#[derive(Debug, Clone)]
+pub(crate) struct Event {
+    /// Milliseconds after the beginning.
+    pub(crate) at: u64,
+    pub(crate) what: What,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    Ask {
+        streams: bool,
+        tokens: u64,
+    },
+    /// Dies at one of its next acts.
+    Doom {
+        node: Node,
+        acts: i64,
+        death: Death,
+    },
+    /// Is told to stop, and comes back.
+    Stop(Node),
+    Part(Node),
+    Join(Node),
+    Cut(Node),
+    Slow(Node, u64),
+    ChainAway(bool),
+    ChainStalled(bool),
+    /// Syncs of the node's disk fail, one in so many.
+    DiskFails(Node, u32),
+}
+
+/// How a node dies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Death {
+    /// Nobody hears of it.
+    pub(crate) is_silent: bool,
+    /// Until it is back, milliseconds.
+    pub(crate) down: u64,
+}
+
+impl Plan {
+    pub(crate) fn draw(seed: u64) -> Self {
+        let rng = &mut StdRng::seed_from_u64(seed);
+        let workers = rng.random_range(1..=3);
+        let mut events = Vec::new();
+        for _ in 0..rng.random_range(4..16) {
+            let at = rng.random_range(2_000..TROUBLE_MS);
+            let (streams, tokens) = (rng.random(), rng.random_range(1..200));
+            events.push(Event {
+                at,
+                what: What::Ask { streams, tokens },
+            });
+        }
+        for _ in 0..rng.random_range(0..7) {
+            let at = rng.random_range(0..TROUBLE_MS - 10_000);
+            let end = at + rng.random_range(500..10_000);
+            let node = match rng.random_range(0..5) {
+                0 | 1 => Node::Proxy,
+                2 => Node::Client,
+                _ => Node::Worker(rng.random_range(0..workers)),
+            };
+            let mut add = |at, what| events.push(Event { at, what });
+            match rng.random_range(0..12) {
+                0..5 => {
+                    let down = rng.random_range(200..8_000);
+                    let is_silent = rng.random();
+                    let acts = rng.random_range(1..300);
+                    add(
+                        at,
+                        What::Doom {
+                            node,
+                            acts,
+                            death: Death { is_silent, down },
+                        },
+                    );
+                }
+                5 => add(at, What::Stop(node)),
+                6 => {
+                    add(at, What::Part(node));
+                    add(end, What::Join(node));
+                }
+                7 => add(at, What::Cut(node)),
+                8 => {
+                    add(at, What::Slow(node, rng.random_range(50..2_000)));
+                    add(end, What::Slow(node, 0));
+                }
+                9 => {
+                    add(at, What::ChainAway(true));
+                    add(end, What::ChainAway(false));
+                }
+                10 => {
+                    add(at, What::ChainStalled(true));
+                    add(end, What::ChainStalled(false));
+                }
+                _ => {
+                    add(at, What::DiskFails(node, rng.random_range(5..50)));
+                    add(end, What::DiskFails(node, 0));
+                }
+            }
+        }
+        events.sort_by_key(|event| event.at);
+        let cuts = if rng.random_bool(0.3) {
+            rng.random_range(100..2_000)
+        } else {
+            0
+        };
+        let bad_answers = if rng.random_bool(0.5) {
+            rng.random_range(5..50)
+        } else {
+            0
+        };
+        Self {
+            workers,
+            events,
+            cuts,
+            is_chain_faulty: rng.random_bool(0.6),
+            bad_answers,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What all worlds share: a chain with a root contract, keys, and the files that the nodes are configured with. Made once.
+
+use std::path::PathBuf;
+
+use cocoon_attest::simulated::{SimulatedPlatform, simulated_measurements};
+use cocoon_bindings::message::InternalMessage;
+use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_bindings::units::{Nanoton, ParamsVersion, PublicKey};
+use cocoon_bindings::{
+    ContractKind, Multipliers, Params, ProxyEndpoints, RootData, proxy_state_init, root_state_init, wallet_state_init,
+};
+use cocoon_emulator::{Emulator, NetworkConfig, Snapshot};
+use cocoon_manifest::ModelName;
+use cocoon_runner::keys::write_secret;
+use ed25519_dalek::SigningKey;
+use tempfile::TempDir;
+
+use crate::nodes;
+
+/// When the chain begins, Unix seconds.
+pub(crate) const BEGIN: u32 = 1_780_000_000;
+/// The one model.
+pub(crate) const MODEL: &str = "parrot@1:2";
+
+const CONTRACT_KEY: [u8; 32] = [21; 32];
+const WALLET_KEY: [u8; 32] = [22; 32];
+const CLIENT_KEY: [u8; 32] = [23; 32];
+
+/// The beginning of every world.
+pub(crate) struct Setting {
+    pub(crate) files: TempDir,
+    pub(crate) chain: Snapshot,
+    pub(crate) root: Address,
+    pub(crate) proxy: Address,
+}
+
+pub(crate) fn address(tag: u8) -> Address {
+    Address::new(0, HashBytes([tag; 32]))
+}
+
+/// Who owns the proxy's wallet, and with it its contract.
+pub(crate) fn proxy_owner() -> Address {
+    address(2)
+}
+
+/// Who owns the client's wallet.
+pub(crate) fn client_owner() -> Address {
+    address(3)
+}
+
+impl Setting {
+    pub(crate) fn new() -> Self {
+        let params = Params {
+            struct_version: 3,
+            params_version: ParamsVersion::new(1),
+            unique_id: 7,
+            is_test: true,
+            price_per_token: Nanoton::new(2_000),
+            worker_fee_per_token: Nanoton::new(1_500),
+            multipliers: Multipliers::default(),
+            proxy_delay_before_close: 600,
+            client_delay_before_close: 300,
+            min_proxy_stake: Nanoton::from_ton(1),
+            min_client_stake: Nanoton::from_ton(1),
+            proxy_code: Some(ContractKind::Proxy.code().unwrap()),
+            worker_code: Some(ContractKind::Worker.code().unwrap()),
+            client_code: Some(ContractKind::Client.code().unwrap()),
+        };
+        let model: ModelName = MODEL.parse().unwrap();
+        let endpoints = ProxyEndpoints {
+            workers: nodes::PROXY_FOR_WORKERS.to_owned(),
+            clients: nodes::PROXY_FOR_CLIENTS.to_owned(),
+        };
+        let data = RootData {
+            proxy_hashes: [simulated_measurements("proxy").image_hash()].into(),
+            proxies: [(1, endpoints)].into(),
+            last_proxy_seqno: 1,
+            worker_hashes: [simulated_measurements("worker").image_hash()].into(),
+            model_hashes: [model.model_hash()].into(),
+        };
+        let governor = address(1);
+        let state_init = root_state_init(&governor, 1, &data, &params).unwrap();
+        let root = state_init.address().unwrap();
+        let mut chain = Emulator::new(&NetworkConfig::default(), BEGIN).unwrap();
+        let deploy = InternalMessage {
+            to: root.clone(),
+            value: Nanoton::from_ton(1),
+            bounce: false,
+            body: Default::default(),
+            state_init: Some(state_init),
+        };
+        chain.send_internal(&governor, &deploy).unwrap();
+        let files = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| write_secret(&files.path().join(name), text.as_bytes()).unwrap();
+        for (file, key, owner) in [
+            ("proxy.key", WALLET_KEY, proxy_owner()),
+            ("client.key", CLIENT_KEY, client_owner()),
+        ] {
+            write(file, &hex::encode(key));
+            let wallet = wallet_state_init(&PublicKey::from(&SigningKey::from_bytes(&key)), &owner).unwrap();
+            chain.fund(&wallet.address().unwrap(), Nanoton::from_ton(500)).unwrap();
+        }
+        chain.run().unwrap();
+        write("contract.key", &hex::encode(CONTRACT_KEY));
+        write("secret", "open sesame");
+        write(
+            "platform.json",
+            &SimulatedPlatform::generate().unwrap().to_json().unwrap(),
+        );
+        let key = PublicKey::from(&SigningKey::from_bytes(&CONTRACT_KEY));
+        let proxy = proxy_state_init(&proxy_owner(), &key, &root, &params)
+            .unwrap()
+            .address()
+            .unwrap();
+        Self {
+            files,
+            chain: chain.snapshot(),
+            root,
+            proxy,
+        }
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.files.path().join(name)
+    }
+}

@@ -1,0 +1,102 @@
+//! Who asks the client over HTTP, and what became of each request.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cocoon_ratls::{Network, Wire};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::host::Time;
+use crate::nodes::CLIENT;
+
+/// Time that a request asks for.
+const WISHED: u64 = 20;
+/// Milliseconds in which it must have ended: what it asked for, the wait for its receipt, and the way.
+pub(crate) const PATIENCE_MS: u64 = (WISHED + 10) * 1000;
+
+/// How a request ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// With a whole answer.
+    Answered,
+    /// With an error of the interface: its status, or 200 when it came in a stream.
+    Refused(u16),
+    /// The connection broke.
+    Cut,
+    /// Whole, but neither an answer nor a typed error.
+    Wrong(String),
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) begun: u64,
+    pub(crate) ended: Option<(u64, Outcome)>,
+}
+
+/// All requests of a world.
+pub(crate) type Diary = Arc<Mutex<Vec<Asked>>>;
+
+/// Asks once; while nobody listens it waits.
+pub(crate) async fn ask(network: Arc<dyn Network>, time: Arc<Time>, diary: Diary, streams: bool, tokens: u64) {
+    let mut wire = loop {
+        match network.dial(CLIENT.parse().unwrap()).await {
+            Ok(wire) => break wire,
+            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+        }
+    };
+    let number = {
+        let mut diary = diary.lock().unwrap();
+        let begun = time.ms();
+        diary.push(Asked { begun, ended: None });
+        diary.len() - 1
+    };
+    let outcome = exchange(&mut wire, streams, tokens).await.unwrap_or(Outcome::Cut);
+    diary.lock().unwrap()[number].ended = Some((time.ms(), outcome));
+}
+
+async fn exchange(wire: &mut Wire, streams: bool, tokens: u64) -> Option<Outcome> {
+    let body = json!({
+        "model": "parrot", "stream": streams, "max_tokens": tokens, "timeout": WISHED,
+        "messages": [{ "role": "user", "content": "Say something." }],
+    })
+    .to_string();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: c\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        body.len()
+    );
+    wire.write_all(head.as_bytes()).await.ok()?;
+    wire.write_all(body.as_bytes()).await.ok()?;
+    wire.flush().await.ok()?;
+    let mut bytes = Vec::new();
+    wire.read_to_end(&mut bytes).await.ok()?;
+    judge(&String::from_utf8_lossy(&bytes), streams)
+}
+
+/// `None` when the answer is not whole.
+fn judge(text: &str, streams: bool) -> Option<Outcome> {
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let lower = head.to_ascii_lowercase();
+    let status: u16 = head.split(' ').nth(1)?.parse().ok()?;
+    let length = lower
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    let is_whole = match length {
+        Some(length) => body.len() == length,
+        None => body.ends_with("0\r\n\r\n"),
+    };
+    if !is_whole {
+        return None;
+    }
+    let has_error = body.contains("\"error\"");
+    Some(match status {
+        200 if has_error => Outcome::Refused(200),
+        // What the inference server says is passed on, whatever it is.
+        200 if !streams => Outcome::Answered,
+        200 if streams && body.contains("data: [DONE]") => Outcome::Answered,
+        400.. if has_error => Outcome::Refused(status),
+        _ => Outcome::Wrong(format!("{status}: {}", body.chars().take(300).collect::<String>())),
+    })
+}

@@ -1,0 +1,330 @@
+//! One world: its nodes, each on a runtime of its own whose clock goes as far as it is let, and the course of events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cocoon_emulator::Emulator;
+use cocoon_runner::Surroundings;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::chain;
+use crate::check;
+use crate::disk::Platter;
+use crate::host::{Life, Time};
+use crate::network::{Net, USERS};
+use crate::nodes::Node;
+use crate::plan::{Death, Plan, TROUBLE_MS, What};
+use crate::setting::{BEGIN, Setting};
+use crate::upstream::Manners;
+use crate::user::{self, Diary};
+
+/// How far the clocks go at once. Bytes under way arrive between two steps.
+const STEP: Duration = Duration::from_millis(20);
+const STEP_MS: u64 = 20;
+/// Milliseconds between two blocks.
+const BLOCK_MS: u64 = 400;
+/// Milliseconds that a network without faults gets to settle its books.
+const SETTLE_MS: u64 = 400_000;
+/// Milliseconds between two looks whether it has.
+const LOOK_MS: u64 = 4_000;
+
+/// A world.
+pub(crate) struct World<'a> {
+    pub(crate) setting: &'a Setting,
+    pub(crate) time: Arc<Time>,
+    pub(crate) net: Net,
+    pub(crate) chain: chain::World,
+    pub(crate) places: Vec<Place>,
+    pub(crate) diary: Diary,
+    /// When the client was not there, or died: connections to it break then.
+    pub(crate) client_deaths: Vec<u64>,
+    seed: u64,
+    begin: u64,
+    users: Runtime,
+    is_told: bool,
+    bad_answers: u32,
+}
+
+/// A node with what stays of it.
+pub(crate) struct Place {
+    pub(crate) node: Node,
+    pub(crate) platter: Platter,
+    running: Option<Running>,
+    back_at: u64,
+    death: Death,
+    lives: u64,
+    /// Why its last life ended, if it ended by itself.
+    last_words: String,
+}
+
+struct Running {
+    life: Arc<Life>,
+    runtime: Runtime,
+    main: JoinHandle<Result<(), String>>,
+    stop: CancellationToken,
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+}
+
+/// Runs a seed to its end; an error says what does not hold.
+pub(crate) fn live(setting: &Setting, seed: u64, is_told: bool) -> Result<(), String> {
+    let plan = Plan::draw(seed);
+    let mut world = World::new(setting, seed, &plan, is_told);
+    world.chain.set_faulty(plan.is_chain_faulty);
+    world.net.set_cuts(plan.cuts);
+    let mut events = plan.events.into_iter().peekable();
+    while world.now() < TROUBLE_MS {
+        while let Some(event) = events.next_if(|event| event.at <= world.now()) {
+            world.happen(event.what);
+        }
+        world.step();
+        check::requests(&world)?;
+    }
+    world.calm();
+    let end = world.now() + SETTLE_MS;
+    let mut reason = "nothing was looked at".to_owned();
+    while world.now() < end {
+        for _ in 0..LOOK_MS / STEP_MS {
+            world.step();
+            check::requests(&world)?;
+        }
+        if !check::is_quiet(&world) {
+            continue;
+        }
+        match check::service(&world) {
+            Err(why) => {
+                reason = why;
+                world.happen(What::Ask {
+                    streams: false,
+                    tokens: 5,
+                });
+                continue;
+            }
+            Ok(()) => match check::books(&world) {
+                Ok(()) => return Ok(()),
+                Err(check::Problem::NotYet(why)) => reason = why,
+                Err(check::Problem::Never(why)) => return Err(why),
+            },
+        }
+    }
+    let words = world
+        .places
+        .iter()
+        .map(|place| format!("{:?}: {}", place.node, place.last_words));
+    Err(format!(
+        "does not settle: {reason}; {}",
+        words.collect::<Vec<_>>().join("; ")
+    ))
+}
+
+impl<'a> World<'a> {
+    fn new(setting: &'a Setting, seed: u64, plan: &Plan, is_told: bool) -> Self {
+        let time = Time::new(u64::from(BEGIN) * 1000);
+        let nodes = [Node::Proxy, Node::Client].into_iter();
+        let nodes = nodes.chain((0..plan.workers).map(Node::Worker));
+        let place = |(index, node): (u64, Node)| Place {
+            node,
+            platter: Platter::new(seed ^ (index << 32)),
+            running: None,
+            back_at: 0,
+            death: Death {
+                is_silent: false,
+                down: 500,
+            },
+            lives: 0,
+            last_words: String::new(),
+        };
+        if is_told {
+            eprintln!("{plan:#?}");
+        }
+        Self {
+            setting,
+            net: Net::new(seed, Arc::clone(&time)),
+            chain: chain::World::new(seed, Emulator::from_snapshot(&setting.chain).unwrap()),
+            places: (0..).zip(nodes).map(place).collect(),
+            diary: Diary::default(),
+            client_deaths: Vec::new(),
+            seed,
+            begin: time.ms(),
+            time,
+            users: runtime(),
+            is_told,
+            bad_answers: plan.bad_answers,
+        }
+    }
+
+    /// Milliseconds since the beginning.
+    pub(crate) fn now(&self) -> u64 {
+        self.time.ms() - self.begin
+    }
+
+    fn tell(&self, what: impl std::fmt::Debug) {
+        if self.is_told {
+            eprintln!("{:>7} ms: {what:?}", self.now());
+        }
+    }
+
+    fn happen(&mut self, what: What) {
+        self.tell(&what);
+        match what {
+            What::Ask { streams, tokens } => {
+                let life = Life::new(USERS);
+                let asking = user::ask(
+                    self.net.of(&life),
+                    Arc::clone(&self.time),
+                    Arc::clone(&self.diary),
+                    streams,
+                    tokens,
+                );
+                self.users.spawn(asking);
+            }
+            What::Doom { node, acts, death } => {
+                let place = self.place(node);
+                place.death = death;
+                if let Some(running) = &place.running {
+                    running.life.doom(acts);
+                }
+            }
+            What::Stop(node) => {
+                if let Some(running) = &self.place(node).running {
+                    running.stop.cancel();
+                }
+            }
+            What::Part(node) => self.net.part(node.ip()),
+            What::Join(node) => self.net.join(node.ip()),
+            What::Cut(node) => {
+                if node == Node::Client {
+                    self.note_client_death();
+                }
+                self.net.cut(node.ip());
+            }
+            What::Slow(node, ms) => self.net.slow(node.ip(), ms),
+            What::ChainAway(is_away) => self.chain.set_away(is_away),
+            What::ChainStalled(is_stalled) => self.chain.set_stalled(is_stalled),
+            What::DiskFails(node, one_in) => self.place(node).platter.set_sync_fails(one_in),
+        }
+    }
+
+    fn note_client_death(&mut self) {
+        let now = self.time.ms();
+        self.client_deaths.push(now);
+    }
+
+    fn place(&mut self, node: Node) -> &mut Place {
+        self.places.iter_mut().find(|place| place.node == node).unwrap()
+    }
+
+    /// The end of all faults.
+    fn calm(&mut self) {
+        self.tell("the faults end");
+        self.chain.set_faulty(false);
+        self.chain.set_away(false);
+        self.chain.set_stalled(false);
+        self.net.set_cuts(0);
+        for place in &mut self.places {
+            self.net.join(place.node.ip());
+            self.net.slow(place.node.ip(), 0);
+            place.platter.set_sync_fails(0);
+            if let Some(running) = &place.running {
+                running.life.doom(i64::MAX);
+            }
+        }
+    }
+
+    /// Lets everybody's clock go on by one step.
+    fn step(&mut self) {
+        for index in 0..self.places.len() {
+            self.step_of(index);
+        }
+        self.users.block_on(async { tokio::time::sleep(STEP).await });
+        self.time.advance(STEP_MS);
+        self.net.deliver();
+        if self.now().is_multiple_of(BLOCK_MS) {
+            self.chain.block(&self.time);
+        }
+    }
+
+    fn step_of(&mut self, index: usize) {
+        let now = self.time.ms();
+        let place = &mut self.places[index];
+        let Some(running) = &mut place.running else {
+            if now >= place.back_at {
+                self.start(index);
+            }
+            return;
+        };
+        running.runtime.block_on(async { tokio::time::sleep(STEP).await });
+        let (is_dead, has_ended) = (running.life.is_dead(), running.main.is_finished());
+        if !is_dead && !has_ended {
+            return;
+        }
+        let node = place.node;
+        let Some(Running {
+            runtime, main, life, ..
+        }) = place.running.take()
+        else {
+            return;
+        };
+        if !is_dead && let Ok(Err(words)) = runtime.block_on(main) {
+            place.last_words = words;
+        }
+        // A process that ended has closed its connections; a machine that died may not have.
+        self.net.die(node.ip(), is_dead && place.death.is_silent);
+        life.kill();
+        drop(runtime);
+        if is_dead {
+            place.platter.lose_unsynced();
+        } else {
+            place.platter.settle();
+        }
+        place.back_at = now + place.death.down;
+        let words = place.last_words.clone();
+        self.tell(format!(
+            "{node:?} {}: {words}",
+            if is_dead { "has died" } else { "has ended" }
+        ));
+        if node == Node::Client {
+            self.note_client_death();
+        }
+    }
+
+    fn start(&mut self, index: usize) {
+        let is_trouble = self.now() < TROUBLE_MS;
+        let place = &mut self.places[index];
+        let (node, life, stop) = (place.node, Life::new(place.node.ip()), CancellationToken::new());
+        if place.lives > 0 {
+            self.net.back(node.ip());
+        }
+        place.lives += 1;
+        let surroundings = Surroundings {
+            chain: self.chain.of(&life),
+            clock: Arc::clone(&self.time) as _,
+            network: self.net.of(&life),
+            disk: place.platter.disk(&life),
+        };
+        let manners = Manners {
+            seed: self.seed ^ (place.lives << 16),
+            bad: if is_trouble { self.bad_answers } else { 0 },
+        };
+        let runtime = runtime();
+        let main = runtime.spawn(node.main(self.setting, surroundings, stop.clone(), manners));
+        place.running = Some(Running {
+            life,
+            runtime,
+            main,
+            stop,
+        });
+        self.tell(format!("{node:?} starts"));
+        if node == Node::Client {
+            self.note_client_death();
+        }
+    }
+}
