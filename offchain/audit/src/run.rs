@@ -22,18 +22,36 @@ const MAX_ROUNDS: usize = 5;
 pub async fn run(store: &Path, chain: &dyn ChainClient, proxy: &Address) -> Result<Report, AuditError> {
     let log = store.join(files::RECEIPTS);
     let evidence = EvidenceFolder::open(&store.join(files::EVIDENCE))?;
-    let mut known = read(&log)?.unwrap_or_default();
+    let mut known = own(read(&log)?.unwrap_or_default(), proxy);
     for _ in 0..MAX_ROUNDS {
         let history = ChainHistory::fetch(chain, proxy, &known).await?;
         match read(&log)? {
             Err(difference) => return Ok(Judgement::new(&history).report(Some(difference))),
-            Ok(receipts) if receipts.iter().all(|signed| history.covers(signed)) => {
+            Ok(receipts)
+                if receipts
+                    .iter()
+                    .all(|signed| is_other(signed, &history) || history.covers(signed)) =>
+            {
                 return judge(&receipts, &history, &evidence);
             }
-            Ok(receipts) => known = receipts,
+            Ok(receipts) => known = own(receipts, proxy),
         }
     }
     Err(AuditError::Restless { rounds: MAX_ROUNDS })
+}
+
+/// The receipts of one contract of the proxy: their channels are looked up on chain.
+fn own(mut receipts: Vec<SignedReceipt>, proxy: &Address) -> Vec<SignedReceipt> {
+    receipts.retain(|signed| signed.receipt.statement.proxy == *proxy);
+    receipts
+}
+
+/// Whether a receipt belongs to another contract of this proxy. One version of the terms has one contract, so another
+/// contract under the same terms is a difference.
+fn is_other(signed: &SignedReceipt, history: &ChainHistory) -> bool {
+    let statement = &signed.receipt.statement;
+    let terms = &history.proxy.account.params;
+    statement.proxy != history.proxy.address && statement.params_version != terms.params_version
 }
 
 /// The receipts, or what the log itself tells to be wrong with them.
@@ -53,6 +71,11 @@ pub fn judge(
     let mut judgement = Judgement::new(history);
     let mut certificates = Certificates::new(evidence, &history.images);
     for signed in receipts {
+        if is_other(signed, history) {
+            let others = &mut judgement.replay.totals.of_other_contracts;
+            *others = others.saturating_add(1);
+            continue;
+        }
         if let Err(difference) = judgement.replay.take(signed, history) {
             return Ok(judgement.report(Some(difference)));
         }

@@ -160,6 +160,15 @@ pub struct Totals {
     pub capped: u64,
     /// Certificates looked at.
     pub certificates: u64,
+    /// Receipts of other contracts of the proxy, under other terms: each contract has an audit of its own.
+    #[serde(skip_serializing_if = "is_none")]
+    pub of_other_contracts: u64,
+}
+
+/// Whether there is nothing to show; the field came later than the others.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what the attribute asks for")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What an audit found.

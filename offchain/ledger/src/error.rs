@@ -1,7 +1,7 @@
 //! Why the ledger refuses.
 
 use cocoon_bindings::ton::Address;
-use cocoon_bindings::units::TokenCount;
+use cocoon_bindings::units::{Nanoton, TokenCount};
 
 /// Who has to act for the refusal to go away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,16 @@ pub enum LedgerError {
         /// Tokens that the stake covers.
         stake: TokenCount,
     },
+    /// The chain is away, and the credit for that time is used up.
+    #[error("the chain is away: {asked} nanoton asked, {granted} of {limit} granted")]
+    OutageCredit {
+        /// What the request may cost.
+        asked: Nanoton,
+        /// What was granted already.
+        granted: Nanoton,
+        /// The limit, of the client or of all.
+        limit: Nanoton,
+    },
     /// The request asks for more tokens than any request may.
     #[error("max_tokens {asked} exceeds {limit}")]
     TooManyTokens {
@@ -101,6 +111,14 @@ pub enum LedgerError {
         /// Last number of this ledger.
         known: u32,
     },
+    /// The contract has anchored a log that is longer than this one, or another one of the same length.
+    #[error("the anchored log has {anchored} receipts, this one of {size} did not lead to it")]
+    BehindAnchor {
+        /// Receipts in the anchored log.
+        anchored: u64,
+        /// Receipts here.
+        size: u64,
+    },
     /// Too many state commits never arrived.
     #[error("{pending} state commits are unconfirmed")]
     TooManyCommits {
@@ -118,14 +136,17 @@ impl LedgerError {
             | Self::TooManyReservations { .. }
             | Self::Retired { .. }
             | Self::ClientClosing => Who::Client,
-            Self::NotOnChain { .. } | Self::TooManyCommits { .. } => Who::Chain,
+            Self::NotOnChain { .. } | Self::TooManyCommits { .. } | Self::OutageCredit { .. } => Who::Chain,
             _ => Who::Local,
         }
     }
 
     /// Whether this says that the database is older than what others have seen.
     pub fn is_rollback(&self) -> bool {
-        matches!(self, Self::BehindContract { .. } | Self::ForeignCommit { .. })
+        matches!(
+            self,
+            Self::BehindContract { .. } | Self::ForeignCommit { .. } | Self::BehindAnchor { .. }
+        )
     }
 
     /// One sentence for a person.
@@ -136,9 +157,10 @@ impl LedgerError {
             Self::ClientClosing => "the client contract is closing: open a new one",
             Self::TooManyTokens { .. } => "lower max_tokens",
             Self::TooManyReservations { .. } => "wait for running requests to end",
-            Self::BehindContract { .. } | Self::ForeignCommit { .. } => {
+            Self::BehindContract { .. } | Self::ForeignCommit { .. } | Self::BehindAnchor { .. } => {
                 "restore the newest copy of the database; never run two proxies with one contract"
             }
+            Self::OutageCredit { .. } => "wait until the chain can be reached again, or use another proxy",
             Self::NotOnChain { .. } | Self::TooManyCommits { .. } => "check the connection to the chain",
             _ => "this is a defect of the proxy: please report it",
         }

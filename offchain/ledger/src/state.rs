@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use cocoon_bindings::ton::{Address, HashBytes};
-use cocoon_bindings::units::TokenCount;
+use cocoon_bindings::units::{Nanoton, TokenCount};
 
 use crate::channel::{Account, ClientChannel, ClientOnChain, ContractState, Position, WorkerChannel, WorkerOnChain};
 use crate::commit::Commits;
 use crate::error::LedgerError;
 use crate::limits::MAX_RESERVATIONS_PER_CLIENT;
+use crate::outage::Outage;
 use crate::reservation::ReservationId;
 
 /// All channels of one proxy. No clock, no file: what must survive is handed out as [`Changes`].
@@ -17,14 +18,18 @@ pub struct Ledger {
     pub(crate) clients: BTreeMap<Address, ClientChannel>,
     pub(crate) workers: BTreeMap<Address, WorkerChannel>,
     pub(crate) commits: Commits,
-    reservations: HashMap<ReservationId, Open>,
+    pub(crate) reservations: HashMap<ReservationId, Open>,
+    /// Set while the chain is away.
+    pub(crate) outage: Option<Outage>,
     next_reservation: u64,
 }
 
 #[derive(Debug, Clone)]
-struct Open {
+pub(crate) struct Open {
     client: Address,
     amount: TokenCount,
+    /// What it took of the outage's credit.
+    pub(crate) credit: Nanoton,
 }
 
 /// Rows that changed: to be made durable, in this order of calls, before anything that depends on them is shown.
@@ -191,7 +196,14 @@ impl Ledger {
                 stake,
             });
         }
-        channel.reserved = channel.reserved.checked_add(amount).ok_or(LedgerError::Overflow)?;
+        let (reserved, price) = (channel.reserved.checked_add(amount), on_chain.price);
+        let reserved = reserved.ok_or(LedgerError::Overflow)?;
+        let credit = match &mut self.outage {
+            Some(outage) => outage.grant(client, amount, price)?,
+            None => Nanoton::ZERO,
+        };
+        let channel = self.client_mut(client)?;
+        channel.reserved = reserved;
         channel.running += 1;
         let id = ReservationId(self.next_reservation);
         self.next_reservation += 1;
@@ -200,6 +212,7 @@ impl Ledger {
             Open {
                 client: client.clone(),
                 amount,
+                credit,
             },
         );
         Ok(id)
@@ -208,7 +221,7 @@ impl Ledger {
     /// Gives a reservation back without a charge. Twice is an error and changes nothing.
     pub fn release(&mut self, id: ReservationId) -> Result<(), LedgerError> {
         let open = self.reservations.remove(&id).ok_or(LedgerError::ReservationGone)?;
-        self.unreserve(&open);
+        self.unreserve(&open, TokenCount::ZERO);
         Ok(())
     }
 
@@ -251,7 +264,7 @@ impl Ledger {
             statement,
         )?;
         if let Some(open) = self.reservations.remove(&charge.reservation) {
-            self.unreserve(&open);
+            self.unreserve(&open, charge.tokens);
         }
         Ok(self.changes(&[&charge.client], &[&charge.worker], false))
     }
@@ -314,10 +327,18 @@ impl Ledger {
         Ok(())
     }
 
-    fn unreserve(&mut self, open: &Open) {
-        if let Some(channel) = self.clients.get_mut(&open.client) {
-            channel.reserved = channel.reserved.saturating_sub(open.amount);
-            channel.running = channel.running.saturating_sub(1);
+    /// Ends a reservation of which `used` tokens were charged.
+    fn unreserve(&mut self, open: &Open, used: TokenCount) {
+        let Some(channel) = self.clients.get_mut(&open.client) else {
+            return;
+        };
+        channel.reserved = channel.reserved.saturating_sub(open.amount);
+        channel.running = channel.running.saturating_sub(1);
+        if let Some(outage) = &mut self.outage {
+            let price = channel.on_chain.as_ref().map_or(Nanoton::ZERO, |seen| seen.price);
+            // A price never changes: it is part of the contract's address.
+            let spent = price.checked_mul_tokens(used).unwrap_or(open.credit);
+            outage.give_back(&open.client, open.credit.checked_sub(spent).unwrap_or(Nanoton::ZERO));
         }
     }
 

@@ -166,6 +166,7 @@ impl Committer {
                 *cursors = next;
             }
         }
+        self.proxy.chain_age.heard();
         Ok(())
     }
 

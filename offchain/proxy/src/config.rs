@@ -10,7 +10,9 @@ use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletCo
 use cocoon_runner::seal::{KeyManagerConfig, ManagedKey};
 use serde::{Deserialize, Serialize};
 
+use crate::anchor::AnchorConfig;
 use crate::error::ProxyError;
+use crate::outage::OutageConfig;
 
 pub use routing::RoutingConfig;
 
@@ -52,6 +54,12 @@ pub struct ProxyConfig {
     /// How requests are given to workers.
     #[serde(default)]
     pub routing: RoutingConfig,
+    /// What is served while the chain cannot be reached.
+    #[serde(default)]
+    pub outage: OutageConfig,
+    /// Checkpoints of the receipt log on chain.
+    #[serde(default)]
+    pub anchor: AnchorConfig,
 }
 
 /// Addresses to listen on.
@@ -146,6 +154,26 @@ impl ProxyConfig {
                     expected: "0.05 to 86400 seconds",
                 });
             }
+        }
+        let outage = &self.outage;
+        // Shorter, and every pause between two looks at the chain would be an outage.
+        if !(3.0 * t.transactions..=86_400.0).contains(&outage.after) {
+            return Err(ProxyError::Setting {
+                key: "outage.after",
+                expected: "at least three times timers.transactions and at most 86400 seconds",
+            });
+        }
+        if !(0.0..=86_400.0).contains(&outage.serve_for) {
+            return Err(ProxyError::Setting {
+                key: "outage.serve_for",
+                expected: "0 to 86400 seconds",
+            });
+        }
+        if !(0.0..=2_592_000.0).contains(&self.anchor.every) {
+            return Err(ProxyError::Setting {
+                key: "anchor.every",
+                expected: "0 to 2592000 seconds",
+            });
         }
         if t.commit_max < t.commit_min {
             return Err(ProxyError::Setting {

@@ -171,6 +171,15 @@ pub(crate) async fn keep_current(proxy: Arc<Proxy>) {
     }
 }
 
+/// Reads the contracts of whoever is connected or has something open.
+pub(crate) async fn refresh_current(proxy: &Arc<Proxy>) -> Result<(), ProxyError> {
+    let mut connected: HashSet<Address> = HashSet::new();
+    connected.extend(proxy.clients.all().iter().map(|client| client.contract.clone()));
+    connected.extend(proxy.workers.all().iter().map(|worker| worker.contract.clone()));
+    let (clients, workers) = known(proxy, |contract| connected.contains(contract));
+    refresh(proxy, due(clients, workers)).await
+}
+
 /// Contracts that `is_connected`, that are closing, or whose total is not settled yet.
 fn known(proxy: &Proxy, is_connected: impl Fn(&Address) -> bool) -> (Vec<Address>, Vec<Address>) {
     let ledger = proxy.books.ledger();

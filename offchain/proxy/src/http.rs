@@ -15,8 +15,8 @@ use cocoon_runner::report;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::settlement;
 use crate::state::Proxy;
+use crate::{outage, settlement};
 
 /// The routes. Whatever changes something is a POST.
 pub(crate) fn router(proxy: Arc<Proxy>) -> Router {
@@ -38,12 +38,19 @@ async fn health(State(proxy): State<Arc<Proxy>>) -> (StatusCode, Json<Value>) {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    let state = if is_ready { "ready" } else { "draining" };
+    let state = match proxy.chain_age.mode() {
+        _ if proxy.recovery.error().is_some() => "recovering",
+        outage::Mode::Current if is_ready => "ready",
+        outage::Mode::OnCredit if is_ready => "degraded",
+        _ => "draining",
+    };
     let is_outdated = proxy.root.borrow().params_version() != proxy.on_chain().params.params_version;
     (
         status,
         Json(json!({
             "status": state,
+            "chain": outage::json(&proxy),
+            "contradiction": proxy.recovery.error().map(|error| json!({ "error": error.to_string(), "hint": error.hint() })),
             "simulated": proxy.trust.is_simulated(),
             "outdated_params": is_outdated,
             "workers": proxy.workers.all().len(),

@@ -22,6 +22,8 @@
 //! ```
 
 mod accounts;
+mod anchor;
+mod begin;
 mod books;
 mod client;
 mod commit;
@@ -32,7 +34,9 @@ mod http;
 mod instance;
 pub mod limits;
 mod listen;
+mod outage;
 mod receipt;
+mod recovery;
 mod request;
 mod reserve;
 mod route;
@@ -50,7 +54,9 @@ mod worker;
 mod workers;
 mod writer;
 
+pub use anchor::AnchorConfig;
 pub use config::{Listen, ProxyConfig, RoutingConfig, Timers};
 pub use error::{ProxyError, Who};
 pub use http::figures::METRICS;
+pub use outage::OutageConfig;
 pub use start::{RunningProxy, start, start_on};

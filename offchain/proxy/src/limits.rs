@@ -70,6 +70,15 @@ pub const RELEASE_POLL: Duration = Duration::from_millis(100);
 /// How long an old instance must be without requests before its connections close: its workers still sign then.
 pub const RELEASE_QUIET: Duration = Duration::from_secs(1);
 
+/// Value attached to a checkpoint; what is left comes back. The contract asks for 0.1 TON at least.
+pub const ANCHOR_VALUE: Nanoton = Nanoton::new(200_000_000);
+
+/// Shortest pause between two checkpoints: one must be seen before the next.
+pub const MIN_ANCHOR_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often the age of the chain is looked at.
+pub const OUTAGE_POLL: Duration = Duration::from_millis(250);
+
 /// How long the first state commit of a session may take until it is seen on chain.
 pub const FIRST_COMMIT_TIMEOUT: Duration = Duration::from_secs(180);
 

@@ -88,7 +88,10 @@ async fn serve(proxy: Arc<Proxy>, connection: Connection, role: Role) {
     let closer = {
         let (proxy, link) = (Arc::clone(&proxy), link.clone());
         tokio::spawn(async move {
-            proxy.drained.cancelled().await;
+            tokio::select! {
+                () = proxy.drained.cancelled() => {}
+                () = proxy.recovery.found().cancelled() => {}
+            }
             link.close().await;
         })
     };

@@ -49,11 +49,8 @@ pub(crate) fn reserve(
     request: &Request,
     amount: TokenCount,
 ) -> Result<Reserved, Failure> {
-    if !proxy.accepts() {
-        return Err(Failure::new(
-            ErrorCode::NotReady,
-            "the proxy is shutting down or disabled",
-        ));
+    if let Some(reason) = proxy.closed_because() {
+        return Err(Failure::new(ErrorCode::NotReady, reason));
     }
     if client.instance.is_retired() {
         return Err(outdated());
@@ -79,7 +76,9 @@ fn failure(error: &LedgerError) -> Failure {
         LedgerError::BalanceTooLow { .. } | LedgerError::NotOnChain { .. } => ErrorCode::LowBalance,
         LedgerError::TooManyTokens { .. } => ErrorCode::TooLarge,
         LedgerError::TooManyReservations { .. } => ErrorCode::TooManyRequests,
-        LedgerError::ClientClosing | LedgerError::Retired { .. } => ErrorCode::NotReady,
+        LedgerError::ClientClosing | LedgerError::OutageCredit { .. } | LedgerError::Retired { .. } => {
+            ErrorCode::NotReady
+        }
         _ => ErrorCode::Failure,
     };
     Failure::new(code, error.to_string())

@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::client::ClientPeer;
 use crate::limits::{CANCEL_GRACE, WORKER_TIME_SHARE};
+use crate::outage;
 use crate::request::{Failure, Request};
 use crate::state::Proxy;
 use crate::workers::{FromWorker, Lease};
@@ -225,7 +226,7 @@ async fn follow(
 async fn forward(proxy: &Proxy, client: &ClientPeer, request: &Request, work: &mut Work, body: AnswerBody) -> bool {
     let part = match body {
         AnswerBody::Head(head) => {
-            work.head.get_or_insert(head);
+            work.head.get_or_insert_with(|| outage::with_age(proxy, client, head));
             return true;
         }
         AnswerBody::Part(part) => part,

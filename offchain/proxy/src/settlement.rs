@@ -87,6 +87,7 @@ async fn undeployed_worker(proxy: &Proxy, worker: &Address) -> Result<Option<coc
 
 /// Submits what one contract owes or is owed, whatever the thresholds: asked for by the operator.
 pub(crate) async fn settle_now(proxy: &Proxy, contract: &Address, is_client: bool) -> Result<bool, ProxyError> {
+    refuse_old(proxy)?;
     if is_client {
         contracts::refresh_client(proxy, contract).await?;
     } else {
@@ -105,6 +106,14 @@ pub(crate) async fn settle_now(proxy: &Proxy, contract: &Address, is_client: boo
     proxy.books.ledger().submitted(&settlement, proxy.clock.now())?;
     proxy.wallet.send(vec![message]).await?;
     Ok(true)
+}
+
+/// With an old database nothing is signed.
+fn refuse_old(proxy: &Proxy) -> Result<(), ProxyError> {
+    match proxy.recovery.error() {
+        Some(error) => Err(ProxyError::RolledBack(error.clone())),
+        None => Ok(()),
+    }
 }
 
 /// Has the proxy contract pay its earnings to its owner: asked for by the operator.

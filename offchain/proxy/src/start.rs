@@ -8,32 +8,33 @@ use std::time::Duration;
 
 use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_bindings::units::PublicKey;
-use cocoon_bindings::{Params, message::InternalMessage, proxy_state_init};
-use cocoon_chain::{ChainError, HttpApi, NodeWallet, ProxyAccount, Retry, SharedChain, watch_root};
+use cocoon_chain::{HttpApi, NodeWallet, SharedChain, watch_root};
 use cocoon_ratls::{Acceptor, IdentityKeeper, PeerPolicy};
+use cocoon_runner::Surroundings;
 use cocoon_runner::http::{HttpServer, listen};
 use cocoon_runner::keys::load_key;
 use cocoon_runner::seal::KeyManager;
 use cocoon_runner::shutdown::{Drained, Shutdown};
 use cocoon_runner::trust::Trust;
-use cocoon_runner::{NotDone, Surroundings, off_thread};
-use cocoon_store::{ProxyStore, Recovered, SharedDisk};
 use ed25519_dalek::SigningKey;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::begin::{Opened, begin, instances_of, open_store, patiently};
 use crate::books::Books;
-use crate::commit::{CURSORS, Committer, Cursor, OLD_CURSOR};
+use crate::commit::Committer;
 use crate::config::ProxyConfig;
 use crate::error::ProxyError;
-use crate::instance::{Instance, Instances, StoredInstance};
-use crate::limits::{AWAITED_POLL, DEPLOY_VALUE, FIRST_COMMIT_TIMEOUT, START_ATTEMPTS, STORE_CLOSE_TIMEOUT};
+use crate::instance::Instance;
+use crate::limits::STORE_CLOSE_TIMEOUT;
 use crate::listen::Role;
+use crate::outage::ChainAge;
+use crate::recovery::Recovery;
 use crate::state::{Proxy, Registrations};
 use crate::vouchers::Vouchers;
-use crate::{accounts, contracts, http, listen as ports, settlement, winding};
+use crate::{accounts, anchor, contracts, http, listen as ports, outage, settlement, winding};
 
 /// A proxy that serves.
 #[derive(Debug)]
@@ -147,29 +148,9 @@ pub async fn start_on(
         blinding,
         cursors,
         instances,
+        anchored,
     } = opened;
-    let mut stored = Vec::new();
-    for instance in instances {
-        stored.push(Instance::read(instance, &root, public_key)?);
-    }
-    // A store from before instances were kept: its contract says what its terms were.
-    for cursor in &cursors {
-        let is_known = stored
-            .iter()
-            .chain([&newest])
-            .any(|known| known.contract == cursor.contract);
-        if !is_known {
-            let contract = cursor.contract.clone();
-            let account = patiently(|| ProxyAccount::fetch(chain.as_ref(), &contract)).await?;
-            stored.push(Instance {
-                owner: account.owner.clone(),
-                params: account.params.clone(),
-                contract,
-                ..newest.clone()
-            });
-        }
-    }
-    let instances = Instances::restore(newest, stored);
+    let instances = instances_of(instances, &cursors, newest, &chain).await?;
     let contract = instances.current().contract.clone();
     tracing::info!(
         receipts = recovered.receipts,
@@ -194,6 +175,8 @@ pub async fn start_on(
         stats: Default::default(),
         accounts: Default::default(),
         image,
+        chain_age: ChainAge::new(),
+        recovery: Recovery::default(),
         shutdown: shutdown.clone(),
         drained: CancellationToken::new(),
         blinding,
@@ -202,14 +185,12 @@ pub async fn start_on(
     });
 
     proxy.workers.configure(&proxy.config.routing);
-    winding::remember(&proxy).await?;
-    deploy(&proxy, &proxy.on_chain(), &root_params).await?;
-    for old in proxy.instances.old() {
-        winding::retire(&proxy, &old).await?;
-    }
-    contracts::refresh_all(&proxy).await?;
     let committer = Arc::new(Committer::new(Arc::clone(&proxy), cursors));
-    committer.begin(&contract).await?;
+    match begin(&proxy, &committer, &root_params).await {
+        // It goes on, so that it can say why it serves nobody.
+        Err(error @ ProxyError::RolledBack(_)) => proxy.fail(error),
+        begun => begun?,
+    }
 
     let addresses = [&client_port, &worker_port, &http_port].map(|port| port.local_addr());
     let [clients, workers, http] = addresses;
@@ -241,12 +222,14 @@ pub async fn start_on(
     ));
     shutdown.spawn_until_stop(identities.keep_fresh());
     shutdown.spawn_until_stop(proxy.trust.clone().keep_current());
-    shutdown.spawn_until_stop(contracts::keep_current(Arc::clone(&proxy)));
-    shutdown.spawn_until_stop(Arc::clone(&committer).watch());
-    shutdown.spawn_until_stop(Arc::clone(&committer).keep_committing());
-    shutdown.spawn_until_stop(winding::keep_up(Arc::clone(&proxy), committer));
-    shutdown.spawn_until_stop(winding::keep_winding(Arc::clone(&proxy)));
-    shutdown.spawn_until_stop(settlement::keep_settling(Arc::clone(&proxy)));
+    proxy.spawn_while_trusted(contracts::keep_current(Arc::clone(&proxy)));
+    proxy.spawn_while_trusted(Arc::clone(&committer).watch());
+    proxy.spawn_while_trusted(Arc::clone(&committer).keep_committing());
+    proxy.spawn_while_trusted(winding::keep_up(Arc::clone(&proxy), committer));
+    proxy.spawn_while_trusted(winding::keep_winding(Arc::clone(&proxy)));
+    proxy.spawn_while_trusted(outage::keep_watch(Arc::clone(&proxy)));
+    proxy.spawn_while_trusted(settlement::keep_settling(Arc::clone(&proxy)));
+    proxy.spawn_while_trusted(anchor::keep_anchoring(Arc::clone(&proxy), anchored));
     shutdown.spawn_until_stop(accounts::keep_looking(Arc::clone(&proxy)));
     let router = http::router(Arc::clone(&proxy));
     let server = cocoon_runner::http::serve_on(http_port, router, shutdown.token().clone())?;
@@ -267,93 +250,6 @@ pub async fn start_on(
         wallet,
         task,
     })
-}
-
-struct Opened {
-    store: ProxyStore,
-    recovered: Recovered,
-    blinding: [u8; 32],
-    cursors: Vec<Cursor>,
-    instances: Vec<StoredInstance>,
-}
-
-/// Opens the store off the async threads: it reads the whole log.
-async fn open_store(config: &ProxyConfig, disk: SharedDisk) -> Result<Opened, ProxyError> {
-    let folder = config.store_dir.clone();
-    let open = move || -> Result<Opened, ProxyError> {
-        let (store, recovered) = ProxyStore::open_on(disk, &folder)?;
-        let blinding = match store.state::<[u8; 32]>("blinding")? {
-            Some(secret) => secret,
-            None => {
-                let secret: [u8; 32] = rand::random();
-                store.put_state("blinding", &secret)?;
-                secret
-            }
-        };
-        let cursors = match store.state::<Vec<Cursor>>(CURSORS)? {
-            Some(cursors) => cursors,
-            None => store.state::<Cursor>(OLD_CURSOR)?.into_iter().collect(),
-        };
-        let instances = store.state(winding::INSTANCES)?.unwrap_or_default();
-        Ok(Opened {
-            store,
-            recovered,
-            blinding,
-            cursors,
-            instances,
-        })
-    };
-    let ended = |error: NotDone| ProxyError::WriterStopped {
-        reason: error.to_string(),
-    };
-    off_thread(open).await.map_err(ended)?
-}
-
-/// Makes sure that wallet and contract are there and that the contract is ours and open. `root_params` are the parameters
-/// with every code.
-pub(crate) async fn deploy(proxy: &Proxy, instance: &Instance, root_params: &Params) -> Result<(), ProxyError> {
-    patiently(|| proxy.wallet.ensure_deployed()).await?;
-    let contract = &instance.contract;
-    let wrong = |reason| ProxyError::Contract {
-        contract: contract.clone(),
-        reason,
-    };
-    if !proxy.chain.account(contract).await?.is_active() {
-        let state_init = proxy_state_init(&instance.owner, &instance.public_key, &instance.root, root_params)?;
-        if state_init.address()? != *contract {
-            return Err(wrong("is not of the root contract's parameters and is not deployed"));
-        }
-        let note = cocoon_bindings::types::DoNotProcess {
-            query_id: cocoon_bindings::QueryId::new(rand::random()),
-            note: Default::default(),
-        };
-        let body = cocoon_bindings::ton::to_cell(&note)
-            .map_err(|source| ChainError::Build(cocoon_bindings::BindingsError::layout("a note")(source)))?;
-        let (to, state_init) = (contract.clone(), Some(state_init));
-        let message = InternalMessage {
-            to,
-            value: DEPLOY_VALUE,
-            bounce: false,
-            body,
-            state_init,
-        };
-        proxy.wallet.send(vec![message]).await?;
-        let started = Instant::now();
-        while !proxy.chain.account(contract).await?.is_active() {
-            if started.elapsed() > FIRST_COMMIT_TIMEOUT {
-                return Err(wrong("was not deployed in time"));
-            }
-            tokio::time::sleep(AWAITED_POLL).await;
-        }
-    }
-    let account = ProxyAccount::fetch(proxy.chain.as_ref(), contract).await?;
-    if account.proxy_public_key != instance.public_key || account.root != instance.root {
-        return Err(wrong("holds another key or root contract"));
-    }
-    if account.state != cocoon_bindings::types::Lifecycle::Normal {
-        return Err(wrong("is closing or closed"));
-    }
-    Ok(())
 }
 
 /// Waits for the end, lets running requests end, closes the connections, and says why it ended.
@@ -392,19 +288,4 @@ async fn end(
 
 fn address(key: &'static str, text: &str) -> Result<Address, ProxyError> {
     parse_address(text).map_err(|source| ProxyError::AddressSetting { key, source })
-}
-
-/// Asks the chain again when it may help: at start other processes are starting too.
-async fn patiently<T, F: Future<Output = Result<T, ChainError>>>(mut ask: impl FnMut() -> F) -> Result<T, ChainError> {
-    let mut attempt = 1;
-    loop {
-        match ask().await {
-            Err(error) if attempt < START_ATTEMPTS && error.retry() != Retry::Never => {
-                tracing::info!(%error, "asking the chain again");
-                tokio::time::sleep(Duration::from_millis(300 << attempt)).await;
-                attempt += 1;
-            }
-            result => return result,
-        }
-    }
 }

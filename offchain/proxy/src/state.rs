@@ -20,6 +20,8 @@ use crate::books::Books;
 use crate::config::ProxyConfig;
 use crate::error::ProxyError;
 use crate::instance::{Instance, Instances};
+use crate::outage::{ChainAge, Mode};
+use crate::recovery::Recovery;
 use crate::stats::Stats;
 use crate::vouchers::Vouchers;
 use crate::workers::Workers;
@@ -42,6 +44,8 @@ pub(crate) struct Proxy {
     pub(crate) accounts: Accounts,
     /// The image that this proxy's evidence shows.
     pub(crate) image: Option<ImageHash>,
+    pub(crate) chain_age: ChainAge,
+    pub(crate) recovery: Recovery,
     pub(crate) shutdown: Shutdown,
     /// Set when the drain is over: connections close.
     pub(crate) drained: CancellationToken,
@@ -55,7 +59,20 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Whether new requests are taken.
     pub(crate) fn accepts(&self) -> bool {
-        self.is_enabled.load(Ordering::Relaxed) && !self.shutdown.token().is_cancelled()
+        self.closed_because().is_none()
+    }
+
+    /// Why no new requests are taken, if so.
+    pub(crate) fn closed_because(&self) -> Option<&'static str> {
+        if self.recovery.error().is_some() {
+            Some("the proxy is recovering: its database is older than the chain")
+        } else if self.shutdown.token().is_cancelled() || !self.is_enabled.load(Ordering::Relaxed) {
+            Some("the proxy is shutting down or disabled")
+        } else if self.chain_age.mode() == Mode::Drained {
+            Some("the chain has been away for too long")
+        } else {
+            None
+        }
     }
 
     /// What is demanded of whoever connects; `can_prove` says whether the connection's session can be proven.
@@ -73,12 +90,24 @@ impl Proxy {
         self.instances.current()
     }
 
-    /// Ends the daemon with an error; the first one counts.
+    /// Ends the daemon with an error; the first one counts. A database that was rolled back does not end it: see
+    /// [`Recovery`].
     pub(crate) fn fail(&self, error: ProxyError) {
+        if let ProxyError::RolledBack(error) = error {
+            return self.recovery.enter(error);
+        }
         tracing::error!(%error, "the proxy stops");
         // A full queue already holds an earlier failure.
         let _ = self.fatal.try_send(error);
         self.shutdown.stop();
+    }
+
+    /// Runs a task that signs or sends until the stop, or until the database is found to be an old one.
+    pub(crate) fn spawn_while_trusted(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let found = self.recovery.found().clone();
+        self.shutdown.spawn_until_stop(async move {
+            found.run_until_cancelled(task).await;
+        });
     }
 
     /// Unix time in milliseconds.

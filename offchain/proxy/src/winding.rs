@@ -21,11 +21,11 @@ use ed25519_dalek::Signer;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::begin::deploy;
 use crate::commit::Committer;
 use crate::error::ProxyError;
 use crate::instance::Instance;
 use crate::limits::{CLOSING_COINS, CLOSING_RESEND, RELEASE_POLL, RELEASE_QUIET, VOUCHER_VALUE};
-use crate::start::deploy;
 use crate::state::Proxy;
 
 /// Name of the setting that holds the instances.

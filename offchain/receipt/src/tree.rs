@@ -7,6 +7,10 @@ use sha2::{Digest, Sha256};
 
 use crate::limits::MAX_PROOF_NODES;
 
+pub use frontier::Frontier;
+
+mod frontier;
+
 /// Hash of one leaf, `SHA-256(0x00 ‖ data)`.
 pub fn leaf_hash(data: &[u8]) -> HashBytes {
     HashBytes(Sha256::new().chain_update([0]).chain_update(data).finalize().into())

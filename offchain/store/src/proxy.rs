@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cocoon_bindings::ton::{Address, HashBytes, parse_address};
 use cocoon_bindings::units::TokenCount;
 use cocoon_ledger::{Changes, ClientChannel, Commits, Ledger, Position, WorkerChannel};
+use cocoon_receipt::tree::{Frontier, leaf_hash};
 use cocoon_receipt::{ChannelHead, ChannelLink, Receipt, SignedReceipt};
 use redb::TableDefinition;
 use serde::de::DeserializeOwned;
@@ -67,12 +69,17 @@ pub struct ProxyStore {
     rows: Rows,
     log: ReceiptLog,
     evidence: EvidenceFolder,
+    tree: SharedTree,
 }
+
+/// The tree over the durable receipts: a leaf is the hash of a receipt's id.
+type SharedTree = Arc<Mutex<Frontier>>;
 
 /// The questions that may be asked while another thread writes.
 #[derive(Clone)]
 pub struct ProxyReader {
     rows: Rows,
+    tree: SharedTree,
     evidence: EvidenceFolder,
 }
 
@@ -115,6 +122,7 @@ impl ProxyStore {
             unwritten: Vec::new(),
             changes: Vec::new(),
             receipts: 0,
+            tree: Frontier::default(),
         };
         let path = recovery.path.clone();
         let log = ReceiptLog::open_on(disk, &path, acknowledged, |entry| match entry.record {
@@ -123,7 +131,12 @@ impl ProxyStore {
         })?;
         recovery.compare()?;
 
-        let store = Self { rows, log, evidence };
+        let store = Self {
+            rows,
+            log,
+            evidence,
+            tree: Arc::new(Mutex::new(recovery.tree)),
+        };
         let replayed = recovery.unwritten.len() as u64;
         let batch = store.rows.begin()?;
         for changes in &recovery.changes {
@@ -168,7 +181,14 @@ impl ProxyStore {
             }
         }
         batch.put(STATE, LOG_LENGTH_KEY, &self.log.length())?;
-        batch.commit()
+        batch.commit()?;
+        let mut tree = lock(&self.tree);
+        for record in &records {
+            if let LogRecord::Receipt(receipt) = record {
+                tree.push(leaf_hash(receipt.id().0.as_slice()));
+            }
+        }
+        Ok(())
     }
 
     /// Several connections of one owner share a channel, so signatures may come out of order: the highest one stays.
@@ -200,6 +220,7 @@ impl ProxyStore {
     pub fn reader(&self) -> ProxyReader {
         ProxyReader {
             rows: self.rows.clone(),
+            tree: Arc::clone(&self.tree),
             evidence: self.evidence.clone(),
         }
     }
@@ -227,6 +248,11 @@ impl ProxyReader {
         self.rows.get(SIGNED, worker.to_string().as_bytes())
     }
 
+    /// The tree over the receipts that are durable, in the order of the log: what a checkpoint is made of.
+    pub fn tree(&self) -> Frontier {
+        lock(&self.tree).clone()
+    }
+
     /// Certificates of workers and of the proxy itself.
     pub fn evidence(&self) -> &EvidenceFolder {
         &self.evidence
@@ -241,6 +267,7 @@ struct Recovery {
     unwritten: Vec<(u64, Receipt)>,
     changes: Vec<Changes>,
     receipts: u64,
+    tree: Frontier,
 }
 
 impl Recovery {
@@ -263,6 +290,7 @@ impl Recovery {
                 .map_err(|fault| inconsistent(&self.path, fault.to_string()))?;
         }
         self.receipts += 1;
+        self.tree.push(leaf_hash(receipt_id.0.as_slice()));
         if is_unwritten {
             let client = (&receipt.client, &position(&receipt.channel), receipt_id.0);
             let worker = (
@@ -308,6 +336,11 @@ impl Recovery {
         }
         Ok(())
     }
+}
+
+/// The tree is never left half changed.
+fn lock(tree: &SharedTree) -> MutexGuard<'_, Frontier> {
+    tree.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn position(link: &ChannelLink) -> Position {

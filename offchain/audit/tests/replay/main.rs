@@ -281,3 +281,24 @@ fn the_report_is_json_with_the_verdict_first() {
     let json = serde_json::to_string(&stage.audit()).unwrap();
     assert!(json.starts_with("{\"verdict\":\"open\""), "{json}");
 }
+
+#[test]
+fn receipts_of_another_contract_under_other_terms_are_counted_and_not_judged() {
+    let mut stage = Stage::new();
+    stage.serve(10);
+    let Some(LogRecord::Receipt(signed)) = stage.records.first().cloned() else {
+        panic!("a receipt was served")
+    };
+    let mut receipt = signed.receipt;
+    receipt.statement.proxy = stage::person(77);
+    receipt.statement.params_version = ParamsVersion::new(9);
+    receipt.client = stage::person(78);
+    receipt.statement.worker = stage::person(79);
+    let other = SignedReceipt::sign(receipt, &stage.key);
+    let before = stage.audit();
+    stage.records.insert(0, LogRecord::Receipt(other));
+    let after = stage.audit();
+    assert_eq!(after.totals.of_other_contracts, 1);
+    assert_eq!((after.verdict, after.difference), (before.verdict, before.difference));
+    assert_eq!(after.totals.tokens, before.totals.tokens);
+}

@@ -129,6 +129,8 @@ impl Configs {
                     resubmit_after: 20,
                 },
                 routing: Default::default(),
+                outage: Default::default(),
+                anchor: Default::default(),
             },
             worker: WorkerConfig {
                 owner: owners.worker.to_string(),

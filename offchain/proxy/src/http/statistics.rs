@@ -11,7 +11,7 @@ use cocoon_runner::report::{Exposition, Report, nanoton, root_config};
 use serde_json::{Value, json};
 
 use crate::state::Proxy;
-use crate::winding;
+use crate::{outage, winding};
 
 /// The pages of a proxy.
 pub(super) struct Pages(pub(super) Arc<Proxy>);
@@ -68,6 +68,7 @@ fn statistics(proxy: &Proxy) -> Value {
             "balance": nanoton(accounts.contract_balance),
             "ready_for_withdraw": nanoton(accounts.earned),
         },
+        "chain": outage::json(proxy),
         "old_instances": winding::json(proxy),
         "root_contract_config": root_config(&root),
         "commits": {

@@ -107,11 +107,8 @@ async fn connect(
     query: &WorkerQuery,
     can_prove: bool,
 ) -> Result<(Hello, Bytes), Refusal> {
-    if !proxy.accepts() {
-        return Err(Refusal::new(
-            ErrorCode::NotReady,
-            "the proxy is shutting down or disabled",
-        ));
+    if let Some(reason) = proxy.closed_because() {
+        return Err(Refusal::new(ErrorCode::NotReady, reason));
     }
     let hello = handshake.connect(query, &proxy.rules(can_prove))?;
     let bad_address = |_| Refusal::new(ErrorCode::Plain, "Failed to parse account address");

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod anchoring;
 mod countersigning;
 mod recovery;
 mod requests;

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crate::support::{Act, Client, Network, Worker, address, until};
 use cocoon_bindings::units::Nanoton;
+use cocoon_ledger::OutageCredit;
 use cocoon_protocol::handshake::WorkerBalances;
 use cocoon_protocol::version::VersionRange;
-use cocoon_proxy::ProxyError;
+use cocoon_proxy::{OutageConfig, ProxyConfig};
 
 async fn used(network: &Network) {
     let (proxy, stop) = network.start().await;
@@ -46,8 +48,34 @@ async fn a_lost_database_is_refused() {
     let network = network();
     used(&network).await;
     fs::remove_dir_all(network.store_dir()).unwrap();
-    let error = network.try_start(network.config()).await.map(drop).unwrap_err();
-    assert!(matches!(error, ProxyError::RolledBack(_)), "{error}");
+    refuses_service(&network).await;
+}
+
+/// The proxy starts, says what contradicts its database, and takes nobody in; nothing of it reaches the chain.
+async fn refuses_service(network: &Network) {
+    let (proxy, stop) = network.start().await;
+    let page = get(proxy.http, "/health").await;
+    assert!(page.contains("\"status\":\"recovering\""), "{page}");
+    assert!(page.contains("restore the newest copy"), "{page}");
+    let refusal = Client::connect_as(network, proxy.clients, address(3), VersionRange::OFFERED).await;
+    let refusal = refusal.map(drop).unwrap_err();
+    assert!(refusal.contains("recovering"), "{refusal}");
+    let used = network.tokens_used(&address(3));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(network.tokens_used(&address(3)), used);
+    stop.cancel();
+    proxy.join().await.unwrap();
+}
+
+/// A page of the proxy's statistics port.
+pub(crate) async fn get(at: std::net::SocketAddr, path: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut connection = tokio::net::TcpStream::connect(at).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: proxy\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let mut page = String::new();
+    connection.read_to_string(&mut page).await.unwrap();
+    page
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,8 +87,116 @@ async fn an_old_copy_of_the_database_is_refused() {
     used_again(&network).await;
     fs::remove_dir_all(network.store_dir()).unwrap();
     fs::rename(&copy, network.store_dir()).unwrap();
-    let error = network.try_start(network.config()).await.map(drop).unwrap_err();
-    assert!(matches!(error, ProxyError::RolledBack(_)), "{error}");
+    refuses_service(&network).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_whose_newest_data_came_back_serves_again() {
+    let network = network();
+    used(&network).await;
+    let copy = network.folder.path().join("copy");
+    copy_folder(&network.store_dir(), &copy);
+    used_again(&network).await;
+    let newest = network.folder.path().join("newest");
+    fs::rename(network.store_dir(), &newest).unwrap();
+    fs::rename(&copy, network.store_dir()).unwrap();
+    refuses_service(&network).await;
+    fs::remove_dir_all(network.store_dir()).unwrap();
+    fs::rename(&newest, network.store_dir()).unwrap();
+    let (proxy, _stop) = network.start().await;
+    Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    assert_eq!(client.ask(2).await.payment.unwrap().max_tokens, 26);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_proxy_with_the_same_keys_and_another_database_serves_nobody_and_leaves_the_first_alone() {
+    let network = network();
+    let (proxy, _stop) = network.start().await;
+    Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    client.ask(1).await;
+    // The same keys with a database of their own: the chain holds commits that the second did not send.
+    let second = ProxyConfig {
+        store_dir: network.folder.path().join("second"),
+        ..network.config()
+    };
+    let (second, _stop) = network.try_start(second).await.unwrap();
+    assert!(get(second.http, "/health").await.contains("recovering"));
+    assert!(get(proxy.http, "/health").await.contains("ready"));
+    assert_eq!(client.ask(2).await.payment.unwrap().max_tokens, 26);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_chain_is_away_answers_say_so_then_no_more_are_given_and_it_resumes_by_itself() {
+    let network = network();
+    let outage = OutageConfig {
+        after: 3.0,
+        serve_for: 4.0,
+        credit: OutageCredit {
+            client: Nanoton::from_ton(20),
+            total: Nanoton::from_ton(20),
+        },
+    };
+    let config = ProxyConfig {
+        outage,
+        ..network.config()
+    };
+    let (proxy, _stop) = network.try_start(config).await.unwrap();
+    Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    assert_eq!(client.ask(1).await.chain_age, None);
+    network.is_chain_away.store(true, Ordering::Relaxed);
+    eventually("on credit", || get(proxy.http, "/health"), "degraded").await;
+    let outcome = client.ask(2).await;
+    assert_eq!(outcome.payment.unwrap().max_tokens, 26);
+    assert!(outcome.chain_age.unwrap() >= 3);
+    eventually("drained", || get(proxy.http, "/health"), "draining").await;
+    let (_, refusal) = client.ask(3).await.error.unwrap();
+    assert!(refusal.contains("chain"), "{refusal}");
+    network.is_chain_away.store(false, Ordering::Relaxed);
+    eventually("back", || get(proxy.http, "/health"), "ready").await;
+    let outcome = client.ask(4).await;
+    assert_eq!((outcome.payment.unwrap().max_tokens, outcome.chain_age), (39, None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_chain_is_away_a_client_gets_no_more_than_its_credit() {
+    let network = network();
+    let outage = OutageConfig {
+        after: 3.0,
+        serve_for: 600.0,
+        credit: OutageCredit {
+            client: Nanoton::new(1),
+            total: Nanoton::from_ton(20),
+        },
+    };
+    let config = ProxyConfig {
+        outage,
+        ..network.config()
+    };
+    let (proxy, _stop) = network.try_start(config).await.unwrap();
+    Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    client.ask(1).await;
+    network.is_chain_away.store(true, Ordering::Relaxed);
+    eventually("on credit", || get(proxy.http, "/health"), "degraded").await;
+    let (_, refusal) = client.ask(2).await.error.unwrap();
+    assert!(refusal.contains("granted"), "{refusal}");
+    network.is_chain_away.store(false, Ordering::Relaxed);
+    eventually("back", || get(proxy.http, "/health"), "ready").await;
+    assert_eq!(client.ask(3).await.payment.unwrap().max_tokens, 26);
+}
+
+/// Waits until a page says something.
+async fn eventually<F: Future<Output = String>>(what: &str, page: impl Fn() -> F, holds: &str) {
+    for _ in 0..300 {
+        if page().await.contains(holds) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("never: {what}");
 }
 
 async fn used_again(network: &Network) {

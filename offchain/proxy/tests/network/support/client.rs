@@ -8,10 +8,10 @@ use bytes::Bytes;
 use cocoon_bindings::ton::{Address, friendly};
 use cocoon_protocol::answer::{Answer, AnswerBody};
 use cocoon_protocol::client::RunQueryEx;
-use cocoon_protocol::codec::encode;
+use cocoon_protocol::codec::{decode, encode};
 use cocoon_protocol::extension::{Cancel, Receipt as WireReceipt};
 use cocoon_protocol::handshake::{Authorized, ClientConnecting, ClientOffer};
-use cocoon_protocol::http::Request;
+use cocoon_protocol::http::{Request, Response};
 use cocoon_protocol::message::ProxyToClient;
 use cocoon_protocol::proxy::{ClientRequestPayment, TokensUsed};
 use cocoon_protocol::session_proof::Role;
@@ -35,6 +35,8 @@ pub(crate) struct Client {
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) has_head: bool,
+    /// Seconds, as the head of an answer without the chain tells them.
+    pub(crate) chain_age: Option<u64>,
     pub(crate) body: Vec<u8>,
     pub(crate) error: Option<(i32, String)>,
     pub(crate) tokens: Option<TokensUsed>,
@@ -180,7 +182,10 @@ impl Client {
                     let is_refusal = answer.final_info.is_none() && answer.is_last();
                     outcome.tokens = answer.final_info.map(|info| info.tokens).or(outcome.tokens);
                     match answer.body {
-                        AnswerBody::Head(_) => outcome.has_head = true,
+                        AnswerBody::Head(head) => {
+                            outcome.has_head = true;
+                            outcome.chain_age = chain_age(&head);
+                        }
                         AnswerBody::Part(part) => outcome.body.extend_from_slice(&part),
                         AnswerBody::Error { code, message, .. } => outcome.error = Some((code, message)),
                     }
@@ -222,6 +227,12 @@ impl Client {
             other => panic!("{other:?}"),
         }
     }
+}
+
+fn chain_age(head: &Bytes) -> Option<u64> {
+    let head: Response = decode(head).ok()?;
+    let header = head.headers.iter().find(|header| header.name == "X-Cocoon-Chain-Age")?;
+    header.value.parse().ok()
 }
 
 /// The client's wallet tells its contract to register.

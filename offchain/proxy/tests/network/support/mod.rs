@@ -301,6 +301,8 @@ impl Network {
                 resubmit_after: 60,
             },
             routing: RoutingConfig::default(),
+            outage: Default::default(),
+            anchor: Default::default(),
         }
     }
 

@@ -1,0 +1,216 @@
+//! Checkpoints: the root of the receipt log's tree goes into the proxy contract, signed, so that nobody, this proxy
+//! included, can show another log later.
+//!
+//! Leaves are the ids of the receipts in the order of the log. Two checkpoints that contradict each other cost a share of
+//! the stake, so a log that is shorter than the anchored one is a rolled back database, and nothing is signed twice under
+//! one number: a checkpoint is durable before it leaves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cocoon_bindings::checkpoint::{Checkpoint, SignedCheckpoint};
+use cocoon_bindings::message::InternalMessage;
+use cocoon_bindings::proxy::ProxyTail;
+use cocoon_bindings::ton::{Address, HashBytes, Load, to_cell};
+use cocoon_bindings::{BindingsError, Nanoton, QueryId};
+use cocoon_chain::{ChainError, ProxyAccount};
+use cocoon_ledger::{Changes, LedgerError};
+use cocoon_receipt::tree::Frontier;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ProxyError;
+use crate::limits::{ANCHOR_VALUE, MIN_ANCHOR_PAUSE};
+use crate::state::Proxy;
+
+/// Name of the setting that holds the newest [`Anchored`].
+pub(crate) const ANCHOR: &str = "anchor";
+
+/// `[anchor]` of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AnchorConfig {
+    /// Seconds between two checkpoints of a log that grows; 0: none.
+    pub every: f64,
+}
+
+impl Default for AnchorConfig {
+    /// An hour: the gas of a checkpoint is about 0.01 TON.
+    fn default() -> Self {
+        Self { every: 3600.0 }
+    }
+}
+
+/// The newest checkpoint that was signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Anchored {
+    proxy: Address,
+    seqno: u64,
+    size: u64,
+    root_hash: HashBytes,
+    time: u64,
+}
+
+/// What the contract has anchored.
+fn tail(account: &ProxyAccount) -> Option<ProxyTail> {
+    let reference = account.tail.reference_cloned(0)?;
+    let tail = ProxyTail::load_from(&mut reference.as_slice_allow_exotic()).ok()?;
+    tail.is_anchored.then_some(tail)
+}
+
+/// The log must have grown out of what is anchored.
+fn compare(tail: &ProxyTail, tree: &Frontier) -> Result<(), LedgerError> {
+    let is_shorter = tail.size > tree.size();
+    let is_other = tail.size == tree.size() && tail.root_hash != tree.root();
+    if is_shorter || is_other {
+        return Err(LedgerError::BehindAnchor {
+            anchored: tail.size,
+            size: tree.size(),
+        });
+    }
+    Ok(())
+}
+
+/// Compares the log with what the contracts of all instances have anchored: before anything is served.
+pub(crate) async fn check(proxy: &Proxy) -> Result<(), ProxyError> {
+    for instance in proxy.instances.all() {
+        match ProxyAccount::fetch(proxy.chain.as_ref(), &instance.contract).await {
+            Ok(account) => {
+                if let Some(tail) = tail(&account) {
+                    compare(&tail, &proxy.books.reader().tree())?;
+                }
+            }
+            Err(ChainError::NotDeployed { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Anchors on the timer until dropped.
+pub(crate) async fn keep_anchoring(proxy: Arc<Proxy>, mut last: Option<Anchored>) {
+    let every = proxy.config.anchor.every;
+    if every <= 0.0 {
+        return;
+    }
+    let mut balance_before: Option<Nanoton> = None;
+    loop {
+        tokio::time::sleep(Duration::from_secs_f64(every).max(MIN_ANCHOR_PAUSE)).await;
+        match anchor(&proxy, &mut last, &mut balance_before).await {
+            Ok(()) => {}
+            Err(ProxyError::Chain(error)) => tracing::warn!(%error, "the log was not anchored"),
+            Err(error) => return proxy.fail(error),
+        }
+    }
+}
+
+async fn anchor(
+    proxy: &Proxy,
+    last: &mut Option<Anchored>,
+    balance_before: &mut Option<Nanoton>,
+) -> Result<(), ProxyError> {
+    let instance = proxy.on_chain();
+    let account = ProxyAccount::fetch(proxy.chain.as_ref(), &instance.contract).await?;
+    let anchored = tail(&account);
+    let tree = proxy.books.reader().tree();
+    if let Some(anchored) = &anchored {
+        compare(anchored, &tree)?;
+    }
+    // What this contract was sent before, and has not taken yet, goes again as it was.
+    let pending = last.clone().filter(|last| {
+        last.proxy == instance.contract && anchored.as_ref().is_none_or(|anchored| anchored.seqno < last.seqno)
+    });
+    let next = match pending {
+        Some(pending) => pending,
+        None if tree.size() == anchored.as_ref().map_or(0, |anchored| anchored.size) => return Ok(()),
+        None => {
+            let next = Anchored {
+                proxy: instance.contract.clone(),
+                seqno: anchored.as_ref().map_or(0, |anchored| anchored.seqno) + 1,
+                size: tree.size(),
+                root_hash: tree.root(),
+                time: proxy.unix_ms() / 1000,
+            };
+            remember(proxy, &next).await?;
+            *last = Some(next.clone());
+            next
+        }
+    };
+    let checkpoint = Checkpoint {
+        proxy: next.proxy,
+        seqno: next.seqno,
+        size: next.size,
+        root_hash: next.root_hash,
+        time: next.time,
+    };
+    let signed = SignedCheckpoint::sign(checkpoint, proxy.books.key())?;
+    let message = signed.anchor(QueryId::new(rand::random()), proxy.wallet.address());
+    let body = to_cell(&message).map_err(BindingsError::layout("a checkpoint"))?;
+    let balance = proxy.wallet.balance().await?;
+    proxy
+        .wallet
+        .send(vec![InternalMessage {
+            to: instance.contract.clone(),
+            value: ANCHOR_VALUE,
+            bounce: true,
+            body,
+            state_init: None,
+        }])
+        .await?;
+    // The excesses come back later, so what the wallet lost since the last time is what everything cost.
+    let spent = balance_before
+        .replace(balance)
+        .and_then(|before| before.checked_sub(balance));
+    let spent = spent.map(Nanoton::get);
+    tracing::info!(
+        size = next.size,
+        seqno = next.seqno,
+        spent_since_last = spent,
+        "the log's root goes on chain"
+    );
+    Ok(())
+}
+
+async fn remember(proxy: &Proxy, next: &Anchored) -> Result<(), ProxyError> {
+    let value = serde_json::json!(next);
+    let ((), durable) = proxy
+        .books
+        .change(|_| Ok(((), Changes::default())), vec![(ANCHOR, value)])?;
+    durable.await.map_err(|_| ProxyError::WriterStopped {
+        reason: "a write was not made durable".into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use cocoon_receipt::tree::leaf_hash;
+
+    use super::*;
+
+    fn tree(size: u64) -> Frontier {
+        let mut tree = Frontier::default();
+        (0..size).for_each(|index| tree.push(leaf_hash(&index.to_le_bytes())));
+        tree
+    }
+
+    fn anchored(tree: &Frontier) -> ProxyTail {
+        ProxyTail {
+            is_slashed: false,
+            is_anchored: true,
+            seqno: 1,
+            size: tree.size(),
+            root_hash: tree.root(),
+            time: 1,
+        }
+    }
+
+    #[test]
+    fn a_log_that_is_shorter_or_another_than_the_anchored_one_is_refused() {
+        let five = anchored(&tree(5));
+        compare(&five, &tree(5)).unwrap();
+        compare(&five, &tree(9)).unwrap();
+        assert!(compare(&five, &tree(4)).unwrap_err().is_rollback());
+        let mut other = tree(4);
+        other.push(leaf_hash(b"another"));
+        assert!(compare(&five, &other).unwrap_err().is_rollback());
+    }
+}
