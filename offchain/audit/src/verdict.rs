@@ -166,7 +166,6 @@ pub struct Totals {
 }
 
 /// Whether there is nothing to show; the field came later than the others.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "what the attribute asks for")]
 fn is_none(count: &u64) -> bool {
     *count == 0
 }
