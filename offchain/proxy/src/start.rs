@@ -19,7 +19,6 @@ use cocoon_runner::trust::Trust;
 use ed25519_dalek::SigningKey;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::begin::{Opened, begin, instances_of, open_store, patiently};

@@ -97,6 +97,9 @@ fn release(proxy: &Arc<Proxy>, old: &Arc<Instance>) {
         let started = Instant::now();
         let mut quiet_since = Instant::now();
         while proxy.instances.of(&old.contract).is_some() {
+            let mut workers = proxy.workers.all();
+            workers.retain(|worker| worker.instance.contract == old.contract);
+            workers.iter().for_each(|worker| proxy.workers.drain(worker));
             tokio::time::sleep(RELEASE_POLL).await;
             let mut clients = proxy.clients.all();
             clients.retain(|client| client.instance.contract == old.contract);
@@ -110,10 +113,8 @@ fn release(proxy: &Arc<Proxy>, old: &Arc<Instance>) {
             for client in clients {
                 client.link.close().await;
             }
-            for worker in proxy.workers.all() {
-                if worker.instance.contract == old.contract {
-                    worker.link.close().await;
-                }
+            for worker in workers {
+                worker.link.close().await;
             }
         }
     });

@@ -228,6 +228,12 @@ impl Workers {
         self.hand_out(worker.model.base());
     }
 
+    /// Takes a worker out of the choice; its requests run on.
+    pub(crate) fn drain(&self, worker: &WorkerPeer) {
+        let now = self.now();
+        self.inner().desk.pool_mut().set_draining(worker.id, true, now);
+    }
+
     /// The worker has a new price. What runs keeps the old one.
     pub(crate) fn set_coefficient(self: &Arc<Self>, worker: &WorkerPeer, coefficient: Coefficient) {
         let now = self.now();
