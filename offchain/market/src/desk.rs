@@ -177,7 +177,7 @@ impl<C: Ord + Clone> Desk<C> {
 
     /// How many wait in all.
     pub fn waiting_in_all(&self) -> usize {
-        self.queues.values().map(Queue::len).fold(0, |all, one| all + one)
+        self.queues.values().map(Queue::len).fold(0, usize::saturating_add)
     }
 
     /// When a request for this model that is refused now may be sent again.
