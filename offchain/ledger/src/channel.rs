@@ -188,12 +188,14 @@ impl Account {
         true
     }
 
+    /// Takes note of the total in the contract. A client or a worker may have claimed there what a receipt says, before any
+    /// state commit covered it: only a total that no durable receipt here explains means that this ledger is an old copy.
     pub(crate) fn seen_on_chain(&mut self, contract: &Address, tokens: TokenCount) -> Result<(), LedgerError> {
-        if tokens > self.chain {
+        if tokens > self.db {
             return Err(LedgerError::BehindContract {
                 contract: contract.clone(),
                 on_chain: tokens,
-                committed: self.chain,
+                durable: self.db,
             });
         }
         if self.submitted.is_some_and(|submitted| tokens >= submitted.tokens) {

@@ -95,6 +95,36 @@ fn a_contract_that_knows_more_than_the_ledger_is_a_rollback() {
 }
 
 #[test]
+fn a_claim_of_durable_receipts_that_no_commit_covers_yet_is_no_rollback() {
+    let mut ledger = ledger();
+    charged(&mut ledger, 40);
+    let (client_seen, worker_seen) = (
+        ClientOnChain {
+            tokens_used: TokenCount::new(40),
+            ..funded(1000)
+        },
+        WorkerOnChain {
+            state: ContractState::Normal,
+            tokens: TokenCount::new(40),
+            worker_fee: Nanoton::new(1),
+        },
+    );
+    ledger.see_client(&client(0), client_seen.clone()).unwrap();
+    ledger.see_worker(&worker(0), worker_seen).unwrap();
+    // Nothing is due: the contracts have it already, and a commit that lands later changes nothing.
+    assert!(ledger.settlements(0, &eager()).is_empty());
+    let (note, _) = ledger.begin_commit(HashBytes([7; 32])).unwrap();
+    ledger.commit_landed(note).unwrap();
+    assert!(ledger.settlements(0, &eager()).is_empty());
+    // One token more than the receipts say is a rollback as before.
+    let ahead = ClientOnChain {
+        tokens_used: TokenCount::new(41),
+        ..client_seen
+    };
+    assert!(ledger.see_client(&client(0), ahead).unwrap_err().is_rollback());
+}
+
+#[test]
 fn a_commit_that_was_never_sent_is_a_rollback() {
     let mut ledger = ledger();
     let session = HashBytes([7; 32]);

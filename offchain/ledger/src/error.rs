@@ -93,15 +93,15 @@ pub enum LedgerError {
     /// A total would not fit its type.
     #[error("token total overflows")]
     Overflow,
-    /// A contract knows a higher total than this ledger ever committed: the ledger is an old copy.
-    #[error("contract {contract} was charged up to {on_chain} tokens, this database committed {committed}")]
+    /// A contract knows a higher total than the receipts of this ledger: the ledger is an old copy.
+    #[error("contract {contract} was charged up to {on_chain} tokens, this database has receipts for {durable}")]
     BehindContract {
         /// The contract.
         contract: Address,
         /// Total on chain.
         on_chain: TokenCount,
-        /// Total committed here.
-        committed: TokenCount,
+        /// Total of the receipts here.
+        durable: TokenCount,
     },
     /// The chain holds a state commit that this ledger never sent: the ledger is an old copy, or two run at once.
     #[error("the chain holds state commit {seqno}, which this database (at {known}) did not send")]
