@@ -44,12 +44,17 @@ impl Commits {
             session: *session,
         })
     }
+
+    /// Whether no commit can begin before one of those that are pending has landed.
+    pub fn is_full(&self) -> bool {
+        self.pending.len() >= MAX_PENDING_COMMITS
+    }
 }
 
 impl Ledger {
     /// Begins a commit of everything that is durable. The changes must be durable before the note is sent.
     pub fn begin_commit(&mut self, session: HashBytes) -> Result<(CommitNote, Changes), LedgerError> {
-        if self.commits.pending.len() >= MAX_PENDING_COMMITS {
+        if self.commits.is_full() {
             return Err(LedgerError::TooManyCommits {
                 pending: self.commits.pending.len(),
             });

@@ -57,7 +57,22 @@ impl Committer {
     /// out.
     pub(crate) async fn begin(&self, contract: &Address) -> Result<(), ProxyError> {
         self.take_in().await?;
+        // Sessions that could not send their first commit have left theirs. The newest of them covers all.
+        let left_over = {
+            let ledger = self.proxy.books.ledger();
+            let commits = ledger.commits();
+            commits.is_full().then(|| commits.pending()).flatten()
+        };
+        if let Some(note) = left_over {
+            self.send(note, contract).await?;
+            self.landed(note).await?;
+        }
         let note = self.commit(contract).await?;
+        self.landed(note).await
+    }
+
+    /// Waits until a commit of the first step is seen on chain.
+    async fn landed(&self, note: CommitNote) -> Result<(), ProxyError> {
         let started = Instant::now();
         while started.elapsed() < FIRST_COMMIT_TIMEOUT {
             self.take_in().await?;

@@ -5,11 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::support::{Act, Client, Network, Worker, address, until};
+use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::Nanoton;
 use cocoon_ledger::OutageCredit;
 use cocoon_protocol::handshake::WorkerBalances;
 use cocoon_protocol::version::VersionRange;
-use cocoon_proxy::{OutageConfig, ProxyConfig};
+use cocoon_proxy::{OutageConfig, ProxyConfig, ProxyError};
+use cocoon_store::{ProxyStore, ProxyWrite};
 
 async fn used(network: &Network) {
     let (proxy, stop) = network.start().await;
@@ -276,6 +278,31 @@ async fn a_chain_that_is_away_stops_neither_requests_nor_known_clients_and_is_ca
     assert!(refusal.contains("the chain cannot be reached"), "{refusal}");
     network.is_chain_away.store(false, Ordering::Relaxed);
     until("settled", || network.tokens_used(&address(3)) == Some(39)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn starts_that_could_not_send_their_first_commit_do_not_lock_the_database() {
+    let network = network();
+    used(&network).await;
+    let (mut store, recovered) = ProxyStore::open(&network.store_dir()).unwrap();
+    let mut ledger = recovered.ledger;
+    let mut starts = 0;
+    // What a start leaves that finds its wallet empty: a commit that is durable and was never sent.
+    while let Ok((_, changes)) = ledger.begin_commit(HashBytes([starts; 32])) {
+        starts += 1;
+        let write = ProxyWrite {
+            changes,
+            ..ProxyWrite::default()
+        };
+        store.write([&write]).unwrap();
+    }
+    assert_eq!(usize::from(starts), cocoon_ledger::limits::MAX_PENDING_COMMITS);
+    drop(store);
+    let (proxy, _stop) = network.start().await;
+    Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    client.ask(2).await;
+    until("settled", || network.tokens_used(&address(3)) == Some(26)).await;
 }
 
 fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
