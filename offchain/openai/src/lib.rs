@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod bound;
 pub mod embeddings;
 pub mod error;
 pub mod fields;
@@ -27,6 +28,7 @@ pub mod request;
 pub mod sse;
 pub mod usage;
 
+pub use bound::OutputBound;
 pub use error::ApiError;
 pub use request::{Endpoint, Request};
 pub use usage::Usage;

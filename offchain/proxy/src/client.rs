@@ -12,10 +12,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::Coefficient;
+use cocoon_openai::limits::DEFAULT_MAX_TOKENS;
+use cocoon_openai::{Endpoint, OutputBound};
 use cocoon_protocol::answer::Answer;
 use cocoon_protocol::client::{PaymentStatus, Refund, RunQueryEx};
 use cocoon_protocol::codec::encode;
 use cocoon_protocol::extension::Evidence;
+use cocoon_protocol::http;
 use cocoon_protocol::message::{ClientPacket, ClientQuery};
 use cocoon_protocol::{ErrorCode, Version};
 use cocoon_ratls::SessionBinding;
@@ -205,6 +208,7 @@ fn request_of(
         return Err(bad("timeout is not a positive number of seconds"));
     }
     let timeout = Duration::from_secs_f64(query.timeout.min(MAX_REQUEST_TIMEOUT.as_secs_f64()));
+    let (bound, max_tokens) = to_reserve(&query.query, max_tokens)?;
     let model = query.model_name.split('@').next().unwrap_or_default().to_owned();
     Ok(Request {
         id: query.request_id,
@@ -212,6 +216,7 @@ fn request_of(
         query: query.query,
         max_coefficient: Coefficient::new(max_coefficient),
         max_tokens,
+        bound,
         timeout,
         min_config_version: query.min_config_version,
         is_debug,
@@ -219,6 +224,24 @@ fn request_of(
         received_ms,
         cancel,
     })
+}
+
+/// What a body asks for, and the tokens to reserve for it when the client says `max_tokens`. The worker obeys the body, so a
+/// body may not ask for more than the client says; of several answers each may be as long as that, as deployed clients mean
+/// it; and without a number a worker takes its own.
+fn to_reserve(query: &Bytes, max_tokens: u64) -> Result<(OutputBound, u64), Failure> {
+    let bad = |what| Failure::new(ErrorCode::BadRequest, what);
+    let http = http::Request::decode(query).map_err(|_| bad("the query is not an HTTP request"))?;
+    let bound = OutputBound::of_body(&http.payload).ok_or_else(|| bad("the body is not a JSON object"))?;
+    if bound.tokens.is_some_and(|tokens| tokens > max_tokens) {
+        return Err(bad("the body asks for more tokens than max_tokens says"));
+    }
+    let asked = match bound.all_tokens() {
+        Some(tokens) => tokens,
+        None if Endpoint::from_path(&http.url) == Some(Endpoint::Embeddings) => 0,
+        None => DEFAULT_MAX_TOKENS.saturating_mul(bound.choices),
+    };
+    Ok((bound, max_tokens.max(asked)))
 }
 
 /// Enters a request into the connection's list, unless the list is full or has the id.

@@ -33,6 +33,20 @@ pub const QUEUE_TICK: Duration = Duration::from_millis(500);
 /// Most requests that may be configured to wait for one model: each holds a reservation and its bytes.
 pub const MAX_WAITING: usize = 65_536;
 
+/// Events of a stream that may hold no token, for each answer and once more: roles, reasons, usage, comments.
+pub const MAX_EVENTS_WITHOUT_TOKENS: u64 = 8;
+
+/// Bytes of a document that hold one token at least: more than ten times what texts have, so that no answer is taken for
+/// longer than it is.
+pub const MAX_BYTES_PER_TOKEN: u64 = 64;
+
+/// A worker that has said nothing for so long when a request's time is over has failed; with less time than that it is the
+/// client that asked for too much.
+pub const FAIR_TIME: Duration = Duration::from_secs(30);
+
+/// Coefficients that a worker may tell are smaller than this, as in the handshake of the deployed network.
+pub const COEFFICIENT_END: u32 = 1_000_000_000;
+
 /// Statements that wait for one worker's signature; beyond it receipts go without.
 pub const SIGN_QUEUE: usize = 256;
 

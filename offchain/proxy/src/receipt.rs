@@ -33,7 +33,7 @@ pub(crate) fn usage(work: &Work, is_counting: bool, coefficient: Coefficient, mu
             .map(|report| report.counts)
             .or(work.progress)
             .unwrap_or_default();
-        let counts = from_wire(&reported);
+        let counts = counts_of(&reported);
         return Usage {
             counts: Some(counts),
             used: pricing::adjust(&counts, coefficient, multipliers),
@@ -50,7 +50,7 @@ pub(crate) fn usage(work: &Work, is_counting: bool, coefficient: Coefficient, mu
 }
 
 /// Negative numbers count as none; a part never exceeds its whole.
-fn from_wire(counts: &WireCounts) -> TokenCounts {
+pub(crate) fn counts_of(counts: &WireCounts) -> TokenCounts {
     let tokens = |number: i64| u64::try_from(number).unwrap_or(0);
     let (prompt, completion) = (tokens(counts.prompt), tokens(counts.completion));
     TokenCounts {
@@ -181,6 +181,7 @@ impl Parts<'_> {
             Ended::WorkerLost => FinishReason::WorkerLost,
             Ended::Cancelled | Ended::ClientTooSlow => FinishReason::Cancelled,
             Ended::TimedOut => FinishReason::Timeout,
+            Ended::ReservationUsed => FinishReason::Length,
         }
     }
 }
@@ -200,7 +201,7 @@ mod tests {
 
     #[test]
     fn counts_of_a_hostile_worker_are_made_plausible() {
-        let counts = from_wire(&WireCounts {
+        let counts = counts_of(&WireCounts {
             prompt: -5,
             cached: 7,
             completion: 3,

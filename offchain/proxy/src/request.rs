@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cocoon_bindings::units::Coefficient;
+use cocoon_openai::OutputBound;
 use cocoon_protocol::answer::Answer;
 use cocoon_protocol::{ErrorCode, Version, retry_after};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::ClientPeer;
-use crate::limits::MAX_ATTEMPTS;
+use crate::limits::{FAIR_TIME, MAX_ATTEMPTS};
 use crate::run::{Ended, Work};
 use crate::state::Proxy;
 use crate::stats::{Attempt, End};
@@ -27,7 +28,10 @@ pub(crate) struct Request {
     /// The boxed `http.request`, passed on byte for byte. Never shown.
     pub(crate) query: Bytes,
     pub(crate) max_coefficient: Coefficient,
+    /// Tokens to reserve for: what the client says, or what its body lets a worker produce if that is more.
     pub(crate) max_tokens: u64,
+    /// What the body asks for.
+    pub(crate) bound: OutputBound,
     pub(crate) timeout: Duration,
     pub(crate) min_config_version: i32,
     pub(crate) is_debug: bool,
@@ -133,8 +137,10 @@ fn seconds_between(from_ms: u64, to_ms: u64) -> f64 {
 fn verdict(work: &Work) -> Verdict {
     match &work.ended {
         Ended::Finished => Verdict::Served,
-        Ended::WorkerLost | Ended::TimedOut => Verdict::Failed,
-        Ended::Cancelled | Ended::ClientTooSlow => Verdict::Withdrawn,
+        Ended::WorkerLost => Verdict::Failed,
+        // Who gives a worker no time learns nothing of it, and may not shut it off from others.
+        Ended::TimedOut if work.first_token_ms.is_none() && work.took() >= FAIR_TIME => Verdict::Failed,
+        Ended::TimedOut | Ended::Cancelled | Ended::ClientTooSlow | Ended::ReservationUsed => Verdict::Withdrawn,
         Ended::Failed(failure) if is_requests_fault(failure) => Verdict::Withdrawn,
         Ended::Failed(_) => Verdict::Failed,
     }

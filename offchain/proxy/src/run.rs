@@ -11,15 +11,17 @@ use cocoon_protocol::message::ProxyToWorker;
 use cocoon_protocol::proxy::{RunQuery, RunQueryEx};
 use cocoon_ratls::SharedClock;
 use cocoon_receipt::{SaltedHasher, blind_client};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
+use crate::budget::Budget;
 use crate::client::ClientPeer;
+use crate::inbox::{FromWorker, Inbox};
 use crate::limits::{CANCEL_GRACE, WORKER_TIME_SHARE};
 use crate::outage;
+use crate::receipt::counts_of;
 use crate::request::{Failure, Request};
 use crate::state::Proxy;
-use crate::workers::{FromWorker, Lease};
+use crate::workers::Lease;
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +38,8 @@ pub(crate) enum Ended {
     ClientTooSlow,
     /// The request's time is over.
     TimedOut,
+    /// The answer costs more than was reserved for it.
+    ReservationUsed,
 }
 
 /// What an attempt brought.
@@ -56,11 +60,14 @@ pub(crate) struct Work {
     pub(crate) started_ms: u64,
     pub(crate) first_token_ms: Option<u64>,
     pub(crate) finished_ms: u64,
+    pub(crate) budget: Budget,
     head: Option<Bytes>,
+    /// The worker has sent its last message.
+    is_over: bool,
 }
 
 impl Work {
-    fn new(clock: SharedClock) -> Self {
+    fn new(clock: SharedClock, budget: Budget) -> Self {
         let response_salt = rand::random();
         Self {
             request_id: rand::random(),
@@ -76,8 +83,21 @@ impl Work {
             clock,
             first_token_ms: None,
             finished_ms: 0,
+            budget,
             head: None,
+            is_over: false,
         }
+    }
+
+    /// How long the attempt took.
+    pub(crate) fn took(&self) -> Duration {
+        Duration::from_millis(self.finished_ms.saturating_sub(self.started_ms))
+    }
+
+    /// Whether the worker may still be at it.
+    fn is_cut_short(&self) -> bool {
+        use Ended::{Cancelled, ClientTooSlow, ReservationUsed, TimedOut};
+        !self.is_over && matches!(self.ended, Cancelled | ClientTooSlow | TimedOut | ReservationUsed)
     }
 
     /// The failure of an attempt of which the client has seen nothing.
@@ -97,25 +117,27 @@ impl Work {
                 "the client does not take its answer",
             )),
             Ended::TimedOut => Some(Failure::new(ErrorCode::Timeout, "the request timed out")),
+            Ended::ReservationUsed => Some(Failure::new(
+                ErrorCode::TooLarge,
+                "the answer has used up what max_tokens reserves for it",
+            )),
         }
     }
 }
 
 /// Runs one attempt to its end. The worker is always told when it need not go on.
 pub(crate) async fn run(proxy: &Proxy, client: &ClientPeer, request: &Request, lease: &Lease) -> Work {
-    let mut work = Work::new(Arc::clone(&proxy.clock));
+    let budget = Budget::new(request, lease.coefficient, &client.instance.params.multipliers);
+    let mut work = Work::new(Arc::clone(&proxy.clock), budget);
     let worker = &lease.worker;
-    let mut queue = worker.open_request(work.request_id);
+    let mut inbox = worker.open_request(work.request_id);
     let deadline = request.received + request.timeout;
     work.ended = match dispatch(proxy, client, request, lease, &work).await {
         Err(ended) => ended,
-        Ok(()) => {
-            let is_lost = || worker.is_gone();
-            follow(proxy, client, request, &mut work, &mut queue, deadline, is_lost).await
-        }
+        Ok(()) => follow(proxy, client, request, lease, &mut work, &mut inbox, deadline).await,
     };
-    if matches!(work.ended, Ended::Cancelled | Ended::ClientTooSlow | Ended::TimedOut) {
-        wind_up(client, request, lease, &mut work, &mut queue, deadline).await;
+    if work.is_cut_short() {
+        wind_up(client, request, lease, &mut work, &mut inbox, deadline).await;
     }
     worker.close_request(&work.request_id);
     work.finished_ms = proxy.unix_ms().max(work.started_ms);
@@ -178,25 +200,30 @@ async fn follow(
     proxy: &Proxy,
     client: &ClientPeer,
     request: &Request,
+    lease: &Lease,
     work: &mut Work,
-    queue: &mut mpsc::Receiver<FromWorker>,
+    inbox: &mut Inbox,
     deadline: Instant,
-    is_lost: impl Fn() -> bool,
 ) -> Ended {
+    let tells_progress = lease.worker.version.has_extensions();
+    let too_slow = inbox.aside.is_full.clone();
     loop {
         let message = tokio::select! {
             biased;
             () = request.cancel.cancelled() => return Ended::Cancelled,
-            message = timeout_at(deadline, queue.recv()) => message,
+            () = too_slow.cancelled() => return Ended::ClientTooSlow,
+            message = timeout_at(deadline, inbox.queue.recv()) => message,
         };
         let Ok(message) = message else { return Ended::TimedOut };
-        let answer = match message {
-            // The worker's connection is over, or this request was cut off because its client is too slow.
+        let mut answer = match message {
             None if client.link.is_closed() => return Ended::Cancelled,
-            None if is_lost() => return Ended::WorkerLost,
-            None => return Ended::ClientTooSlow,
+            None if too_slow.is_cancelled() => return Ended::ClientTooSlow,
+            None => return Ended::WorkerLost,
             Some(FromWorker::Progress(counts)) => {
                 work.progress = Some(counts);
+                if work.budget.is_exceeded_by(&counts_of(&counts)) {
+                    return Ended::ReservationUsed;
+                }
                 continue;
             }
             Some(FromWorker::Report(report)) => {
@@ -205,20 +232,50 @@ async fn follow(
             }
             Some(FromWorker::Answer(answer)) => answer,
         };
-        if answer.is_last() {
+        work.is_over = answer.is_last();
+        let is_cut = match &mut answer.body {
+            AnswerBody::Part(_) if work.head.is_none() && !work.is_begun => return headless(work, lease).await,
+            AnswerBody::Part(part) if !tells_progress => {
+                let paid = work.budget.admit(part);
+                let is_cut = paid < part.len();
+                part.truncate(paid);
+                is_cut
+            }
+            _ => false,
+        };
+        if work.is_over && !is_cut {
             return last(work, answer);
         }
+        if work.is_over {
+            work.final_info = answer.final_info.take();
+        }
         let sent = forward(proxy, client, request, work, answer.body);
-        match tokio::select! {
+        let is_sent = match tokio::select! {
             biased;
             () = request.cancel.cancelled() => return Ended::Cancelled,
+            () = too_slow.cancelled() => return Ended::ClientTooSlow,
             sent = timeout_at(deadline, sent) => sent,
         } {
             Err(_) => return Ended::ClientTooSlow,
-            Ok(false) => return Ended::Cancelled,
-            Ok(true) => {}
+            Ok(is_sent) => is_sent,
+        };
+        match (is_sent, is_cut) {
+            (false, _) => return Ended::Cancelled,
+            (true, true) => return Ended::ReservationUsed,
+            (true, false) => {}
         }
     }
+}
+
+/// A worker that sends a body without its head has failed, and need not go on.
+async fn headless(work: &Work, lease: &Lease) -> Ended {
+    if !work.is_over {
+        tell_to_stop(work, lease).await;
+    }
+    Ended::Failed(Failure::new(
+        ErrorCode::Failure,
+        "the worker sent a part of an answer before its head",
+    ))
 }
 
 /// Sends a head or a part on; false when the client is gone. The head waits for the first part: until then the request
@@ -226,7 +283,9 @@ async fn follow(
 async fn forward(proxy: &Proxy, client: &ClientPeer, request: &Request, work: &mut Work, body: AnswerBody) -> bool {
     let part = match body {
         AnswerBody::Head(head) => {
-            work.head.get_or_insert_with(|| outage::with_age(proxy, client, head));
+            if !work.is_begun {
+                work.head.get_or_insert_with(|| outage::with_age(proxy, client, head));
+            }
             return true;
         }
         AnswerBody::Part(part) => part,
@@ -282,34 +341,34 @@ fn last(work: &mut Work, answer: Answer) -> Ended {
     Ended::Finished
 }
 
-/// The client's interest has ended before the answer has. A worker that knows cancel is told, and has a moment to account
-/// for what it delivered; one that does not is followed to its end, because it counts only there. What still comes goes to
-/// the client, so that both have the bytes that the worker signs for.
+/// The answer is to end before the worker has ended it. A worker that knows cancel is told, and has a moment to account for
+/// what it delivered; one that does not is followed to its end, because it counts only there. What still comes goes to the
+/// client that waits for it, so that both have the bytes that the worker signs for.
 async fn wind_up(
     client: &ClientPeer,
     request: &Request,
     lease: &Lease,
     work: &mut Work,
-    queue: &mut mpsc::Receiver<FromWorker>,
+    inbox: &mut Inbox,
     deadline: Instant,
 ) {
-    let worker = &lease.worker;
-    let knows_cancel = worker.version.has_extensions();
+    let knows_cancel = lease.worker.version.has_extensions();
     let until = if knows_cancel {
         Instant::now() + CANCEL_GRACE
     } else {
         deadline
     };
     if knows_cancel {
-        let cancel = ProxyToWorker::from(Cancel {
-            request_id: work.request_id,
-        })
-        .encode();
-        // A worker that is gone is cancelled already.
-        let _ = tokio::time::timeout(Duration::from_secs(1), worker.link.send_packet(cancel)).await;
+        tell_to_stop(work, lease).await;
     }
-    let is_listening = work.is_begun && work.ended != Ended::ClientTooSlow;
-    while let Ok(Some(message)) = timeout_at(until, queue.recv()).await {
+    let is_paid = knows_cancel || work.ended != Ended::ReservationUsed;
+    let is_listening = work.is_begun && work.ended != Ended::ClientTooSlow && is_paid;
+    loop {
+        let message = match timeout_at(until, inbox.queue.recv()).await {
+            Err(_) => return,
+            Ok(None) => break,
+            Ok(Some(message)) => message,
+        };
         match message {
             FromWorker::Progress(counts) => work.progress = Some(counts),
             FromWorker::Report(report) => work.report = Some(*report),
@@ -336,4 +395,25 @@ async fn wind_up(
             }
         }
     }
+    if inbox.aside.is_full.is_cancelled() {
+        // Late or not, what has come counts.
+        let _ = timeout_at(until, inbox.aside.is_over.cancelled()).await;
+        let kept = inbox.aside.take();
+        work.progress = kept.progress.or(work.progress);
+        work.report = kept.report.map(|report| *report).or(work.report.take());
+        work.final_info = kept.final_info.or(work.final_info.take());
+    }
+}
+
+/// Tells a worker that knows cancel that nobody waits for the rest.
+async fn tell_to_stop(work: &Work, lease: &Lease) {
+    if !lease.worker.version.has_extensions() {
+        return;
+    }
+    let cancel = ProxyToWorker::from(Cancel {
+        request_id: work.request_id,
+    })
+    .encode();
+    // A worker that is gone is cancelled already.
+    let _ = tokio::time::timeout(Duration::from_secs(1), lease.worker.link.send_packet(cancel)).await;
 }

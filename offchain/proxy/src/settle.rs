@@ -115,7 +115,7 @@ struct Charged {
 fn charge(parts: &Parts<'_>, reserved: Reserved) -> Result<Charged, crate::error::ProxyError> {
     let worker = parts.worker;
     let reservation = reserved.take().ok_or(cocoon_ledger::LedgerError::ReservationGone)?;
-    let used = TokenCount::new(parts.usage.used.total);
+    let used = TokenCount::new(parts.usage.used.total.min(parts.work.budget.most));
     let (reply, signature) = oneshot::channel();
     // A worker signs only what it reported itself.
     let asks_worker = parts.work.report.is_some() && worker.version.has_extensions() && !worker.is_gone();

@@ -15,11 +15,12 @@ use cocoon_runner::link::{LinkEvent, OpenLink};
 use cocoon_runner::standing::Standing;
 use tokio::sync::mpsc;
 
-use crate::limits::SIGN_QUEUE;
+use crate::inbox::FromWorker;
+use crate::limits::{COEFFICIENT_END, SIGN_QUEUE};
 use crate::listen::close;
 use crate::signer;
 use crate::state::Proxy;
-use crate::workers::{FromWorker, NewWorker, WorkerPeer};
+use crate::workers::{NewWorker, WorkerPeer};
 
 /// Serves a worker's connection to its end.
 pub(crate) async fn serve(
@@ -94,8 +95,10 @@ fn packet(proxy: &Proxy, worker: &WorkerPeer, data: &[u8]) -> bool {
     match packet {
         WorkerPacket::EnabledDisabled(state) => proxy.workers.set_enabled(worker, state.disabled == 0),
         WorkerPacket::NewCoefficient(new) => match u32::try_from(new.new_coefficient) {
-            Ok(coefficient) => proxy.workers.set_coefficient(worker, Coefficient::new(coefficient)),
-            Err(_) => return false,
+            Ok(coefficient) if coefficient < COEFFICIENT_END => {
+                proxy.workers.set_coefficient(worker, Coefficient::new(coefficient));
+            }
+            _ => return false,
         },
         WorkerPacket::Progress(progress) => {
             worker.deliver(&progress.request_id, FromWorker::Progress(progress.counts));

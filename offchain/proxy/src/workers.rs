@@ -12,27 +12,18 @@ use cocoon_bindings::units::Coefficient;
 use cocoon_manifest::ModelName;
 use cocoon_market::{Desk, Offer, Rates, Refusal, WorkerView, prefix_hashes};
 use cocoon_protocol::Version;
-use cocoon_protocol::answer::Answer;
-use cocoon_protocol::extension::{TokenCounts, WorkReport};
 use cocoon_runner::link::LinkHandle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::config::RoutingConfig;
+use crate::inbox::{self, FromWorker, Inbox, Slot};
 use crate::instance::Instance;
-use crate::limits::{MAX_PROMPT_OFFSET, REPUTATION_STEP, REQUEST_QUEUE};
+use crate::limits::{MAX_PROMPT_OFFSET, REPUTATION_STEP};
 use crate::signer::SignJob;
 
 pub(crate) use cocoon_market::Verdict;
 pub(crate) use lease::{Lease, NoLease, Wanted};
-
-/// What a worker sends about one request.
-#[derive(Debug)]
-pub(crate) enum FromWorker {
-    Answer(Answer),
-    Progress(TokenCounts),
-    Report(Box<WorkReport>),
-}
 
 /// One connected worker.
 pub(crate) struct WorkerPeer {
@@ -51,7 +42,7 @@ pub(crate) struct WorkerPeer {
     /// Held while totals are read and sent: the worker must never see them go down.
     pub(crate) telling: tokio::sync::Mutex<()>,
     is_gone: AtomicBool,
-    requests: Mutex<HashMap<[u8; 32], mpsc::Sender<FromWorker>>>,
+    requests: Mutex<HashMap<[u8; 32], Slot>>,
 }
 
 /// What makes a [`WorkerPeer`].
@@ -71,15 +62,15 @@ pub(crate) struct NewWorker {
 }
 
 impl WorkerPeer {
-    /// Opens a request's queue; messages for it arrive there until it is closed or the worker is lost.
-    pub(crate) fn open_request(&self, id: [u8; 32]) -> mpsc::Receiver<FromWorker> {
-        let (sender, receiver) = mpsc::channel(REQUEST_QUEUE);
-        self.requests().insert(id, sender);
+    /// Opens a request's inbox; messages for it arrive there until it is closed or the worker is lost.
+    pub(crate) fn open_request(&self, id: [u8; 32]) -> Inbox {
+        let (slot, inbox) = inbox::inbox();
+        self.requests().insert(id, slot);
         if self.is_gone() {
             // The connection ended before the request was entered: nobody would close it any more.
             self.requests().remove(&id);
         }
-        receiver
+        inbox
     }
 
     /// Whether its connection is over.
@@ -91,11 +82,11 @@ impl WorkerPeer {
         self.requests().remove(id);
     }
 
-    /// Hands a message to its request. A request that does not keep up is cut off; one that is over ignores it.
+    /// Hands a message to its request; one that is over ignores it.
     pub(crate) fn deliver(&self, id: &[u8; 32], message: FromWorker) {
         let mut requests = self.requests();
-        if let Some(queue) = requests.get(id)
-            && queue.try_send(message).is_err()
+        if let Some(slot) = requests.get_mut(id)
+            && !slot.deliver(message)
         {
             requests.remove(id);
         }
@@ -107,7 +98,7 @@ impl WorkerPeer {
         self.requests().clear();
     }
 
-    fn requests(&self) -> MutexGuard<'_, HashMap<[u8; 32], mpsc::Sender<FromWorker>>> {
+    fn requests(&self) -> MutexGuard<'_, HashMap<[u8; 32], Slot>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

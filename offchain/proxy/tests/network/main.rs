@@ -8,6 +8,7 @@
 )]
 
 mod anchoring;
+mod bounds;
 mod countersigning;
 mod recovery;
 mod requests;

@@ -45,6 +45,26 @@ pub(crate) struct Outcome {
     pub(crate) wire_receipt: Option<WireReceipt>,
 }
 
+/// What a client asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wish {
+    pub(crate) body: &'static str,
+    pub(crate) max_tokens: i32,
+    pub(crate) max_coefficient: i32,
+    pub(crate) timeout: f64,
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self {
+            body: "{}",
+            max_tokens: 1000,
+            max_coefficient: 4000,
+            timeout: 20.0,
+        }
+    }
+}
+
 pub(crate) fn request() -> Bytes {
     Request::post_json("/v1/chat/completions", Bytes::from_static(b"{}")).encode()
 }
@@ -120,12 +140,20 @@ impl Client {
     }
 
     pub(crate) async fn send(&self, id: u8, model: &str, max_tokens: i32) {
+        let wish = Wish {
+            max_tokens,
+            ..Wish::default()
+        };
+        self.send_wish(id, model, &wish).await;
+    }
+
+    pub(crate) async fn send_wish(&self, id: u8, model: &str, wish: &Wish) {
         let query = RunQueryEx {
             model_name: model.into(),
-            query: request(),
-            max_coefficient: 4000,
-            max_tokens,
-            timeout: 20.0,
+            query: Request::post_json("/v1/chat/completions", wish.body.into()).encode(),
+            max_coefficient: wish.max_coefficient,
+            max_tokens: wish.max_tokens,
+            timeout: wish.timeout,
             request_id: [id; 32],
             min_config_version: 1,
             flags: (),

@@ -29,7 +29,7 @@ use ed25519_dalek::SigningKey;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use client::{Client, request as request_bytes};
+pub(crate) use client::{Client, Wish, request as request_bytes};
 pub(crate) use worker::{Act, Worker};
 
 /// Why a session was not proven.

@@ -40,6 +40,14 @@ pub(crate) enum Act {
     Garbage,
     /// Takes the request and never says anything.
     Silent,
+    /// Sends a part every 20 ms until it is cancelled, each of 50 tokens, as it tells with each.
+    Endless50,
+    /// Sends a part and no head, and goes on.
+    Headless,
+    /// Answers with a stream of 5000 events in one part at its end, and tells no tokens, as deployed.
+    HeldBack,
+    /// Answers and claims a million tokens.
+    Overclaim,
 }
 
 pub(crate) struct Worker {
@@ -263,27 +271,37 @@ async fn run(
         let _ = link.send_packet(vec![1u8, 2, 3, 4, 5, 6, 7, 8]).await;
         return;
     }
-    let head = Response::new(200, "OK", vec![]).encode();
-    let _ = send(answer(AnswerBody::Head(head), None)).await;
+    if act != Act::Headless {
+        let head = Response::new(200, "OK", vec![]).encode();
+        let _ = send(answer(AnswerBody::Head(head), None)).await;
+    }
+    if act == Act::HeldBack {
+        let stream = "data: {}\n\n".repeat(5000);
+        let last = AnswerBody::Part(stream.into());
+        let _ = send(answer(last, Some(FinalInfo::default()))).await;
+        return;
+    }
+    let is_endless = matches!(act, Act::Endless | Act::Endless50 | Act::Headless);
+    let weight = if act == Act::Endless50 { 50 } else { 1 };
     let mut body = Vec::new();
     let parts = ["one ", "two ", "three"];
     let mut produced = 0;
     loop {
-        let part = parts[produced.min(2)];
+        let part = Bytes::from_static(parts[produced.min(2)].as_bytes());
         produced += 1;
-        if act != Act::Endless && produced == parts.len() {
-            body.extend_from_slice(part.as_bytes());
+        if !is_endless && produced == parts.len() {
+            body.extend_from_slice(&part);
             break;
         }
-        body.extend_from_slice(part.as_bytes());
-        if send(answer(AnswerBody::Part(part.into()), None)).await.is_err() {
+        body.extend_from_slice(&part);
+        if send(answer(AnswerBody::Part(part), None)).await.is_err() {
             return;
         }
         if version.has_extensions() {
             let _ = send(
                 WorkProgress {
                     request_id,
-                    counts: counts(produced as i64),
+                    counts: counts(produced as i64 * weight),
                 }
                 .into(),
             )
@@ -295,18 +313,19 @@ async fn run(
             link.close().await;
             return;
         }
-        if act == Act::Endless {
+        if is_endless {
             if cancelled.lock().unwrap().contains(&request_id) {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            let pause = if act == Act::Endless50 { 20 } else { 50 };
+            tokio::time::sleep(Duration::from_millis(pause)).await;
         }
     }
     if version.has_extensions() {
         let (request_salt, response_salt) = ([1; 32], [2; 32]);
         let report = WorkReport {
             request_id,
-            counts: counts(produced as i64),
+            counts: counts(produced as i64 * weight),
             request_salt,
             request_hash: salted_hash(&request_salt, &query).0,
             response_salt,
@@ -314,11 +333,7 @@ async fn run(
             sampling_hash: [3; 32],
             seed: 42,
             first_token_time: 0.0,
-            finish_reason: if act == Act::Endless {
-                "cancelled".into()
-            } else {
-                "stop".into()
-            },
+            finish_reason: if is_endless { "cancelled".into() } else { "stop".into() },
         };
         let _ = send(report.into()).await;
     }
@@ -329,11 +344,20 @@ async fn run(
         reasoning: 0,
         total: 10 + produced as i64,
     };
+    let tokens = if act == Act::Overclaim {
+        TokensUsed {
+            completion: 1_000_000,
+            total: 1_000_010,
+            ..tokens
+        }
+    } else {
+        tokens
+    };
     let final_info = Some(FinalInfo {
         tokens,
         ..FinalInfo::default()
     });
-    let last = if act == Act::Endless {
+    let last = if is_endless {
         Bytes::new()
     } else {
         Bytes::from(parts[2])

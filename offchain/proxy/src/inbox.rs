@@ -1,0 +1,163 @@
+//! Where a worker's messages wait for their request.
+//!
+//! The queue is bounded, and the worker's other requests do not wait for it. When it is full the parts that follow are
+//! dropped, but not the worker's account of its work: that is kept beside it, so that the work is paid for.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cocoon_protocol::answer::{Answer, FinalInfo};
+use cocoon_protocol::extension::{TokenCounts, WorkReport};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::limits::REQUEST_QUEUE;
+
+/// What a worker sends about one request.
+#[derive(Debug)]
+pub(crate) enum FromWorker {
+    Answer(Answer),
+    Progress(TokenCounts),
+    Report(Box<WorkReport>),
+}
+
+/// The request's end.
+pub(crate) struct Inbox {
+    pub(crate) queue: Receiver<FromWorker>,
+    pub(crate) aside: Arc<Aside>,
+}
+
+/// What came when the queue was full.
+#[derive(Default)]
+pub(crate) struct Aside {
+    /// Set when something had to be put here: the queue gets nothing more.
+    pub(crate) is_full: CancellationToken,
+    /// Set when nothing more will come.
+    pub(crate) is_over: CancellationToken,
+    kept: Mutex<Kept>,
+}
+
+/// The newest account of a worker whose parts were dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) progress: Option<TokenCounts>,
+    pub(crate) report: Option<Box<WorkReport>>,
+    pub(crate) final_info: Option<FinalInfo>,
+}
+
+impl Aside {
+    /// Takes what was kept.
+    pub(crate) fn take(&self) -> Kept {
+        std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Keeps what counts of a message; false when it was the last one.
+    fn keep(&self, message: FromWorker) -> bool {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match message {
+            FromWorker::Progress(counts) => kept.progress = Some(counts),
+            FromWorker::Report(report) => kept.report = Some(report),
+            FromWorker::Answer(answer) if answer.is_last() => {
+                kept.final_info = answer.final_info;
+                return false;
+            }
+            FromWorker::Answer(_) => {}
+        }
+        true
+    }
+}
+
+/// The connection's end. When it is dropped, the request learns that nothing more comes.
+pub(crate) struct Slot {
+    queue: Option<Sender<FromWorker>>,
+    aside: Arc<Aside>,
+    _over: DropGuard,
+}
+
+/// Both ends for one request.
+pub(crate) fn inbox() -> (Slot, Inbox) {
+    let (sender, queue) = mpsc::channel(REQUEST_QUEUE);
+    let aside = Arc::new(Aside::default());
+    let slot = Slot {
+        queue: Some(sender),
+        aside: Arc::clone(&aside),
+        _over: aside.is_over.clone().drop_guard(),
+    };
+    (slot, Inbox { queue, aside })
+}
+
+impl Slot {
+    /// Hands a message over; false when nothing more is wanted.
+    pub(crate) fn deliver(&mut self, message: FromWorker) -> bool {
+        let message = match &self.queue {
+            None => message,
+            Some(queue) => match queue.try_send(message) {
+                Ok(()) => return true,
+                Err(TrySendError::Closed(_)) => return false,
+                Err(TrySendError::Full(message)) => {
+                    self.aside.is_full.cancel();
+                    self.queue = None;
+                    message
+                }
+            },
+        };
+        self.aside.keep(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use cocoon_protocol::answer::AnswerBody;
+
+    use super::*;
+
+    fn part(final_info: Option<FinalInfo>) -> FromWorker {
+        FromWorker::Answer(Answer {
+            request_id: [1; 32],
+            body: AnswerBody::Part(Bytes::from_static(b"x")),
+            final_info,
+        })
+    }
+
+    fn progress(completion: i64) -> FromWorker {
+        FromWorker::Progress(TokenCounts {
+            prompt: 1,
+            cached: 0,
+            completion,
+            reasoning: 0,
+        })
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_drops_parts_and_keeps_the_account_of_the_work() {
+        let (mut slot, mut inbox) = inbox();
+        for _ in 0..REQUEST_QUEUE {
+            assert!(slot.deliver(part(None)));
+        }
+        assert!(!inbox.aside.is_full.is_cancelled());
+        assert!(slot.deliver(part(None)));
+        assert!(inbox.aside.is_full.is_cancelled());
+        assert!(slot.deliver(progress(5)) && slot.deliver(progress(6)));
+        assert!(!slot.deliver(part(Some(FinalInfo::default()))));
+        drop(slot);
+        for _ in 0..REQUEST_QUEUE {
+            assert!(inbox.queue.recv().await.is_some());
+        }
+        assert!(inbox.queue.recv().await.is_none());
+        inbox.aside.is_over.cancelled().await;
+        let kept = inbox.aside.take();
+        assert_eq!(kept.progress.unwrap().completion, 6);
+        assert!(kept.final_info.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_ends_is_learned_of_with_a_full_queue_too() {
+        let (mut slot, inbox) = inbox();
+        while !inbox.aside.is_full.is_cancelled() {
+            slot.deliver(part(None));
+        }
+        drop(slot);
+        inbox.aside.is_over.cancelled().await;
+    }
+}

@@ -1,0 +1,159 @@
+//! Nobody gets more than is reserved, nobody is paid more than was asked for, and nobody shuts workers off from others.
+
+use crate::support::{Act, Client, MODEL, Network, Wish, Worker, address};
+use cocoon_bindings::units::Nanoton;
+use cocoon_protocol::handshake::WorkerBalances;
+use cocoon_protocol::http::Request;
+use cocoon_protocol::version::VersionRange;
+
+const OLD: VersionRange = VersionRange { min: 1, max: 2 };
+
+async fn network() -> Network {
+    let network = Network::new();
+    network.add_client(address(3), Nanoton::from_ton(50));
+    network
+}
+
+/// Size of a request as the proxy reserves for it.
+fn query_bytes(body: &'static str) -> u64 {
+    Request::post_json("/v1/chat/completions", body.into()).encode().len() as u64
+}
+
+async fn old_worker(network: &Network, to: std::net::SocketAddr, act: Act) -> Worker {
+    let none = WorkerBalances::default();
+    Worker::connect_as(network, to, address(4), act, OLD, none)
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_ends_when_its_reservation_is_used_and_all_of_that_is_charged() {
+    let network = network().await;
+    let (proxy, _stop) = network.start().await;
+    Worker::connect(&network, proxy.workers, address(4), Act::Endless50).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    let wish = Wish {
+        body: r#"{"max_tokens":5}"#,
+        max_tokens: 5,
+        max_coefficient: 1000,
+        ..Wish::default()
+    };
+    client.send_wish(1, MODEL, &wish).await;
+    let outcome = client.outcome(1).await;
+    assert_eq!(outcome.error.unwrap().0, 704);
+    let reserved = 5 + query_bytes(wish.body);
+    let receipt = outcome.receipt.unwrap();
+    assert_eq!(receipt.receipt.charged(), reserved);
+    // The worker was told to stop, accounted for it and signed: the next price above the reservation is the last.
+    assert!(receipt.worker_signature.is_some());
+    assert!(receipt.receipt.statement.used.total > reserved);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_asks_for_more_than_its_message_says_is_refused() {
+    let network = network().await;
+    let (proxy, _stop) = network.start().await;
+    Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    let greedy = Wish {
+        body: r#"{"max_tokens":32000}"#,
+        max_tokens: 0,
+        ..Wish::default()
+    };
+    client.send_wish(1, MODEL, &greedy).await;
+    assert_eq!(client.outcome(1).await.error.unwrap().0, 707);
+    // As deployed clients ask for several answers: each may be so long, and that much is reserved.
+    let many = Wish {
+        body: r#"{"max_tokens":100,"n":100000000}"#,
+        max_tokens: 100,
+        ..Wish::default()
+    };
+    client.send_wish(2, MODEL, &many).await;
+    assert_eq!(client.outcome(2).await.error.unwrap().0, 702);
+    let some = Wish {
+        body: r#"{"max_tokens":100,"n":2}"#,
+        max_tokens: 100,
+        ..Wish::default()
+    };
+    client.send_wish(3, MODEL, &some).await;
+    assert_eq!(client.outcome(3).await.body, b"one two three");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_a_worker_that_counts_nothing_is_cut_where_the_reservation_ends() {
+    let network = network().await;
+    let (proxy, _stop) = network.start().await;
+    let _worker = old_worker(&network, proxy.workers, Act::HeldBack).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    let wish = Wish {
+        max_tokens: 0,
+        max_coefficient: 1000,
+        ..Wish::default()
+    };
+    client.send_wish(1, MODEL, &wish).await;
+    let outcome = client.outcome(1).await;
+    assert_eq!(outcome.error.unwrap().0, 704);
+    let events = outcome.body.len() / "data: {}\n\n".len();
+    // A body without a number is reserved for as one of 1000 tokens.
+    let reserved = 1000 + query_bytes(wish.body) as usize;
+    assert!((1000..reserved + 50).contains(&events), "{events}");
+    // With a higher ceiling all of it is paid for.
+    client
+        .send_wish(
+            2,
+            MODEL,
+            &Wish {
+                max_tokens: 5000,
+                ..wish
+            },
+        )
+        .await;
+    assert_eq!(client.outcome(2).await.body.len(), 5000 * "data: {}\n\n".len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_claims_too_much_gets_what_the_work_can_cost_at_its_own_price() {
+    let network = network().await;
+    let (proxy, _stop) = network.start().await;
+    let _worker = old_worker(&network, proxy.workers, Act::Overclaim).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    let wish = Wish {
+        body: r#"{"max_tokens":10}"#,
+        max_tokens: 10,
+        ..Wish::default()
+    };
+    client.send_wish(1, MODEL, &wish).await;
+    let paid = client.payment(1).await.request_tokens;
+    assert_eq!(paid.cast_unsigned(), 10 + query_bytes(wish.body));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_without_time_do_not_shut_a_worker_off() {
+    let network = network().await;
+    let (proxy, _stop) = network.start().await;
+    Worker::connect(&network, proxy.workers, address(4), Act::Silent).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    let hasty = Wish {
+        timeout: 1e-3,
+        ..Wish::default()
+    };
+    // Three failures in a row would hold the worker back; each of these still reaches it.
+    for id in 1..8 {
+        client.send_wish(id, MODEL, &hasty).await;
+        assert_eq!(client.outcome(id).await.error.unwrap().0, 652);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_without_a_head_is_a_failure_that_the_client_never_sees() {
+    let network = network().await;
+    let (proxy, _stop) = network.start().await;
+    Worker::connect(&network, proxy.workers, address(4), Act::Headless).await;
+    Worker::connect(&network, proxy.workers, address(5), Act::Answer).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    for id in 1..6 {
+        let outcome = client.ask(id).await;
+        assert_eq!(outcome.body, b"one two three", "{:?}", outcome.error);
+        assert_eq!(outcome.payment.unwrap().request_tokens, 13);
+    }
+}
