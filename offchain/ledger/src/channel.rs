@@ -103,6 +103,8 @@ pub(crate) struct Submitted {
     pub(crate) at: u64,
     /// How often a voucher of this amount was submitted before.
     pub(crate) repeats: u32,
+    /// It closes the contract, and is refused when nothing was used since the last one: the total says nothing about that.
+    pub(crate) is_refund: bool,
 }
 
 impl Account {
@@ -198,7 +200,8 @@ impl Account {
                 durable: self.db,
             });
         }
-        if self.submitted.is_some_and(|submitted| tokens >= submitted.tokens) {
+        let has_arrived = |submitted: Submitted| !submitted.is_refund && tokens >= submitted.tokens;
+        if self.submitted.is_some_and(has_arrived) {
             self.submitted = None;
         }
         Ok(())

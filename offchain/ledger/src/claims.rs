@@ -195,3 +195,39 @@ fn a_closing_client_is_refunded_once_nothing_runs_and_everything_is_committed() 
     ledger.release(running).unwrap();
     assert!(ledger.settlements(0, &eager()).iter().any(is_refund));
 }
+
+#[test]
+fn a_refund_that_the_contract_refuses_is_offered_less_and_less_often() {
+    let mut ledger = ledger();
+    charged(&mut ledger, 10);
+    let (note, _) = ledger.begin_commit(HashBytes([7; 32])).unwrap();
+    ledger.commit_landed(note).unwrap();
+    let mut offered = Vec::new();
+    for now in 0..1000 {
+        // Closed and reopened without anything used in between: the contract is at the total of the refund and refuses it.
+        let closing = ClientOnChain {
+            state: ContractState::Closing,
+            tokens_used: TokenCount::new(10),
+            balance: Nanoton::new(u128::from(now % 2 == 0)),
+            ..funded(1000)
+        };
+        ledger.see_client(&client(0), closing).unwrap();
+        let due = ledger.settlements(now, &eager());
+        if let Some(refund) = due.iter().find(|s| matches!(s, Settlement::ClientRefund { .. })) {
+            ledger.submitted(refund, now).unwrap();
+            offered.push(now);
+        }
+    }
+    assert_eq!(offered, [0, 10, 30, 70, 150, 310, 630]);
+    // Who reopens and uses more is charged at once.
+    let open = ClientOnChain {
+        tokens_used: TokenCount::new(10),
+        ..funded(1000)
+    };
+    ledger.see_client(&client(0), open).unwrap();
+    charged(&mut ledger, 5);
+    let (note, _) = ledger.begin_commit(HashBytes([7; 32])).unwrap();
+    ledger.commit_landed(note).unwrap();
+    let is_charge = |s: &Settlement| matches!(s, Settlement::ClientCharge { .. });
+    assert!(ledger.settlements(1000, &eager()).iter().any(is_charge));
+}

@@ -98,7 +98,7 @@ impl Ledger {
                 ContractState::Closed => false,
             };
             if is_leaving && account.max == tokens && channel.running == 0 {
-                return is_idle(account, now, thresholds).then(|| Settlement::ClientRefund {
+                return is_refundable(account, now, thresholds).then(|| Settlement::ClientRefund {
                     client: client.clone(),
                     tokens,
                 });
@@ -146,12 +146,18 @@ impl Ledger {
                 &mut self.worker_mut(worker)?.account
             }
         };
-        let tokens = settlement.tokens();
-        let before = account.submitted.filter(|before| before.tokens == tokens);
+        let (tokens, is_refund) = (
+            settlement.tokens(),
+            matches!(settlement, Settlement::ClientRefund { .. }),
+        );
+        let before = account
+            .submitted
+            .filter(|before| (before.tokens, before.is_refund) == (tokens, is_refund));
         account.submitted = Some(Submitted {
             tokens,
             at: now,
             repeats: before.map_or(0, |before| before.repeats.saturating_add(1)),
+            is_refund,
         });
         Ok(())
     }
@@ -162,12 +168,24 @@ fn is_worth(price: Nanoton, settled: TokenCount, tokens: TokenCount, threshold: 
     open > TokenCount::ZERO && price.checked_mul_tokens(open).is_none_or(|amount| amount >= threshold)
 }
 
-/// Nothing is on its way. A contract that refuses a voucher is asked less and less often: every time costs gas.
+/// Nothing is on its way. A contract that refuses a voucher is asked less and less often: every time costs gas. A refund
+/// keeps no charge back: who is charged has reopened its contract.
 fn is_idle(account: &Account, now: u64, thresholds: &Thresholds) -> bool {
+    account
+        .submitted
+        .is_none_or(|submitted| submitted.is_refund || is_overdue(submitted, now, thresholds))
+}
+
+/// The same for a refund, of which only one of the same total keeps the next back.
+fn is_refundable(account: &Account, now: u64, thresholds: &Thresholds) -> bool {
     account.submitted.is_none_or(|submitted| {
-        let factor = 1 << submitted.repeats.min(MAX_RESUBMIT_DOUBLINGS);
-        now >= submitted
-            .at
-            .saturating_add(thresholds.resubmit_after.saturating_mul(factor))
+        submitted.is_refund && submitted.tokens != account.chain || is_overdue(submitted, now, thresholds)
     })
+}
+
+fn is_overdue(submitted: Submitted, now: u64, thresholds: &Thresholds) -> bool {
+    let factor = 1 << submitted.repeats.min(MAX_RESUBMIT_DOUBLINGS);
+    now >= submitted
+        .at
+        .saturating_add(thresholds.resubmit_after.saturating_mul(factor))
 }
