@@ -16,6 +16,7 @@ use crate::instance::Instance;
 use crate::limits::{CONTRACTS_AT_ONCE, CONTRACTS_OF_ROUND};
 use crate::state::Proxy;
 use crate::timing::{Round, round};
+use crate::writer::Durable;
 
 /// A client contract as the ledger takes it.
 pub(crate) fn client_state(account: &ClientAccount) -> ClientOnChain {
@@ -45,14 +46,15 @@ fn state(state: Lifecycle) -> ContractState {
     }
 }
 
-/// Opens the client's channel if need be and takes note of its contract. An error is a rollback of the database.
+/// Opens the client's channel if need be and takes note of its contract. An error is a rollback of the database. Whoever
+/// is to be served waits until this is durable, and with it the channel, whoever opened it: the log alone cannot bring it back.
 pub(crate) fn see_client(
     proxy: &Proxy,
     instance: &Instance,
     owner: &Address,
     contract: &Address,
     seen: ClientOnChain,
-) -> Result<(), ProxyError> {
+) -> Result<Durable, ProxyError> {
     let change = |ledger: &mut Ledger| {
         let opened = ledger.open_client(contract, owner);
         let changes = ledger.see_client(contract, seen)?;
@@ -63,27 +65,24 @@ pub(crate) fn see_client(
             .find(|row| !row.clients.is_empty());
         Ok(((), newest.unwrap_or_default()))
     };
-    // Nothing is shown because of it, so nobody waits for the disk.
-    proxy
-        .books
-        .change(change, Vec::new())
-        .map(drop)
-        .map_err(ProxyError::from)
+    let ((), durable) = proxy.books.change(change, Vec::new())?;
+    Ok(durable)
 }
 
-/// Opens the worker's channel if need be.
+/// Opens the worker's channel if need be; see [`see_client`].
 pub(crate) fn open_worker(
     proxy: &Proxy,
     instance: &Instance,
     owner: &Address,
     contract: &Address,
-) -> Result<(), LedgerError> {
+) -> Result<Durable, LedgerError> {
     let change = |ledger: &mut Ledger| {
         let opened = ledger.open_worker(contract, owner);
         let retired = retire_late(ledger, instance, contract);
         Ok(((), if retired.workers.is_empty() { opened } else { retired }))
     };
-    proxy.books.change(change, Vec::new()).map(drop)
+    let ((), durable) = proxy.books.change(change, Vec::new())?;
+    Ok(durable)
 }
 
 /// A channel that is opened while its instance is being wound up: its peer connected before.
@@ -104,7 +103,8 @@ pub(crate) async fn refresh_client(proxy: &Proxy, contract: &Address) -> Result<
                 &account.constants.owner,
                 contract,
                 client_state(&account),
-            ),
+            )
+            .map(drop),
             // Of an instance that is closed.
             None => Ok(()),
         },

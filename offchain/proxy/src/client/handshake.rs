@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cocoon_bindings::ton::{Address, HashBytes, parse_address};
 use cocoon_chain::{ChainError, ClientAccount};
-use cocoon_ledger::ContractState;
+use cocoon_ledger::{ClientOnChain, ContractState};
 use cocoon_protocol::client::ProxyConnectionAuth;
 use cocoon_protocol::handshake::{AuthorizeStep, ProxyClientHandshake, Refusal};
 use cocoon_protocol::limits::{AUTHORIZE_TIMEOUT, HANDSHAKE_TIMEOUT};
@@ -150,11 +150,24 @@ async fn know(
         return Err(Refusal::new(ErrorCode::NotReady, "client is closing"));
     }
     let secret_hash = seen.secret_hash;
-    if let Err(error) = contracts::see_client(proxy, instance, owner, contract, seen) {
-        proxy.fail(error);
-        return Err(Refusal::new(ErrorCode::NotReady, "the proxy stops"));
-    }
+    see(proxy, instance, owner, contract, seen).await?;
     Ok((secret_hash != HashBytes::ZERO).then_some(secret_hash))
+}
+
+/// Has the ledger know the client durably.
+async fn see(
+    proxy: &Proxy,
+    instance: &Instance,
+    owner: &Address,
+    contract: &Address,
+    seen: ClientOnChain,
+) -> Result<(), Refusal> {
+    let stops = || Refusal::new(ErrorCode::NotReady, "the proxy stops");
+    let opened = contracts::see_client(proxy, instance, owner, contract, seen).map_err(|error| {
+        proxy.fail(error);
+        stops()
+    })?;
+    if opened.await.is_ok() { Ok(()) } else { Err(stops()) }
 }
 
 /// While the chain is away, a client is known by what its contract said last; how much it may use is bounded by that.
@@ -206,10 +219,7 @@ async fn authorize(
         let account = account.map_err(|_| Refusal::new(ErrorCode::NotReady, "the client's contract cannot be read"))?;
         let owner = account.constants.owner.clone();
         let seen = contracts::client_state(&account);
-        if let Err(error) = contracts::see_client(proxy, &challenged.instance, &owner, contract, seen) {
-            proxy.fail(error);
-            return Err(Refusal::new(ErrorCode::NotReady, "the proxy stops"));
-        }
+        see(proxy, &challenged.instance, &owner, contract, seen).await?;
     }
     let shown = proxy.vouchers.for_client(contract);
     Ok(handshake.success(shown.payment, shown.db_tokens, shown.max_tokens))

@@ -124,12 +124,13 @@ async fn connect(
             "the root contract does not list this model",
         ));
     }
-    if let Err(error) = contracts::open_worker(proxy, &instance, &owner, &contract) {
+    let not_opened = || Refusal::new(ErrorCode::Failure, "the worker's channel cannot be opened");
+    let opened = contracts::open_worker(proxy, &instance, &owner, &contract).map_err(|error| {
         tracing::error!(%error, "the worker's channel cannot be opened");
-        return Err(Refusal::new(
-            ErrorCode::Failure,
-            "the worker's channel cannot be opened",
-        ));
+        not_opened()
+    })?;
+    if opened.await.is_err() {
+        return Err(not_opened());
     }
     let text = instance.text(&contract);
     let answer = handshake.greet(instance.wire_params(), text)?;

@@ -305,6 +305,33 @@ async fn starts_that_could_not_send_their_first_commit_do_not_lock_the_database(
     until("settled", || network.tokens_used(&address(3)) == Some(26)).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_served_whose_channel_is_not_durable() {
+    let network = network();
+    let (proxy, _stop) = network.start().await;
+    network.is_disk_stalled.store(true, Ordering::Relaxed);
+    let serves = std::sync::atomic::AtomicUsize::new(0);
+    let worker = async {
+        let worker = Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
+        serves.fetch_add(1, Ordering::Relaxed);
+        worker
+    };
+    let client = async {
+        let client = Client::connect(&network, proxy.clients, address(3)).await;
+        serves.fetch_add(1, Ordering::Relaxed);
+        client
+    };
+    let disk = async {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let served = serves.load(Ordering::Relaxed);
+        network.is_disk_stalled.store(false, Ordering::Relaxed);
+        served
+    };
+    let (_worker, mut client, served) = tokio::join!(worker, client, disk);
+    assert_eq!(served, 0);
+    assert_eq!(client.ask(1).await.body, b"one two three");
+}
+
 fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

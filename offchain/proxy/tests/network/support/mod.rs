@@ -1,6 +1,7 @@
 //! A network around one real proxy: an emulated chain, scripted workers and clients over real connections.
 
 mod client;
+mod disk;
 mod outage;
 mod worker;
 
@@ -65,6 +66,7 @@ pub(crate) struct Network {
     pub(crate) params: Params,
     pub(crate) owner: Address,
     pub(crate) is_chain_away: Arc<std::sync::atomic::AtomicBool>,
+    pub(crate) is_disk_stalled: Arc<std::sync::atomic::AtomicBool>,
     /// Clients to be opened once the proxy contract is there to take their coins.
     clients: std::sync::Mutex<Vec<(Address, Nanoton)>>,
 }
@@ -106,6 +108,7 @@ impl Network {
             params,
             owner: address(2),
             is_chain_away: Arc::default(),
+            is_disk_stalled: Arc::default(),
             clients: std::sync::Mutex::default(),
         };
         network.deliver(
@@ -312,7 +315,13 @@ impl Network {
 
     pub(crate) async fn try_start(&self, config: ProxyConfig) -> Result<(RunningProxy, CancellationToken), ProxyError> {
         let stop = CancellationToken::new();
-        let proxy = start_on(config, Surroundings::real(self.shared_chain()), stop.clone()).await?;
+        let surroundings = Surroundings {
+            disk: Arc::new(disk::StallingDisk {
+                is_stalled: Arc::clone(&self.is_disk_stalled),
+            }),
+            ..Surroundings::real(self.shared_chain())
+        };
+        let proxy = start_on(config, surroundings, stop.clone()).await?;
         for (owner, balance) in self.clients.lock().unwrap().drain(..) {
             self.open_client(&owner, balance);
         }
