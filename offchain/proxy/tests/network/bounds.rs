@@ -1,10 +1,12 @@
 //! Nobody gets more than is reserved, nobody is paid more than was asked for, and nobody shuts workers off from others.
 
-use crate::support::{Act, Client, MODEL, Network, Wish, Worker, address};
+use crate::support::{Act, Client, MODEL, Network, Wish, Worker, address, until};
 use cocoon_bindings::units::Nanoton;
 use cocoon_protocol::handshake::WorkerBalances;
 use cocoon_protocol::http::Request;
 use cocoon_protocol::version::VersionRange;
+use cocoon_receipt::FinishReason;
+use cocoon_store::read_receipts;
 
 const OLD: VersionRange = VersionRange { min: 1, max: 2 };
 
@@ -156,4 +158,31 @@ async fn a_body_without_a_head_is_a_failure_that_the_client_never_sees() {
         assert_eq!(outcome.body, b"one two three", "{:?}", outcome.error);
         assert_eq!(outcome.payment.unwrap().request_tokens, 13);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_does_not_read_stops_the_worker_and_pays_for_what_it_reports() {
+    let network = network().await;
+    let (proxy, stop) = network.start().await;
+    Worker::connect(&network, proxy.workers, address(4), Act::Torrent).await;
+    let client = Client::connect(&network, proxy.clients, address(3)).await;
+    let wish = Wish {
+        max_tokens: 10_000,
+        timeout: 600.0,
+        ..Wish::default()
+    };
+    client.send_wish(1, MODEL, &wish).await;
+    let log = network.store_dir().join("receipts.log");
+    until("the worker's account is in the log, signed", || {
+        read_receipts(&log).is_ok_and(|receipts| receipts.iter().any(|receipt| receipt.worker_signature.is_some()))
+    })
+    .await;
+    let receipt = read_receipts(&log).unwrap().remove(0);
+    assert_eq!(receipt.receipt.statement.finish, FinishReason::Cancelled);
+    // All that the worker says it made is paid, its parts that were dropped too.
+    assert!(receipt.receipt.charged() > 512, "{}", receipt.receipt.charged());
+    assert_eq!(receipt.receipt.charged(), receipt.receipt.statement.used.total);
+    client.link.close().await;
+    stop.cancel();
+    proxy.join().await.unwrap();
 }

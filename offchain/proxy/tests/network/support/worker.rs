@@ -42,6 +42,8 @@ pub(crate) enum Act {
     Silent,
     /// Sends a part every 20 ms until it is cancelled, each of 50 tokens, as it tells with each.
     Endless50,
+    /// Sends large parts as fast as it can until it is cancelled.
+    Torrent,
     /// Sends a part and no head, and goes on.
     Headless,
     /// Answers with a stream of 5000 events in one part at its end, and tells no tokens, as deployed.
@@ -281,13 +283,18 @@ async fn run(
         let _ = send(answer(last, Some(FinalInfo::default()))).await;
         return;
     }
-    let is_endless = matches!(act, Act::Endless | Act::Endless50 | Act::Headless);
+    let is_endless = matches!(act, Act::Endless | Act::Endless50 | Act::Torrent | Act::Headless);
+    let torrent = Bytes::from(vec![b'x'; 64 << 10]);
     let weight = if act == Act::Endless50 { 50 } else { 1 };
     let mut body = Vec::new();
     let parts = ["one ", "two ", "three"];
     let mut produced = 0;
     loop {
-        let part = Bytes::from_static(parts[produced.min(2)].as_bytes());
+        let part = if act == Act::Torrent {
+            torrent.clone()
+        } else {
+            Bytes::from_static(parts[produced.min(2)].as_bytes())
+        };
         produced += 1;
         if !is_endless && produced == parts.len() {
             body.extend_from_slice(&part);
@@ -317,7 +324,11 @@ async fn run(
             if cancelled.lock().unwrap().contains(&request_id) {
                 break;
             }
-            let pause = if act == Act::Endless50 { 20 } else { 50 };
+            let pause = match act {
+                Act::Torrent => 0,
+                Act::Endless50 => 20,
+                _ => 50,
+            };
             tokio::time::sleep(Duration::from_millis(pause)).await;
         }
     }
