@@ -15,6 +15,8 @@ pub const PIECE_QUEUE: usize = 32;
 pub const RECEIPT_WAIT: Duration = Duration::from_secs(3);
 /// How long a receipt that is late is still taken, after the caller has gone or was told that there is none.
 pub const LATE_RECEIPT_WAIT: Duration = Duration::from_secs(30);
+/// Receipts that are judged before all of them are kept together: as many as come while the disk syncs.
+pub const MAX_RECEIPT_BURST: usize = 256;
 /// Part of the caller's time that is given to the proxy, as deployed: the rest is for the way back.
 pub const PROXY_TIME_SHARE: f64 = 0.95;
 /// First and longest pause before a lost proxy is dialed again.

@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
 
 use crate::calls::{CallEvent, Exchange};
+use crate::limits::MAX_RECEIPT_BURST;
 
 /// The verdict on one receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,64 +59,76 @@ pub(crate) struct ReceiptKeeper {
 }
 
 impl ReceiptKeeper {
-    /// Works until the connection's event loop is gone.
+    /// Works until the connection's event loop is gone. What has come together is kept with one sync of the disk.
     pub(crate) async fn run(self, mut jobs: mpsc::UnboundedReceiver<ReceiptJob>) {
-        while let Some(job) = jobs.recv().await {
-            let reply = job.reply.clone();
-            match self.judge(job).await {
-                Ok(note) => {
-                    match &note.fault {
-                        None => tracing::debug!(receipt = %note.id, "receipt verified"),
-                        Some(fault) => tracing::error!(receipt = %note.id, fault, "receipt does not verify"),
-                    }
-                    if let Some(reply) = reply {
-                        // The caller may have gone; the receipt is kept all the same.
-                        let _ = reply.send(CallEvent::Receipt(note));
-                    }
-                }
-                Err(error) => tracing::error!(%error, "a receipt could not be read or kept"),
+        let mut burst = Vec::new();
+        while jobs.recv_many(&mut burst, MAX_RECEIPT_BURST).await > 0 {
+            if let Err(error) = self.take(burst.drain(..)).await {
+                tracing::error!(%error, "receipts could not be kept");
             }
         }
     }
 
-    async fn judge(&self, job: ReceiptJob) -> Result<ReceiptNote, crate::ClientError> {
-        let signed = SignedReceipt::from_boc(&job.message.receipt)
-            .map_err(|_| crate::ClientError::Voucher("it comes with a receipt that does not parse"))?;
-        let held = self.store().head(&self.proxy, &self.client)?;
-        let (followed, mut fault) = self.check_content(&signed, &job, held);
-        let head = followed.map(|(head, missing)| {
+    async fn take(&self, burst: impl Iterator<Item = ReceiptJob>) -> Result<(), crate::ClientError> {
+        let mut head = self.store().head(&self.proxy, &self.client)?;
+        let (mut stored, mut waiting) = (Vec::new(), Vec::new());
+        for mut job in burst {
+            let Ok(signed) = SignedReceipt::from_boc(&job.message.receipt) else {
+                tracing::error!("a receipt could not be read");
+                continue;
+            };
+            let reply = job.reply.take();
+            let receipt = self.judge(signed, &job, &mut head).await;
+            let note = ReceiptNote {
+                id: receipt.receipt.id(),
+                fault: receipt.fault.clone(),
+            };
+            stored.push(receipt);
+            waiting.push((note, reply));
+        }
+        let store = Arc::clone(&self.store);
+        let (proxy, client) = (self.proxy.clone(), self.client.clone());
+        let kept = off_thread(move || {
+            let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+            store.put_receipts(&stored, (&proxy, &client, &head))
+        });
+        kept.await.unwrap_or_else(|_| Err(lost_task()))?;
+        for (note, reply) in waiting {
+            match &note.fault {
+                None => tracing::debug!(receipt = %note.id, "receipt verified"),
+                Some(fault) => tracing::error!(receipt = %note.id, fault, "receipt does not verify"),
+            }
+            if let Some(reply) = reply {
+                // The caller may have gone; the receipt is kept all the same.
+                let _ = reply.send(CallEvent::Receipt(note));
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges a receipt; `head` moves on when it continues the channel.
+    async fn judge(&self, signed: SignedReceipt, job: &ReceiptJob, head: &mut ChannelHead) -> StoredReceipt {
+        let (followed, mut fault) = self.check_content(&signed, job, *head);
+        if let Some((next, missing)) = followed {
             if missing > 0 {
                 // Their answers were never delivered here; the totals still add up.
                 tracing::warn!(missing, "receipts of this channel were lost with an earlier connection");
             }
-            head
-        });
+            *head = next;
+        }
         if fault.is_none() {
-            fault = self.check_price(&signed, &job).err();
+            fault = self.check_price(&signed, job).err();
         }
         if fault.is_none() {
             fault = self.check_evidence(&signed).await.err();
         }
-        let note = ReceiptNote {
-            id: signed.id(),
-            fault: fault.clone(),
-        };
-        let stored = StoredReceipt {
+        StoredReceipt {
             receipt: signed,
             request_salt: job.message.request_salt,
             response_salt: job.message.response_salt,
             verified_at: self.rules.clock.now(),
             fault,
-        };
-        let store = Arc::clone(&self.store);
-        let kept = off_thread(move || {
-            store
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .put_receipt(&stored, head)
-        });
-        kept.await.unwrap_or_else(|_| Err(lost_task()))?;
-        Ok(note)
+        }
     }
 
     /// Signature, parties, place in the channel, bytes. The place is taken over also when the bytes are no longer at hand.
@@ -127,6 +140,10 @@ impl ReceiptKeeper {
     ) -> (Option<(ChannelHead, u64)>, Option<String>) {
         let root = self.root.borrow().address.clone();
         let Some(exchange) = &job.exchange else {
+            let receipt = &signed.receipt;
+            if (&receipt.statement.proxy, &receipt.client) != (&self.proxy, &self.client) {
+                return (None, Some("it is of another channel".to_owned()));
+            }
             let followed = signed
                 .verify_proxy(&self.proxy_key)
                 .map_err(|e| e.to_string())

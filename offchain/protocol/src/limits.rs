@@ -34,5 +34,8 @@ pub const WORKER_TYPES_TIMEOUT: Duration = Duration::from_secs(10);
 pub const PAYMENT_STATUS_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time for a worker's signature under a receipt: an answer must not wait longer for a slow or lost worker.
 pub const SIGN_RECEIPT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Statements that a proxy asks one connection's worker to sign before it has signed those before them itself: enough that
+/// nobody waits for a way there and back, and what a worker that loses its proxy then may have no claim for.
+pub const MAX_SIGNING: usize = 64;
 /// Time for a certificate by its hash.
 pub const EVIDENCE_TIMEOUT: Duration = Duration::from_secs(10);

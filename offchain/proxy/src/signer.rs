@@ -4,17 +4,18 @@
 //! know of. What leaves is durable: the receipt before the worker is asked, the worker's signature before the proxy's own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::PublicKey;
 use cocoon_protocol::codec::decode;
 use cocoon_protocol::extension::{ReceiptSignature, SignReceipt};
-use cocoon_protocol::limits::SIGN_RECEIPT_TIMEOUT;
+use cocoon_protocol::limits::{MAX_SIGNING, SIGN_RECEIPT_TIMEOUT};
 use cocoon_protocol::message::{ProxyQuery, ProxyToWorker};
 use cocoon_receipt::{ReceiptId, Signature, WorkStatement};
-use cocoon_runner::link::{LinkError, LinkHandle};
+use cocoon_runner::link::{Asked, LinkError, LinkHandle};
 use cocoon_runner::off_thread;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::books::Books;
 use crate::writer::Durable;
@@ -27,37 +28,161 @@ pub(crate) struct SignJob {
     pub(crate) reply: oneshot::Sender<Option<Signature>>,
 }
 
-/// Works through a worker's queue until the worker or the daemon is gone. A worker that is late once is not asked again on
-/// this connection: its receipts go without its signature, and nobody waits for it.
-pub(crate) async fn run(books: Arc<Books>, link: LinkHandle, leaf_key: PublicKey, mut jobs: mpsc::Receiver<SignJob>) {
-    let mut is_asked = true;
-    while let Some(SignJob {
-        receipt,
-        statement,
-        durable,
-        reply,
-    }) = jobs.recv().await
-    {
-        if !is_asked || durable.await.is_err() {
-            let _ = reply.send(None);
-            continue;
-        }
-        let signature = match ask(&link, &statement, &leaf_key).await {
-            Ok(signature) => signature,
-            Err(fault) => {
-                is_asked = !fault.is_late;
-                let reason = fault.reason;
-                tracing::warn!(%receipt, reason, "the worker does not sign: the receipt goes without its signature");
+/// Works through a worker's queue until the worker or the daemon is gone. Statements are asked for in the order of their
+/// channel, several at once, and the proxy's own signature is given over the newest of those that are durable: totals are
+/// cumulative. A worker that is late once is not asked again on this connection: its receipts go without its signature, and
+/// nobody waits for it.
+pub(crate) async fn run(books: Arc<Books>, link: LinkHandle, leaf_key: PublicKey, jobs: mpsc::Receiver<SignJob>) {
+    let signer = Signer {
+        books,
+        link,
+        leaf_key,
+        is_asked: AtomicBool::new(true),
+        places: Arc::new(Semaphore::new(MAX_SIGNING)),
+    };
+    // Neither fills up before the places do.
+    let (asked, answering) = mpsc::channel(MAX_SIGNING);
+    let (signed, countersigning) = mpsc::channel(MAX_SIGNING);
+    tokio::join!(
+        signer.ask(jobs, asked),
+        signer.take_answers(answering, signed),
+        signer.countersign(countersigning)
+    );
+}
+
+/// What the steps of signing share.
+struct Signer {
+    books: Arc<Books>,
+    link: LinkHandle,
+    leaf_key: PublicKey,
+    is_asked: AtomicBool,
+    places: Arc<Semaphore>,
+}
+
+/// A statement that the worker was asked to sign.
+struct AskedJob {
+    receipt: ReceiptId,
+    statement: WorkStatement,
+    reply: oneshot::Sender<Option<Signature>>,
+    asked: Asked,
+    place: OwnedSemaphorePermit,
+}
+
+/// A statement that the worker signed, its signature on the way to the disk.
+struct SignedJob {
+    statement: HashBytes,
+    durable: Durable,
+    /// Kept until the proxy has signed too.
+    _place: OwnedSemaphorePermit,
+}
+
+impl Signer {
+    async fn ask(&self, mut jobs: mpsc::Receiver<SignJob>, answers: mpsc::Sender<AskedJob>) {
+        while let Some(SignJob {
+            receipt,
+            statement,
+            durable,
+            reply,
+        }) = jobs.recv().await
+        {
+            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
+                return;
+            };
+            if !self.is_asked.load(Ordering::Relaxed) || durable.await.is_err() {
                 let _ = reply.send(None);
                 continue;
             }
-        };
-        let durable = books.add_signature(receipt, &statement, signature);
-        // The request may have given up waiting.
-        let _ = reply.send(Some(signature));
-        if durable.await.is_ok() {
-            countersign(&books, &link, statement.hash()).await;
+            let question = ProxyQuery::from(SignReceipt {
+                statement: statement.to_boc().into(),
+            });
+            match self.link.ask(question.encode()).await {
+                Ok(asked) => {
+                    let job = AskedJob {
+                        receipt,
+                        statement,
+                        reply,
+                        asked,
+                        place,
+                    };
+                    // Whoever takes the answers ends after this one.
+                    let _ = answers.send(job).await;
+                }
+                Err(error) => {
+                    self.give_up(receipt, &late(error));
+                    let _ = reply.send(None);
+                }
+            }
         }
+    }
+
+    async fn take_answers(&self, mut answers: mpsc::Receiver<AskedJob>, signed: mpsc::Sender<SignedJob>) {
+        while let Some(AskedJob {
+            receipt,
+            statement,
+            reply,
+            asked,
+            place,
+        }) = answers.recv().await
+        {
+            if !self.is_asked.load(Ordering::Relaxed) {
+                let _ = reply.send(None);
+                continue;
+            }
+            match self.signature(asked, &statement).await {
+                Ok(signature) => {
+                    let durable = self.books.add_signature(receipt, &statement, signature);
+                    // The request may have given up waiting.
+                    let _ = reply.send(Some(signature));
+                    let job = SignedJob {
+                        statement: statement.hash(),
+                        durable,
+                        _place: place,
+                    };
+                    // Whoever countersigns ends after this one.
+                    let _ = signed.send(job).await;
+                }
+                Err(fault) => {
+                    self.give_up(receipt, &fault);
+                    let _ = reply.send(None);
+                }
+            }
+        }
+    }
+
+    async fn signature(&self, asked: Asked, statement: &WorkStatement) -> Result<Signature, Fault> {
+        let answer = asked.answer(SIGN_RECEIPT_TIMEOUT).await.map_err(late)?;
+        let ReceiptSignature { signature } = decode(&answer).map_err(|error| bad(error.to_string()))?;
+        let bytes = signature.as_ref().try_into();
+        let signature = Signature(bytes.map_err(|_| bad("a signature of a wrong length".to_owned()))?);
+        statement
+            .verify(&signature, &self.leaf_key)
+            .map_err(|error| bad(error.to_string()))?;
+        Ok(signature)
+    }
+
+    /// Gives the worker the proxy's signatures, one for all statements whose signatures became durable together.
+    async fn countersign(&self, mut signed: mpsc::Receiver<SignedJob>) {
+        let mut burst = Vec::new();
+        while signed.recv_many(&mut burst, MAX_SIGNING).await > 0 {
+            let mut newest = None;
+            for job in burst.drain(..) {
+                // They become durable in their order; after the first that does not, none does.
+                if job.durable.await.is_ok() {
+                    newest = Some(job.statement);
+                }
+            }
+            if let Some(statement) = newest {
+                countersign(&self.books, &self.link, statement).await;
+            }
+        }
+    }
+
+    fn give_up(&self, receipt: ReceiptId, fault: &Fault) {
+        if fault.is_late {
+            self.is_asked.store(false, Ordering::Relaxed);
+        }
+        let reason = &fault.reason;
+        tracing::warn!(%receipt, reason, "the worker does not sign: the receipt goes without its signature");
     }
 }
 
@@ -85,27 +210,13 @@ struct Fault {
     is_late: bool,
 }
 
-async fn ask(link: &LinkHandle, statement: &WorkStatement, leaf_key: &PublicKey) -> Result<Signature, Fault> {
-    let bad = |reason: String| Fault { reason, is_late: false };
-    let question = ProxyQuery::from(SignReceipt {
-        statement: statement.to_boc().into(),
-    })
-    .encode();
-    let answer = link
-        .query(question, SIGN_RECEIPT_TIMEOUT)
-        .await
-        .map_err(|error| Fault {
-            is_late: !matches!(error, LinkError::Refused { .. }),
-            reason: error.to_string(),
-        })?;
-    let ReceiptSignature { signature } = decode(&answer).map_err(|error| bad(error.to_string()))?;
-    let bytes = signature
-        .as_ref()
-        .try_into()
-        .map_err(|_| bad("a signature of a wrong length".to_owned()))?;
-    let signature = Signature(bytes);
-    statement
-        .verify(&signature, leaf_key)
-        .map_err(|error| bad(error.to_string()))?;
-    Ok(signature)
+fn bad(reason: String) -> Fault {
+    Fault { reason, is_late: false }
+}
+
+fn late(error: LinkError) -> Fault {
+    Fault {
+        is_late: !matches!(error, LinkError::Refused { .. }),
+        reason: error.to_string(),
+    }
 }

@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 use crate::limits;
 
 pub use error::{CloseReason, LinkError};
-pub use handle::LinkHandle;
+pub use handle::{Asked, LinkHandle};
 pub use proof::prove_session;
 
 /// What arrives from the peer, in the order of the wire. `Closed` is always the last one.

@@ -1,5 +1,6 @@
 //! The client's store: the receipts that it verified, and what it must remember of each proxy.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use cocoon_bindings::ton::{Address, HashBytes};
@@ -73,29 +74,36 @@ impl ClientStore {
         Ok(Self { rows, log, evidence })
     }
 
-    /// Keeps a receipt, and the channel's new head if it continued the channel. Durable when it returns. A receipt that
-    /// is kept already is replaced in the index and not appended again.
-    pub fn put_receipt(&mut self, stored: &StoredReceipt, head: Option<ChannelHead>) -> Result<(), StoreError> {
-        let (id, receipt) = (stored.receipt.id(), &stored.receipt.receipt);
-        if !self.rows.has(RECEIPTS, id.0.as_slice())? {
-            self.log.append(&[LogRecord::Receipt(stored.receipt.clone())])?;
+    /// Keeps receipts, and where the channel between the two contracts stands after them. Durable when it returns. A receipt
+    /// that is kept already is replaced in the index and not appended again.
+    pub fn put_receipts(
+        &mut self,
+        receipts: &[StoredReceipt],
+        (proxy, client, head): (&Address, &Address, &ChannelHead),
+    ) -> Result<(), StoreError> {
+        let ids: Vec<ReceiptId> = receipts.iter().map(|stored| stored.receipt.id()).collect();
+        let mut records = Vec::new();
+        let mut is_new = BTreeSet::new();
+        for (id, stored) in ids.iter().zip(receipts) {
+            if is_new.insert(*id) && !self.rows.has(RECEIPTS, id.0.as_slice())? {
+                records.push(LogRecord::Receipt(stored.receipt.clone()));
+            }
         }
-        let row = ReceiptRow {
-            receipt: hex(&stored.receipt.to_boc()),
-            request_salt: HashBytes(stored.request_salt),
-            response_salt: HashBytes(stored.response_salt),
-            verified_at: stored.verified_at,
-            fault: stored.fault.clone(),
-        };
+        self.log.append(&records)?;
         let batch = self.rows.begin()?;
-        batch.put(RECEIPTS, id.0.as_slice(), &row)?;
-        batch.put(REQUESTS, receipt.request_id.as_slice(), &id)?;
-        if let Some(head) = head {
-            batch.put(
-                PROXIES,
-                head_key(&receipt.statement.proxy, &receipt.client).as_bytes(),
-                &head,
-            )?;
+        for (id, stored) in ids.iter().zip(receipts) {
+            let row = ReceiptRow {
+                receipt: hex(&stored.receipt.to_boc()),
+                request_salt: HashBytes(stored.request_salt),
+                response_salt: HashBytes(stored.response_salt),
+                verified_at: stored.verified_at,
+                fault: stored.fault.clone(),
+            };
+            batch.put(RECEIPTS, id.0.as_slice(), &row)?;
+            batch.put(REQUESTS, stored.receipt.receipt.request_id.as_slice(), id)?;
+        }
+        if *head != ChannelHead::GENESIS {
+            batch.put(PROXIES, head_key(proxy, client).as_bytes(), head)?;
         }
         batch.put(STATE, b"log_length", &self.log.length())?;
         batch.commit()

@@ -293,8 +293,9 @@ fn a_client_finds_its_receipt_by_id_and_by_request() {
         fault: None,
     };
     let mut store = ClientStore::open(folder.path()).unwrap();
-    store.put_receipt(&stored, Some(head)).unwrap();
-    store.put_receipt(&stored, None).unwrap();
+    let channel = (&address(8), &address(1), &head);
+    store.put_receipts(&[stored.clone(), stored.clone()], channel).unwrap();
+    store.put_receipts(&[stored.clone()], channel).unwrap();
     drop(store);
     let store = ClientStore::open(folder.path()).unwrap();
     assert_eq!(store.receipt(&receipt.id()).unwrap(), Some(stored.clone()));
@@ -315,10 +316,13 @@ fn a_worker_remembers_what_it_signed() {
         ..ProxyMemory::default()
     };
     let store = WorkerStore::open(folder.path()).unwrap();
-    store.put_statement(&statement, &signature, &memory).unwrap();
+    let (proxy, worker) = (address(8), address(2));
+    let signed = [(statement.clone(), signature)];
+    store
+        .put_proxy(&proxy, &worker, &statement.model, &memory, &signed)
+        .unwrap();
     drop(store);
     let store = WorkerStore::open(folder.path()).unwrap();
-    let (proxy, worker) = (address(8), address(2));
     assert_eq!(store.proxy(&proxy, &worker, &statement.model).unwrap(), memory);
     let other = ModelHash::new([0xEE; 32]);
     assert_eq!(store.proxy(&proxy, &worker, &other).unwrap(), ProxyMemory::default());
@@ -347,7 +351,11 @@ fn of_the_claims_of_several_models_the_highest_stands() {
             claim: Some(claim),
             ..ProxyMemory::default()
         };
-        store.put_statement(&statement, &signature, &memory).unwrap();
+        let WorkStatement {
+            proxy, worker, model, ..
+        } = &statement;
+        let signed = [(statement.clone(), signature)];
+        store.put_proxy(proxy, worker, model, &memory, &signed).unwrap();
     }
     let claims = store.claims().unwrap();
     assert_eq!(claims.len(), 1);

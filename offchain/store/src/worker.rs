@@ -114,15 +114,24 @@ impl WorkerStore {
         })
     }
 
-    /// Remembers; durable when it returns.
+    /// Remembers, together with the statements that were signed for it; durable when it returns, so before a signature
+    /// leaves.
     pub fn put_proxy(
         &self,
         proxy: &Address,
         worker: &Address,
         model: &ModelHash,
         memory: &ProxyMemory,
+        signed: &[(WorkStatement, Signature)],
     ) -> Result<(), StoreError> {
         let batch = self.rows.begin()?;
+        for (statement, signature) in signed {
+            let row = StatementRow {
+                statement: statement.to_boc(),
+                signature: signature.0.to_vec(),
+            };
+            batch.put(STATEMENTS, statement.hash().as_slice(), &row)?;
+        }
         batch.put(PROXIES, memory_key(proxy, worker, model).as_bytes(), memory)?;
         batch.commit()
     }
@@ -143,27 +152,6 @@ impl WorkerStore {
             }
         }
         Ok(claims.into_values().collect())
-    }
-
-    /// Keeps a signed statement together with what it changes; durable when it returns, so before the signature leaves.
-    pub fn put_statement(
-        &self,
-        statement: &WorkStatement,
-        signature: &Signature,
-        memory: &ProxyMemory,
-    ) -> Result<(), StoreError> {
-        let row = StatementRow {
-            statement: statement.to_boc(),
-            signature: signature.0.to_vec(),
-        };
-        let batch = self.rows.begin()?;
-        batch.put(STATEMENTS, statement.hash().as_slice(), &row)?;
-        batch.put(
-            PROXIES,
-            memory_key(&statement.proxy, &statement.worker, &statement.model).as_bytes(),
-            memory,
-        )?;
-        batch.commit()
     }
 
     /// A statement by its hash, with its signature.

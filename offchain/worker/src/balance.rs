@@ -7,8 +7,8 @@ use cocoon_bindings::voucher::{SignedVoucher, VoucherOp};
 use cocoon_protocol::handshake::WorkerBalances;
 use cocoon_protocol::proxy::SignedPayment;
 use cocoon_receipt::{Signature, WorkStatement};
-use cocoon_store::{Claim, ProxyMemory, WorkerStore};
-use std::sync::{Arc, Mutex, PoisonError};
+use cocoon_store::{Claim, ProxyMemory, StoreError, WorkerStore};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The contracts between which the money of one proxy moves, and the key that signs for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,47 +65,20 @@ impl Balance {
     /// Takes the numbers that a handshake ended with. Here the proxy may know less than we do of what was neither
     /// stored nor signed: it lost that in a crash, and counting goes on from its number.
     pub(crate) fn begin(&self, payment: &SignedPayment, db: i64, max: i64) -> Result<(), WorkerError> {
-        self.take(payment, db, max, true)
+        let mut draft = self.draft();
+        draft.take(payment, db, max, true)?;
+        Ok(draft.keep()?)
     }
 
-    /// Takes numbers of a serving connection; none may be lower than before.
-    pub(crate) fn update(&self, payment: &SignedPayment, db: i64, max: i64) -> Result<(), WorkerError> {
-        self.take(payment, db, max, false)
-    }
-
-    /// Takes a voucher that comes alone.
-    pub(crate) fn take_voucher(&self, payment: &SignedPayment) -> Result<(), WorkerError> {
-        let memory = self.memory();
-        self.update(payment, memory.tokens_db.cast_signed(), memory.tokens_max.cast_signed())
-    }
-
-    fn take(&self, payment: &SignedPayment, db: i64, max: i64, beginning: bool) -> Result<(), WorkerError> {
-        let (db, max) = (total(db)?, total(max)?);
-        let voucher = payment.boc().map(|boc| self.checked_voucher(boc)).transpose()?;
-        let signed = voucher.as_ref().map_or(0, |voucher| voucher.tokens().get());
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        down("signed", memory.tokens_chain, signed)?;
-        down("stored", memory.tokens_db, db)?;
-        if !beginning {
-            down("all", memory.tokens_max, max)?;
+    /// Begins a change of several steps; nobody else changes the memory meanwhile.
+    pub(crate) fn draft(&self) -> Draft<'_> {
+        let memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        Draft {
+            balance: self,
+            next: memory.clone(),
+            memory,
+            signed: Vec::new(),
         }
-        let mut next = memory.clone();
-        if signed > next.tokens_chain {
-            next.voucher = payment.boc().map(|boc| boc.to_vec());
-        }
-        next.tokens_chain = signed;
-        next.tokens_db = db;
-        next.tokens_max = max;
-        if next != *memory {
-            self.keep(&next)?;
-            *memory = next;
-        }
-        Ok(())
-    }
-
-    fn keep(&self, memory: &ProxyMemory) -> Result<(), WorkerError> {
-        let Channel { proxy, worker, .. } = &self.channel;
-        Ok(self.store.put_proxy(proxy, worker, &self.model, memory)?)
     }
 
     fn checked_voucher(&self, boc: &[u8]) -> Result<SignedVoucher, WorkerError> {
@@ -120,63 +93,117 @@ impl Balance {
             _ => Err(WorkerError::ForeignContract { which: "worker" }),
         }
     }
+}
 
-    /// Puts a statement into the channel if it continues it, and keeps it with its signature; durable when it returns.
+/// What several messages of a proxy change, one after the other. Nothing of it counts before [`Draft::keep`].
+pub(crate) struct Draft<'a> {
+    balance: &'a Balance,
+    memory: MutexGuard<'a, ProxyMemory>,
+    next: ProxyMemory,
+    signed: Vec<(WorkStatement, Signature)>,
+}
+
+impl Draft<'_> {
+    /// Takes numbers of a serving connection; none may be lower than before.
+    pub(crate) fn update(&mut self, payment: &SignedPayment, db: i64, max: i64) -> Result<(), WorkerError> {
+        self.take(payment, db, max, false)
+    }
+
+    /// Takes a voucher that comes alone.
+    pub(crate) fn take_voucher(&mut self, payment: &SignedPayment) -> Result<(), WorkerError> {
+        let (db, max) = (self.next.tokens_db.cast_signed(), self.next.tokens_max.cast_signed());
+        self.update(payment, db, max)
+    }
+
+    fn take(&mut self, payment: &SignedPayment, db: i64, max: i64, beginning: bool) -> Result<(), WorkerError> {
+        let (db, max) = (total(db)?, total(max)?);
+        let signed = match payment.boc() {
+            None => 0,
+            // The proxy shows the same voucher until it signs a higher one: this one was checked.
+            Some(boc) if self.next.voucher.as_deref() == Some(&boc[..]) => self.next.tokens_chain,
+            Some(boc) => self.balance.checked_voucher(boc)?.tokens().get(),
+        };
+        let next = &mut self.next;
+        down("signed", next.tokens_chain, signed)?;
+        down("stored", next.tokens_db, db)?;
+        if !beginning {
+            down("all", next.tokens_max, max)?;
+        }
+        if signed > next.tokens_chain {
+            next.voucher = payment.boc().map(|boc| boc.to_vec());
+        }
+        next.tokens_chain = signed;
+        next.tokens_db = db;
+        next.tokens_max = max;
+        Ok(())
+    }
+
+    /// Puts a statement into the channel if it continues it. The signature may leave after [`Draft::keep`].
     /// Statements between, which this worker never saw, are allowed: their connection was lost.
     pub(crate) fn sign(
-        &self,
-        statement: &WorkStatement,
+        &mut self,
+        statement: WorkStatement,
+        hash: HashBytes,
         sign: impl FnOnce(&[u8]) -> [u8; 64],
     ) -> Result<Signature, SignFault> {
-        let hash = statement.hash();
-        if let Some((_, signature)) = self.store.statement(&hash).map_err(SignFault::Store)? {
-            return Ok(signature);
-        }
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let (head, _) = memory
-            .head
-            .follow(&statement.channel, hash)
-            .map_err(|_| SignFault::Channel)?;
-        let next = ProxyMemory { head, ..memory.clone() };
+        let Ok((head, _)) = self.next.head.follow(&statement.channel, hash) else {
+            // Asked again about what was signed before.
+            return self.signature(&hash)?.ok_or(SignFault::Channel);
+        };
         let signature = Signature(sign(hash.as_slice()));
-        self.store
-            .put_statement(statement, &signature, &next)
-            .map_err(SignFault::Store)?;
-        *memory = next;
+        self.next.head = head;
+        self.signed.push((statement, signature));
         Ok(signature)
     }
 
-    /// Takes the proxy's signature over a statement that was signed here; the highest one stays, durable when it returns.
+    /// The signature of a statement that was signed before, in this draft or an earlier one.
+    fn signature(&self, hash: &HashBytes) -> Result<Option<Signature>, SignFault> {
+        let here = self.signed.iter().find(|(statement, _)| statement.hash() == *hash);
+        if let Some((_, signature)) = here {
+            return Ok(Some(*signature));
+        }
+        let kept = self.balance.store.statement(hash).map_err(SignFault::Store)?;
+        Ok(kept.map(|(_, signature)| signature))
+    }
+
+    /// Takes the proxy's signature over a statement that was signed here; the highest one stays.
     /// A statement that is not known was signed by another worker of the same owner, who keeps it.
-    pub(crate) fn countersigned(&self, hash: HashBytes, signature: &[u8]) -> Result<(), WorkerError> {
-        let key = &self.channel.proxy_key;
+    pub(crate) fn countersigned(&mut self, hash: HashBytes, signature: &[u8]) -> Result<(), WorkerError> {
+        let channel = &self.balance.channel;
         let bytes: &[u8; 64] = signature.try_into().map_err(|_| WorkerError::Countersignature)?;
-        if !key.verifies(hash.as_slice(), bytes) {
+        if !channel.proxy_key.verifies(hash.as_slice(), bytes) {
             return Err(WorkerError::Countersignature);
         }
-        let Some((statement, _)) = self.store.statement(&hash)? else {
+        // A statement of this draft has not left yet, so nobody can have signed it.
+        let Some((statement, _)) = self.balance.store.statement(&hash)? else {
             return Ok(());
         };
-        if (&statement.proxy, &statement.worker) != (&self.channel.proxy, &self.channel.worker) {
+        if (&statement.proxy, &statement.worker) != (&channel.proxy, &channel.worker) {
             return Err(WorkerError::Countersignature);
         }
         let tokens = statement.channel.after;
-        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
-        if memory.claim.as_ref().is_some_and(|claim| claim.tokens >= tokens) {
+        if self.next.claim.as_ref().is_some_and(|claim| claim.tokens >= tokens) {
             return Ok(());
         }
-        let claim = Claim {
+        self.next.claim = Some(Claim {
             tokens,
             statement: hash,
-            proxy_key: HashBytes(*key.as_bytes()),
+            proxy_key: HashBytes(*channel.proxy_key.as_bytes()),
             signature: signature.to_vec(),
-        };
-        let next = ProxyMemory {
-            claim: Some(claim),
-            ..memory.clone()
-        };
-        self.keep(&next)?;
-        *memory = next;
+        });
+        Ok(())
+    }
+
+    /// Makes all of it durable at once, if anything changed.
+    pub(crate) fn keep(mut self) -> Result<(), StoreError> {
+        if self.next == *self.memory && self.signed.is_empty() {
+            return Ok(());
+        }
+        let Balance {
+            channel, model, store, ..
+        } = self.balance;
+        store.put_proxy(&channel.proxy, &channel.worker, model, &self.next, &self.signed)?;
+        *self.memory = self.next;
         Ok(())
     }
 }
@@ -187,7 +214,7 @@ pub(crate) enum SignFault {
     #[error("the statement does not continue the channel")]
     Channel,
     #[error(transparent)]
-    Store(cocoon_store::StoreError),
+    Store(StoreError),
 }
 
 fn total(number: i64) -> Result<u64, WorkerError> {
@@ -230,6 +257,14 @@ pub(crate) mod tests {
         let voucher = SignedVoucher::sign(op, QueryId::new(1), TokenCount::new(tokens), &worker, &proxy, key).unwrap();
         SignedPayment::Voucher {
             data: Bytes::from(boc_bytes(&voucher.to_cell().unwrap())),
+        }
+    }
+
+    impl Balance {
+        fn update(&self, payment: &SignedPayment, db: i64, max: i64) -> Result<(), WorkerError> {
+            let mut draft = self.draft();
+            draft.update(payment, db, max)?;
+            Ok(draft.keep()?)
         }
     }
 

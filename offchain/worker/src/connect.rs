@@ -177,14 +177,13 @@ pub(crate) async fn serve_link(
         params_version: root.params.params_version,
         model: worker.model.model_hash(),
     };
-    let desk = SignDesk::new(parties, balance.clone(), session.identity);
+    let desk = SignDesk::new(parties, balance, session.identity);
     let session = Session {
         worker: worker.clone(),
         link,
         version: proxy.version,
         multipliers: root.params.multipliers,
         price: root.params.price_per_token,
-        balance,
         desk: Arc::new(Mutex::new(desk)),
         told_disabled,
     };

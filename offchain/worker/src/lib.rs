@@ -30,6 +30,7 @@ mod error;
 mod http;
 pub mod limits;
 mod metrics;
+mod papers;
 mod payout;
 mod request;
 mod session;

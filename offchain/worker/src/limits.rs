@@ -56,9 +56,12 @@ pub const REQUEST_TIME: (Duration, Duration) = (Duration::from_secs(1), Duration
 /// Pause between looks at what could be paid out: from, to.
 pub const PAYOUT_PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));
 
-/// Statements that are signed on one connection without a signature of the proxy in return. The proxy gives its own right
-/// after each, so more than a few mean that it wants the worker's word without giving its own.
-pub const MAX_NOT_COUNTERSIGNED: u32 = 16;
+/// Statements that are signed on one connection without a signature of the proxy in return. The proxy signs once for each
+/// burst of at most half as many, so more mean that it wants the worker's word without giving its own.
+pub const MAX_NOT_COUNTERSIGNED: usize = 2 * cocoon_protocol::limits::MAX_SIGNING;
+
+/// Messages about money that wait for the disk; then the connection waits too.
+pub const PAPER_QUEUE: usize = 256;
 
 /// Answers to one request: each takes a place in the engine, and the queue of a small worker has a few dozen.
 pub const MAX_CHOICES: usize = 16;

@@ -1,19 +1,17 @@
 //! One serving connection: takes work and cancellations, signs, keeps the payments, tells changes of state.
 
 use crate::answering::{Answering, End, Terms};
-use crate::balance::Balance;
 use crate::error::WorkerError;
-use crate::limits::PAYMENT_STATUS_PAUSE;
+use crate::limits::{PAPER_QUEUE, PAYMENT_STATUS_PAUSE};
+use crate::papers::{self, Paper};
 use crate::request::{self, Job, Work};
 use crate::signing::SignDesk;
 use crate::worker::Worker;
-use bytes::Bytes;
 use cocoon_bindings::Multipliers;
-use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::{Coefficient, Nanoton};
-use cocoon_protocol::codec::{decode, encode};
+use cocoon_protocol::codec::decode;
 use cocoon_protocol::error_code::ErrorCode;
-use cocoon_protocol::extension::ReceiptSignature;
+use cocoon_protocol::extension::SignReceipt;
 use cocoon_protocol::limits::PAYMENT_STATUS_TIMEOUT;
 use cocoon_protocol::message::{ProxyQuery, ProxyToWorker, WorkerPacket, WorkerQuery};
 use cocoon_protocol::proxy::WorkerRequestPayment;
@@ -21,7 +19,6 @@ use cocoon_protocol::version::Version;
 use cocoon_protocol::worker::{EnabledDisabled, NewCoefficient, PaymentStatus, UpdatePaymentStatus};
 use cocoon_receipt::FinishReason;
 use cocoon_runner::link::{CloseReason, LinkEvent, LinkHandle};
-use cocoon_runner::off_thread;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,7 +34,6 @@ pub(crate) struct Session {
     pub(crate) multipliers: Multipliers,
     /// Of one adjusted token.
     pub(crate) price: Nanoton,
-    pub(crate) balance: Balance,
     pub(crate) desk: Arc<Mutex<SignDesk>>,
     /// Whether the handshake told the proxy that this worker takes no work.
     pub(crate) told_disabled: bool,
@@ -51,33 +47,60 @@ impl Session {
     pub(crate) async fn serve(self, mut events: mpsc::Receiver<LinkEvent>) -> Result<CloseReason, WorkerError> {
         let running = Running::default();
         let _connection = self.worker.count_connection();
-        let side = self.side_tasks();
+        let (papers, taken) = mpsc::channel(PAPER_QUEUE);
+        let (statuses, mut status) = mpsc::channel(1);
+        let mut keeping = tokio::spawn(papers::run(self.desk.clone(), self.link.clone(), taken));
+        let side = self.side_tasks(statuses);
         tokio::pin!(side);
         // Dropped with the session: what a lost connection asked for is not worked on.
         let mut jobs = JoinSet::new();
+        let mut newest = None;
         let result = loop {
+            // An answer is newer than every message that has arrived: its numbers come after theirs.
+            if events.is_empty()
+                && let Some(status) = newest.take()
+                && papers.send(status).await.is_err()
+            {
+                break Ok(CloseReason::Local);
+            }
             tokio::select! {
                 event = events.recv() => match event {
                     Some(LinkEvent::Packet(data)) => {
-                        if let Err(error) = self.packet(&data, &running, &mut jobs).await {
+                        if let Err(error) = self.packet(&data, &running, &mut jobs, &papers).await {
                             break Err(error);
                         }
                     }
-                    Some(LinkEvent::Query { id, data }) => self.query(id, data, &mut jobs),
+                    Some(LinkEvent::Query { id, data }) => self.query(id, &data, &papers).await,
                     Some(LinkEvent::Closed(reason)) => break Ok(reason),
                     None => break Ok(CloseReason::Local),
                 },
                 error = &mut side => break Err(error),
+                Some(status) = status.recv() => newest = Some(status),
+                // Only the proxy's faults end it before its queue does.
+                _ = papers.closed() => break Ok(CloseReason::Local),
                 Some(_) = jobs.join_next(), if !jobs.is_empty() => {}
             }
         };
+        // What the proxy said about money before the end is kept.
+        drop(papers);
+        let kept = (&mut keeping)
+            .await
+            .map_err(|_| WorkerError::Task)
+            .and_then(|kept| kept);
+        let result = kept.and(result);
         if result.is_err() {
             self.link.close().await;
         }
         result
     }
 
-    async fn packet(&self, data: &[u8], running: &Running, jobs: &mut JoinSet<()>) -> Result<(), WorkerError> {
+    async fn packet(
+        &self,
+        data: &[u8],
+        running: &Running,
+        jobs: &mut JoinSet<()>,
+        papers: &mpsc::Sender<Paper>,
+    ) -> Result<(), WorkerError> {
         match ProxyToWorker::decode(data)? {
             ProxyToWorker::RunFor(query) => self.run(query.into(), running, jobs),
             ProxyToWorker::RunQueryEx(query) => self.run(query.into(), running, jobs),
@@ -94,18 +117,15 @@ impl Session {
                     max_tokens,
                     ..
                 } = payment;
-                self.on_disk(move |balance| balance.update(&signed_payment, db_tokens, max_tokens))
-                    .await?;
+                let payment = Paper::Payment {
+                    payment: signed_payment,
+                    db_tokens,
+                    max_tokens,
+                };
+                keep(papers, payment).await;
             }
-            ProxyToWorker::SignedPayment(payment) => {
-                self.on_disk(move |balance| balance.take_voucher(&payment)).await?;
-            }
-            ProxyToWorker::Countersigned(message) => {
-                let hash = HashBytes(message.statement_hash);
-                self.on_disk(move |balance| balance.countersigned(hash, &message.signature))
-                    .await?;
-                lock(&self.desk).countersigned();
-            }
+            ProxyToWorker::SignedPayment(payment) => keep(papers, Paper::Voucher(payment)).await,
+            ProxyToWorker::Countersigned(message) => keep(papers, Paper::Countersigned(message)).await,
             _ => {}
         }
         Ok(())
@@ -161,39 +181,30 @@ impl Session {
         });
     }
 
-    fn query(&self, id: i64, data: Bytes, jobs: &mut JoinSet<()>) {
-        let (link, desk) = (self.link.clone(), self.desk.clone());
-        jobs.spawn(async move {
-            let answer = match ProxyQuery::decode(&data) {
-                Ok(ProxyQuery::SignReceipt(question)) => {
-                    let sign = move || lock(&desk).sign(&question.statement);
-                    match off_thread(sign).await {
-                        Ok(Ok(signature)) => Ok(encode(&ReceiptSignature {
-                            signature: signature.0.to_vec().into(),
-                        })),
-                        Ok(Err(refusal)) => {
-                            tracing::warn!(%refusal, "a statement was not signed");
-                            Err((ErrorCode::Error, refusal.to_string()))
-                        }
-                        Err(_) => Err((ErrorCode::Failure, "the statement could not be checked".to_owned())),
-                    }
-                }
-                Ok(_) => Err((ErrorCode::ProtocolViolation, "unknown question".to_owned())),
-                Err(error) => Err((ErrorCode::Parse, error.to_string())),
-            };
-            // A link that is gone is noticed by the session.
-            let _ = match answer {
-                Ok(data) => link.answer(id, data).await,
-                Err((code, message)) => link.answer_error(id, code.to_wire(), message).await,
-            };
-        });
+    async fn query(&self, id: i64, data: &[u8], papers: &mpsc::Sender<Paper>) {
+        let (code, message) = match ProxyQuery::decode(data) {
+            Ok(ProxyQuery::SignReceipt(SignReceipt { statement })) => {
+                return keep(
+                    papers,
+                    Paper::Statement {
+                        question: id,
+                        statement,
+                    },
+                )
+                .await;
+            }
+            Ok(_) => (ErrorCode::ProtocolViolation, "unknown question".to_owned()),
+            Err(error) => (ErrorCode::Parse, error.to_string()),
+        };
+        // A link that is gone is noticed by the session.
+        let _ = self.link.answer_error(id, code.to_wire(), message).await;
     }
 
     /// What runs beside the events; ends only with an error.
-    async fn side_tasks(&self) -> WorkerError {
+    async fn side_tasks(&self, statuses: mpsc::Sender<Paper>) -> WorkerError {
         tokio::select! {
             error = self.tell_state() => error,
-            error = self.ask_for_vouchers() => error,
+            error = self.ask_for_vouchers(statuses) => error,
         }
     }
 
@@ -229,7 +240,7 @@ impl Session {
         }
     }
 
-    async fn ask_for_vouchers(&self) -> WorkerError {
+    async fn ask_for_vouchers(&self, statuses: mpsc::Sender<Paper>) -> WorkerError {
         loop {
             let (least, most) = PAYMENT_STATUS_PAUSE;
             tokio::time::sleep(least + (most - least).mul_f64(rand::random())).await;
@@ -241,24 +252,24 @@ impl Session {
                     db_tokens,
                     max_tokens,
                 } = decode(&answer)?;
-                self.on_disk(move |balance| balance.update(&signed_payment, db_tokens, max_tokens))
-                    .await
+                let status = Paper::Payment {
+                    payment: signed_payment,
+                    db_tokens,
+                    max_tokens,
+                };
+                // The session that takes it waits for this task.
+                statuses.send(status).await.map_err(|_| WorkerError::Task)
             };
             if let Err(error) = asked.await {
                 return error;
             }
         }
     }
+}
 
-    async fn on_disk(
-        &self,
-        work: impl FnOnce(&Balance) -> Result<(), WorkerError> + Send + 'static,
-    ) -> Result<(), WorkerError> {
-        let balance = self.balance.clone();
-        off_thread(move || work(&balance))
-            .await
-            .map_err(|_| WorkerError::Task)?
-    }
+/// Puts a message about money into its queue. When the queue has ended, the session ends too.
+async fn keep(papers: &mpsc::Sender<Paper>, paper: Paper) {
+    let _ = papers.send(paper).await;
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

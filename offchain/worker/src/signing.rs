@@ -1,7 +1,7 @@
 //! The check of a statement before it is signed: it must say what this worker did, between the right contracts.
 
 use crate::answering::Done;
-use crate::balance::{Balance, SignFault};
+use crate::balance::{Balance, Draft, SignFault};
 use crate::limits::{MAX_NOT_COUNTERSIGNED, MAX_UNSIGNED};
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::{ModelHash, ParamsVersion};
@@ -30,7 +30,7 @@ pub(crate) enum Unsigned {
     #[error("another statement was signed for this request")]
     Twice,
     #[error("the proxy has not signed the last {0} statements itself")]
-    NotCountersigned(u32),
+    NotCountersigned(usize),
     #[error("{0}")]
     Channel(#[from] SignFault),
 }
@@ -42,8 +42,8 @@ pub(crate) struct SignDesk {
     identity: Arc<Identity>,
     finished: HashMap<[u8; 32], Entry>,
     order: VecDeque<[u8; 32]>,
-    /// Statements signed since the proxy last signed one.
-    waiting: u32,
+    /// Statements signed after the last one that the proxy signed too.
+    waiting: VecDeque<HashBytes>,
 }
 
 struct Entry {
@@ -59,7 +59,7 @@ impl SignDesk {
             identity,
             finished: HashMap::new(),
             order: VecDeque::new(),
-            waiting: 0,
+            waiting: VecDeque::new(),
         }
     }
 
@@ -76,8 +76,13 @@ impl SignDesk {
         }
     }
 
-    /// Signs the statement, if it is true. Blocks on the disk: the statement is there before the signature is.
-    pub(crate) fn sign(&mut self, boc: &[u8]) -> Result<Signature, Unsigned> {
+    /// Whose channel it signs for.
+    pub(crate) fn balance(&self) -> &Balance {
+        &self.balance
+    }
+
+    /// Signs the statement, if it is true. The signature may leave once the draft is kept.
+    pub(crate) fn sign(&mut self, draft: &mut Draft<'_>, boc: &[u8]) -> Result<Signature, Unsigned> {
         let statement = WorkStatement::from_boc(boc)?;
         let hash = statement.hash();
         let entry = self
@@ -87,8 +92,8 @@ impl SignDesk {
         if entry.signed.is_some_and(|signed| signed != hash) {
             return Err(Unsigned::Twice);
         }
-        if self.waiting >= MAX_NOT_COUNTERSIGNED {
-            return Err(Unsigned::NotCountersigned(self.waiting));
+        if self.waiting.len() >= MAX_NOT_COUNTERSIGNED {
+            return Err(Unsigned::NotCountersigned(self.waiting.len()));
         }
         let channel = self.balance.channel();
         let Parties {
@@ -126,16 +131,18 @@ impl SignDesk {
                 "the proxy charges less than was used: the reservation was too small"
             );
         }
-        let signature = self.balance.sign(&statement, |hash| self.identity.sign(hash))?;
+        let signature = draft.sign(statement, hash, |hash| self.identity.sign(hash))?;
         if entry.signed.replace(hash).is_none() {
-            self.waiting += 1;
+            self.waiting.push_back(hash);
         }
         Ok(signature)
     }
 
-    /// The proxy has signed a statement of this channel.
-    pub(crate) fn countersigned(&mut self) {
-        self.waiting = 0;
+    /// The proxy has signed a statement of this channel, and so everything before it: totals are cumulative.
+    pub(crate) fn countersigned(&mut self, statement: &HashBytes) {
+        if let Some(at) = self.waiting.iter().position(|waiting| waiting == statement) {
+            self.waiting.drain(..=at);
+        }
     }
 }
 
@@ -230,14 +237,23 @@ mod tests {
         desk
     }
 
+    /// Signs and keeps, as for a burst of one.
+    fn sign(desk: &mut SignDesk, statement: &WorkStatement) -> Result<Signature, Unsigned> {
+        let balance = desk.balance.clone();
+        let mut draft = balance.draft();
+        let signature = desk.sign(&mut draft, &statement.to_boc())?;
+        draft.keep().unwrap();
+        Ok(signature)
+    }
+
     #[test]
     fn a_true_statement_is_signed_with_the_leaf_key_and_kept() {
         let folder = tempfile::tempdir().unwrap();
         let mut desk = desk(folder.path());
         let statement = statement(&desk, &ChannelHead::GENESIS);
-        let signature = desk.sign(&statement.to_boc()).unwrap();
+        let signature = sign(&mut desk, &statement).unwrap();
         statement.verify(&signature, &desk.identity.leaf_key()).unwrap();
-        assert_eq!(desk.sign(&statement.to_boc()).unwrap(), signature);
+        assert_eq!(sign(&mut desk, &statement).unwrap(), signature);
         assert_eq!(desk.balance.memory().head.total, 30);
     }
 
@@ -261,7 +277,7 @@ mod tests {
         for (name, change) in changes {
             let mut statement = statement(&desk, &ChannelHead::GENESIS);
             change(&mut statement);
-            let error = desk.sign(&statement.to_boc()).unwrap_err();
+            let error = sign(&mut desk, &statement).unwrap_err();
             assert!(
                 matches!(error, Unsigned::Differs(found) if found == name),
                 "{name}: {error}"
@@ -275,47 +291,66 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut desk = desk(folder.path());
         let first = statement(&desk, &ChannelHead::GENESIS);
-        desk.sign(&first.to_boc()).unwrap();
+        sign(&mut desk, &first).unwrap();
         let head = desk.balance.memory().head;
         let second = statement(&desk, &head);
-        assert!(matches!(desk.sign(&second.to_boc()), Err(Unsigned::Twice)));
+        assert!(matches!(sign(&mut desk, &second), Err(Unsigned::Twice)));
         let mut unknown = first;
         unknown.request_id = HashBytes([6; 32]);
-        assert!(matches!(desk.sign(&unknown.to_boc()), Err(Unsigned::UnknownRequest)));
+        assert!(matches!(sign(&mut desk, &unknown), Err(Unsigned::UnknownRequest)));
     }
 
     #[test]
     fn a_proxy_that_does_not_sign_gets_no_more_signatures_until_it_does() {
         let folder = tempfile::tempdir().unwrap();
         let mut desk = desk(folder.path());
-        let next = |desk: &mut SignDesk, byte: u8| {
+        let next = |desk: &mut SignDesk, byte: u8| -> Result<HashBytes, Unsigned> {
             let mut done = done();
             done.terms.request_id = [byte; 32];
             desk.remember(done);
             let mut statement = statement(desk, &desk.balance.memory().head);
             statement.request_id = HashBytes([byte; 32]);
-            desk.sign(&statement.to_boc())
+            sign(desk, &statement)?;
+            Ok(desk.balance.memory().head.hash)
         };
-        for byte in 1..=16 {
-            next(&mut desk, byte).unwrap();
-        }
-        assert!(matches!(next(&mut desk, 17), Err(Unsigned::NotCountersigned(16))));
-        desk.countersigned();
-        next(&mut desk, 18).unwrap();
+        let hashes: Vec<HashBytes> = (1..=128).map(|byte| next(&mut desk, byte).unwrap()).collect();
+        assert!(matches!(next(&mut desk, 129), Err(Unsigned::NotCountersigned(128))));
+        desk.countersigned(&HashBytes([9; 32]));
+        assert!(matches!(next(&mut desk, 130), Err(Unsigned::NotCountersigned(128))));
+        // Covers those before it, not the one after it.
+        desk.countersigned(&hashes[126]);
+        assert_eq!(desk.waiting, [hashes[127]]);
+        next(&mut desk, 131).unwrap();
+    }
+
+    #[test]
+    fn nothing_of_a_burst_counts_before_it_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut desk = desk(folder.path());
+        let first = statement(&desk, &ChannelHead::GENESIS);
+        let balance = desk.balance.clone();
+        let mut draft = balance.draft();
+        desk.sign(&mut draft, &first.to_boc()).unwrap();
+        drop(draft);
+        assert_eq!(balance.memory().head, ChannelHead::GENESIS);
+        drop((desk, balance));
+        let store = Arc::new(WorkerStore::open(folder.path()).unwrap());
+        assert_eq!(store.statement(&first.hash()).unwrap(), None);
     }
 
     #[test]
     fn a_statement_that_forks_the_channel_is_not_signed() {
         let folder = tempfile::tempdir().unwrap();
         let mut desk = desk(folder.path());
-        desk.sign(&statement(&desk, &ChannelHead::GENESIS).to_boc()).unwrap();
+        let first = statement(&desk, &ChannelHead::GENESIS);
+        sign(&mut desk, &first).unwrap();
         let mut other = done();
         other.terms.request_id = [6; 32];
         desk.remember(other);
         let mut fork = statement(&desk, &ChannelHead::GENESIS);
         fork.request_id = HashBytes([6; 32]);
         assert!(matches!(
-            desk.sign(&fork.to_boc()),
+            sign(&mut desk, &fork),
             Err(Unsigned::Channel(SignFault::Channel))
         ));
     }

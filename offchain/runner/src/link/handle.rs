@@ -77,6 +77,17 @@ impl LinkHandle {
             .unwrap_or(Err(LinkError::Timeout))
     }
 
+    /// Sends an RPC and gives what its answer comes with, so that several can be under way in the order of their sending.
+    pub async fn ask(&self, data: impl Into<Bytes>) -> Result<Asked, LinkError> {
+        let data = checked(data.into())?;
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Query { data, reply }).await?;
+        Ok(Asked {
+            answer,
+            ended: Arc::clone(&self.ended),
+        })
+    }
+
     /// Queues a one-way message; waits while the queue is full.
     pub async fn send_packet(&self, data: impl Into<Bytes>) -> Result<(), LinkError> {
         let data = checked(data.into())?;
@@ -123,6 +134,23 @@ impl LinkHandle {
             biased;
             () = self.ended.token.cancelled() => Err(self.ended.error()),
             sent = self.commands.send(command) => sent.map_err(|_| self.ended.error()),
+        }
+    }
+}
+
+/// An RPC that was sent.
+#[derive(Debug)]
+pub struct Asked {
+    answer: oneshot::Receiver<Result<Bytes, LinkError>>,
+    ended: Arc<Ended>,
+}
+
+impl Asked {
+    /// Waits for the answer, no longer than `timeout`.
+    pub async fn answer(self, timeout: Duration) -> Result<Bytes, LinkError> {
+        match tokio::time::timeout(timeout, self.answer).await {
+            Ok(answer) => answer.unwrap_or_else(|_| Err(self.ended.error())),
+            Err(_) => Err(LinkError::Timeout),
         }
     }
 }
