@@ -1,5 +1,6 @@
 //! Judges and keeps receipts, one after the other in the order in which the proxy sent them.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cocoon_bindings::ton::{Address, HashBytes};
@@ -58,18 +59,45 @@ pub(crate) struct ReceiptKeeper {
     pub(crate) client: Address,
 }
 
+/// Keys of workers whose certificates were accepted in this second under this state of the root contract: the same question
+/// has the same answer.
+#[derive(Default)]
+struct Judged {
+    second: u64,
+    root: Option<Arc<RootView>>,
+    keys: HashMap<HashBytes, PublicKey>,
+}
+
+impl Judged {
+    /// What was accepted in the second `now` under `root`.
+    fn at(&mut self, now: u64, root: &Arc<RootView>) -> &mut HashMap<HashBytes, PublicKey> {
+        let is_same = self.second == now && self.root.as_ref().is_some_and(|known| Arc::ptr_eq(known, root));
+        if !is_same {
+            self.second = now;
+            self.root = Some(Arc::clone(root));
+            self.keys.clear();
+        }
+        &mut self.keys
+    }
+}
+
 impl ReceiptKeeper {
     /// Works until the connection's event loop is gone. What has come together is kept with one sync of the disk.
     pub(crate) async fn run(self, mut jobs: mpsc::UnboundedReceiver<ReceiptJob>) {
         let mut burst = Vec::new();
+        let mut judged = Judged::default();
         while jobs.recv_many(&mut burst, MAX_RECEIPT_BURST).await > 0 {
-            if let Err(error) = self.take(burst.drain(..)).await {
+            if let Err(error) = self.take(burst.drain(..), &mut judged).await {
                 tracing::error!(%error, "receipts could not be kept");
             }
         }
     }
 
-    async fn take(&self, burst: impl Iterator<Item = ReceiptJob>) -> Result<(), crate::ClientError> {
+    async fn take(
+        &self,
+        burst: impl Iterator<Item = ReceiptJob>,
+        judged: &mut Judged,
+    ) -> Result<(), crate::ClientError> {
         let mut head = self.store().head(&self.proxy, &self.client)?;
         let (mut stored, mut waiting) = (Vec::new(), Vec::new());
         for mut job in burst {
@@ -78,7 +106,7 @@ impl ReceiptKeeper {
                 continue;
             };
             let reply = job.reply.take();
-            let receipt = self.judge(signed, &job, &mut head).await;
+            let receipt = self.judge(signed, &job, &mut head, judged).await;
             let note = ReceiptNote {
                 id: receipt.receipt.id(),
                 fault: receipt.fault.clone(),
@@ -107,7 +135,13 @@ impl ReceiptKeeper {
     }
 
     /// Judges a receipt; `head` moves on when it continues the channel.
-    async fn judge(&self, signed: SignedReceipt, job: &ReceiptJob, head: &mut ChannelHead) -> StoredReceipt {
+    async fn judge(
+        &self,
+        signed: SignedReceipt,
+        job: &ReceiptJob,
+        head: &mut ChannelHead,
+        judged: &mut Judged,
+    ) -> StoredReceipt {
         let (followed, mut fault) = self.check_content(&signed, job, *head);
         if let Some((next, missing)) = followed {
             if missing > 0 {
@@ -120,7 +154,7 @@ impl ReceiptKeeper {
             fault = self.check_price(&signed, job).err();
         }
         if fault.is_none() {
-            fault = self.check_evidence(&signed).await.err();
+            fault = self.check_evidence(&signed, judged).await.err();
         }
         StoredReceipt {
             receipt: signed,
@@ -201,7 +235,7 @@ impl ReceiptKeeper {
     }
 
     /// The worker's signature under its certificate, and the proxy's certificate.
-    async fn check_evidence(&self, signed: &SignedReceipt) -> Result<(), String> {
+    async fn check_evidence(&self, signed: &SignedReceipt, judged: &mut Judged) -> Result<(), String> {
         let receipt = &signed.receipt;
         if receipt.proxy_evidence.0 != self.proxy_evidence {
             let der = self.certificate(receipt.proxy_evidence).await?;
@@ -218,16 +252,31 @@ impl ReceiptKeeper {
         if !root.data.model_hashes.is_empty() && !root.allows_model(&receipt.statement.model) {
             return Err("the model is not one that the root contract lists".to_owned());
         }
-        let der = self.certificate(receipt.statement.worker_evidence).await?;
+        let leaf_key = self
+            .worker_key(receipt.statement.worker_evidence, &root, judged)
+            .await?;
+        signed.verify_worker(&leaf_key).map(drop).map_err(|e| e.to_string())
+    }
+
+    /// The key of a worker's certificate, if its evidence holds now.
+    async fn worker_key(
+        &self,
+        evidence: HashBytes,
+        root: &Arc<RootView>,
+        judged: &mut Judged,
+    ) -> Result<PublicKey, String> {
         let CertificateRules {
             trust, workers, clock, ..
         } = &self.rules;
+        let now = clock.now();
+        if let Some(key) = judged.at(now, root).get(&evidence) {
+            return Ok(*key);
+        }
+        let der = self.certificate(evidence).await?;
         let worker =
-            verify_certificate(&der, trust, workers, clock.now()).map_err(|e| format!("the worker's evidence: {e}"))?;
-        signed
-            .verify_worker(&worker.leaf_key)
-            .map(drop)
-            .map_err(|e| e.to_string())
+            verify_certificate(&der, trust, workers, now).map_err(|e| format!("the worker's evidence: {e}"))?;
+        judged.at(now, root).insert(evidence, worker.leaf_key);
+        Ok(worker.leaf_key)
     }
 
     /// A certificate by its hash: kept, or asked of the proxy.
