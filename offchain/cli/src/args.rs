@@ -7,6 +7,7 @@ pub mod governor;
 pub mod image;
 pub mod keymanager;
 pub mod model;
+pub mod operate;
 pub mod simulator;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use self::governor::GovernorCommand;
 use self::image::ImageCommand;
 use self::keymanager::KeyManagerCommand;
 use self::model::ModelCommand;
+use self::operate::{ConfigCommand, OperateCommand, SettleCommand};
 use self::simulator::SimulatorCommand;
 
 /// Private inference with receipts that can be audited.
@@ -70,6 +72,36 @@ pub struct Global {
         hide_env_values = true
     )]
     pub log: Option<String>,
+    /// How the lines of the log look
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        env = "COCOON_LOG_FORMAT",
+        hide_env_values = true
+    )]
+    pub log_format: LogFormat,
+}
+
+/// Formats of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object on each line
+    Json,
+}
+
+impl From<LogFormat> for cocoon_runner::logging::LogFormat {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
 }
 
 /// The commands.
@@ -131,11 +163,17 @@ pub enum Command {
         #[command(subcommand)]
         command: RunCommand,
     },
+    /// Configuration files of the runners
+    Config {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
     /// The proxy: takes requests of clients to workers and keeps the accounts
     Proxy {
         /// What to do with it.
         #[command(subcommand)]
-        command: RunCommand,
+        command: ProxyCommand,
     },
     /// The router: attested connections for programs that speak plain TCP
     Router {
@@ -175,6 +213,20 @@ pub enum RunCommand {
     },
 }
 
+/// Commands of the proxy.
+#[derive(Debug, Subcommand)]
+pub enum ProxyCommand {
+    /// What every runner does.
+    #[command(flatten)]
+    Run(RunCommand),
+    /// What every running daemon can be asked.
+    #[command(flatten)]
+    Operate(OperateCommand),
+    /// What only a running proxy can be asked.
+    #[command(flatten)]
+    Settle(SettleCommand),
+}
+
 /// Commands of the router.
 #[derive(Debug, Subcommand)]
 pub enum RouterCommand {
@@ -207,6 +259,9 @@ pub enum PayeeCommand {
     /// What every runner does.
     #[command(flatten)]
     Run(RunCommand),
+    /// What every running daemon can be asked.
+    #[command(flatten)]
+    Operate(OperateCommand),
     /// Print the unsigned messages by which its owner settles on chain when a proxy is silent
     #[command(after_help = "\
 For each proxy two messages: the claim, by what the proxy has signed, begins the delay in which the

@@ -39,8 +39,9 @@ use crate::args::governor::GovernorCommand;
 use crate::args::image::ImageCommand;
 use crate::args::keymanager::KeyManagerCommand;
 use crate::args::model::ModelCommand;
+use crate::args::operate::Role;
 use crate::args::simulator::SimulatorCommand;
-use crate::args::{Cli, Command, PayeeCommand, RouterCommand, RunCommand};
+use crate::args::{Cli, Command, PayeeCommand, ProxyCommand, RouterCommand, RunCommand};
 use crate::failure::{Exit, Failure, OrFail as _};
 use crate::output::Output;
 
@@ -111,7 +112,7 @@ fn start_logging(cli: &Cli) -> Result<(), Failure> {
         _ => "warn,cocoon_runner::trust=error",
     };
     let filter = cli.global.log.as_deref().unwrap_or(usual);
-    cocoon_runner::logging::init(Some(filter)).map_err(failure::from_runner)
+    cocoon_runner::logging::init(Some(filter), cli.global.log_format.into()).map_err(failure::from_runner)
 }
 
 async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
@@ -172,9 +173,12 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Localnet {
             command: RunCommand::Run { config },
         } => command::run::localnet(&config, output).await,
-        Command::Proxy {
-            command: RunCommand::Run { config },
-        } => command::run::proxy(&config, output).await,
+        Command::Config { command } => command::config::run(command, output),
+        Command::Proxy { command } => match command {
+            ProxyCommand::Run(RunCommand::Run { config }) => command::run::proxy(&config, output).await,
+            ProxyCommand::Operate(command) => command::operate::run(&global, Role::Proxy, command, output).await,
+            ProxyCommand::Settle(command) => command::operate::settle(&global, command, output).await,
+        },
         Command::Router {
             command: RouterCommand::Run { config },
         } => command::run::router(&config, output).await,
@@ -188,6 +192,12 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Worker {
             command: PayeeCommand::Run(RunCommand::Run { config }),
         } => command::run::worker(&config, output).await,
+        Command::Worker {
+            command: PayeeCommand::Operate(command),
+        } => command::operate::run(&global, Role::Worker, command, output).await,
+        Command::Client {
+            command: PayeeCommand::Operate(command),
+        } => command::operate::run(&global, Role::Client, command, output).await,
         Command::Worker {
             command: PayeeCommand::Claims { url },
         } => command::claims::worker(&global, url, output).await,

@@ -74,7 +74,9 @@ async fn look(context: &Context, connection: Option<&ProxyConnection>) -> Result
 }
 
 async fn refill(context: &Context, connection: &ProxyConnection, account: &ClientAccount) -> Result<(), ClientError> {
-    let Some(funding) = context.funding else { return Ok(()) };
+    let Some(funding) = *context.funding.get() else {
+        return Ok(());
+    };
     let used = connection.payments().max.saturating_sub(account.tokens_used.get());
     let owed = account.params.price_per_token.checked_mul(used).unwrap_or(Nanoton::MAX);
     let left = account.balance.saturating_sub(owed);

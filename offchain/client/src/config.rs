@@ -1,9 +1,10 @@
 //! The configuration of a client runner.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cocoon_bindings::units::Nanoton;
+use cocoon_runner::admin::AdminConfig;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,9 @@ pub struct ClientConfig {
     /// Whether and how the client contract is paid into by this runner. Without it nothing is ever sent for money.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub funding: Option<FundingConfig>,
+    /// The administration socket.
+    #[serde(default, skip_serializing_if = "AdminConfig::is_default")]
+    pub admin: AdminConfig,
 }
 
 /// How the client contract is kept funded.
@@ -65,7 +69,12 @@ impl NamesFiles for ClientConfig {
         let own = std::iter::once(&mut self.data_dir).chain(&mut self.secret_file);
         let files = own.chain(self.chain.files_mut());
         let files = files.chain(self.attestation.files_mut());
-        files.chain(self.wallet.files_mut()).collect()
+        let files = files.chain(self.wallet.files_mut());
+        files.chain(&mut self.admin.socket).collect()
+    }
+
+    fn loaded_from(&mut self, path: &Path) {
+        self.admin.file = Some(path.to_owned());
     }
 }
 
@@ -88,7 +97,6 @@ fn default_max_requests() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::Path;
 
     const MINIMAL: &str = r#"
         data_dir = "client"

@@ -327,7 +327,7 @@ async fn shake_hands(
     let step = connecting.connected(&answer)?;
     let connected = prove_session::<_, ClientError>(link, step, session, Role::Client).await?;
     let (identity, contract) = check_addresses(&connected, context)?;
-    if let Some(funding) = &context.funding {
+    if let Some(funding) = context.funding.get().as_ref() {
         let hash = context.secret.hash();
         let root = context.root();
         contract::ensure_client_contract(&context.chain, &context.wallet, &root, &identity, funding, hash).await?;

@@ -7,6 +7,7 @@ use cocoon_chain::{NodeWallet, RootView, SharedChain};
 use cocoon_protocol::handshake::ClientOffer;
 use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::{SharedClock, SharedNetwork};
+use cocoon_runner::admin::Live;
 use cocoon_runner::trust::Trust;
 use cocoon_store::ClientStore;
 use tokio::sync::watch;
@@ -34,7 +35,7 @@ pub struct Context {
     /// Where proxies are dialed.
     pub network: SharedNetwork,
     /// Whether and how to pay in.
-    pub funding: Option<FundingConfig>,
+    pub funding: Live<Option<FundingConfig>>,
 }
 
 impl Context {

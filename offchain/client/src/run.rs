@@ -1,12 +1,14 @@
 //! Starts a client runner and waits for its end.
 
 use std::net::SocketAddr;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cocoon_bindings::ton::{friendly, parse_address};
 use cocoon_chain::{HttpApi, NodeWallet, watch_root};
 use cocoon_ratls::{IdentityKeeper, NoEvidence};
+use cocoon_runner::admin::{self, Live};
 use cocoon_runner::http::serve_on;
 use cocoon_runner::shutdown::Shutdown;
 use cocoon_runner::trust::Trust;
@@ -96,12 +98,16 @@ pub async fn start_on(
         accounts,
         stats: Stats::default(),
         slots: Arc::new(Semaphore::new(config.max_requests.min(Semaphore::MAX_PERMITS))),
-        max_body_bytes: config.max_body_bytes,
+        is_enabled: AtomicBool::new(true),
+        live: Live::new(config.clone()),
         owner: friendly(&owner(&config)?, false, false),
         stop: stop.clone(),
         context,
     };
-    let server = serve_on(listener, http::router(Arc::new(app)), stop)?;
+    let app = Arc::new(app);
+    let router = http::router(Arc::clone(&app));
+    admin::start(&config.admin, http::operated(&app), router.clone(), &shutdown)?;
+    let server = serve_on(listener, router, stop)?;
     let address = server.address();
     tracing::info!(%address, "the client listens");
     let task = tokio::spawn(async move {
@@ -150,7 +156,7 @@ async fn context(config: &ClientConfig, surroundings: Surroundings) -> Result<Co
         store: Arc::new(Mutex::new(store)),
         clock,
         network,
-        funding: config.funding,
+        funding: Live::new(config.funding),
     })
 }
 

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use cocoon_ledger::Thresholds;
+use cocoon_runner::admin::AdminConfig;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
 use cocoon_runner::seal::{KeyManagerConfig, ManagedKey};
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,9 @@ pub struct ProxyConfig {
     /// Checkpoints of the receipt log on chain.
     #[serde(default)]
     pub anchor: AnchorConfig,
+    /// The administration socket.
+    #[serde(default, skip_serializing_if = "AdminConfig::is_default")]
+    pub admin: AdminConfig,
 }
 
 /// Addresses to listen on.
@@ -211,7 +215,12 @@ impl NamesFiles for ProxyConfig {
         let own = std::iter::once(&mut self.store_dir).chain(&mut self.contract_key_file);
         let files = own.chain(managed).chain(self.chain.files_mut());
         let files = files.chain(self.attestation.files_mut());
-        files.chain(self.wallet.files_mut()).collect()
+        let files = files.chain(self.wallet.files_mut());
+        files.chain(&mut self.admin.socket).collect()
+    }
+
+    fn loaded_from(&mut self, path: &Path) {
+        self.admin.file = Some(path.to_owned());
     }
 }
 

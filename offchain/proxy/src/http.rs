@@ -1,6 +1,7 @@
 //! Statistics and administration over HTTP. For the operator, not for the public.
 
 pub(crate) mod figures;
+mod operated;
 mod statistics;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use cocoon_bindings::ton::{Address, parse_address};
+use cocoon_runner::admin::Operated;
 use cocoon_runner::report;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -29,6 +31,11 @@ pub(crate) fn router(proxy: Arc<Proxy>) -> Router {
         .route("/request/withdraw", post(withdraw))
         .with_state(Arc::clone(&proxy))
         .merge(report::routes(Arc::new(statistics::Pages(proxy))))
+}
+
+/// What the administration socket works on.
+pub(crate) fn operated(proxy: &Arc<Proxy>) -> Arc<dyn Operated> {
+    Arc::new(statistics::Pages(Arc::clone(proxy)))
 }
 
 async fn health(State(proxy): State<Arc<Proxy>>) -> (StatusCode, Json<Value>) {

@@ -33,7 +33,7 @@ async fn settle(proxy: &Proxy) -> Result<(), ProxyError> {
     let due = proxy
         .books
         .ledger()
-        .settlements(proxy.clock.now(), &proxy.config.settlement);
+        .settlements(proxy.clock.now(), &proxy.live.get().settlement);
     for group in due.chunks(MAX_WALLET_MESSAGES) {
         let mut messages = Vec::new();
         for settlement in group {
@@ -96,7 +96,7 @@ pub(crate) async fn settle_now(proxy: &Proxy, contract: &Address, is_client: boo
     let thresholds = cocoon_ledger::Thresholds {
         client_charge: cocoon_bindings::Nanoton::ZERO,
         worker_payout: cocoon_bindings::Nanoton::ZERO,
-        ..proxy.config.settlement
+        ..proxy.live.get().settlement
     };
     let due = proxy.books.ledger().settlements(proxy.clock.now(), &thresholds);
     let Some(settlement) = due.into_iter().find(|settlement| settlement.contract() == contract) else {

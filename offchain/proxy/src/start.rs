@@ -11,6 +11,7 @@ use cocoon_bindings::units::PublicKey;
 use cocoon_chain::{HttpApi, NodeWallet, SharedChain, watch_root};
 use cocoon_ratls::{Acceptor, IdentityKeeper, PeerPolicy};
 use cocoon_runner::Surroundings;
+use cocoon_runner::admin::{self, Live};
 use cocoon_runner::http::{HttpServer, listen};
 use cocoon_runner::keys::load_key;
 use cocoon_runner::seal::KeyManager;
@@ -160,6 +161,7 @@ pub async fn start_on(
     let image = trust.own_image(&identities, clock.now());
     let proxy = Arc::new(Proxy {
         vouchers: Vouchers::new(Arc::clone(&books), wallet.address().clone()),
+        live: Live::new(config.clone()),
         config,
         chain,
         clock: Arc::clone(&clock),
@@ -231,6 +233,7 @@ pub async fn start_on(
     proxy.spawn_while_trusted(anchor::keep_anchoring(Arc::clone(&proxy), anchored));
     shutdown.spawn_until_stop(accounts::keep_looking(Arc::clone(&proxy)));
     let router = http::router(Arc::clone(&proxy));
+    admin::start(&proxy.config.admin, http::operated(&proxy), router.clone(), &shutdown)?;
     let server = cocoon_runner::http::serve_on(http_port, router, shutdown.token().clone())?;
     tracing::info!(%clients, %workers, %http, contract = %proxy.on_chain().contract, "proxy serves");
 
@@ -265,7 +268,7 @@ async fn end(
         Ok(failure) = store_failed => Some(failure),
     };
     shutdown.stop();
-    let drain = Duration::from_secs_f64(proxy.config.timers.drain);
+    let drain = Duration::from_secs_f64(proxy.live.get().timers.drain);
     let is_idle = async {
         while proxy.clients.all().iter().any(|client| client.running() > 0) {
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -10,6 +10,7 @@ use cocoon_chain::{NodeWallet, RootView, SharedChain};
 use cocoon_protocol::handshake::ProxyRules;
 use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::SharedClock;
+use cocoon_runner::admin::Live;
 use cocoon_runner::shutdown::Shutdown;
 use cocoon_runner::trust::Trust;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -29,6 +30,8 @@ use crate::workers::Workers;
 /// The daemon.
 pub(crate) struct Proxy {
     pub(crate) config: ProxyConfig,
+    /// The configuration with what was reloaded since the start.
+    pub(crate) live: Live<ProxyConfig>,
     pub(crate) chain: SharedChain,
     pub(crate) clock: SharedClock,
     pub(crate) root: watch::Receiver<Arc<RootView>>,

@@ -17,6 +17,9 @@ use crate::seal::{DerivedKey, KeyManager, ManagedKey};
 pub trait NamesFiles {
     /// Every path inside, sockets in the file system included.
     fn files_mut(&mut self) -> Vec<&mut PathBuf>;
+
+    /// Takes note of the file that it was read from.
+    fn loaded_from(&mut self, _path: &Path) {}
 }
 
 /// Where the chain is and which root contract rules the network.
@@ -201,6 +204,7 @@ pub fn load<T: DeserializeOwned + NamesFiles>(path: &Path) -> Result<T, RunnerEr
     for inside in config.files_mut() {
         *inside = resolve(path, inside);
     }
+    config.loaded_from(path);
     Ok(config)
 }
 

@@ -118,6 +118,18 @@ pub enum RunnerError {
         /// What was given.
         filter: String,
     },
+    /// A reload was asked for, but the configuration came from no file.
+    #[error("this daemon has no configuration file to read again")]
+    NoConfigFile,
+    /// The administration socket cannot be opened.
+    #[error("cannot open the socket {}", path.display())]
+    AdminSocket {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// A file that trust comes from does not parse.
     #[error("{} is not {}", path.display(), file.name())]
     TrustFile {
@@ -186,7 +198,11 @@ impl RunnerError {
                 cocoon_guest::Who::Local => Who::Local,
                 cocoon_guest::Who::Host => Who::Host,
             },
-            Self::Unwritable { .. } | Self::Listen { .. } | Self::Serve(_) | Self::Signals(_) => Who::Host,
+            Self::Unwritable { .. }
+            | Self::AdminSocket { .. }
+            | Self::Listen { .. }
+            | Self::Serve(_)
+            | Self::Signals(_) => Who::Host,
             Self::KeyManager(error) => error.who(),
             _ => Who::Local,
         }
@@ -213,6 +229,10 @@ impl RunnerError {
             Self::Unwritable { .. } => "check the permissions and the free space of the data directory",
             Self::Listen { .. } => "choose another port or stop the program that uses it",
             Self::Serve(_) | Self::Signals(_) => "the system is short of a resource; see the log",
+            Self::NoConfigFile => "only a daemon that was started with --config reads its file again",
+            Self::AdminSocket { .. } => {
+                "choose another [admin] socket, of less than 100 bytes, or stop the daemon that has this one"
+            }
             Self::LogFilter { .. } => "a filter looks like info,cocoon_proxy=debug",
             Self::TrustFile { file, .. } | Self::SimulationFile { file, .. } => match file {
                 TrustFile::SimulatedPlatform => "create the file anew with `cocoon up --fresh`",

@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+pub mod admin;
 pub mod backoff;
 pub mod config;
 pub mod doctor;

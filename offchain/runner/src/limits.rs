@@ -127,3 +127,6 @@ pub const KEY_RETRY_CEILING: Duration = Duration::from_secs(15);
 /// Connections from one network (an IPv4 address, 64 bits of an IPv6 address) that a port has at once before they are judged:
 /// an eighth of what a port has in all, and more than the machines behind one address need, which are judged in a second.
 pub const MAX_UNVERIFIED_OF_NETWORK: usize = 64;
+
+/// Longest path of an administration socket: a socket's address has 108 bytes, and it is made under a longer name.
+pub const MAX_SOCKET_PATH_BYTES: usize = 100;

@@ -8,12 +8,13 @@ use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_bindings::units::{Coefficient, Nanoton};
 use cocoon_manifest::ModelName;
 use cocoon_manifest::verity::RootHash;
+use cocoon_runner::admin::AdminConfig;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
 use cocoon_runner::seal::KeyManagerConfig;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use engine::EngineConfig;
 
@@ -48,6 +49,9 @@ pub struct WorkerConfig {
     /// Seconds between looks at the root contract.
     #[serde(default = "default_root_refresh_seconds")]
     pub root_refresh_seconds: u64,
+    /// The administration socket.
+    #[serde(default, skip_serializing_if = "AdminConfig::is_default")]
+    pub admin: AdminConfig,
     /// What is served.
     pub models: Vec<ModelConfig>,
 }
@@ -129,6 +133,11 @@ pub(crate) struct ParsedModel {
 }
 
 impl WorkerConfig {
+    /// Refuses what cannot work, by name. A start does it too.
+    pub fn check(&self) -> Result<(), WorkerError> {
+        self.parse().map(drop)
+    }
+
     /// Refuses what cannot work, by name.
     pub(crate) fn parse(&self) -> Result<Parsed, WorkerError> {
         let bad = |key, problem| WorkerError::Config { key, problem };
@@ -187,7 +196,12 @@ impl NamesFiles for WorkerConfig {
         });
         let files = std::iter::once(&mut self.data_dir).chain(self.chain.files_mut());
         let files = files.chain(self.attestation.files_mut());
-        files.chain(wallet).chain(folders).collect()
+        let files = files.chain(wallet).chain(folders);
+        files.chain(&mut self.admin.socket).collect()
+    }
+
+    fn loaded_from(&mut self, path: &Path) {
+        self.admin.file = Some(path.to_owned());
     }
 }
 

@@ -11,6 +11,7 @@ use crate::payout::Payouts;
 use crate::worker::{Shared, Worker, Workers};
 use cocoon_chain::{HttpApi, RootView, SharedChain, watch_root};
 use cocoon_ratls::{Connector, IdentityKeeper, SharedClock, SharedNetwork};
+use cocoon_runner::admin::{self, Live};
 use cocoon_runner::http::HttpServer;
 use cocoon_runner::seal::KeyManager;
 use cocoon_runner::shutdown::{Drained, Shutdown};
@@ -82,12 +83,17 @@ pub async fn start_on(
         identities: identities.clone(),
         image: trust.own_image(&identities, clock.now()),
         clock: clock.clone(),
+        live: Arc::new(Live::new(config.clone())),
+        stop: shutdown.clone(),
         simulated: trust.is_simulated(),
         payouts: payouts.clone(),
         gpus,
     };
     let port = cocoon_runner::http::listen(network.as_ref(), config.http).await?;
-    let http = cocoon_runner::http::serve_on(port, router(pages), tasks.token().clone())?;
+    let operated = Arc::new(pages.clone());
+    let router = router(pages);
+    admin::start(&config.admin, operated, router.clone(), &tasks)?;
+    let http = cocoon_runner::http::serve_on(port, router, tasks.token().clone())?;
     let connector = Connector::new(identities.clone(), trust.store(), trust.proxies(), clock).over(network);
     tasks.spawn_until_stop(identities.keep_fresh());
     let dialing = Dialing {

@@ -1,8 +1,10 @@
 //! The control port: health, statistics, metrics, switches.
 
+mod operated;
 mod stats;
 
 use crate::claim::{self, ShownClaim};
+use crate::config::WorkerConfig;
 use crate::error::WorkerError;
 use crate::limits::{MAX_COEFFICIENT, MAX_CONTROL_BYTES};
 use crate::payout::Payouts;
@@ -14,11 +16,13 @@ use axum::{Json, Router};
 use cocoon_bindings::ImageHash;
 use cocoon_bindings::units::Coefficient;
 use cocoon_ratls::{IdentityKeeper, SharedClock};
+use cocoon_runner::admin::Live;
 use cocoon_runner::gpu::AdmittedGpu;
 use cocoon_runner::{off_thread, report};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// What the pages show.
 #[derive(Clone)]
@@ -28,6 +32,10 @@ pub(crate) struct Pages {
     /// The image that this worker's evidence shows.
     pub(crate) image: Option<ImageHash>,
     pub(crate) clock: SharedClock,
+    /// The configuration with what was reloaded since the start.
+    pub(crate) live: Arc<Live<WorkerConfig>>,
+    /// Ends the daemon after its drain.
+    pub(crate) stop: CancellationToken,
     pub(crate) simulated: bool,
     pub(crate) payouts: Option<Arc<Payouts>>,
     pub(crate) gpus: Arc<Vec<AdmittedGpu>>,
@@ -38,6 +46,13 @@ impl Pages {
     fn first(&self) -> &Worker {
         // There is at least one: a configuration without models is refused.
         &self.workers[0]
+    }
+
+    /// The worst word of a model is that of the whole.
+    fn word(&self) -> &'static str {
+        let words: Vec<&str> = self.workers.iter().map(|worker| worker.word()).collect();
+        let order = ["draining", "degraded", "disabled"];
+        order.into_iter().find(|word| words.contains(word)).unwrap_or("ready")
     }
 
     fn proxy_connections(&self) -> u32 {
@@ -66,9 +81,7 @@ pub(crate) fn router(pages: Pages) -> Router {
 
 async fn health(State(pages): State<Pages>) -> (StatusCode, Json<Value>) {
     let words: Vec<&str> = pages.workers.iter().map(|worker| worker.word()).collect();
-    // The worst word is that of the whole.
-    let order = ["draining", "degraded", "disabled"];
-    let word = order.into_iter().find(|word| words.contains(word)).unwrap_or("ready");
+    let word = pages.word();
     let status = match word {
         "ready" => StatusCode::OK,
         _ => StatusCode::SERVICE_UNAVAILABLE,

@@ -11,6 +11,7 @@ use cocoon_bindings::units::{Nanoton, TokenCount};
 use cocoon_bindings::voucher::SignedVoucher;
 use cocoon_bindings::worker_state_init;
 use cocoon_chain::{NodeWallet, SharedChain, WalletView, WorkerAccount};
+use cocoon_runner::admin::Live;
 use cocoon_runner::seal::KeyManager;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +31,7 @@ pub(crate) struct Seen {
 pub(crate) struct Payouts {
     chain: SharedChain,
     wallet: NodeWallet,
-    minimum: Nanoton,
+    minimum: Live<Nanoton>,
     seen: Mutex<Seen>,
     busy: tokio::sync::Mutex<()>,
 }
@@ -50,7 +51,7 @@ impl Payouts {
         Ok(Self {
             chain,
             wallet,
-            minimum: config.minimum(),
+            minimum: Live::new(config.minimum()),
             seen: Mutex::default(),
             busy: Default::default(),
         })
@@ -58,6 +59,11 @@ impl Payouts {
 
     pub(crate) fn address(&self) -> &Address {
         self.wallet.address()
+    }
+
+    /// From which unpaid earnings on a voucher is submitted.
+    pub(crate) fn set_minimum(&self, minimum: Nanoton) {
+        self.minimum.set(minimum);
     }
 
     /// What the last look saw.
@@ -106,7 +112,7 @@ impl Payouts {
                 .worker_fee_per_token
                 .checked_mul_tokens(unpaid)
                 .unwrap_or(Nanoton::MAX);
-            if unpaid == TokenCount::ZERO || (!all && earned < self.minimum) {
+            if unpaid == TokenCount::ZERO || (!all && earned < *self.minimum.get()) {
                 continue;
             }
             // A contract that nobody has deployed yet comes into being with its first voucher.

@@ -76,6 +76,8 @@ async fn wallet_of_worker(
     secret_file: &Path,
 ) -> Result<String, String> {
     let mut config = worker_config(network);
+    // The network's own worker has the socket.
+    config.admin = cocoon_runner::admin::AdminConfig::default();
     let upstream = Upstream::start(network.model(), Duration::ZERO, 1).await.unwrap();
     config.models[0].backend = BackendConfig::Upstream { url: upstream.url() };
     config.data_dir = network.local().data().path().join(format!("sealed-{}", next_name()));

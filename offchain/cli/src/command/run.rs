@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
+use crate::command::operate::with_default;
 use crate::failure::{self, Exit, Failure};
 use crate::local::configs::ChainFile;
 use crate::local::part::Part;
@@ -27,7 +28,8 @@ pub(crate) async fn localnet(config: &Path, output: Output) -> Result<Exit, Fail
 
 /// Runs a proxy.
 pub(crate) async fn proxy(config: &Path, output: Output) -> Result<Exit, Failure> {
-    let config = cocoon_proxy::ProxyConfig::load(config).map_err(failure::from_proxy)?;
+    let mut config = cocoon_proxy::ProxyConfig::load(config).map_err(failure::from_proxy)?;
+    config.admin = with_default(config.admin, &config.store_dir);
     until_signal(Part::proxy(config).await?, output).await
 }
 
@@ -50,19 +52,23 @@ pub(crate) async fn router(config: &Path, output: Output) -> Result<Exit, Failur
 
 /// Runs a worker.
 pub(crate) async fn worker(config: &Path, output: Output) -> Result<Exit, Failure> {
-    until_signal(Part::worker(load(config)?).await?, output).await
+    let mut config: cocoon_worker::WorkerConfig = load(config)?;
+    config.admin = with_default(config.admin, &config.data_dir);
+    until_signal(Part::worker(config).await?, output).await
 }
 
 /// Runs a client.
 pub(crate) async fn client(config: &Path, output: Output) -> Result<Exit, Failure> {
-    until_signal(Part::client(load(config)?).await?, output).await
+    let mut config: cocoon_client::ClientConfig = load(config)?;
+    config.admin = with_default(config.admin, &config.data_dir);
+    until_signal(Part::client(config).await?, output).await
 }
 
 async fn until_signal(mut part: Part, output: Output) -> Result<Exit, Failure> {
     ready(output, part.name(), &format!("http://{}", part.address()))?;
     tokio::select! {
         signal = cocoon_runner::shutdown::signal() => signal.map_err(failure::from_runner)?,
-        failure = part.failed() => return Err(failure),
+        ended = part.ended() => return ended.map(|()| Exit::Done),
     }
     output.note("Draining ...");
     part.stop().await?;

@@ -8,6 +8,7 @@ use cocoon_bindings::ton::Address;
 use cocoon_client::{ClientConfig, FundingConfig};
 use cocoon_localnet::{Clock, LocalNetConfig, NetworkConfig};
 use cocoon_proxy::{Listen, ProxyConfig, Timers};
+use cocoon_runner::admin::AdminConfig;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
 use cocoon_worker::{BackendConfig, EngineConfig, ModelConfig, WorkerConfig};
 use serde::{Deserialize, Serialize};
@@ -103,12 +104,17 @@ impl Configs {
             managed: None,
             owner: owner.to_string(),
         };
+        let admin = |name: &str| AdminConfig {
+            file: Some(data.config_file(name)),
+            ..AdminConfig::in_folder(&data.store_dir(name))
+        };
         Self {
             chain: ChainFile {
                 listen: ports.chain,
                 state_file: data.chain_state_file(),
             },
             proxy: ProxyConfig {
+                admin: admin("proxy"),
                 store_dir: data.store_dir("proxy"),
                 contract_key_file: Some(data.key_file(actors::PROXY_CONTRACT)),
                 contract_key: None,
@@ -133,6 +139,7 @@ impl Configs {
                 anchor: Default::default(),
             },
             worker: WorkerConfig {
+                admin: admin("worker"),
                 owner: owners.worker.to_string(),
                 proxy_connections: 1,
                 data_dir: data.store_dir("worker"),
@@ -147,6 +154,7 @@ impl Configs {
                 models: models.iter().map(model_config).collect(),
             },
             client: ClientConfig {
+                admin: admin("client"),
                 listen: ports.client,
                 data_dir: data.store_dir("client"),
                 secret_file: None,

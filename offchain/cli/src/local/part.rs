@@ -84,17 +84,30 @@ impl Part {
         self.address
     }
 
-    /// Waits until it ends although nobody asked it to.
-    pub(crate) async fn failed(&mut self) -> Failure {
+    /// Waits until it ends by a drain that its operator asked for; any other end is a failure.
+    pub(crate) async fn ended(&mut self) -> Result<(), Failure> {
         match self.end().await {
-            Some(Err(failure)) => failure,
-            Some(Ok(())) => Failure::new(
-                Exit::Defect,
-                anyhow::anyhow!("the {} ended by itself", self.name),
-                "run it again with -v and report what it prints",
-            ),
+            Some(Ok(())) if self.stop.is_cancelled() => Ok(()),
+            Some(Ok(())) => Err(self.by_itself()),
+            Some(failed) => failed,
             None => std::future::pending().await,
         }
+    }
+
+    /// Waits until it ends although nobody here asked it to.
+    pub(crate) async fn failed(&mut self) -> Failure {
+        match self.ended().await {
+            Ok(()) => self.by_itself(),
+            Err(failure) => failure,
+        }
+    }
+
+    fn by_itself(&self) -> Failure {
+        Failure::new(
+            Exit::Defect,
+            anyhow::anyhow!("the {} ended by itself", self.name),
+            "run it again with -v and report what it prints",
+        )
     }
 
     /// Asks it to end and waits until it has drained.

@@ -1,6 +1,7 @@
 //! `POST /v1/chat/completions`, `POST /v1/completions` and `POST /v1/embeddings`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -56,13 +57,13 @@ pub(super) struct Running {
 }
 
 async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Request) -> Result<Running, ApiError> {
-    if app.stop.is_cancelled() {
+    if app.stop.is_cancelled() || !app.is_enabled.load(Ordering::Relaxed) {
         return Err(ApiError::draining());
     }
     let slot = Arc::clone(&app.slots)
         .try_acquire_owned()
         .map_err(|_| ApiError::rate_limited("This client runs as many requests as it may."))?;
-    let body = read_body(request.into_body(), app.max_body_bytes).await?;
+    let body = read_body(request.into_body(), app.live.get().max_body_bytes).await?;
     let mut request = Request::parse(endpoint, &body)?;
     let options = RunOptions::take_from(&mut request)?;
     let connection = app.connection()?;

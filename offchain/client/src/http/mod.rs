@@ -7,12 +7,14 @@ mod claims;
 pub(crate) mod figures;
 mod inference;
 mod models;
+mod operated;
 mod receipt;
 mod reply;
 mod report;
 mod stream;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::State;
@@ -20,10 +22,12 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use cocoon_openai::{ApiError, Endpoint};
+use cocoon_runner::admin::{Live, Operated};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::account::Accounts;
+use crate::config::ClientConfig;
 use crate::connection::ProxyConnection;
 use crate::context::Context;
 use crate::dialer::Upstream;
@@ -37,7 +41,10 @@ pub(crate) struct App {
     pub(crate) accounts: watch::Receiver<Accounts>,
     pub(crate) stats: Stats,
     pub(crate) slots: Arc<Semaphore>,
-    pub(crate) max_body_bytes: usize,
+    /// The operator's switch.
+    pub(crate) is_enabled: AtomicBool,
+    /// The configuration with what was reloaded since the start.
+    pub(crate) live: Live<ClientConfig>,
     pub(crate) owner: String,
     pub(crate) stop: CancellationToken,
 }
@@ -85,9 +92,15 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(cocoon_runner::report::routes(Arc::new(report::Pages(app))))
 }
 
+/// What the administration socket works on.
+pub(crate) fn operated(app: &Arc<App>) -> Arc<dyn Operated> {
+    Arc::new(report::Pages(Arc::clone(app)))
+}
+
 async fn health(State(app): State<Arc<App>>) -> Response {
     let (status, word) = match app.connection() {
         _ if app.stop.is_cancelled() => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        _ if !app.is_enabled.load(Ordering::Relaxed) => (StatusCode::SERVICE_UNAVAILABLE, "disabled"),
         Ok(_) => (StatusCode::OK, "ready"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
     };

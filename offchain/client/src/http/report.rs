@@ -72,7 +72,7 @@ fn statistics(app: &App) -> Value {
     })
 }
 
-fn connections(root: &RootView, connection: Option<&ProxyConnection>) -> Vec<Value> {
+pub(super) fn connections(root: &RootView, connection: Option<&ProxyConnection>) -> Vec<Value> {
     match connection {
         Some(connection) => vec![json!({
             "address": connection.address,

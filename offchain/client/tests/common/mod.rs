@@ -107,6 +107,7 @@ impl World {
         let address = root.address.to_string();
         let proxy = FakeProxy::start(listener, ProxyKeys::new(root), platform, options.clone());
         let config = ClientConfig {
+            admin: Default::default(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir,
             secret_file: None,

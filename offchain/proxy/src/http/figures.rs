@@ -56,6 +56,10 @@ const SLOTS_USED: Metric = Metric::gauge(
     "cocoon_proxy_slots_used",
     "Requests that run at the workers of a model.",
 );
+const WAITING: Metric = Metric::gauge(
+    "cocoon_proxy_waiting_requests",
+    "Requests that wait for a slot of a worker.",
+);
 const RESERVED: Metric = Metric::gauge(
     "cocoon_proxy_reserved_tokens",
     "Adjusted tokens that running requests have reserved.",
@@ -97,6 +101,7 @@ pub const METRICS: &[Metric] = &[
     WORKERS,
     SLOTS,
     SLOTS_USED,
+    WAITING,
     RESERVED,
     RESERVATIONS,
     UNSETTLED,
@@ -111,6 +116,7 @@ pub(super) fn write(proxy: &Proxy, page: &mut Exposition) {
     page.one(&ACCEPTING, flag(proxy.accepts()));
     requests(proxy, page);
     workers(proxy, page);
+    page.one(&WAITING, proxy.workers.waiting() as f64);
     money(proxy, page);
     let time = u64::from(proxy.root.borrow().time);
     page.one(&CHAIN_AGE, proxy.clock.now().saturating_sub(time) as f64);

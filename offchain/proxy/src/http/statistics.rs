@@ -110,7 +110,7 @@ fn owned<C: Clone>((contract, channel): (&Address, &C)) -> (Address, C) {
     (contract.clone(), channel.clone())
 }
 
-fn worker_connections(proxy: &Proxy) -> Vec<Value> {
+pub(super) fn worker_connections(proxy: &Proxy) -> Vec<Value> {
     let on_chain = proxy.on_chain();
     let row = |(worker, state): &(Arc<crate::workers::WorkerPeer>, cocoon_market::WorkerView)| {
         let mut row = json!({

@@ -263,6 +263,7 @@ impl Network {
         let path = |name: &str| self.folder.path().join(name);
         let any = "127.0.0.1:0".parse().unwrap();
         ProxyConfig {
+            admin: Default::default(),
             store_dir: self.store_dir(),
             contract_key_file: Some(path("contract.key")),
             contract_key: None,

@@ -1,0 +1,147 @@
+//! Commands to running daemons, over their administration sockets, and commands about configuration files.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// Where a daemon's administration socket is.
+#[derive(Clone, Debug, Args)]
+pub struct AdminPlace {
+    /// The daemon's configuration, instead of the local network's
+    #[arg(long, value_name = "FILE", conflicts_with = "socket")]
+    pub config: Option<PathBuf>,
+    /// The socket itself
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+}
+
+/// What every running daemon can be asked.
+#[derive(Debug, Subcommand)]
+pub enum OperateCommand {
+    /// Show the state of the running daemon
+    Status(AdminPlace),
+    /// List who is connected
+    Peers(AdminPlace),
+    /// Read the configuration again, and say which keys changed and which need a restart
+    #[command(after_help = "\
+SIGHUP does the same. What counts at once: of a proxy [settlement] and timers.drain, of a worker
+models.coefficient and payout.minimum_nanoton, of a client [funding] and max_body_bytes.
+
+Examples:
+  cocoon proxy reload
+  cocoon worker reload --config /etc/cocoon/worker.toml --json")]
+    Reload(AdminPlace),
+    /// Take no more work, let what runs end, and end the daemon
+    Drain(AdminPlace),
+    /// Take work again
+    Enable(SwitchArgs),
+    /// Take no more work, and go on running
+    Disable(SwitchArgs),
+    /// Log with another filter from now on
+    Log {
+        /// Such as info,cocoon_proxy=debug
+        #[arg(value_name = "FILTER")]
+        filter: String,
+        /// Where the daemon is.
+        #[command(flatten)]
+        place: AdminPlace,
+    },
+}
+
+/// What is switched.
+#[derive(Clone, Debug, Args)]
+pub struct SwitchArgs {
+    /// Only this model of a worker
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Where the daemon is.
+    #[command(flatten)]
+    pub place: AdminPlace,
+}
+
+/// What only a running proxy can be asked.
+#[derive(Debug, Subcommand)]
+pub enum SettleCommand {
+    /// Submit a client's voucher now
+    Charge {
+        /// Address of the client's owner, as the statistics list it
+        #[arg(value_name = "OWNER")]
+        owner: String,
+        /// Where the proxy is.
+        #[command(flatten)]
+        place: AdminPlace,
+    },
+    /// Submit a worker's voucher now
+    Payout {
+        /// Address of the worker's owner, as the statistics list it
+        #[arg(value_name = "OWNER")]
+        owner: String,
+        /// Where the proxy is.
+        #[command(flatten)]
+        place: AdminPlace,
+    },
+    /// Send what the proxy has earned to its owner
+    Withdraw(AdminPlace),
+}
+
+/// Commands about configuration files.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Read a configuration as the daemon would, without starting it
+    #[command(after_help = "\
+Examples:
+  cocoon config check proxy .cocoon/proxy.toml
+  cocoon config check worker /etc/cocoon/worker.toml --json")]
+    Check {
+        /// Whose it is
+        #[arg(value_enum)]
+        role: Role,
+        /// The TOML file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Turn a JSON configuration of the deployed network's runners into a TOML one
+    #[command(after_help = "\
+Says which keys were taken, which were ignored, and what is left to be filled in. Keys of the
+wallet are not taken: name their file in the TOML.
+
+Example:
+  cocoon config import worker worker.json --chain-url https://toncenter.com/api/v2/jsonRPC \\
+      --out worker.toml")]
+    Import {
+        /// Whose it is
+        #[arg(value_enum)]
+        role: Role,
+        /// The JSON file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// URL of a TON HTTP API: a deployed configuration names lite servers
+        #[arg(long, value_name = "URL")]
+        chain_url: String,
+        /// Where the TOML goes; must not exist
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+/// Roles that have configurations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// The proxy
+    Proxy,
+    /// The worker
+    Worker,
+    /// The client
+    Client,
+}
+
+impl Role {
+    /// Its name in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proxy => "proxy",
+            Self::Worker => "worker",
+            Self::Client => "client",
+        }
+    }
+}

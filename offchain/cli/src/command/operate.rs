@@ -1,0 +1,164 @@
+//! `cocoon proxy|worker|client status`, `reload` and the like: questions to a running daemon over its socket.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cocoon_runner::admin::AdminConfig;
+use serde_json::Value;
+
+use crate::args::Global;
+use crate::args::operate::{AdminPlace, OperateCommand, Role, SettleCommand};
+use crate::failure::{self, Exit, Failure, OrFail as _};
+use crate::local::layout::DataDir;
+use crate::output::Output;
+
+/// A payout waits until the chain has executed its message.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Runs a command to any daemon.
+pub(crate) async fn run(global: &Global, role: Role, command: OperateCommand, output: Output) -> Result<Exit, Failure> {
+    let none = Vec::new;
+    let (place, is_change, path, query) = match command {
+        OperateCommand::Status(place) => (place, false, "/admin/status", none()),
+        OperateCommand::Peers(place) => (place, false, "/admin/peers", none()),
+        OperateCommand::Reload(place) => (place, true, "/admin/reload", none()),
+        OperateCommand::Drain(place) => (place, true, "/admin/drain", none()),
+        OperateCommand::Enable(args) => (args.place, true, "/admin/enable", of("model", args.model)),
+        OperateCommand::Disable(args) => (args.place, true, "/admin/disable", of("model", args.model)),
+        OperateCommand::Log { filter, place } => (place, true, "/admin/log", of("filter", Some(filter))),
+    };
+    ask(&socket(global, role, &place)?, is_change, path, &query, output).await
+}
+
+/// Runs a command that only a proxy knows.
+pub(crate) async fn settle(global: &Global, command: SettleCommand, output: Output) -> Result<Exit, Failure> {
+    let (place, path, query) = match command {
+        SettleCommand::Charge { owner, place } => (place, "/request/charge", of("client", Some(owner))),
+        SettleCommand::Payout { owner, place } => (place, "/request/payout", of("worker", Some(owner))),
+        SettleCommand::Withdraw(place) => (place, "/request/withdraw", Vec::new()),
+    };
+    ask(&socket(global, Role::Proxy, &place)?, true, path, &query, output).await
+}
+
+fn of(name: &'static str, value: Option<String>) -> Vec<(&'static str, String)> {
+    value.map(|value| (name, value)).into_iter().collect()
+}
+
+/// The socket of a daemon: as typed, or of its configuration, or of the local network.
+fn socket(global: &Global, role: Role, place: &AdminPlace) -> Result<PathBuf, Failure> {
+    if let Some(socket) = &place.socket {
+        return Ok(socket.clone());
+    }
+    let local = || DataDir::new(&global.data_dir).config_file(role.name());
+    let file = place.config.clone().unwrap_or_else(local);
+    let admin = match role {
+        Role::Proxy => {
+            let config = cocoon_proxy::ProxyConfig::load(&file).map_err(failure::from_proxy)?;
+            with_default(config.admin, &config.store_dir)
+        }
+        Role::Worker => {
+            let config: cocoon_worker::WorkerConfig =
+                cocoon_runner::config::load(&file).map_err(failure::from_runner)?;
+            with_default(config.admin, &config.data_dir)
+        }
+        Role::Client => {
+            let config: cocoon_client::ClientConfig =
+                cocoon_runner::config::load(&file).map_err(failure::from_runner)?;
+            with_default(config.admin, &config.data_dir)
+        }
+    };
+    let missing = || anyhow::anyhow!("the {} has no administration socket", role.name());
+    admin.socket.ok_or_else(|| {
+        let hint = "name a socket with a short path in its configuration: [admin] socket = \"/run/cocoon.sock\"";
+        Failure::new(Exit::Configuration, missing(), hint)
+    })
+}
+
+/// How a daemon of its own process is administered: with the usual socket when its configuration names none.
+pub(crate) fn with_default(admin: AdminConfig, folder: &Path) -> AdminConfig {
+    let usual = AdminConfig::in_folder(folder);
+    AdminConfig {
+        socket: admin.socket.or(usual.socket),
+        file: admin.file,
+        reloads_at_hangup: true,
+    }
+}
+
+async fn ask(
+    socket: &Path,
+    is_change: bool,
+    path: &str,
+    query: &[(&str, String)],
+    output: Output,
+) -> Result<Exit, Failure> {
+    let http = reqwest::Client::builder()
+        .unix_socket(socket)
+        .timeout(PATIENCE)
+        .no_proxy()
+        .build()
+        .map_err(anyhow::Error::from)?;
+    let url = format!("http://cocoon{path}");
+    let request = if is_change { http.post(url) } else { http.get(url) };
+    let doing = format!("cannot ask at {}", socket.display());
+    let answer = request.query(query).send().await.or_fail(
+        Exit::Configuration,
+        &doing,
+        "is the daemon running, with this socket, as this user?",
+    )?;
+    let status = answer.status();
+    let value: Value = answer.json().await.map_err(anyhow::Error::from)?;
+    if !status.is_success() {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        let error = anyhow::anyhow!(text("error").unwrap_or_else(|| format!("the daemon answered {status}")));
+        let hint = text("hint").unwrap_or_else(|| "the daemon's log says more".to_owned());
+        return Err(Failure::new(Exit::Peer, error, hint));
+    }
+    output.result(&value, |value| {
+        let mut lines = Vec::new();
+        show("", value, &mut lines);
+        lines.join("\n")
+    })?;
+    Ok(Exit::Done)
+}
+
+/// One line for each value, with its dotted name.
+fn show(place: &str, value: &Value, lines: &mut Vec<String>) {
+    let under = |name: &str| match place {
+        "" => name.to_owned(),
+        place => format!("{place}.{name}"),
+    };
+    match value {
+        Value::Object(members) => members
+            .iter()
+            .for_each(|(name, member)| show(&under(name), member, lines)),
+        Value::Array(items) if items.is_empty() => lines.push(format!("{place}: none")),
+        Value::Array(items) if items.iter().all(Value::is_string) => {
+            let names: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            lines.push(format!("{place}: {}", names.join(", ")));
+        }
+        Value::Array(items) => {
+            for (number, item) in items.iter().enumerate() {
+                show(&under(&number.to_string()), item, lines);
+            }
+        }
+        Value::String(text) => lines.push(format!("{place}: {text}")),
+        other => lines.push(format!("{place}: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_answer_is_shown_line_by_line() {
+        let answer = json!({ "state": "ready", "applied": ["a.b", "c"], "none": [], "peers": [{ "id": 1 }] });
+        let mut lines = Vec::new();
+        show("", &answer, &mut lines);
+        assert_eq!(
+            lines,
+            ["state: ready", "applied: a.b, c", "none: none", "peers.0.id: 1"]
+        );
+    }
+}

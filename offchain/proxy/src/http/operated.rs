@@ -1,0 +1,77 @@
+//! The administration of a proxy.
+
+use std::sync::atomic::Ordering;
+
+use cocoon_runner::RunnerError;
+use cocoon_runner::admin::{Operated, Reloaded, changed_keys, sort_changes};
+use serde_json::{Value, json};
+
+use super::statistics::{Pages, worker_connections};
+use crate::config::ProxyConfig;
+use crate::error::ProxyError;
+
+/// What a reload takes over; everything else is built in at the start.
+const RELOADABLE: &[&str] = &["settlement", "timers.drain"];
+
+impl Operated for Pages {
+    fn state(&self) -> &'static str {
+        let proxy = &self.0;
+        match (proxy.shutdown.token().is_cancelled(), proxy.accepts()) {
+            (true, _) => "draining",
+            (false, true) => "ready",
+            (false, false) => "disabled",
+        }
+    }
+
+    fn set_enabled(&self, model: Option<&str>, is_enabled: bool) -> bool {
+        if model.is_some() {
+            return false;
+        }
+        self.0.is_enabled.store(is_enabled, Ordering::Relaxed);
+        true
+    }
+
+    fn drain(&self) {
+        self.0.shutdown.stop();
+    }
+
+    fn reload(&self) -> Result<Reloaded, RunnerError> {
+        let running = self.0.live.get();
+        let Some(file) = &running.admin.file else {
+            return Err(RunnerError::NoConfigFile);
+        };
+        let new = ProxyConfig::load(file).map_err(refused)?;
+        let changes = changed_keys(running.as_ref(), &new)?;
+        let mut next = running.as_ref().clone();
+        next.settlement = new.settlement;
+        next.timers.drain = new.timers.drain;
+        self.0.live.set(next);
+        Ok(sort_changes(changes, RELOADABLE))
+    }
+
+    fn peers(&self) -> Value {
+        let proxy = &self.0;
+        let clients = proxy.clients.all();
+        let clients: Vec<Value> = clients
+            .iter()
+            .map(|client| {
+                json!({
+                    "sc_address": proxy.on_chain().text(&client.contract),
+                    "protocol": client.version.to_wire(),
+                    "running_queries": client.running(),
+                })
+            })
+            .collect();
+        json!({ "workers": worker_connections(proxy), "clients": clients })
+    }
+}
+
+fn refused(error: ProxyError) -> RunnerError {
+    match error {
+        ProxyError::Runner(error) => error,
+        other => RunnerError::ConfigValue {
+            key: "configuration".to_owned(),
+            problem: other.to_string(),
+        },
+    }
+}
