@@ -21,7 +21,7 @@ pub struct Accounts {
     pub wallet_balance: Nanoton,
     /// Seqno of the wallet.
     pub wallet_seqno: u32,
-    /// The client contract at the connected proxy.
+    /// The client contract at the proxy of the oldest connection.
     pub client: Option<ClientAccount>,
     /// The chain's time of this view, seconds since 1970; 0 before the first.
     pub synced_at: u32,
@@ -34,17 +34,21 @@ pub(crate) async fn watch(
     accounts: watch::Sender<Accounts>,
 ) {
     loop {
-        let connection = upstream.borrow_and_update().connection.clone();
-        match look(&context, connection.as_deref()).await {
+        let connections = upstream.borrow_and_update().connections.clone();
+        match look(&context, connections.first().map(Arc::as_ref)).await {
             Ok(seen) => {
-                if let (Some(connection), Some(account)) = (&connection, &seen.client)
-                    && let Err(error) = refill(&context, connection, account).await
-                {
-                    tracing::warn!(%error, hint = error.hint(), "the client contract could not be paid into");
+                if let (Some(connection), Some(account)) = (connections.first(), &seen.client) {
+                    keep_funded(&context, connection, account).await;
                 }
                 accounts.send_replace(seen);
             }
             Err(error) => tracing::warn!(%error, hint = error.hint(), "the chain cannot be read"),
+        }
+        for connection in connections.iter().skip(1) {
+            match ClientAccount::fetch(context.chain.as_ref(), &connection.client_contract).await {
+                Ok(account) => keep_funded(&context, connection, &account).await,
+                Err(error) => tracing::warn!(%error, "the client contract cannot be read"),
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(FUNDING_EVERY) => {}
@@ -71,6 +75,12 @@ async fn look(context: &Context, connection: Option<&ProxyConnection>) -> Result
         client,
         synced_at: wallet.time,
     })
+}
+
+async fn keep_funded(context: &Context, connection: &ProxyConnection, account: &ClientAccount) {
+    if let Err(error) = refill(context, connection, account).await {
+        tracing::warn!(%error, hint = error.hint(), "the client contract could not be paid into");
+    }
 }
 
 async fn refill(context: &Context, connection: &ProxyConnection, account: &ClientAccount) -> Result<(), ClientError> {

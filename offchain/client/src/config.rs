@@ -29,6 +29,9 @@ pub struct ClientConfig {
     /// Most requests at once; more get 429.
     #[serde(default = "default_max_requests")]
     pub max_requests: usize,
+    /// Proxies at once. Requests go to the one that has the fewest; each needs a client contract of its own, with a stake.
+    #[serde(default = "default_proxy_connections")]
+    pub proxy_connections: u32,
     /// The chain and the root contract.
     pub chain: ChainConfig,
     /// The runner's wallet, which owns the client contracts.
@@ -84,6 +87,10 @@ fn default_listen() -> SocketAddr {
 
 fn default_max_body_bytes() -> usize {
     DEFAULT_MAX_BODY_BYTES
+}
+
+fn default_proxy_connections() -> u32 {
+    1
 }
 
 fn default_root_refresh() -> u64 {

@@ -9,6 +9,7 @@ use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::client::RunQueryEx;
 use cocoon_protocol::http::{Request, Response};
 use cocoon_protocol::{ErrorCode, retry_after};
+use cocoon_runner::link::LinkError;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -48,12 +49,21 @@ pub(crate) struct Outcome {
     pub(crate) bytes: usize,
 }
 
+/// A request of which nothing was sent.
+#[derive(Debug)]
+pub(crate) enum Unsent {
+    /// Another proxy may take it.
+    Elsewhere(ApiError),
+    /// No proxy could.
+    Never(ApiError),
+}
+
 /// Sends a request. Its pieces come from the receiver; when that is dropped, the request is cancelled.
 pub(crate) async fn start(
     connection: Arc<ProxyConnection>,
     job: Job,
     ended: impl FnOnce(Outcome) + Send + 'static,
-) -> Result<(RequestId, mpsc::Receiver<Piece>), ApiError> {
+) -> Result<(RequestId, mpsc::Receiver<Piece>), Unsent> {
     let id: RequestId = rand::random();
     let request = Request::post_json(job.path, job.body.clone()).encode();
     let deadline = Instant::now() + job.timeout;
@@ -69,8 +79,11 @@ pub(crate) async fn start(
         enable_debug: Some(job.enable_debug),
     };
     let call = connection.run(id, request, query).await.map_err(|error| match error {
-        cocoon_runner::link::LinkError::TooLarge { .. } => ApiError::too_large("The request does not fit one message."),
-        error => ApiError::connection_lost(format!("The request could not be sent: {error}.")),
+        LinkError::TooLarge { .. } => Unsent::Never(ApiError::too_large("The request does not fit one message.")),
+        error => {
+            let text = format!("The request could not be sent: {error}.");
+            Unsent::Elsewhere(ApiError::connection_lost(text))
+        }
     })?;
     let (pieces, receiver) = mpsc::channel(PIECE_QUEUE);
     tokio::spawn(async move {

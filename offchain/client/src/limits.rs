@@ -19,6 +19,8 @@ pub const LATE_RECEIPT_WAIT: Duration = Duration::from_secs(30);
 pub const MAX_RECEIPT_BURST: usize = 256;
 /// Part of the caller's time that is given to the proxy, as deployed: the rest is for the way back.
 pub const PROXY_TIME_SHARE: f64 = 0.95;
+/// Most proxies at once: each costs a connection, a contract and a place in every statistic.
+pub const MAX_PROXY_CONNECTIONS: u32 = 64;
 /// First and longest pause before a lost proxy is dialed again.
 pub const REDIAL_FIRST: Duration = Duration::from_millis(250);
 /// See [`REDIAL_FIRST`].

@@ -21,9 +21,10 @@ use tokio_util::sync::CancellationToken;
 use crate::account::{self, Accounts};
 use crate::config::ClientConfig;
 use crate::context::Context;
-use crate::dialer::{self, Upstream};
+use crate::dialer::{Dialing, Upstream};
 use crate::error::ClientError;
 use crate::http::{self, App};
+use crate::limits::MAX_PROXY_CONNECTIONS;
 use crate::secret::Secret;
 use crate::stats::Stats;
 
@@ -86,12 +87,10 @@ pub async fn start_on(
     shutdown.spawn_until_stop(Arc::clone(&identities).keep_fresh());
     shutdown.spawn_until_stop(account::watch(Arc::clone(&context), upstream.clone(), accounts_sender));
     let token = shutdown.token().clone();
-    shutdown.spawn(dialer::keep_connected(
-        Arc::clone(&context),
-        identities,
-        upstream_sender,
-        token,
-    ));
+    let dialing = Arc::new(Dialing::new(Arc::clone(&context), identities, upstream_sender, token));
+    for _ in 0..config.proxy_connections {
+        shutdown.spawn(Arc::clone(&dialing).keep_connected());
+    }
 
     let app = App {
         upstream: upstream.clone(),
@@ -130,6 +129,9 @@ async fn context(config: &ClientConfig, surroundings: Surroundings) -> Result<Co
         network,
         disk,
     } = surroundings;
+    if !(1..=MAX_PROXY_CONNECTIONS).contains(&config.proxy_connections) {
+        return Err(wrong_value("proxy_connections", &"must be from 1 to 64"));
+    }
     let root = parse_address(&config.chain.root).map_err(|e| wrong_value("chain.root", &e))?;
     let owner = owner(config)?;
     std::fs::create_dir_all(&config.data_dir).map_err(|source| RunnerError::Unwritable {

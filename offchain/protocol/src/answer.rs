@@ -131,7 +131,9 @@ impl Answer {
                     error_code: *code,
                     error: message.clone(),
                     flags: (),
-                    final_info,
+                    // A deployed client looks into the totals of every end, and dies where there are none.
+                    final_info: final_info
+                        .or_else(|| (!version.has_extensions()).then(|| FinalInfo::default().to_client(version))),
                 }
                 .into(),
             };
@@ -356,6 +358,22 @@ impl std::fmt::Debug for AnswerBody {
             Self::Head(b) => write!(f, "Head({} bytes)", b.len()),
             Self::Part(b) => write!(f, "Part({} bytes)", b.len()),
             Self::Error { code, message, .. } => write!(f, "Error({code} {message})"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_has_totals_for_every_deployed_client() {
+        let refusal = Answer::error([1; 32], 621, "unknown model", false);
+        for version in [Version::V0, Version::V1, Version::V2, Version::V3, Version::V4] {
+            let read = Answer::from_proxy(refusal.to_client(version)).unwrap();
+            assert_eq!(read.body, refusal.body);
+            assert_eq!(read.final_info.is_some(), !version.has_extensions(), "{version:?}");
+            assert_eq!(read.final_info.unwrap_or_default().tokens, TokensUsed::default());
         }
     }
 }

@@ -70,8 +70,9 @@ pub struct VersionRange {
 }
 
 impl VersionRange {
-    /// What our clients and workers offer where they cannot prove the session: another process ends their TLS.
-    pub const OFFERED: Self = Self { min: 1, max: 3 };
+    /// What our clients and workers offer where they cannot prove the session: another process ends their TLS. Version 0
+    /// is what a proxy speaks that names none.
+    pub const OFFERED: Self = Self { min: 0, max: 3 };
     /// What our proxies accept where they cannot prove the session.
     pub const ACCEPTED: Self = Self { min: 0, max: 3 };
 

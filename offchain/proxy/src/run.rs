@@ -7,6 +7,7 @@ use bytes::Bytes;
 use cocoon_protocol::ErrorCode;
 use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::extension::{self, Cancel, TokenCounts, WorkReport};
+use cocoon_protocol::http::Response;
 use cocoon_protocol::message::ProxyToWorker;
 use cocoon_protocol::proxy::{RunQuery, RunQueryEx};
 use cocoon_ratls::SharedClock;
@@ -283,8 +284,9 @@ async fn headless(work: &Work, lease: &Lease) -> Ended {
 async fn forward(proxy: &Proxy, client: &ClientPeer, request: &Request, work: &mut Work, body: AnswerBody) -> bool {
     let part = match body {
         AnswerBody::Head(head) => {
-            if !work.is_begun {
-                work.head.get_or_insert_with(|| outage::with_age(proxy, client, head));
+            if !work.is_begun && work.head.is_none() {
+                note_head(work, &head);
+                work.head = Some(outage::with_age(proxy, client, head));
             }
             return true;
         }
@@ -303,6 +305,13 @@ async fn forward(proxy: &Proxy, client: &ClientPeer, request: &Request, work: &m
             final_info: None,
         })
         .await
+}
+
+/// A deployed worker's head may carry the body of an answer without parts.
+fn note_head(work: &mut Work, head: &Bytes) {
+    if let Ok(Response { payload, .. }) = Response::decode(head) {
+        note_part(work, &payload);
+    }
 }
 
 fn note_part(work: &mut Work, part: &Bytes) {
@@ -335,7 +344,7 @@ fn last(work: &mut Work, answer: Answer) -> Ended {
             return Ended::Failed(Failure::new(code, message.clone()));
         }
         AnswerBody::Part(part) => note_part(work, &part.clone()),
-        AnswerBody::Head(_) => {}
+        AnswerBody::Head(head) => note_head(work, &head.clone()),
     }
     work.last = Some(answer);
     Ended::Finished

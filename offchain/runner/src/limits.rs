@@ -130,3 +130,6 @@ pub const MAX_UNVERIFIED_OF_NETWORK: usize = 64;
 
 /// Longest path of an administration socket: a socket's address has 108 bytes, and it is made under a longer name.
 pub const MAX_SOCKET_PATH_BYTES: usize = 100;
+
+/// A proxy that has not served for this long is exchanged for another one, as deployed.
+pub const PROXY_PATIENCE: Duration = Duration::from_secs(300);

@@ -6,6 +6,7 @@ use cocoon_bindings::units::{ModelHash, PublicKey};
 use cocoon_bindings::voucher::{SignedVoucher, VoucherOp};
 use cocoon_protocol::handshake::WorkerBalances;
 use cocoon_protocol::proxy::SignedPayment;
+use cocoon_protocol::version::Version;
 use cocoon_receipt::{Signature, WorkStatement};
 use cocoon_store::{Claim, ProxyMemory, StoreError, WorkerStore};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,6 +60,19 @@ impl Balance {
             tokens_committed_to_blockchain: memory.tokens_chain.cast_signed(),
             tokens_committed_to_db: memory.tokens_db.cast_signed(),
             max_tokens: memory.tokens_max.cast_signed(),
+        }
+    }
+
+    /// The same for a proxy of this version. A deployed one that crashed never lets a worker in again that remembers more
+    /// than it had stored: it is told only what it had stored by its own word.
+    pub(crate) fn known_to(&self, version: Version) -> WorkerBalances {
+        let known = self.known();
+        match version.has_extensions() {
+            true => known,
+            false => WorkerBalances {
+                max_tokens: known.tokens_committed_to_db,
+                ..known
+            },
         }
     }
 
@@ -305,6 +319,18 @@ pub(crate) mod tests {
             .begin(&payment(VoucherOp::WorkerPayout, 10, &key()), 20, 25)
             .unwrap();
         assert_eq!(again.known().max_tokens, 25);
+    }
+
+    #[test]
+    fn a_deployed_proxy_is_told_only_what_it_had_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let balance = Balance::open(channel(), MODEL, Arc::new(WorkerStore::open(folder.path()).unwrap())).unwrap();
+        balance.begin(&SignedPayment::Empty, 20, 30).unwrap();
+        assert_eq!(balance.known_to(Version::V3).max_tokens, 30);
+        for deployed in [Version::V0, Version::V1, Version::V2] {
+            let told = balance.known_to(deployed);
+            assert_eq!((told.tokens_committed_to_db, told.max_tokens), (20, 20));
+        }
     }
 
     #[test]

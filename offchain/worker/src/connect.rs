@@ -2,7 +2,7 @@
 
 use crate::balance::{Balance, Channel};
 use crate::error::WorkerError;
-use crate::limits::{DIAL_TIMEOUT, PROXY_PATIENCE, RECONNECT};
+use crate::limits::{DIAL_TIMEOUT, RECONNECT};
 use crate::session::Session;
 use crate::signing::{Parties, SignDesk};
 use crate::worker::Worker;
@@ -16,18 +16,14 @@ use cocoon_protocol::limits::HANDSHAKE_TIMEOUT;
 use cocoon_protocol::session_proof::Role;
 use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::{Connection, Connector, Identity, SessionBinding};
+use cocoon_runner::Retry;
 use cocoon_runner::backoff::Backoff;
+use cocoon_runner::choice::{Choice, Choices};
 use cocoon_runner::link::{Link, LinkConfig, LinkHandle, OpenLink, prove_session};
 use cocoon_runner::off_thread;
 use cocoon_runner::standing::Standing;
 use cocoon_runner::trust::Trust;
-use rand::seq::IteratorRandom;
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::time::Instant;
-
-/// Proxies that connections of this worker hold, by the number of their entry in the root contract.
-pub(crate) type Taken = Arc<Mutex<BTreeSet<u32>>>;
+use std::sync::{Arc, Mutex};
 
 /// How connections are made.
 #[derive(Clone)]
@@ -46,74 +42,40 @@ pub(crate) struct TlsSession {
 }
 
 /// Keeps one connection to some proxy, for ever.
-pub(crate) async fn keep_connected(worker: Arc<Worker>, dialing: Dialing, taken: Taken) {
+pub(crate) async fn keep_connected(worker: Arc<Worker>, dialing: Dialing, choices: Choices) {
     let mut backoff = Backoff::new(RECONNECT.0, RECONNECT.1);
+    let (mut choice, mut last): (Option<Choice>, _) = (None, None);
     loop {
-        let place = match Place::choose(&worker, &taken) {
-            Some(place) => place,
-            None => {
-                backoff.wait().await;
-                continue;
-            }
-        };
-        // The same proxy as long as it was reached not too long ago.
-        let mut reached = Instant::now();
-        while reached.elapsed() < PROXY_PATIENCE {
-            let Some(address) = place.address(&worker.root.borrow()) else {
-                break;
-            };
-            let outcome = connect(&worker, &dialing, (place.seqno, &address), || {
-                reached = Instant::now();
+        let root = worker.root.borrow().clone();
+        let listed = root.data.proxies.keys().copied();
+        let kept = choice.take().filter(|held| address(&root, held.seqno()).is_some());
+        let held = kept.or_else(|| choices.choose(listed, last));
+        if let Some(mut held) = held
+            && let Some(address) = address(&root, held.seqno())
+        {
+            last = Some(held.seqno());
+            let mut has_served = false;
+            let outcome = connect(&worker, &dialing, (held.seqno(), address), || {
+                has_served = true;
                 backoff.reset();
             })
             .await;
-            match outcome {
-                Ok(reason) => tracing::info!(%address, %reason, "connection to the proxy has ended"),
+            let retry = match outcome {
+                Ok(reason) => {
+                    tracing::info!(%address, %reason, "connection to the proxy has ended");
+                    Retry::SamePeer
+                }
                 Err(error) => {
                     tracing::warn!(%address, %error, hint = error.hint(), "no connection to the proxy");
+                    error.retry()
                 }
+            };
+            if has_served {
+                held.serves();
             }
-            backoff.wait().await;
+            choice = held.is_kept(retry).then_some(held);
         }
-    }
-}
-
-/// One entry of the root contract's list, held until dropped.
-struct Place {
-    seqno: u32,
-    taken: Taken,
-}
-
-impl Place {
-    fn choose(worker: &Worker, taken: &Taken) -> Option<Self> {
-        let root = worker.root.borrow();
-        let mut held = taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let seqno = root
-            .data
-            .proxies
-            .keys()
-            .copied()
-            .filter(|seqno| !held.contains(seqno))
-            .choose(&mut rand::rng())?;
-        held.insert(seqno);
-        Some(Self {
-            seqno,
-            taken: taken.clone(),
-        })
-    }
-
-    /// The address, while the root contract lists it.
-    fn address(&self, root: &RootView) -> Option<String> {
-        address(root, self.seqno).map(str::to_owned)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.taken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.seqno);
+        backoff.wait().await;
     }
 }
 
@@ -209,7 +171,7 @@ async fn shake_hands(
     let open = off_thread(move || opening.balance(channel));
     let balance = open.await.map_err(|_| WorkerError::Task)??;
 
-    let (comparing, question) = connected.compare(balance.known());
+    let (comparing, question) = connected.compare(balance.known_to(proxy.version));
     let finishing = match comparing.compared(&ask(question).await?)? {
         Ok(finishing) => finishing,
         Err((extending, question)) => extending.extended(&ask(question).await?)?,

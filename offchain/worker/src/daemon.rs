@@ -3,7 +3,7 @@
 mod loading;
 
 use crate::config::{Parsed, WorkerConfig};
-use crate::connect::{Dialing, Taken, keep_connected};
+use crate::connect::{Dialing, keep_connected};
 use crate::error::WorkerError;
 use crate::http::{Pages, router};
 use crate::limits::HEALTH_PAUSE;
@@ -12,6 +12,7 @@ use crate::worker::{Shared, Worker, Workers};
 use cocoon_chain::{HttpApi, RootView, SharedChain, watch_root};
 use cocoon_ratls::{Connector, IdentityKeeper, SharedClock, SharedNetwork};
 use cocoon_runner::admin::{self, Live};
+use cocoon_runner::choice::Choices;
 use cocoon_runner::http::HttpServer;
 use cocoon_runner::seal::KeyManager;
 use cocoon_runner::shutdown::{Drained, Shutdown};
@@ -106,9 +107,9 @@ pub async fn start_on(
     }
     for worker in workers.iter() {
         tasks.spawn_until_stop(watch_health(worker.clone()));
-        let taken = Taken::default();
+        let choices = Choices::default();
         for _ in 0..config.proxy_connections {
-            tasks.spawn_until_stop(keep_connected(worker.clone(), dialing.clone(), taken.clone()));
+            tasks.spawn_until_stop(keep_connected(worker.clone(), dialing.clone(), choices.clone()));
         }
     }
     let address = http.address();

@@ -32,9 +32,6 @@ pub const MAX_CONTROL_BYTES: usize = 4096;
 /// First and longest pause between attempts to reach a proxy.
 pub const RECONNECT: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 
-/// A proxy that was not reached for this long is exchanged for another one.
-pub const PROXY_PATIENCE: Duration = Duration::from_secs(60);
-
 /// TCP, proof of work and TLS together.
 pub const DIAL_TIMEOUT: Duration = Duration::from_secs(60);
 

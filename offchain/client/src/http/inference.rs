@@ -22,7 +22,8 @@ use tokio::time::Instant;
 use super::reply::{RECEIPT_ID, REQUEST_ID, reply, reply_with_id, set};
 use super::{App, stream};
 use crate::calls::RequestId;
-use crate::driver::{self, Job, Piece};
+use crate::connection::ProxyConnection;
+use crate::driver::{self, Job, Piece, Unsent};
 
 /// How long a caller may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -84,7 +85,7 @@ async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Reque
         let now = counted.context.clock.now_f64();
         counted.stats.ended(outcome.success, outcome.bytes, now - begun, now);
     };
-    let (id, pieces) = driver::start(connection, job, ended).await?;
+    let (id, pieces) = send(app, connection, job, ended).await?;
     Ok(Running {
         id,
         app: Arc::clone(app),
@@ -96,6 +97,34 @@ async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Reque
         clock: app.context.clock.clone(),
         _slot: slot,
     })
+}
+
+/// Gives a request to a proxy, and to another one as long as nothing of it was sent.
+async fn send(
+    app: &App,
+    mut connection: Arc<ProxyConnection>,
+    job: Job,
+    ended: impl FnOnce(driver::Outcome) + Clone + Send + 'static,
+) -> Result<(RequestId, mpsc::Receiver<Piece>), ApiError> {
+    let mut tried = Vec::new();
+    let failure = loop {
+        match driver::start(Arc::clone(&connection), job.clone(), ended.clone()).await {
+            Ok(started) => return Ok(started),
+            Err(Unsent::Never(error)) => break error,
+            Err(Unsent::Elsewhere(error)) => {
+                tried.push(connection);
+                match app.connection_besides(&tried) {
+                    Ok(other) => connection = other,
+                    Err(_) => break error,
+                }
+            }
+        }
+    };
+    ended(driver::Outcome {
+        success: false,
+        bytes: 0,
+    });
+    Err(failure)
 }
 
 async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {

@@ -50,17 +50,18 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// The connection, or the error that says why there is none.
+    /// The connection with the fewest requests, or the error that says why there is none.
     fn connection(&self) -> Result<Arc<ProxyConnection>, ApiError> {
+        self.connection_besides(&[])
+    }
+
+    /// The same, but none of `tried`.
+    fn connection_besides(&self, tried: &[Arc<ProxyConnection>]) -> Result<Arc<ProxyConnection>, ApiError> {
         let upstream = self.upstream.borrow();
-        upstream
-            .connection
-            .clone()
-            .filter(|connection| !connection.is_closed())
-            .ok_or_else(|| {
-                let why = upstream.problem.as_deref().unwrap_or("it is being dialed");
-                ApiError::not_connected(format!("There is no connection to a proxy: {why}."))
-            })
+        upstream.least_busy(tried).ok_or_else(|| {
+            let why = upstream.problem.as_deref().unwrap_or("it is being dialed");
+            ApiError::not_connected(format!("There is no connection to a proxy: {why}."))
+        })
     }
 }
 

@@ -51,6 +51,8 @@ pub(crate) struct Options {
     pub(crate) max_body_bytes: usize,
     /// Requests at once.
     pub(crate) max_requests: usize,
+    /// Proxies at once.
+    pub(crate) proxy_connections: u32,
     /// The proxy names another contract than its own.
     pub(crate) foreign_contract: bool,
     /// The root contract lists no image.
@@ -65,6 +67,7 @@ impl Default for Options {
             version: 3,
             max_body_bytes: 1 << 20,
             max_requests: 8,
+            proxy_connections: 1,
             foreign_contract: false,
             unlisted_image: false,
             long_nonce: None,
@@ -113,6 +116,7 @@ impl World {
             secret_file: None,
             max_body_bytes: options.max_body_bytes,
             max_requests: options.max_requests,
+            proxy_connections: options.proxy_connections,
             root_refresh_seconds: 1,
             chain: ChainConfig {
                 url: "http://127.0.0.1:1".into(),

@@ -200,7 +200,8 @@ fn greet(
 ) -> bytes::Bytes {
     let rules = ProxyRules {
         is_test: true,
-        config_version: 3,
+        // The newest that a test lists.
+        config_version: 4,
         versions: VersionRange {
             min: 0,
             max: options.version,

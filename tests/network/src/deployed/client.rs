@@ -221,6 +221,17 @@ impl DeployedClient {
         Ok(numbers)
     }
 
+    /// Sends any object as a packet.
+    pub async fn send(&self, object: Writer) -> Result<(), Failure> {
+        self.sender.packet(object).await
+    }
+
+    /// Waits until the proxy hangs up.
+    pub async fn until_closed(&mut self) -> Result<(), Failure> {
+        while self.wire.next().await?.is_some() {}
+        Ok(())
+    }
+
     /// Sends any object as a question; gives the code and text of the refusal.
     pub async fn refused(&self, object: Writer) -> Result<(i32, String), Failure> {
         match self.sender.ask(object).await? {

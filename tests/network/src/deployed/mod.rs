@@ -1,15 +1,18 @@
-//! Peers as they are deployed: client and worker of versions 0, 1 and 2, with their quirks.
+//! Peers as they are deployed: client, worker and proxy of versions 0, 1 and 2, with their quirks.
 //!
 //! They are written from the description of the deployed network alone and share no codec and no handshake with our
 //! runners. What a deployed peer would not understand, they report as a failure: an unknown constructor, a byte too many,
 //! an end of an answer without the totals that it looks into.
 
+mod bridge;
 mod client;
+mod proxy;
 mod tl;
 mod wire;
 mod worker;
 
 pub use client::{Answered, DeployedClient};
+pub use proxy::{DeployedProxy, ProxyKeys, Seen, listen};
 pub use tl::{Reader, Writer};
 pub use wire::{Answer, Incoming, Sender, Wire};
 pub use worker::{DeployedWorker, Known, Scripted, Served};
@@ -97,4 +100,9 @@ fn signed_payment(reader: &mut Reader<'_>) -> Result<bool, Failure> {
         0xb347_ce64 => Ok(false),
         other => Err(Failure::new(format!("{other:08x} is no payment"))),
     }
+}
+
+/// `proxy.signedPaymentEmpty`
+fn no_payment(writer: Writer) -> Writer {
+    writer.raw(&0xb347_ce64_u32.to_le_bytes())
 }

@@ -207,7 +207,11 @@ impl Client {
                     if answer.request_id != [id; 32] {
                         continue;
                     }
-                    let is_refusal = answer.final_info.is_none() && answer.is_last();
+                    // Clients before version 3 get totals with a refusal, all zeros.
+                    let said = answer.final_info.as_ref().filter(|info| {
+                        info.tokens != TokensUsed::default() || info.proxy_times.is_some_and(|times| times.end > 0.0)
+                    });
+                    let is_refusal = said.is_none() && answer.is_last();
                     outcome.tokens = answer.final_info.map(|info| info.tokens).or(outcome.tokens);
                     match answer.body {
                         AnswerBody::Head(head) => {
