@@ -141,7 +141,8 @@ async fn deployed_workers_serve_our_client_through_our_proxy() {
         let mut worker = deployed_worker(&parts, &stranger, version).await;
         let (question, stream) = (hello(&parts), streamed(hello(&parts)));
 
-        let (reply, served) = tokio::join!(asked(&api, &question), worker.serve(&Scripted::json(3)));
+        let script = Scripted::json(3);
+        let (reply, served) = tokio::join!(asked(&api, &question), worker.serve(&script));
         let (served, earned, payer) = served.unwrap();
         assert_eq!((reply.status, &reply.body["object"]), (200, &json!("chat.completion")));
         assert_eq!((served.coefficient, earned[2], payer.as_str()), (1000, 8, ""));
@@ -168,7 +169,8 @@ async fn deployed_workers_serve_our_client_through_our_proxy() {
         );
 
         // Events that were held back arrive after all; the worker counted none, and none are charged.
-        let (events, served) = tokio::join!(api.stream(&stream), worker.serve(&Scripted::held_back_events()));
+        let script = Scripted::held_back_events();
+        let (events, served) = tokio::join!(api.stream(&stream), worker.serve(&script));
         let events = timeout(HANG, async { events.unwrap().rest().await }).await.unwrap();
         assert!(events.done && events.text == "hi", "{events:?}");
         assert_eq!(served.unwrap().1[2], 0);
@@ -230,7 +232,8 @@ async fn a_deployed_worker_that_is_off_or_too_dear_is_left_alone_until_it_is_nei
     }
     worker.set_coefficient(2000).await.unwrap();
     worker.payment_status().await.unwrap();
-    let (reply, served) = tokio::join!(asked(&api, &question), worker.serve(&Scripted::json(3)));
+    let script = Scripted::json(3);
+    let (reply, served) = tokio::join!(asked(&api, &question), worker.serve(&script));
     assert_eq!((reply.status, served.unwrap().0.coefficient), (200, 2000));
     worker.set_coefficient(-1).await.unwrap();
     worker.until_closed().await.unwrap();
@@ -340,7 +343,8 @@ async fn peers_that_flood_or_send_nonsense_cost_nobody_else_anything() {
         let part = Writer::of(0x6d85_b50f).longs(&[number; 4]).bytes(&[0; 200]).int(0);
         worker.send(part).await.unwrap();
     }
-    let (reply, served) = tokio::join!(asked(&api, &question), worker.serve(&Scripted::json(3)));
+    let script = Scripted::json(3);
+    let (reply, served) = tokio::join!(asked(&api, &question), worker.serve(&script));
     assert_eq!((reply.status, served.unwrap().1[2]), (200, 8), "{:#}", reply.body);
     parts.stop().await.unwrap();
 }

@@ -10,7 +10,7 @@ use cocoon_bindings::units::Nanoton;
 use cocoon_ledger::OutageCredit;
 use cocoon_protocol::handshake::WorkerBalances;
 use cocoon_protocol::version::VersionRange;
-use cocoon_proxy::{OutageConfig, ProxyConfig, ProxyError};
+use cocoon_proxy::{OutageConfig, ProxyConfig};
 use cocoon_store::{ProxyStore, ProxyWrite};
 
 async fn used(network: &Network) {
