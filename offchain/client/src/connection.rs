@@ -76,6 +76,7 @@ impl ProxyConnection {
         let keeper = ReceiptKeeper {
             link: link.clone(),
             store: Arc::clone(&context.store),
+            failed: context.failed.clone(),
             root: context.root.clone(),
             rules: context.certificate_rules(),
             proxy: identity.contract.clone(),

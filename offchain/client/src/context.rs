@@ -10,9 +10,10 @@ use cocoon_ratls::{SharedClock, SharedNetwork};
 use cocoon_runner::admin::Live;
 use cocoon_runner::trust::Trust;
 use cocoon_store::ClientStore;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::config::FundingConfig;
+use crate::error::ClientError;
 use crate::receipts::CertificateRules;
 use crate::secret::Secret;
 
@@ -36,6 +37,8 @@ pub struct Context {
     pub network: SharedNetwork,
     /// Whether and how to pay in.
     pub funding: Live<Option<FundingConfig>>,
+    /// Takes the failure of the own disk that ends the client.
+    pub(crate) failed: mpsc::Sender<ClientError>,
 }
 
 impl Context {

@@ -51,6 +51,7 @@ pub(crate) struct CertificateRules {
 pub(crate) struct ReceiptKeeper {
     pub(crate) link: LinkHandle,
     pub(crate) store: Arc<Mutex<ClientStore>>,
+    pub(crate) failed: mpsc::Sender<crate::ClientError>,
     pub(crate) root: watch::Receiver<Arc<RootView>>,
     pub(crate) rules: CertificateRules,
     pub(crate) proxy: Address,
@@ -82,13 +83,18 @@ impl Judged {
 }
 
 impl ReceiptKeeper {
-    /// Works until the connection's event loop is gone. What has come together is kept with one sync of the disk.
+    /// Works until the connection's event loop is gone. What has come together is kept with one sync of the disk. A store
+    /// that failed takes nothing more until it is opened again: the client ends.
     pub(crate) async fn run(self, mut jobs: mpsc::UnboundedReceiver<ReceiptJob>) {
         let mut burst = Vec::new();
         let mut judged = Judged::default();
         while jobs.recv_many(&mut burst, MAX_RECEIPT_BURST).await > 0 {
             if let Err(error) = self.take(burst.drain(..), &mut judged).await {
                 tracing::error!(%error, "receipts could not be kept");
+                if matches!(error, crate::ClientError::Store(_)) {
+                    // A full queue already holds an earlier failure.
+                    let _ = self.failed.try_send(error);
+                }
             }
         }
     }

@@ -14,7 +14,7 @@ use cocoon_runner::shutdown::Shutdown;
 use cocoon_runner::trust::Trust;
 use cocoon_runner::{RunnerError, Surroundings};
 use cocoon_store::ClientStore;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -77,7 +77,10 @@ pub async fn start_on(
 ) -> Result<RunningClient, ClientError> {
     // The port first: a taken one is the most common mistake, and costs nothing to find.
     let listener = cocoon_runner::http::listen(surroundings.network.as_ref(), config.listen).await?;
-    let context = Arc::new(context(&config, surroundings).await?);
+    let (failed, mut failures) = mpsc::channel(1);
+    let context = Arc::new(context(&config, surroundings, failed).await?);
+    // Ends with the caller's token, or when the own disk has failed.
+    let stop = stop.child_token();
     let identities = Arc::new(IdentityKeeper::new(Arc::new(NoEvidence), context.clock.clone())?);
     let (upstream_sender, upstream) = watch::channel(Upstream::default());
     let (accounts_sender, accounts) = watch::channel(Accounts::default());
@@ -106,14 +109,21 @@ pub async fn start_on(
     let app = Arc::new(app);
     let router = http::router(Arc::clone(&app));
     admin::start(&config.admin, http::operated(&app), router.clone(), &shutdown)?;
-    let server = serve_on(listener, router, stop)?;
+    let server = serve_on(listener, router, stop.clone())?;
     let address = server.address();
     tracing::info!(%address, "the client listens");
     let task = tokio::spawn(async move {
-        let served = server.join().await;
+        let mut serving = std::pin::pin!(server.join());
+        let (served, failure) = tokio::select! {
+            served = &mut serving => (served, None),
+            Some(failure) = failures.recv() => {
+                stop.cancel();
+                (serving.await, Some(failure))
+            }
+        };
         shutdown.stop();
         shutdown.drain(DRAIN_LIMIT).await;
-        served.map_err(ClientError::from)
+        failure.map_or(served.map_err(ClientError::from), Err)
     });
     Ok(RunningClient {
         address,
@@ -122,7 +132,11 @@ pub async fn start_on(
     })
 }
 
-async fn context(config: &ClientConfig, surroundings: Surroundings) -> Result<Context, ClientError> {
+async fn context(
+    config: &ClientConfig,
+    surroundings: Surroundings,
+    failed: mpsc::Sender<ClientError>,
+) -> Result<Context, ClientError> {
     let Surroundings {
         chain,
         clock,
@@ -159,6 +173,7 @@ async fn context(config: &ClientConfig, surroundings: Surroundings) -> Result<Co
         clock,
         network,
         funding: Live::new(config.funding),
+        failed,
     })
 }
 

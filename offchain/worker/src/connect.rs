@@ -24,12 +24,15 @@ use cocoon_runner::off_thread;
 use cocoon_runner::standing::Standing;
 use cocoon_runner::trust::Trust;
 use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc;
 
 /// How connections are made.
 #[derive(Clone)]
 pub(crate) struct Dialing {
     pub(crate) connector: Connector,
     pub(crate) trust: Trust,
+    /// Takes the failure that ends the worker.
+    pub(crate) fatal: mpsc::Sender<WorkerError>,
 }
 
 /// What one connection is made with.
@@ -41,7 +44,8 @@ pub(crate) struct TlsSession {
     pub(crate) versions: VersionRange,
 }
 
-/// Keeps one connection to some proxy, for ever.
+/// Keeps one connection to some proxy, until the worker's own disk fails: a database that met an error of the disk takes
+/// nothing more until it is opened again.
 pub(crate) async fn keep_connected(worker: Arc<Worker>, dialing: Dialing, choices: Choices) {
     let mut backoff = Backoff::new(RECONNECT.0, RECONNECT.1);
     let (mut choice, mut last): (Option<Choice>, _) = (None, None);
@@ -64,6 +68,12 @@ pub(crate) async fn keep_connected(worker: Arc<Worker>, dialing: Dialing, choice
                 Ok(reason) => {
                     tracing::info!(%address, %reason, "connection to the proxy has ended");
                     Retry::SamePeer
+                }
+                Err(error @ WorkerError::Store(_)) => {
+                    tracing::error!(%error, hint = error.hint(), "the store failed: the worker stops");
+                    // A full queue already holds an earlier failure.
+                    let _ = dialing.fatal.try_send(error);
+                    return;
                 }
                 Err(error) => {
                     tracing::warn!(%address, %error, hint = error.hint(), "no connection to the proxy");

@@ -22,7 +22,7 @@ use cocoon_store::{SharedDisk, WorkerStore};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -97,9 +97,11 @@ pub async fn start_on(
     let http = cocoon_runner::http::serve_on(port, router, tasks.token().clone())?;
     let connector = Connector::new(identities.clone(), trust.store(), trust.proxies(), clock).over(network);
     tasks.spawn_until_stop(identities.keep_fresh());
+    let (fatal, mut failures) = mpsc::channel(1);
     let dialing = Dialing {
         connector: trust.dialing(connector),
         trust: trust.clone(),
+        fatal,
     };
     tasks.spawn_until_stop(trust.keep_current());
     if let Some(payouts) = payouts {
@@ -118,8 +120,12 @@ pub async fn start_on(
     }
     let drain = Duration::from_secs(config.drain_seconds);
     let join = tokio::spawn(async move {
-        shutdown.cancelled().await;
-        stop(&workers, &tasks, http, drain).await
+        let failure = tokio::select! {
+            () = shutdown.cancelled() => None,
+            Some(failure) = failures.recv() => Some(failure),
+        };
+        let stopped = stop(&workers, &tasks, http, drain).await;
+        failure.map_or(stopped, Err)
     });
     Ok(RunningWorker { http: address, join })
 }
