@@ -1,6 +1,5 @@
 //! Two of three people bring a new worker image into the network, and one takes it out again. Every message is written
 //! by the `cocoon` command, as in `docs/governance.md`, and sent by the wallet that it is for.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a story that fails, fails loudly")]
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,4 @@
 //! What people ask and what they are answered is in no log and in no file, whatever happens to the request.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a story that fails, fails loudly")]
 
 use std::time::Duration;
 

@@ -1,11 +1,5 @@
 //! The six failures of the deployed network, each played against our runners. What made a process end, a request hang or
 //! an answer go uncharged there is an ordinary event here.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a story that fails, fails loudly"
-)]
 
 use std::time::Duration;
 

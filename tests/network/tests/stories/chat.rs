@@ -1,5 +1,4 @@
 //! What a developer does with the OpenAI interface, well and badly.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a story that fails, fails loudly")]
 
 use cocoon_network_tests::{api::question, inprocess::Network};
 use serde_json::json;

@@ -1,10 +1,4 @@
 //! Clients, workers and proxies as they are deployed, versions 0 to 2, with our runners at the other ends.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a story that fails, fails loudly"
-)]
 
 use std::time::Duration;
 

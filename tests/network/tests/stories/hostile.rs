@@ -1,5 +1,4 @@
 //! Peers that are not what they should be, or do not say what they should: they are refused, and nobody else suffers.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a story that fails, fails loudly")]
 
 use std::time::{Duration, Instant};
 

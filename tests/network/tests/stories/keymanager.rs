@@ -1,5 +1,4 @@
 //! Two key managers of a network, and a worker whose wallet's key they give.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a story that fails, fails loudly")]
 
 use std::path::Path;
 use std::time::Duration;

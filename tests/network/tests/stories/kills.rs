@@ -1,5 +1,4 @@
 //! Runners that die in the middle of something: what the user sees, what is charged, what is remembered.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a story that fails, fails loudly")]
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,4 @@
 //! One worker with two models: one that writes texts and one that makes vectors.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a story that fails, fails loudly")]
 
 use std::time::{Duration, Instant};
 

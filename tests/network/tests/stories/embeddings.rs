@@ -1,5 +1,4 @@
 //! What a developer does with `/v1/embeddings`.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a story that fails, fails loudly")]
 
 use cocoon_network_tests::{
     api::question,
