@@ -87,10 +87,12 @@ async fn serve(proxy: Arc<Proxy>, connection: Connection, role: Role) {
     }
     let closer = {
         let (proxy, link) = (Arc::clone(&proxy), link.clone());
+        // Who comes while the proxy recovers is refused by the handshake, with the reason, and not cut off here.
+        let is_recovering = proxy.recovery.found().is_cancelled();
         tokio::spawn(async move {
             tokio::select! {
                 () = proxy.drained.cancelled() => {}
-                () = proxy.recovery.found().cancelled() => {}
+                () = proxy.recovery.found().cancelled(), if !is_recovering => {}
             }
             link.close().await;
         })

@@ -279,7 +279,8 @@ fn search(dir: &Path, marker: &[u8], found: &mut Vec<PathBuf>) -> Result<(), Fai
         let path = entry.map_err(failed("reading a folder"))?.path();
         if path.is_dir() {
             search(&path, marker, found)?;
-        } else {
+        } else if path.is_file() {
+            // Not a socket, which holds nothing.
             let bytes = fs::read(&path).map_err(failed("reading a file"))?;
             if bytes.windows(marker.len()).any(|window| window == marker) {
                 found.push(path);

@@ -29,6 +29,8 @@ impl ExtraWorker {
         config.owner = owner.to_owned();
         config.data_dir = network.data().path().join("worker-of-a-new-image");
         config.http = ([127, 0, 0, 1], 0).into();
+        // The socket in the file is the first worker's.
+        config.admin = cocoon_runner::admin::AdminConfig::default();
         config.models[0].backend = BackendConfig::Upstream { url };
         let stop = CancellationToken::new();
         let running = cocoon_worker::start(config, stop.clone())
