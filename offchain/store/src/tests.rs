@@ -295,7 +295,7 @@ fn a_client_finds_its_receipt_by_id_and_by_request() {
     let mut store = ClientStore::open(folder.path()).unwrap();
     let channel = (&address(8), &address(1), &head);
     store.put_receipts(&[stored.clone(), stored.clone()], channel).unwrap();
-    store.put_receipts(&[stored.clone()], channel).unwrap();
+    store.put_receipts(std::slice::from_ref(&stored), channel).unwrap();
     drop(store);
     let store = ClientStore::open(folder.path()).unwrap();
     assert_eq!(store.receipt(&receipt.id()).unwrap(), Some(stored.clone()));

@@ -31,8 +31,14 @@ const INTER_TOKEN: Metric = Metric::histogram(
     "Between the tokens of an answer.",
 );
 
+/// A figure, and where it stands in an engine's occupancy.
+type OfOccupancy = (Metric, fn(&Occupancy) -> u64);
+
+/// A figure, its label, and the names of the counters with their values of the label.
+type OfCounters = (&'static Metric, &'static str, &'static [(&'static str, &'static str)]);
+
 /// What is told of an engine's occupancy.
-const OCCUPANCY: [(Metric, fn(&Occupancy) -> u64); 10] = [
+const OCCUPANCY: [OfOccupancy; 10] = [
     (
         Metric::gauge("cocoon_worker_running_sequences", "Sequences that run."),
         |o| o.running as u64,
@@ -175,7 +181,7 @@ fn of_worker(page: &mut Exposition, models: &[Figures<'_>]) {
         }
     }
     // The counters of `/jsonstats`, each under the name and the label that it has here.
-    let counters: [(&Metric, &str, &[(&str, &str)]); 3] = [
+    let counters: [OfCounters; 3] = [
         (&REQUESTS, "result", &[("success", "success"), ("failed", "failure")]),
         (
             &BYTES,

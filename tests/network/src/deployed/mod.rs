@@ -63,8 +63,11 @@ fn response(status: i32, fields: &[(String, String)], payload: &[u8]) -> Vec<u8>
     headers(start, fields).bytes(payload).done()
 }
 
-/// Status, headers and payload of a boxed `http.response`.
-fn read_response(bytes: &[u8]) -> Result<(i32, Vec<(String, String)>, Vec<u8>), Failure> {
+/// Status, headers and payload of an answer.
+type Response = (i32, Vec<(String, String)>, Vec<u8>);
+
+/// Reads a boxed `http.response`.
+fn read_response(bytes: &[u8]) -> Result<Response, Failure> {
     let mut reader = Reader::new(bytes);
     reader.expect(0x1cd0_c42b)?;
     let _version = reader.text()?;

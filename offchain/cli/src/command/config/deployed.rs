@@ -127,10 +127,12 @@ pub(super) fn draft(role: Role, json: &Value, chain_url: &str) -> Option<Draft> 
             ));
         }
     }
+    let mut ignored: Vec<String> = keys.left.keys().cloned().collect();
+    ignored.sort();
     Some(Draft {
         text: keys.text,
         taken: keys.taken,
-        ignored: keys.left.keys().cloned().collect(),
+        ignored,
         to_fill_in: keys.to_fill_in,
     })
 }
