@@ -177,7 +177,8 @@ fn every_answer_to_a_question_has_a_decoder_that_takes_no_other() {
     fn takes<T: for<'a> tl_proto::TlRead<'a>>(id: u32) -> bool {
         !matches!(decode::<T>(&id.to_le_bytes()), Err(DecodeError::UnknownConstructor(_)))
     }
-    let decoders: [(&str, fn(u32) -> bool); 11] = [
+    type Decoder = (&'static str, fn(u32) -> bool);
+    let decoders: [Decoder; 11] = [
         ("authorization", takes::<client::AuthorizationWithProxy>),
         ("connected client", takes::<client::ConnectedToProxy>),
         ("client's payment status", takes::<client::PaymentStatus>),

@@ -120,9 +120,12 @@ async fn deployed_clients_are_served_by_our_proxy_and_worker() {
 async fn deployed_worker(parts: &Parts, stranger: &Stranger, version: i32) -> DeployedWorker {
     let connection = stranger.connect(stranger.workers, Mask::Image("worker")).await.unwrap();
     let (owner, model) = (&parts.network().worker_owner, &parts.network().deployed_model);
-    DeployedWorker::connect(connection.stream, version, (owner, model), [0; 3])
+    let worker = DeployedWorker::connect(connection.stream, version, (owner, model), [0; 3])
         .await
-        .unwrap()
+        .unwrap();
+    // The end of the handshake is told before the proxy has entered the worker among those that serve.
+    worker.payment_status().await.unwrap();
+    worker
 }
 
 #[tokio::test(flavor = "multi_thread")]

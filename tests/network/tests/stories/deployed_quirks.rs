@@ -63,9 +63,12 @@ async fn assert_serves(parts: &Parts, api: &Api) {
 async fn deployed_worker(parts: &Parts, stranger: &Stranger, known: Known) -> DeployedWorker {
     let connection = stranger.connect(stranger.workers, Mask::Image("worker")).await.unwrap();
     let (owner, model) = (&parts.network().worker_owner, &parts.network().deployed_model);
-    DeployedWorker::connect(connection.stream, 2, (owner, model), known)
+    let worker = DeployedWorker::connect(connection.stream, 2, (owner, model), known)
         .await
-        .unwrap()
+        .unwrap();
+    // The end of the handshake is told before the proxy has entered the worker among those that serve.
+    worker.payment_status().await.unwrap();
+    worker
 }
 
 /// Deployed: HTTP 500 without a body, then the client process dies.
