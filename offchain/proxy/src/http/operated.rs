@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::statistics::{Pages, worker_connections};
 use crate::config::ProxyConfig;
 use crate::error::ProxyError;
+use crate::outage::Mode;
 
 /// What a reload takes over; everything else is built in at the start.
 const RELOADABLE: &[&str] = &["settlement", "timers.drain"];
@@ -16,10 +17,13 @@ const RELOADABLE: &[&str] = &["settlement", "timers.drain"];
 impl Operated for Pages {
     fn state(&self) -> &'static str {
         let proxy = &self.0;
-        match (proxy.shutdown.token().is_cancelled(), proxy.accepts()) {
-            (true, _) => "draining",
-            (false, true) => "ready",
-            (false, false) => "disabled",
+        match proxy.chain_age.mode() {
+            _ if proxy.recovery.error().is_some() => "recovering",
+            _ if proxy.shutdown.token().is_cancelled() => "draining",
+            _ if !proxy.is_enabled.load(Ordering::Relaxed) => "disabled",
+            Mode::Current => "ready",
+            Mode::OnCredit => "degraded",
+            Mode::Drained => "draining",
         }
     }
 
