@@ -80,6 +80,32 @@ mod tests {
         assert_eq!(of(100, 1500, 5_000), 75);
     }
 
+    /// Computed in Python (`tests/vectors/gen`); where double precision and exact arithmetic differ is among them.
+    #[test]
+    fn prices_are_those_of_the_other_implementation() {
+        let vectors: serde_json::Value =
+            serde_json::from_str(include_str!("../../../tests/vectors/receipts.json")).unwrap();
+        let prices = vectors["prices"].as_array().unwrap();
+        assert!(!prices.is_empty());
+        let names = ["prompt", "cached", "completion", "reasoning", "total"];
+        for case in prices {
+            let of = |part: &str| names.map(|name| case[part][name].as_u64().unwrap_or(0));
+            let [prompt, cached, completion, reasoning, _] = of("counts");
+            let multipliers = of("multipliers").map(|number| u32::try_from(number).unwrap());
+            let used = adjust(
+                &counts(prompt, cached, completion, reasoning),
+                Coefficient::new(u32::try_from(case["coefficient"].as_u64().unwrap()).unwrap()),
+                &Multipliers {
+                    prompt: multipliers[0],
+                    cached: multipliers[1],
+                    completion: multipliers[2],
+                    reasoning: multipliers[3],
+                },
+            );
+            assert_eq!(classes(used), of("used"), "{case}");
+        }
+    }
+
     #[test]
     fn parts_larger_than_the_whole_leave_nothing_negative() {
         let used = adjust(&counts(1, 5, 2, 9), Coefficient::new(1000), &Multipliers::default());

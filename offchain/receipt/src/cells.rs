@@ -7,6 +7,13 @@ use cocoon_bindings::ton::{
 use crate::error::ReceiptError;
 use crate::limits::{FORMAT_VERSION, MAX_RECEIPT_BYTES};
 
+/// First bytes of a BoC with any roots, index and checksum optional.
+const BOC_MAGIC: &[u8; 4] = &[0xb5, 0xee, 0x9c, 0x72];
+/// Flag of a BoC that begins with an index of its cells.
+const BOC_HAS_INDEX: u8 = 0x80;
+/// Flag of a BoC that ends with a checksum.
+const BOC_HAS_CHECKSUM: u8 = 0x40;
+
 /// A cell that is being read to its end.
 pub(crate) struct Reader<'a> {
     what: &'static str,
@@ -98,7 +105,7 @@ pub(crate) fn store_address(builder: &mut CellBuilder, address: &Address) -> Res
     store(address, builder)
 }
 
-/// Decodes the one root of a BoC of bounded size.
+/// Decodes the one root of a BoC of bounded size. The library stops where the cells end; what follows is refused here.
 pub(crate) fn decode_boc(bytes: &[u8]) -> Result<Cell, ReceiptError> {
     if bytes.len() > MAX_RECEIPT_BYTES {
         return Err(ReceiptError::TooLarge {
@@ -106,12 +113,71 @@ pub(crate) fn decode_boc(bytes: &[u8]) -> Result<Cell, ReceiptError> {
             limit: MAX_RECEIPT_BYTES,
         });
     }
-    Boc::decode(bytes).map_err(|error| ReceiptError::Boc(error.to_string()))
+    let cell = Boc::decode(bytes).map_err(|error| ReceiptError::Boc(error.to_string()))?;
+    if boc_length(bytes) == Some(bytes.len()) {
+        Ok(cell)
+    } else {
+        Err(ReceiptError::Trailing { what: "bag of cells" })
+    }
+}
+
+/// How long a BoC is, by its header: magic, flags, widths, counts, length of the cells, root (`serialized_boc` in TON's
+/// `boc.tlb`). `None` for another container and for a header that ends too early.
+fn boc_length(bytes: &[u8]) -> Option<usize> {
+    let (magic, rest) = bytes.split_first_chunk::<4>()?;
+    let (&[flags, offset_width], rest) = rest.split_first_chunk::<2>()?;
+    if magic != BOC_MAGIC {
+        return None;
+    }
+    let (size_width, offset_width) = (usize::from(flags & 7), usize::from(offset_width));
+    let number = |at: usize, width: usize| {
+        let digits = rest.get(at..at.checked_add(width)?)?;
+        let wide = digits.iter().try_fold(0usize, |sum, byte| {
+            sum.checked_mul(256)?.checked_add(usize::from(*byte))
+        })?;
+        Some(wide)
+    };
+    let (count, roots) = (number(0, size_width)?, number(size_width, size_width)?);
+    let cells = number(3 * size_width, offset_width)?;
+    let index = if flags & BOC_HAS_INDEX != 0 {
+        count.checked_mul(offset_width)?
+    } else {
+        0
+    };
+    let checksum = if flags & BOC_HAS_CHECKSUM != 0 { 4 } else { 0 };
+    let header = (6 + 3 * size_width + offset_width).checked_add(roots.checked_mul(size_width)?)?;
+    header.checked_add(index)?.checked_add(cells)?.checked_add(checksum)
 }
 
 fn cell_error(what: &'static str, error: Error) -> ReceiptError {
     ReceiptError::Cell {
         what,
         reason: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::samples;
+
+    proptest! {
+        #[test]
+        fn bytes_that_follow_a_bag_are_refused(receipt in samples::any_receipt(), more in prop::collection::vec(any::<u8>(), 1..9)) {
+            let mut boc = Boc::encode(receipt.to_cell());
+            prop_assert_eq!(boc_length(&boc), Some(boc.len()));
+            boc.extend(more);
+            prop_assert!(decode_boc(&boc).is_err());
+        }
+
+        #[test]
+        fn the_length_of_garbage_is_told_or_not_without_panic(garbage in prop::collection::vec(any::<u8>(), 0..40)) {
+            let mut bytes = BOC_MAGIC.to_vec();
+            bytes.extend(garbage);
+            let _ = boc_length(&bytes);
+            prop_assert!(decode_boc(&bytes).is_err() || boc_length(&bytes) == Some(bytes.len()));
+        }
     }
 }
