@@ -29,6 +29,7 @@ pub mod check;
 mod error;
 mod finish;
 pub mod limits;
+pub mod log;
 mod receipt;
 mod salted;
 mod signed;

@@ -9,3 +9,9 @@ pub const FORMAT_VERSION: u8 = 1;
 
 /// Deepest inclusion or consistency proof that is checked: a tree of 2^64 leaves.
 pub const MAX_PROOF_NODES: usize = 64;
+
+/// Longest signed note that is read, in bytes: a checkpoint is about 300, and each cosignature 150.
+pub const MAX_NOTE_BYTES: usize = 16 * 1024;
+
+/// Most witnesses that are looked for in one note; no more signatures fit one anyway.
+pub const MAX_COSIGNATURES: usize = 64;

@@ -16,7 +16,7 @@ pub fn leaf_hash(data: &[u8]) -> HashBytes {
     HashBytes(Sha256::new().chain_update([0]).chain_update(data).finalize().into())
 }
 
-fn node_hash(left: &HashBytes, right: &HashBytes) -> HashBytes {
+pub(crate) fn node_hash(left: &HashBytes, right: &HashBytes) -> HashBytes {
     HashBytes(
         Sha256::new()
             .chain_update([1])
@@ -37,6 +37,18 @@ pub fn root(leaves: &[HashBytes]) -> HashBytes {
             node_hash(&root(left), &root(right))
         }
     }
+}
+
+/// Roots of the whole subtrees of a row of hashes, the largest first: one for each bit that is set in their number.
+pub(crate) fn whole_subtrees(hashes: &[HashBytes]) -> Vec<HashBytes> {
+    let mut roots = Vec::new();
+    let mut rest = hashes;
+    while !rest.is_empty() {
+        let (whole, after) = rest.split_at(1 << rest.len().ilog2());
+        roots.push(root(whole));
+        rest = after;
+    }
+    roots
 }
 
 /// The nodes that prove that leaf `index` is in the tree over `leaves`; `None` when there is no such leaf.
