@@ -4,7 +4,7 @@
 //! never chosen; whoever waits is granted once or not at all; no clock and no randomness in here: both are arguments.
 //!
 //! Main type: [`Desk`], made of a [`Pool`] of workers, a [`Queue`] per model and the [`Prefixes`] of prompts. [`Rates`]
-//! bounds what one client asks for.
+//! bounds what one client asks for. [`PriceRule`] is the price of a worker that follows its load.
 //!
 //! ```
 //! use cocoon_bindings::units::Coefficient;
@@ -23,6 +23,7 @@ pub mod limits;
 mod member;
 mod pool;
 mod prefixes;
+mod pricing;
 mod queue;
 mod rates;
 mod refusal;
@@ -33,6 +34,7 @@ pub use desk::{Ask, Asked, Desk, Settings};
 pub use member::{Offer, Outcome, Verdict, WorkerView};
 pub use pool::{Grant, Need, Pool};
 pub use prefixes::{Prefixes, prefix_hashes};
+pub use pricing::PriceRule;
 pub use queue::{Full, Queue, QueueLimits};
 pub use rates::{Rate, RateLimits, Rates};
 pub use refusal::Refusal;

@@ -1,6 +1,7 @@
 //! The worker's configuration.
 
 mod engine;
+mod pricing;
 
 use crate::error::WorkerError;
 use crate::limits;
@@ -17,6 +18,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 pub use engine::EngineConfig;
+pub use pricing::PricingConfig;
 
 /// Everything that an operator sets. Secrets are named by file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,6 +67,9 @@ pub struct ModelConfig {
     /// Price in thousandths of the network's.
     #[serde(default = "default_coefficient")]
     pub coefficient: u32,
+    /// Lets the price follow the load; without it the price stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pricing: Option<PricingConfig>,
     /// Requests at once, over all proxies.
     #[serde(default = "default_max_active_requests")]
     pub max_active_requests: u32,
@@ -78,6 +83,7 @@ impl ModelConfig {
         Self {
             name,
             coefficient: default_coefficient(),
+            pricing: None,
             max_active_requests: default_max_active_requests(),
             backend,
         }
@@ -129,6 +135,7 @@ pub(crate) struct Parsed {
 pub(crate) struct ParsedModel {
     pub(crate) name: ModelName,
     pub(crate) coefficient: Coefficient,
+    pub(crate) pricing: Option<PricingConfig>,
     pub(crate) max_active_requests: u32,
 }
 
@@ -171,6 +178,9 @@ impl ModelConfig {
         if self.max_active_requests == 0 || self.max_active_requests > limits::MAX_ACTIVE_REQUESTS {
             return Err(bad("models.max_active_requests", "must be from 1 to 4096"));
         }
+        if let Some(pricing) = &self.pricing {
+            pricing.check()?;
+        }
         let name: ModelName = self.name.parse()?;
         let verified = matches!(&self.backend, BackendConfig::Engine(engine) if engine.verify_name);
         if verified && root_hash(&name).is_none() {
@@ -182,6 +192,7 @@ impl ModelConfig {
         Ok(ParsedModel {
             name,
             coefficient: Coefficient::new(self.coefficient),
+            pricing: self.pricing,
             max_active_requests: self.max_active_requests,
         })
     }

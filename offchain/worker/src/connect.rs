@@ -3,12 +3,12 @@
 use crate::balance::{Balance, Channel};
 use crate::error::WorkerError;
 use crate::limits::{DIAL_TIMEOUT, RECONNECT};
-use crate::session::Session;
+use crate::session::{Session, Told};
 use crate::signing::{Parties, SignDesk};
 use crate::worker::Worker;
 use bytes::Bytes;
 use cocoon_bindings::ton::{Address, friendly, parse_address};
-use cocoon_bindings::units::PublicKey;
+use cocoon_bindings::units::{Coefficient, PublicKey};
 use cocoon_bindings::{proxy_state_init, worker_state_init};
 use cocoon_chain::RootView;
 use cocoon_protocol::handshake::{ProxyIdentity, WorkerConnected, WorkerConnecting, WorkerFinishing, WorkerOffer};
@@ -140,8 +140,11 @@ pub(crate) async fn serve_link(
     on_ready: impl FnOnce(),
 ) -> Result<String, WorkerError> {
     let root = worker.root.borrow().clone();
-    let told_disabled = worker.switch.state().is_disabled();
-    let (proxy, balance) = shake_hands(worker, &root, &link, &session, told_disabled).await?;
+    let told = Told {
+        is_disabled: worker.switch.state().is_disabled(),
+        coefficient: *worker.coefficient().borrow(),
+    };
+    let (proxy, balance) = shake_hands(worker, &root, &link, &session, told).await?;
     tracing::info!(proxy = %proxy.contract_address, version = ?proxy.version, "serving a proxy");
     on_ready();
     let parties = Parties {
@@ -157,7 +160,7 @@ pub(crate) async fn serve_link(
         multipliers: root.params.multipliers,
         price: root.params.price_per_token,
         desk: Arc::new(Mutex::new(desk)),
-        told_disabled,
+        told,
     };
     Ok(session.serve(events).await?.to_string())
 }
@@ -168,10 +171,10 @@ async fn shake_hands(
     root: &RootView,
     link: &LinkHandle,
     session: &TlsSession,
-    is_disabled: bool,
+    told: Told,
 ) -> Result<(ProxyIdentity, Balance), WorkerError> {
     let ask = |question: Bytes| link.query(question, HANDSHAKE_TIMEOUT);
-    let (connecting, question) = WorkerConnecting::start(offer(worker, root, session.versions));
+    let (connecting, question) = WorkerConnecting::start(offer(worker, root, session.versions, told.coefficient));
     let step = connecting.connected(&ask(question).await?)?;
     let binding = session.binding.as_ref();
     let connected = prove_session::<_, WorkerError>(link, step, binding, Role::Worker).await?;
@@ -196,16 +199,16 @@ async fn shake_hands(
     let begin = off_thread(move || beginning.begin(&payment, db, max));
     begin.await.map_err(|_| WorkerError::Task)??;
 
-    let (completing, question) = finishing.complete(is_disabled);
+    let (completing, question) = finishing.complete(told.is_disabled);
     completing.completed(&ask(question).await?)?;
     Ok((proxy, balance))
 }
 
-fn offer(worker: &Worker, root: &RootView, versions: VersionRange) -> WorkerOffer {
+fn offer(worker: &Worker, root: &RootView, versions: VersionRange, coefficient: Coefficient) -> WorkerOffer {
     WorkerOffer {
         owner_address: friendly(&worker.owner, false, root.is_test()),
         model: worker.model.to_string(),
-        coefficient: i32::try_from(worker.coefficient().borrow().get()).unwrap_or(i32::MAX),
+        coefficient: i32::try_from(coefficient.get()).unwrap_or(i32::MAX),
         is_test: root.is_test(),
         proxy_cnt: i32::try_from(worker.proxy_connections).unwrap_or(1),
         max_active_requests: i32::try_from(worker.max_active_requests).unwrap_or(i32::MAX),

@@ -8,6 +8,7 @@ use crate::error::WorkerError;
 use crate::http::{Pages, router};
 use crate::limits::HEALTH_PAUSE;
 use crate::payout::Payouts;
+use crate::pricing::keep_priced;
 use crate::worker::{Shared, Worker, Workers};
 use cocoon_chain::{HttpApi, RootView, SharedChain, watch_root};
 use cocoon_ratls::{Connector, IdentityKeeper, SharedClock, SharedNetwork};
@@ -109,6 +110,7 @@ pub async fn start_on(
     }
     for worker in workers.iter() {
         tasks.spawn_until_stop(watch_health(worker.clone()));
+        tasks.spawn_until_stop(keep_priced(worker.clone()));
         let choices = Choices::default();
         for _ in 0..config.proxy_connections {
             tasks.spawn_until_stop(keep_connected(worker.clone(), dialing.clone(), choices.clone()));

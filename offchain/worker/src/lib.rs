@@ -32,6 +32,7 @@ pub mod limits;
 mod metrics;
 mod papers;
 mod payout;
+mod pricing;
 mod request;
 mod session;
 mod signing;
@@ -40,7 +41,7 @@ mod switch;
 mod tests;
 mod worker;
 
-pub use config::{BackendConfig, EngineConfig, ModelConfig, PayoutConfig, WorkerConfig};
+pub use config::{BackendConfig, EngineConfig, ModelConfig, PayoutConfig, PricingConfig, WorkerConfig};
 pub use daemon::{RunningWorker, start, start_on};
 pub use error::{Retry, Who, WorkerError};
 pub use metrics::METRICS;

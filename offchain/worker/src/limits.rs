@@ -8,6 +8,12 @@ pub const MAX_COEFFICIENT: u32 = 999_999_999;
 /// Requests at once: beyond this the queue of the engine decides anyway.
 pub const MAX_ACTIVE_REQUESTS: u32 = 4096;
 
+/// Shortest and longest time between two moves of a price: proxies are told of each, and a day is as good as never.
+pub const PRICING_INTERVAL: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(86_400));
+
+/// Mean pause between two looks at the load: some sixty before a move with the usual interval.
+pub const PRICING_LOOK: Duration = Duration::from_secs(1);
+
 /// Models of one worker: each has an engine and connections of its own.
 pub const MAX_MODELS: usize = 16;
 

@@ -10,6 +10,10 @@ const RUNNING: Metric = Metric::gauge("cocoon_worker_running_requests", "Request
 const PLACES: Metric = Metric::gauge("cocoon_worker_max_requests", "Requests that may run at once.");
 const CONNECTIONS: Metric = Metric::gauge("cocoon_worker_proxy_connections", "Connections to proxies that serve.");
 const COEFFICIENT: Metric = Metric::gauge("cocoon_worker_coefficient", "Price in thousandths of the network's.");
+const LOAD: Metric = Metric::gauge(
+    "cocoon_worker_pricing_load",
+    "Mean share of the places in use before the last move of the price; only of models with [models.pricing].",
+);
 const REQUESTS: Metric = Metric::counter("cocoon_worker_requests_total", "Requests that ended.");
 const BYTES: Metric = Metric::counter("cocoon_worker_bytes_total", "Bytes of requests and of answers.");
 const TOKENS: Metric = Metric::counter("cocoon_worker_adjusted_tokens_total", "Adjusted tokens used, by class.");
@@ -103,6 +107,7 @@ pub const METRICS: &[Metric] = &[
     PLACES,
     CONNECTIONS,
     COEFFICIENT,
+    LOAD,
     REQUESTS,
     BYTES,
     TOKENS,
@@ -130,6 +135,8 @@ pub(crate) struct Figures<'a> {
     places: u32,
     connections: u32,
     coefficient: u32,
+    /// Absent without automatic pricing, and before its first move.
+    pricing_load: Option<f64>,
     is_ready: bool,
     counters: &'a Counters,
     /// Absent when a server beside this program answers.
@@ -144,6 +151,7 @@ impl<'a> Figures<'a> {
             places: worker.max_active_requests,
             connections: worker.connections(),
             coefficient: worker.coefficient().borrow().get(),
+            pricing_load: worker.pricing.load(),
             is_ready: worker.word() == "ready",
             counters: &worker.counters,
             load: worker.backend.load(),
@@ -178,6 +186,12 @@ fn of_worker(page: &mut Exposition, models: &[Figures<'_>]) {
         let mut samples = page.metric(metric);
         for figures in models {
             samples.sample(&[("model", figures.model)], get(figures));
+        }
+    }
+    let mut samples = page.metric(&LOAD);
+    for figures in models {
+        if let Some(load) = figures.pricing_load {
+            samples.sample(&[("model", figures.model)], load);
         }
     }
     // The counters of `/jsonstats`, each under the name and the label that it has here.
@@ -256,6 +270,7 @@ mod tests {
             places: 16,
             connections: 2,
             coefficient: 1000,
+            pricing_load: Some(0.5),
             is_ready: true,
             counters,
             load,

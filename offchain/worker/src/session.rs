@@ -35,8 +35,17 @@ pub(crate) struct Session {
     /// Of one adjusted token.
     pub(crate) price: Nanoton,
     pub(crate) desk: Arc<Mutex<SignDesk>>,
-    /// Whether the handshake told the proxy that this worker takes no work.
-    pub(crate) told_disabled: bool,
+    /// What the handshake told the proxy.
+    pub(crate) told: Told,
+}
+
+/// What a proxy was told of this worker last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// That it takes no work.
+    pub(crate) is_disabled: bool,
+    /// Its price.
+    pub(crate) coefficient: Coefficient,
 }
 
 /// Requests that run, and how to stop each.
@@ -212,30 +221,34 @@ impl Session {
     async fn tell_state(&self) -> WorkerError {
         let mut switch = self.worker.switch.watch();
         let mut coefficient = self.worker.coefficient().subscribe();
-        let mut told = self.told_disabled;
+        let mut told = self.told;
         loop {
-            let disabled = switch.borrow_and_update().is_disabled();
-            if disabled != told {
-                told = disabled;
-                let packet = WorkerPacket::from(EnabledDisabled {
-                    disabled: i32::from(disabled),
-                });
+            let now = Told {
+                is_disabled: switch.borrow_and_update().is_disabled(),
+                coefficient: *coefficient.borrow_and_update(),
+            };
+            let disabled = WorkerPacket::from(EnabledDisabled {
+                disabled: i32::from(now.is_disabled),
+            });
+            let price = WorkerPacket::from(NewCoefficient {
+                new_coefficient: i32::try_from(now.coefficient.get()).unwrap_or(i32::MAX),
+            });
+            let news = [
+                (now.coefficient != told.coefficient).then_some(price),
+                (now.is_disabled != told.is_disabled).then_some(disabled),
+            ];
+            for packet in news.into_iter().flatten() {
                 if let Err(error) = self.link.send_packet(packet.encode()).await {
                     return error.into();
                 }
             }
-            tokio::select! {
-                changed = switch.changed() => if changed.is_err() { return WorkerError::Task },
-                changed = coefficient.changed() => {
-                    if changed.is_err() {
-                        return WorkerError::Task;
-                    }
-                    let new_coefficient = i32::try_from(coefficient.borrow_and_update().get()).unwrap_or(i32::MAX);
-                    let packet = WorkerPacket::from(NewCoefficient { new_coefficient });
-                    if let Err(error) = self.link.send_packet(packet.encode()).await {
-                        return error.into();
-                    }
-                }
+            told = now;
+            let changed = tokio::select! {
+                changed = switch.changed() => changed,
+                changed = coefficient.changed() => changed,
+            };
+            if changed.is_err() {
+                return WorkerError::Task;
             }
         }
     }

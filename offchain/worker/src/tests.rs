@@ -4,4 +4,5 @@ mod embeddings;
 mod engine;
 mod payers;
 mod play;
+mod pricing;
 mod upstream;

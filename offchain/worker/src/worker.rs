@@ -5,6 +5,7 @@ use crate::balance::{Balance, Channel};
 use crate::config::ParsedModel;
 use crate::counters::Counters;
 use crate::error::WorkerError;
+use crate::pricing::Pricing;
 use crate::switch::Switch;
 use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::Coefficient;
@@ -31,6 +32,7 @@ pub(crate) struct Worker {
     pub(crate) clock: SharedClock,
     pub(crate) switch: Switch,
     pub(crate) counters: Counters,
+    pub(crate) pricing: Pricing,
     pub(crate) max_active_requests: u32,
     pub(crate) proxy_connections: u32,
     /// Keeps what is derived from payers' ids from whoever knows such an id.
@@ -73,6 +75,7 @@ impl Worker {
             clock,
             switch: Switch::new(),
             counters: Counters::new(),
+            pricing: Pricing::new(model.pricing),
             max_active_requests: model.max_active_requests,
             proxy_connections,
             cache_secret: rand::random(),

@@ -10,7 +10,7 @@ use cocoon_runner::admin::{Operated, Reloaded, changed_keys, sort_changes};
 use serde_json::{Value, json};
 
 /// What a reload takes over; everything else is built in at the start.
-const RELOADABLE: &[&str] = &["models.*.coefficient", "payout.minimum_nanoton"];
+const RELOADABLE: &[&str] = &["models.*.coefficient", "models.*.pricing", "payout.minimum_nanoton"];
 
 impl Operated for Pages {
     fn state(&self) -> &'static str {
@@ -45,12 +45,13 @@ impl Operated for Pages {
         // Models are matched by their places: a list in another order needs a restart, and says so by its names.
         let same = |(old, new): &(&mut crate::config::ModelConfig, &crate::config::ModelConfig)| old.name == new.name;
         for (old, new) in next.models.iter_mut().zip(&new.models).filter(same) {
-            if old.coefficient == new.coefficient {
-                continue;
-            }
-            old.coefficient = new.coefficient;
+            let is_new_price = old.coefficient != new.coefficient;
+            (old.coefficient, old.pricing) = (new.coefficient, new.pricing);
             for worker in self.workers.iter().filter(|worker| worker.model.as_str() == new.name) {
-                worker.coefficient().send_replace(Coefficient::new(new.coefficient));
+                worker.pricing.set(new.pricing);
+                if is_new_price {
+                    worker.coefficient().send_replace(Coefficient::new(new.coefficient));
+                }
             }
         }
         self.live.set(next);

@@ -118,6 +118,8 @@ fn model(worker: &Worker) -> Value {
         "manifest_hash": worker.manifest_hash,
         "state": worker.word(),
         "coefficient": worker.coefficient().borrow().get(),
+        "pricing": worker.pricing.config(),
+        "load": worker.pricing.load(),
         "max_active_requests": worker.max_active_requests,
         "running_requests": worker.active_requests(),
         "proxy_connections": worker.connections(),
