@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::ton::{Address, Cell, StackValue};
+use cocoon_bindings::units::{Nanoton, QueryId, TokenCount};
+use cocoon_bindings::voucher::{SignedVoucher, VoucherOp};
 use cocoon_chain::{
     AccountState, ChainClient, ChainError, EmulatedChain, GetterResult, SharedChain, Transaction, TransactionId,
 };
@@ -14,6 +17,7 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use crate::host::{Life, Time};
+use crate::setting::{address, contract_key};
 
 /// The chain and how it misbehaves.
 #[derive(Clone, Debug)]
@@ -93,6 +97,36 @@ impl World {
         });
     }
 
+    /// Charges a client, once its contract is there, for tokens that its proxy signed for and no receipt explains.
+    pub(crate) fn overcharge(&self, client: &Address) {
+        const TOKENS: TokenCount = TokenCount::new(1_000_000);
+        let somebody = address(9);
+        let voucher = SignedVoucher::sign(
+            VoucherOp::ClientCharge,
+            QueryId::new(1),
+            TOKENS,
+            client,
+            &somebody,
+            &contract_key(),
+        );
+        let message = InternalMessage {
+            to: client.clone(),
+            value: Nanoton::from_ton(1),
+            bounce: true,
+            body: voucher.unwrap().to_cell().unwrap(),
+            state_init: None,
+        };
+        self.chain.with(|chain| {
+            if chain
+                .account(client)
+                .unwrap()
+                .is_some_and(|account| account.is_active())
+            {
+                chain.send_internal(&somebody, &message).unwrap();
+            }
+        });
+    }
+
     /// The chain as a node sees it in one life.
     pub(crate) fn of(&self, life: &Arc<Life>) -> SharedChain {
         Arc::new(OfLife {
@@ -112,7 +146,7 @@ impl OfLife {
     async fn reach(&self) -> Result<&EmulatedChain, ChainError> {
         let pause = self.world.state.lock().unwrap().rng.random_range(1..30);
         tokio::time::sleep(Duration::from_millis(pause)).await;
-        self.life.act().map_err(|_| away())?;
+        self.life.act("ask the chain").map_err(|_| away())?;
         match self.world.state.lock().unwrap().is_away {
             true => Err(away()),
             false => Ok(&self.world.chain),

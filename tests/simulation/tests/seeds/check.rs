@@ -5,8 +5,9 @@
 use std::collections::BTreeSet;
 
 use cocoon_audit::{ChainHistory, Verdict, judge};
+use cocoon_bindings::ton::HashBytes;
 use cocoon_receipt::{ReceiptId, SignedReceipt};
-use cocoon_store::{EvidenceFolder, WorkerStore, files, read_receipts_on};
+use cocoon_store::{ClientStore, EvidenceFolder, WorkerStore, files, read_receipts_on};
 use tokio::runtime::Builder;
 
 use crate::host::Life;
@@ -76,7 +77,7 @@ pub(crate) fn service(world: &World<'_>) -> Result<(), String> {
 pub(crate) fn books(world: &World<'_>) -> Result<(), Problem> {
     let never = |error: &dyn std::fmt::Debug| Problem::Never(format!("{error:?}"));
     // Whoever looks is no node: it has a life of its own.
-    let life = Life::new([10, 0, 0, 4].into());
+    let life = Life::new([10, 0, 0, 4].into(), &world.time);
     let place = |node: Node| world.places.iter().find(|place| place.node == node);
     let proxy = place(Node::Proxy)
         .ok_or_else(|| never(&"no proxy"))?
@@ -110,7 +111,21 @@ pub(crate) fn books(world: &World<'_>) -> Result<(), Problem> {
                 )));
             }
         }
+        let disk = client.platter.copy().disk(&life);
+        let store = ClientStore::open_on(disk, &world.setting.file("client")).map_err(|e| never(&e))?;
+        for shown in world.diary.lock().unwrap().iter().filter_map(|asked| asked.receipt) {
+            if store.receipt(&shown).map_err(|e| never(&e))?.is_none() {
+                return Err(Problem::Never(format!(
+                    "a user was shown receipt {shown} that the client has not"
+                )));
+            }
+        }
     }
+    let mut signed_by_worker: BTreeSet<HashBytes> = receipts
+        .iter()
+        .filter(|signed| signed.worker_signature.is_some())
+        .map(|signed| signed.receipt.statement.hash())
+        .collect();
     let statements: BTreeSet<_> = receipts.iter().map(|signed| signed.receipt.statement.hash()).collect();
     for place in world
         .places
@@ -127,6 +142,13 @@ pub(crate) fn books(world: &World<'_>) -> Result<(), Problem> {
                 )));
             }
         }
+        let has = |hash: &HashBytes| store.statement(hash).is_ok_and(|kept| kept.is_some());
+        signed_by_worker.retain(|hash| !has(hash));
+    }
+    if let Some(hash) = signed_by_worker.first() {
+        return Err(Problem::Never(format!(
+            "no worker has kept statement {hash} that one signed"
+        )));
     }
     match report.verdict {
         Verdict::Equal => Ok(()),

@@ -1,4 +1,5 @@
-//! A disk that forgets: what was not synced before a crash may be there, in part, or not at all.
+//! A disk that forgets: what was not synced before a crash may be there, in part, or not at all. So a node need not die at
+//! single writes: a death at the sync after them leaves any part of them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -10,6 +11,15 @@ use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use crate::host::Life;
+
+/// What a disk forgets to do, when it is planted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lapse {
+    NeverSyncs,
+    /// What a sync makes durable is what was there at the one before.
+    SyncsLate,
+    NamesNotSynced,
+}
 
 /// What remains of a node between its lives.
 #[derive(Clone, Debug)]
@@ -24,13 +34,20 @@ struct State {
     next: u64,
     /// Syncs that fail are as rare as one in this many; 0: none fails.
     sync_fails: u32,
+    lapse: Option<Lapse>,
+    backup: Option<Backup>,
 }
+
+/// The disk at some time.
+type Backup = (BTreeMap<PathBuf, u64>, BTreeMap<u64, Vec<u8>>);
 
 #[derive(Debug, Default)]
 struct Content {
     live: Vec<u8>,
     durable: Vec<u8>,
     pending: Vec<Change>,
+    /// How many of them were there at the last sync.
+    synced: usize,
     is_locked: bool,
 }
 
@@ -65,7 +82,7 @@ impl Change {
 }
 
 impl Platter {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, lapse: Option<Lapse>) -> Self {
         Self(Arc::new(Mutex::new(State {
             rng: StdRng::seed_from_u64(seed),
             names: BTreeMap::new(),
@@ -73,6 +90,8 @@ impl Platter {
             files: BTreeMap::new(),
             next: 0,
             sync_fails: 0,
+            lapse,
+            backup: None,
         })))
     }
 
@@ -84,29 +103,29 @@ impl Platter {
         self.lock().sync_fails = one_in;
     }
 
-    /// The crash.
+    /// The crash. What is lost of a file follows from that file and the crash alone: how many pages a database writes depends
+    /// on its keys, and these on hashes of certificates.
     pub(crate) fn lose_unsynced(&self) {
         let state = &mut *self.lock();
+        let crash = state.rng.random::<u64>();
         // Names that were not synced survive or not, all at once.
         if state.rng.random_bool(0.5) {
             state.durable_names = state.names.clone();
         }
         state.names = state.durable_names.clone();
-        for content in state.files.values_mut() {
+        for (number, content) in &mut state.files {
+            let rng = &mut StdRng::seed_from_u64(crash ^ number);
             content.is_locked = false;
+            content.synced = 0;
             let changes = std::mem::take(&mut content.pending);
             // Half of the time what was written first survives; half of the time any part of it.
-            let (in_order, kept) = (state.rng.random_bool(0.5), state.rng.random_range(0..=changes.len()));
+            let (in_order, kept) = (rng.random_bool(0.5), rng.random_range(0..=changes.len()));
             for (index, change) in changes.iter().enumerate() {
-                let survives = if in_order {
-                    index < kept
-                } else {
-                    state.rng.random_bool(0.5)
-                };
+                let survives = if in_order { index < kept } else { rng.random_bool(0.5) };
                 if survives {
                     change.apply(&mut content.durable);
-                } else if index == kept || state.rng.random_bool(0.1) {
-                    change.torn(&mut state.rng).apply(&mut content.durable);
+                } else if index == kept || rng.random_bool(0.1) {
+                    change.torn(rng).apply(&mut content.durable);
                 }
             }
             content.live = content.durable.clone();
@@ -128,7 +147,35 @@ impl Platter {
             files: files.collect(),
             next: state.next,
             sync_fails: 0,
+            lapse: None,
+            backup: None,
         })))
+    }
+
+    /// Keeps the disk as it is now for [`restore`](Self::restore).
+    pub(crate) fn back_up(&self) {
+        let state = &mut *self.lock();
+        let files = state.files.iter().map(|(number, file)| (*number, file.live.clone()));
+        state.backup = Some((state.names.clone(), files.collect()));
+    }
+
+    /// Puts back what was kept, if anything was.
+    pub(crate) fn restore(&self) {
+        let state = &mut *self.lock();
+        let Some((names, files)) = state.backup.clone() else {
+            return;
+        };
+        state.durable_names = names.clone();
+        state.names = names;
+        let content = |live: Vec<u8>| Content {
+            durable: live.clone(),
+            live,
+            ..Content::default()
+        };
+        state.files = files
+            .into_iter()
+            .map(|(number, live)| (number, content(live)))
+            .collect();
     }
 
     /// The end of a life without a crash: the system writes everything out by itself.
@@ -137,6 +184,7 @@ impl Platter {
         state.durable_names = state.names.clone();
         for content in state.files.values_mut() {
             content.is_locked = false;
+            content.synced = 0;
             content.pending.clear();
             content.durable = content.live.clone();
         }
@@ -170,7 +218,7 @@ impl OfLife {
 impl Disk for OfLife {
     // Folders are there from the start: losing one is losing the disk.
     fn create_folder(&self, _: &Path) -> io::Result<()> {
-        self.life.act()
+        self.life.act("make a folder")
     }
 
     fn read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -181,7 +229,7 @@ impl Disk for OfLife {
     }
 
     fn write(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        self.life.act()?;
+        self.life.act("open a file")?;
         let state = &mut *self.platter.lock();
         let number = *state.names.entry(path.to_owned()).or_insert(state.next);
         if number == state.next {
@@ -196,7 +244,7 @@ impl Disk for OfLife {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.life.act()?;
+        self.life.act("rename a file")?;
         let mut state = self.platter.lock();
         let number = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.names.insert(to.to_owned(), number);
@@ -204,8 +252,11 @@ impl Disk for OfLife {
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        self.life.act()?;
+        self.life.act("sync a folder")?;
         let state = &mut *self.platter.lock();
+        if state.lapse == Some(Lapse::NamesNotSynced) {
+            return Ok(());
+        }
         let is_inside = |path: &Path| path.parent() == Some(folder);
         state.durable_names.retain(|path, _| !is_inside(path));
         let inside = state.names.iter().filter(|(path, _)| is_inside(path));
@@ -225,7 +276,7 @@ struct File {
 
 impl File {
     fn change(&self, change: Change) -> io::Result<()> {
-        self.life.act()?;
+        self.life.live()?;
         let mut state = self.platter.lock();
         let content = state.files.get_mut(&self.number).unwrap();
         change.apply(&mut content.live);
@@ -259,15 +310,21 @@ impl DiskFile for File {
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.life.act()?;
+        self.life.act("sync")?;
         let state = &mut *self.platter.lock();
         if state.sync_fails > 0 && state.rng.random_range(0..state.sync_fails) == 0 {
             return Err(io::Error::other("the disk has failed"));
         }
         let content = state.files.get_mut(&self.number).unwrap();
-        for change in std::mem::take(&mut content.pending) {
+        let count = match state.lapse {
+            Some(Lapse::NeverSyncs) => 0,
+            Some(Lapse::SyncsLate) => std::mem::replace(&mut content.synced, content.pending.len()),
+            Some(Lapse::NamesNotSynced) | None => content.pending.len(),
+        };
+        for change in content.pending.drain(..count) {
             change.apply(&mut content.durable);
         }
+        content.synced = content.pending.len();
         Ok(())
     }
 

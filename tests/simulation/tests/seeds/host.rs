@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use cocoon_ratls::Clock;
 
+use crate::trace;
+
 /// The virtual time, Unix milliseconds.
 #[derive(Debug)]
 pub(crate) struct Time(AtomicU64);
@@ -40,14 +42,16 @@ impl Clock for Time {
 #[derive(Debug)]
 pub(crate) struct Life {
     pub(crate) ip: IpAddr,
+    time: Arc<Time>,
     is_dead: AtomicBool,
     acts_left: AtomicI64,
 }
 
 impl Life {
-    pub(crate) fn new(ip: IpAddr) -> Arc<Self> {
+    pub(crate) fn new(ip: IpAddr, time: &Arc<Time>) -> Arc<Self> {
         Arc::new(Self {
             ip,
+            time: Arc::clone(time),
             is_dead: AtomicBool::new(false),
             acts_left: AtomicI64::new(i64::MAX),
         })
@@ -67,13 +71,19 @@ impl Life {
     }
 
     /// Does something outside the node, unless this is where it dies.
-    pub(crate) fn act(&self) -> io::Result<()> {
+    pub(crate) fn act(&self, what: &str) -> io::Result<()> {
+        trace::note(self.time.ms(), (self.ip, what));
         if self.acts_left.fetch_sub(1, Ordering::Relaxed) <= 0 {
             self.kill();
         }
-        if self.is_dead() {
-            return Err(io::Error::other("the node has died"));
+        self.live()
+    }
+
+    /// Whether it lives.
+    pub(crate) fn live(&self) -> io::Result<()> {
+        match self.is_dead() {
+            true => Err(io::Error::other("the node has died")),
+            false => Ok(()),
         }
-        Ok(())
     }
 }

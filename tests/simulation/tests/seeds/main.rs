@@ -1,11 +1,11 @@
 //! Each seed is a life of a network: a client, a proxy and up to three workers run their real code, each on a runtime of its
 //! own whose clock the simulation holds. Connections are queues of bytes that can be delayed, cut and parted; disks lose what
-//! was not synced; the chain delivers late and in another order, or not at all; nodes die at any write, sync or question to
+//! was not synced; the chain delivers late and in another order, or not at all; nodes die at any send, sync or question to
 //! the chain. Then the faults end, everything settles, and the books must agree: see [`check`].
 //!
 //! `COCOON_SEED=7 cargo test --release -p cocoon-simulation-tests` runs one seed and tells what happens in it;
-//! `COCOON_SEEDS=0..10000` a range. Time and faults are drawn from the seed; what the runners draw for themselves (nonces,
-//! pauses between attempts) is not, so that a failure may need a few runs of its seed.
+//! `COCOON_SEEDS=0..10000` a range. Everything in a life follows from its seed ([`entropy`], [`child`]), so that a seed that
+//! failed fails again. What the simulation must notice is planted in [`planted`].
 
 #![allow(
     clippy::unwrap_used,
@@ -17,33 +17,27 @@
 
 mod chain;
 mod check;
+mod child;
 mod disk;
+mod entropy;
 mod host;
 mod network;
 mod nodes;
+mod panics;
 mod plan;
+mod planted;
 mod setting;
+mod trace;
 mod upstream;
 mod user;
 mod world;
 
-use std::cell::RefCell;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use setting::Setting;
-
-thread_local! {
-    /// Panics of nodes: a runtime keeps them to itself.
-    static PANICS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
-/// What has panicked on this thread since the last look.
-fn panics() -> Option<String> {
-    PANICS.with_borrow_mut(|panics| (!panics.is_empty()).then(|| std::mem::take(panics).join("; ")))
-}
+use child::Life;
+use planted::Planted;
 
 /// Seeds of the usual run.
 const USUAL: Range<u64> = 0..200;
@@ -51,39 +45,70 @@ const USUAL: Range<u64> = 0..200;
 /// Worlds at once: more would only share the cores of a small machine.
 const THREADS: usize = 2;
 
+/// A planted fault is noticed by one of so many seeds.
+const PATIENCE: u64 = 100;
+
 #[test]
 fn books_agree_after_any_faults() {
+    if let Some(life) = Life::of_this_process() {
+        return life.live();
+    }
     let seeds = chosen();
-    let is_told = seeds.end - seeds.start == 1;
-    let setting = Setting::new();
-    std::panic::set_hook(Box::new(|panic| {
-        PANICS.with_borrow_mut(|panics| panics.push(panic.to_string()))
-    }));
+    let life = |seed| Life {
+        seed,
+        planted: None,
+        is_told: seeds.end - seeds.start == 1,
+    };
     let next = AtomicU64::new(seeds.start);
-    let failures: Mutex<Vec<(u64, String)>> = Mutex::default();
+    let failures: Mutex<Vec<u64>> = Mutex::default();
     std::thread::scope(|scope| {
-        for _ in 0..THREADS.min(usize::try_from(seeds.end - seeds.start).unwrap()) {
+        for _ in 0..THREADS {
             scope.spawn(|| {
-                cocoon_ratls::run_in_place();
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds.end {
                         return;
                     }
-                    let run = || world::live(&setting, seed, is_told);
-                    let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or(Ok(()));
-                    let outcome = panics().map_or(outcome, Err);
-                    if let Err(problem) = outcome {
+                    if let Some(problem) = life(seed).run().problem {
                         eprintln!("COCOON_SEED={seed} cargo test --release -p cocoon-simulation-tests # {problem}");
-                        failures.lock().unwrap().push((seed, problem));
+                        failures.lock().unwrap().push(seed);
                     }
                 }
             });
         }
     });
     let failures = failures.into_inner().unwrap();
-    let _ = std::panic::take_hook();
     assert!(failures.is_empty(), "{} seeds of {seeds:?} failed", failures.len());
+}
+
+#[test]
+fn a_planted_fault_is_noticed() {
+    for planted in Planted::ALL {
+        let noticed = (0..PATIENCE).find_map(|seed| {
+            let life = Life {
+                seed,
+                planted: Some(planted),
+                is_told: false,
+            };
+            Some((seed, life.run().problem?))
+        });
+        let (seed, problem) = noticed.unwrap_or_else(|| panic!("{PATIENCE} seeds did not notice {planted:?}"));
+        eprintln!("{planted:?}: seed {seed}: {problem}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_seed_lives_the_same_life_again() {
+    for seed in 0..20 {
+        let life = Life {
+            seed,
+            planted: None,
+            is_told: false,
+        };
+        let (first, again) = (life.run(), life.run());
+        assert_eq!(first.trace, again.trace, "seed {seed}");
+    }
 }
 
 /// One seed, a range, or the usual ones.

@@ -43,6 +43,8 @@ struct State {
     silent: Vec<IpAddr>,
     /// One write in so many is cut in its middle, and the connection with it; 0: none.
     cuts: u32,
+    /// Whether users hear nothing.
+    forgets_users: bool,
 }
 
 #[derive(Debug)]
@@ -119,6 +121,7 @@ impl Net {
             parted: Vec::new(),
             silent: Vec::new(),
             cuts: 0,
+            forgets_users: false,
         })))
     }
 
@@ -156,6 +159,10 @@ impl Net {
 
     pub(crate) fn join(&self, ip: IpAddr) {
         self.lock().parted.retain(|parted| *parted != ip);
+    }
+
+    pub(crate) fn forget_users(&self) {
+        self.lock().forgets_users = true;
     }
 
     pub(crate) fn set_cuts(&self, one_in: u32) {
@@ -229,7 +236,7 @@ struct OfLife {
 #[async_trait]
 impl Network for OfLife {
     async fn listen(&self, address: SocketAddr) -> io::Result<Listener> {
-        self.life.act()?;
+        self.life.act("listen")?;
         let mut state = self.net.lock();
         if state.ports.contains_key(&address) {
             return Err(io::ErrorKind::AddrInUse.into());
@@ -254,7 +261,7 @@ impl Network for OfLife {
         while self.net.lock().is_held(ends) {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
-        self.life.act()?;
+        self.life.act("dial")?;
         let state = &mut *self.net.lock();
         let Some(port) = state.ports.get_mut(&address) else {
             return Err(io::ErrorKind::ConnectionRefused.into());
@@ -342,6 +349,9 @@ impl AsyncRead for End {
         let Some(ends) = state.connections.get(&self.number).map(|c| c.ends) else {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         };
+        if state.forgets_users && ends[self.side] == USERS {
+            return Poll::Pending;
+        }
         let is_held = state.is_held(ends);
         let connection = state.connections.get_mut(&self.number).unwrap();
         if connection.is_reset {
@@ -378,7 +388,7 @@ impl AsyncRead for End {
 
 impl AsyncWrite for End {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.life.act()?;
+        self.life.act("send")?;
         let state = &mut *self.net.lock();
         let now = state.time.ms();
         let broken = || Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));

@@ -87,7 +87,7 @@ impl Plan {
                 0..5 => {
                     let down = rng.random_range(200..8_000);
                     let is_silent = rng.random();
-                    let acts = rng.random_range(1..300);
+                    let acts = rng.random_range(1..200);
                     add(
                         at,
                         What::Doom {

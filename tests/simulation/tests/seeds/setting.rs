@@ -7,7 +7,8 @@ use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::{Nanoton, ParamsVersion, PublicKey};
 use cocoon_bindings::{
-    ContractKind, Multipliers, Params, ProxyEndpoints, RootData, proxy_state_init, root_state_init, wallet_state_init,
+    ContractKind, Multipliers, Params, ProxyEndpoints, RootData, client_state_init, proxy_state_init, root_state_init,
+    wallet_state_init,
 };
 use cocoon_emulator::{Emulator, NetworkConfig, Snapshot};
 use cocoon_manifest::ModelName;
@@ -32,6 +33,13 @@ pub(crate) struct Setting {
     pub(crate) chain: Snapshot,
     pub(crate) root: Address,
     pub(crate) proxy: Address,
+    /// The client's contract with this proxy.
+    pub(crate) client: Address,
+}
+
+/// The key that the proxy signs with.
+pub(crate) fn contract_key() -> SigningKey {
+    SigningKey::from_bytes(&CONTRACT_KEY)
 }
 
 pub(crate) fn address(tag: u8) -> Address {
@@ -107,8 +115,17 @@ impl Setting {
             "platform.json",
             &SimulatedPlatform::generate().unwrap().to_json().unwrap(),
         );
-        let key = PublicKey::from(&SigningKey::from_bytes(&CONTRACT_KEY));
+        let key = PublicKey::from(&contract_key());
         let proxy = proxy_state_init(&proxy_owner(), &key, &root, &params)
+            .unwrap()
+            .address()
+            .unwrap();
+        let wallet_key = PublicKey::from(&SigningKey::from_bytes(&CLIENT_KEY));
+        let wallet = wallet_state_init(&wallet_key, &client_owner())
+            .unwrap()
+            .address()
+            .unwrap();
+        let client = client_state_init(&wallet, &proxy, &key, &params)
             .unwrap()
             .address()
             .unwrap();
@@ -117,6 +134,7 @@ impl Setting {
             chain: chain.snapshot(),
             root,
             proxy,
+            client,
         }
     }
 

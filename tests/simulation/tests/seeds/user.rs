@@ -3,12 +3,15 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use cocoon_bindings::ton::HashBytes;
 use cocoon_ratls::{Network, Wire};
+use cocoon_receipt::ReceiptId;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::host::Time;
 use crate::nodes::CLIENT;
+use crate::trace;
 
 /// Time that a request asks for.
 const WISHED: u64 = 20;
@@ -33,6 +36,8 @@ pub(crate) enum Outcome {
 pub(crate) struct Asked {
     pub(crate) begun: u64,
     pub(crate) ended: Option<(u64, Outcome)>,
+    /// The receipt that it was shown.
+    pub(crate) receipt: Option<ReceiptId>,
 }
 
 /// All requests of a world.
@@ -49,14 +54,31 @@ pub(crate) async fn ask(network: Arc<dyn Network>, time: Arc<Time>, diary: Diary
     let number = {
         let mut diary = diary.lock().unwrap();
         let begun = time.ms();
-        diary.push(Asked { begun, ended: None });
+        diary.push(Asked {
+            begun,
+            ended: None,
+            receipt: None,
+        });
         diary.len() - 1
     };
-    let outcome = exchange(&mut wire, streams, tokens).await.unwrap_or(Outcome::Cut);
-    diary.lock().unwrap()[number].ended = Some((time.ms(), outcome));
+    let text = exchange(&mut wire, streams, tokens).await.unwrap_or_default();
+    let outcome = judge(&text, streams).unwrap_or(Outcome::Cut);
+    trace::note(time.ms(), (number, &outcome));
+    let asked = &mut diary.lock().unwrap()[number];
+    asked.ended = Some((time.ms(), outcome));
+    asked.receipt = receipt(&text);
 }
 
-async fn exchange(wire: &mut Wire, streams: bool, tokens: u64) -> Option<Outcome> {
+/// The receipt that an answer names, in its head or at the end of its stream.
+fn receipt(text: &str) -> Option<ReceiptId> {
+    let (_, rest) = text.split_once("cocoon-receipt-id")?;
+    let digits = rest.trim_start_matches([':', ' ']).get(..64)?;
+    let mut hash = HashBytes::ZERO;
+    hex::decode_to_slice(digits, &mut hash.0).ok()?;
+    Some(ReceiptId(hash))
+}
+
+async fn exchange(wire: &mut Wire, streams: bool, tokens: u64) -> Option<String> {
     let body = json!({
         "model": "parrot", "stream": streams, "max_tokens": tokens, "timeout": WISHED,
         "messages": [{ "role": "user", "content": "Say something." }],
@@ -72,7 +94,7 @@ async fn exchange(wire: &mut Wire, streams: bool, tokens: u64) -> Option<Outcome
     wire.flush().await.ok()?;
     let mut bytes = Vec::new();
     wire.read_to_end(&mut bytes).await.ok()?;
-    judge(&String::from_utf8_lossy(&bytes), streams)
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// `None` when the answer is not whole.

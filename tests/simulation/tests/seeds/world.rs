@@ -11,12 +11,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chain;
 use crate::check;
+use crate::child;
 use crate::disk::Platter;
 use crate::host::{Life, Time};
 use crate::network::{Net, USERS};
 use crate::nodes::Node;
 use crate::plan::{Death, Plan, TROUBLE_MS, What};
+use crate::planted::Planted;
 use crate::setting::{BEGIN, Setting};
+use crate::trace;
 use crate::upstream::Manners;
 use crate::user::{self, Diary};
 
@@ -27,6 +30,8 @@ const STEP_MS: u64 = 20;
 const BLOCK_MS: u64 = 400;
 /// Milliseconds that a network without faults gets to settle its books.
 const SETTLE_MS: u64 = 400_000;
+/// When a planted fault begins, milliseconds.
+const SABOTAGE_MS: u64 = 10_000;
 /// Milliseconds between two looks whether it has.
 const LOOK_MS: u64 = 4_000;
 
@@ -44,6 +49,7 @@ pub(crate) struct World<'a> {
     begin: u64,
     users: Runtime,
     is_told: bool,
+    planted: Option<Planted>,
     bad_answers: u32,
 }
 
@@ -75,9 +81,9 @@ fn runtime() -> Runtime {
 }
 
 /// Runs a seed to its end; an error says what does not hold.
-pub(crate) fn live(setting: &Setting, seed: u64, is_told: bool) -> Result<(), String> {
-    let plan = Plan::draw(seed);
-    let mut world = World::new(setting, seed, &plan, is_told);
+pub(crate) fn live(setting: &Setting, life: child::Life) -> Result<(), String> {
+    let plan = Plan::draw(life.seed);
+    let mut world = World::new(setting, life, &plan);
     world.chain.set_faulty(plan.is_chain_faulty);
     world.net.set_cuts(plan.cuts);
     let mut events = plan.events.into_iter().peekable();
@@ -85,6 +91,7 @@ pub(crate) fn live(setting: &Setting, seed: u64, is_told: bool) -> Result<(), St
         while let Some(event) = events.next_if(|event| event.at <= world.now()) {
             world.happen(event.what);
         }
+        world.sabotage();
         world.step();
         check::requests(&world)?;
     }
@@ -126,13 +133,14 @@ pub(crate) fn live(setting: &Setting, seed: u64, is_told: bool) -> Result<(), St
 }
 
 impl<'a> World<'a> {
-    fn new(setting: &'a Setting, seed: u64, plan: &Plan, is_told: bool) -> Self {
+    fn new(setting: &'a Setting, life: child::Life, plan: &Plan) -> Self {
+        let child::Life { seed, planted, is_told } = life;
         let time = Time::new(u64::from(BEGIN) * 1000);
         let nodes = [Node::Proxy, Node::Client].into_iter();
         let nodes = nodes.chain((0..plan.workers).map(Node::Worker));
         let place = |(index, node): (u64, Node)| Place {
             node,
-            platter: Platter::new(seed ^ (index << 32)),
+            platter: Platter::new(seed ^ (index << 32), planted.and_then(|planted| planted.lapse(node))),
             running: None,
             back_at: 0,
             death: Death {
@@ -157,7 +165,18 @@ impl<'a> World<'a> {
             time,
             users: runtime(),
             is_told,
+            planted,
             bad_answers: plan.bad_answers,
+        }
+    }
+
+    /// What a planted fault does at some time.
+    fn sabotage(&mut self) {
+        match (self.planted, self.now()) {
+            (Some(Planted::RequestForgotten), SABOTAGE_MS) => self.net.forget_users(),
+            (Some(Planted::DiskRestored), SABOTAGE_MS) => self.place(Node::Proxy).platter.back_up(),
+            (Some(Planted::VoucherUnexplained), SABOTAGE_MS..) => self.chain.overcharge(&self.setting.client),
+            _ => {}
         }
     }
 
@@ -167,6 +186,7 @@ impl<'a> World<'a> {
     }
 
     fn tell(&self, what: impl std::fmt::Debug) {
+        trace::note(self.now(), &what);
         if self.is_told {
             eprintln!("{:>7} ms: {what:?}", self.now());
         }
@@ -176,7 +196,7 @@ impl<'a> World<'a> {
         self.tell(&what);
         match what {
             What::Ask { streams, tokens } => {
-                let life = Life::new(USERS);
+                let life = Life::new(USERS, &self.time);
                 let asking = user::ask(
                     self.net.of(&life),
                     Arc::clone(&self.time),
@@ -254,6 +274,7 @@ impl<'a> World<'a> {
 
     fn step_of(&mut self, index: usize) {
         let now = self.time.ms();
+        let files = self.setting.files.path().to_string_lossy();
         let place = &mut self.places[index];
         let Some(running) = &mut place.running else {
             if now >= place.back_at {
@@ -274,7 +295,7 @@ impl<'a> World<'a> {
             return;
         };
         if !is_dead && let Ok(Err(words)) = runtime.block_on(main) {
-            place.last_words = words;
+            place.last_words = words.replace(&*files, "");
         }
         // A process that ended has closed its connections; a machine that died may not have.
         self.net.die(node.ip(), is_dead && place.death.is_silent);
@@ -282,6 +303,9 @@ impl<'a> World<'a> {
         drop(runtime);
         if is_dead {
             place.platter.lose_unsynced();
+            if self.planted == Some(Planted::DiskRestored) {
+                place.platter.restore();
+            }
         } else {
             place.platter.settle();
         }
@@ -299,7 +323,11 @@ impl<'a> World<'a> {
     fn start(&mut self, index: usize) {
         let is_trouble = self.now() < TROUBLE_MS;
         let place = &mut self.places[index];
-        let (node, life, stop) = (place.node, Life::new(place.node.ip()), CancellationToken::new());
+        let (node, life, stop) = (
+            place.node,
+            Life::new(place.node.ip(), &self.time),
+            CancellationToken::new(),
+        );
         if place.lives > 0 {
             self.net.back(node.ip());
         }
