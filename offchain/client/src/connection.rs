@@ -10,6 +10,7 @@ use cocoon_protocol::answer::Answer;
 use cocoon_protocol::client::{GetWorkerTypes, GetWorkerTypesV2, PaymentStatus, UpdatePaymentStatus};
 use cocoon_protocol::client::{WorkerTypes, WorkerTypesV2};
 use cocoon_protocol::codec::{DecodeError, decode, encode};
+use cocoon_protocol::extension::{CompareProof, Proof};
 use cocoon_protocol::handshake::{ClientAuthorize, ClientConnecting};
 use cocoon_protocol::limits::{AUTHORIZE_TIMEOUT, HANDSHAKE_TIMEOUT, PAYMENT_STATUS_TIMEOUT, WORKER_TYPES_TIMEOUT};
 use cocoon_protocol::message::{ClientPacket, ProxyToClient};
@@ -17,6 +18,7 @@ use cocoon_protocol::proxy::SignedPayment;
 use cocoon_protocol::session_proof::Role;
 use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::{Peer, SessionBinding};
+use cocoon_receipt::ReceiptId;
 use cocoon_runner::link::{LinkError, LinkEvent, LinkHandle, prove_session};
 use cocoon_runner::off_thread;
 use cocoon_runner::standing::Standing;
@@ -356,7 +358,45 @@ async fn shake_hands(
         &done.signed_payment,
         Some((done.tokens_committed_to_db, done.max_tokens)),
     )?;
+    if version.has_extensions() {
+        show_proof(link, &context.store, &identity.contract, &contract).await?;
+    }
     Ok((identity, contract, version, payments))
+}
+
+/// Shows the proxy the newest receipt that it gave us, before it gets work: one that does not know it has lost its books.
+/// A receipt that did not verify is no proof.
+async fn show_proof(
+    link: &LinkHandle,
+    store: &Arc<Mutex<ClientStore>>,
+    proxy: &Address,
+    client: &Address,
+) -> Result<(), ClientError> {
+    let (store, proxy, client) = (Arc::clone(store), proxy.clone(), client.clone());
+    let newest = move || {
+        let store = store.lock().unwrap_or_else(PoisonError::into_inner);
+        let head = store.head(&proxy, &client)?;
+        store.receipt(&ReceiptId(head.hash))
+    };
+    let stopped = |_| LinkError::Closed(cocoon_runner::link::CloseReason::Local);
+    let newest = off_thread(newest).await.map_err(stopped)??;
+    let Some(newest) = newest.filter(|stored| stored.fault.is_none()) else {
+        return Ok(());
+    };
+    let receipt = newest.receipt.to_boc().into();
+    let question = encode(&CompareProof {
+        proof: Proof::Receipt { receipt },
+    });
+    match link.query(question, HANDSHAKE_TIMEOUT).await {
+        Ok(_) => Ok(()),
+        // A proxy of an earlier build, that does not know the question.
+        Err(LinkError::Refused { code, .. }) if code == ErrorCode::Plain.to_wire() => Ok(()),
+        Err(LinkError::Refused { message, .. }) => Err(ClientError::ReceiptUnknown {
+            receipt: newest.receipt.id(),
+            message,
+        }),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Both contracts must follow from the proxy's key and owner and from our wallet.

@@ -7,6 +7,7 @@ use cocoon_bindings::ton::Address;
 use cocoon_chain::ChainError;
 use cocoon_protocol::handshake::HandshakeError;
 use cocoon_ratls::RatlsError;
+use cocoon_receipt::ReceiptId;
 use cocoon_runner::link::LinkError;
 use cocoon_runner::{Retry, RunnerError, Who};
 use cocoon_store::StoreError;
@@ -61,6 +62,14 @@ pub enum ClientError {
     /// The proxy's voucher does not verify.
     #[error("the proxy's voucher is not acceptable: {0}")]
     Voucher(&'static str),
+    /// The proxy does not know a receipt that it gave us.
+    #[error("the proxy does not know its own receipt {receipt}: {message}")]
+    ReceiptUnknown {
+        /// The newest receipt of our channel.
+        receipt: ReceiptId,
+        /// The proxy's words.
+        message: String,
+    },
     /// The client contract closes or is closed.
     #[error("the client contract {0} is closing or closed")]
     ContractClosed(Address),
@@ -83,7 +92,11 @@ impl ClientError {
             }
             Self::Contract(_) | Self::Secret { .. } => Who::Local,
             Self::Store(_) => Who::Host,
-            Self::Attested(_) | Self::Handshake(_) | Self::ForeignContract { .. } | Self::Voucher(_) => Who::Peer,
+            Self::Attested(_)
+            | Self::Handshake(_)
+            | Self::ForeignContract { .. }
+            | Self::Voucher(_)
+            | Self::ReceiptUnknown { .. } => Who::Peer,
         }
     }
 
@@ -93,9 +106,11 @@ impl ClientError {
             Self::Runner(e) => e.retry(),
             Self::Link(e) => e.retry(),
             Self::Chain(_) | Self::NoProxy | Self::NoEffect(_) => Retry::SamePeer,
-            Self::Attested(_) | Self::Handshake(_) | Self::ForeignContract { .. } | Self::Voucher(_) => {
-                Retry::OtherPeer
-            }
+            Self::Attested(_)
+            | Self::Handshake(_)
+            | Self::ForeignContract { .. }
+            | Self::Voucher(_)
+            | Self::ReceiptUnknown { .. } => Retry::OtherPeer,
             Self::ContractClosed(_) | Self::ProxyAddress(_) => Retry::OtherPeer,
             Self::Contract(_) | Self::Store(_) | Self::Secret { .. } => Retry::Never,
         }
@@ -115,6 +130,9 @@ impl ClientError {
             Self::NoProxy => "wait until a proxy is registered in the root contract",
             Self::ForeignContract { .. } => "do not use this proxy: its contracts are not those of its key",
             Self::Voucher(_) => "do not use this proxy: it signs what it must not",
+            Self::ReceiptUnknown { .. } => {
+                "the proxy lost its newest data; keep this client's receipts and use another proxy"
+            }
             Self::ContractClosed(_) => "reopen the client contract or use another proxy",
             Self::NoEffect(_) => "check the wallet's balance and the chain",
             Self::ProxyAddress(_) => "the entry in the root contract is malformed: choose another proxy",

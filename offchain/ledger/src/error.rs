@@ -119,6 +119,18 @@ pub enum LedgerError {
         /// Receipts here.
         size: u64,
     },
+    /// A peer holds what this proxy's key has signed for it, and this ledger does not have it.
+    #[error("the owner of {contract} holds our signature for {what} {proven}, this database knows {known}")]
+    BehindPeer {
+        /// The peer's contract.
+        contract: Address,
+        /// What is compared: the number of a receipt, or a total of tokens.
+        what: &'static str,
+        /// What the signature is for.
+        proven: u64,
+        /// What is here.
+        known: u64,
+    },
     /// Too many state commits never arrived.
     #[error("{pending} state commits are unconfirmed")]
     TooManyCommits {
@@ -145,7 +157,10 @@ impl LedgerError {
     pub fn is_rollback(&self) -> bool {
         matches!(
             self,
-            Self::BehindContract { .. } | Self::ForeignCommit { .. } | Self::BehindAnchor { .. }
+            Self::BehindContract { .. }
+                | Self::ForeignCommit { .. }
+                | Self::BehindAnchor { .. }
+                | Self::BehindPeer { .. }
         )
     }
 
@@ -157,7 +172,10 @@ impl LedgerError {
             Self::ClientClosing => "the client contract is closing: open a new one",
             Self::TooManyTokens { .. } => "lower max_tokens",
             Self::TooManyReservations { .. } => "wait for running requests to end",
-            Self::BehindContract { .. } | Self::ForeignCommit { .. } | Self::BehindAnchor { .. } => {
+            Self::BehindContract { .. }
+            | Self::ForeignCommit { .. }
+            | Self::BehindAnchor { .. }
+            | Self::BehindPeer { .. } => {
                 "restore the newest copy of the database; never run two proxies with one contract"
             }
             Self::OutageCredit { .. } => "wait until the chain can be reached again, or use another proxy",

@@ -34,6 +34,7 @@ mod error;
 pub mod limits;
 mod outage;
 pub mod pricing;
+mod proof;
 pub mod reservation;
 mod settle;
 mod state;
@@ -43,6 +44,7 @@ pub use channel::{Account, ClientChannel, ClientOnChain, ContractState, Position
 pub use commit::{CommitNote, Commits};
 pub use error::{LedgerError, Who};
 pub use outage::OutageCredit;
+pub use proof::Signed;
 pub use reservation::ReservationId;
 pub use settle::{Settlement, Thresholds};
 pub use state::{Changes, Charge, Comparison, Ledger};

@@ -28,24 +28,12 @@ impl Ledger {
     /// The proxy contract `proxy` takes no more requests: marks the channels that belong to it. `is_member` says so of a
     /// contract and its owner. A channel that is marked stays so.
     pub fn retire(&mut self, proxy: &Address, is_member: impl Fn(&Address, &Address) -> bool) -> Changes {
-        let clients: Vec<_> = self
-            .clients
-            .iter_mut()
-            .filter(|(contract, channel)| channel.retired.is_none() && is_member(contract, &channel.owner))
-            .map(|(contract, channel)| {
-                channel.retired = Some(proxy.clone());
-                contract.clone()
-            })
-            .collect();
-        let workers: Vec<_> = self
-            .workers
-            .iter_mut()
-            .filter(|(contract, channel)| channel.retired.is_none() && is_member(contract, &channel.owner))
-            .map(|(contract, channel)| {
-                channel.retired = Some(proxy.clone());
-                contract.clone()
-            })
-            .collect();
+        let clients = self.clients.iter_mut();
+        let clients = clients.map(|(contract, channel)| (contract, &channel.owner, &mut channel.retired));
+        let clients = mark(clients, proxy, &is_member);
+        let workers = self.workers.iter_mut();
+        let workers = workers.map(|(contract, channel)| (contract, &channel.owner, &mut channel.retired));
+        let workers = mark(workers, proxy, &is_member);
         self.changes(
             &clients.iter().collect::<Vec<_>>(),
             &workers.iter().collect::<Vec<_>>(),
@@ -73,6 +61,21 @@ impl Ledger {
             .values()
             .any(|channel| channel.retired.is_some() && channel.running > 0)
     }
+}
+
+/// Marks those channels, as contract, owner and mark, that have no mark and belong to `proxy`; gives their contracts.
+fn mark<'a>(
+    channels: impl Iterator<Item = (&'a Address, &'a Address, &'a mut Option<Address>)>,
+    proxy: &Address,
+    is_member: impl Fn(&Address, &Address) -> bool,
+) -> Vec<Address> {
+    channels
+        .filter(|(contract, owner, retired)| retired.is_none() && is_member(contract, owner))
+        .map(|(contract, _, retired)| {
+            *retired = Some(proxy.clone());
+            contract.clone()
+        })
+        .collect()
 }
 
 /// A contract that never was has nothing to give back; one that is closed has given everything.

@@ -130,6 +130,73 @@ pub struct Cancel {
     pub request_id: [u8; 32],
 }
 
+/// What a proxy signed: it must be in its database, or that is an old copy. A worker sends it in the `other` bytes of
+/// [`crate::worker::ExtendedCompareBalanceWithProxy`], a client in [`CompareProof`]. The proxy believes its own signature
+/// only.
+#[derive(Clone, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, scheme = "../schema/cocoon.tl")]
+pub enum Proof {
+    /// A client's receipt.
+    #[tl(id = "cocoon.provenReceipt")]
+    Receipt {
+        /// BoC of the signed receipt.
+        #[tl(with = "blob")]
+        receipt: Bytes,
+    },
+    /// A worker's statement, with the proxy's signature of [`Countersigned`].
+    #[tl(id = "cocoon.provenStatement")]
+    Statement {
+        /// BoC of the statement.
+        #[tl(with = "blob")]
+        statement: Bytes,
+        /// 64 bytes, Ed25519, by the key of the proxy's contract.
+        #[tl(with = "blob")]
+        signature: Bytes,
+    },
+    /// Anybody's voucher.
+    #[tl(id = "cocoon.provenVoucher")]
+    Voucher {
+        /// BoC of the signed voucher.
+        #[tl(with = "blob")]
+        voucher: Bytes,
+    },
+}
+
+impl Proof {
+    /// Bytes that it carries.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Receipt { receipt } => receipt.len(),
+            Self::Statement { statement, signature } => statement.len() + signature.len(),
+            Self::Voucher { voucher } => voucher.len(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Proof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self {
+            Self::Receipt { .. } => "Receipt",
+            Self::Statement { .. } => "Statement",
+            Self::Voucher { .. } => "Voucher",
+        };
+        write!(f, "{kind}({} bytes)", self.size())
+    }
+}
+
+/// Client to proxy, query, once the connection serves: this is what the client holds, so the proxy must know it. A refusal
+/// means that it does not, or that the proxy's key did not sign it; code 0 that it does not know the question.
+#[derive(Debug, Clone, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.compareProof", scheme = "../schema/cocoon.tl")]
+pub struct CompareProof {
+    pub proof: Proof,
+}
+
+/// The proxy knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.proofCompared", scheme = "../schema/cocoon.tl")]
+pub struct ProofCompared;
+
 /// Client or worker to proxy, query, before anything else is said: this signature is ours, over what
 /// [`crate::session_proof::Statement`] says.
 #[derive(Clone, PartialEq, Eq, TlRead, TlWrite)]

@@ -26,6 +26,8 @@ pub const DIALER_PING_AFTER: Duration = Duration::from_secs(10);
 pub const ACCEPTOR_SILENCE: Duration = Duration::from_secs(60);
 /// Time for one question of the handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Largest proof that a peer hands over: receipts take about 1.5 KiB, vouchers less.
+pub const MAX_PROOF_BYTES: usize = 16 << 10;
 /// Time for an authorisation that goes through the chain.
 pub const AUTHORIZE_TIMEOUT: Duration = Duration::from_secs(300);
 /// Time for a list of models.

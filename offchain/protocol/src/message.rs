@@ -60,6 +60,8 @@ messages! {
         RequestRefund(client::RequestRefund) = client::RequestRefund::TL_ID,
         /// Version 3: a certificate by hash.
         GetEvidence(extension::GetEvidence) = extension::GetEvidence::TL_ID,
+        /// Version 3: what the proxy has signed for this client.
+        CompareProof(extension::CompareProof) = extension::CompareProof::TL_ID,
         /// Version 4: the client's proof of the session.
         ProveSession(extension::ProveSession) = extension::ProveSession::TL_ID,
     }

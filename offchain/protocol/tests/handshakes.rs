@@ -231,7 +231,8 @@ fn a_worker_is_let_in_also_when_it_remembers_more() {
                 assert_eq!(
                     step,
                     Ok(WorkerStep::ExtendedCompare {
-                        tokens_committed_to_db: 7
+                        tokens_committed_to_db: 7,
+                        other: Default::default(),
                     })
                 );
                 extending.extended(&proxy.extended().unwrap()).unwrap()

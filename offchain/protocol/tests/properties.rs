@@ -13,7 +13,7 @@ use bytes::Bytes;
 use cocoon_protocol::Version;
 use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::codec::{decode, encode};
-use cocoon_protocol::extension::{TokenCounts, WorkReport};
+use cocoon_protocol::extension::{CompareProof, Proof, TokenCounts, WorkReport};
 use cocoon_protocol::http::{Header, Request, Response};
 use cocoon_protocol::message::{
     ClientPacket, ClientQuery, ProxyQuery, ProxyToClient, ProxyToWorker, WorkerPacket, WorkerQuery,
@@ -157,6 +157,19 @@ proptest! {
     }
 
     #[test]
+    fn proofs_survive((kind, bytes, other) in (0u8..3, vec(any::<u8>(), 0..400), vec(any::<u8>(), 0..70))) {
+        let (bytes, signature) = (bytes.into(), other.into());
+        let proof = match kind {
+            0 => Proof::Receipt { receipt: bytes },
+            1 => Proof::Statement { statement: bytes, signature },
+            _ => Proof::Voucher { voucher: bytes },
+        };
+        prop_assert_eq!(&decode::<Proof>(&encode(&proof)).unwrap(), &proof);
+        let question = ClientQuery::from(CompareProof { proof });
+        prop_assert_eq!(ClientQuery::decode(&question.encode()).unwrap(), question);
+    }
+
+    #[test]
     fn worker_lists_survive(types in vec((".{0,20}", vec(any::<(i32, i32, i32)>(), 0..4)), 0..5)) {
         let types = types.into_iter().map(|(name, workers)| client::WorkerTypeV2 {
             name,
@@ -177,6 +190,7 @@ proptest! {
             client::QueryAnswerPartEx::TL_ID, client::WorkerTypesV2::TL_ID, Request::TL_ID, Response::TL_ID,
             tcp::Query::TL_ID, tcp::QueryError::TL_ID, worker::ConnectToProxy::TL_ID, WorkReport::TL_ID,
             SignedPayment::TL_ID_VOUCHER, client::ConnectedToProxy::TL_ID, worker::ExtendedCompareBalanceWithProxy::TL_ID,
+            CompareProof::TL_ID, Proof::TL_ID_RECEIPT, Proof::TL_ID_STATEMENT,
         ];
         let data = match ids.get(id) {
             Some(id) => [&id.to_le_bytes()[..], &data].concat(),
@@ -186,7 +200,7 @@ proptest! {
         let _ = (WorkerQuery::decode(&data), WorkerPacket::decode(&data), ProxyToWorker::decode(&data));
         let _ = (ProxyQuery::decode(&data), Request::decode(&data), Response::decode(&data));
         let _ = (tcp::Message::decode(&data).map(|m| m.encode()), AttestedPeerInfo::parse(&data));
-        let _ = (decode::<client::WorkerTypesV2>(&data), decode::<client::ConnectedToProxy>(&data));
+        let _ = (decode::<client::WorkerTypesV2>(&data), decode::<client::ConnectedToProxy>(&data), decode::<Proof>(&data));
         let mut session = Session::accept(Instant::now());
         let _ = session.receive(&data, Instant::now());
     }

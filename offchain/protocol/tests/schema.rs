@@ -151,6 +151,8 @@ fn the_code_uses_the_ids_of_the_schema() {
     assert_eq!(extension::RunQuery::TL_ID, id("cocoon.runQuery"));
     assert_eq!(extension::Cancel::TL_ID, id("cocoon.cancel"));
     assert_eq!(extension::Countersigned::TL_ID, id("cocoon.countersigned"));
+    assert_eq!(extension::CompareProof::TL_ID, id("cocoon.compareProof"));
+    assert_eq!(extension::Proof::TL_ID_STATEMENT, id("cocoon.provenStatement"));
     assert_eq!(extension::ProveSession::TL_ID, id("cocoon.proveSession"));
     assert_eq!(extension::SessionProof::TL_ID, id("cocoon.sessionProof"));
     assert_eq!(key::GetKey::TL_ID, id("cocoon.getKey"));

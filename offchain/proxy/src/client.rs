@@ -17,7 +17,7 @@ use cocoon_openai::{Endpoint, OutputBound};
 use cocoon_protocol::answer::Answer;
 use cocoon_protocol::client::{PaymentStatus, Refund, RunQueryEx};
 use cocoon_protocol::codec::encode;
-use cocoon_protocol::extension::Evidence;
+use cocoon_protocol::extension::{Evidence, ProofCompared};
 use cocoon_protocol::http;
 use cocoon_protocol::message::{ClientPacket, ClientQuery};
 use cocoon_protocol::{ErrorCode, Version};
@@ -31,6 +31,7 @@ use self::receipts::ReceiptQueue;
 use crate::instance::Instance;
 use crate::limits::{MAX_REQUEST_TIMEOUT, MAX_REQUESTS_PER_CONNECTION};
 use crate::listen::close;
+use crate::proof;
 use crate::request::{self, Failure, Request};
 use crate::state::Proxy;
 
@@ -277,6 +278,16 @@ async fn query(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, id: i64, data: &[u8
         Ok(ClientQuery::RequestRefund(_)) => {
             let active_queries = i64::try_from(client.running()).unwrap_or(i64::MAX);
             encode(&Refund::Rejected { active_queries })
+        }
+        Ok(ClientQuery::CompareProof(question)) => {
+            match proof::compare(proxy, &client.instance, &client.contract, &question.proof) {
+                Ok(()) => encode(&ProofCompared),
+                Err(refusal) => {
+                    // It is closed next, whether it hears this or not.
+                    let _ = link.answer_error(id, refusal.code.to_wire(), refusal.message).await;
+                    return false;
+                }
+            }
         }
         Ok(ClientQuery::GetEvidence(question)) => return evidence(proxy, link, id, question.hash).await,
         Ok(_) => {

@@ -37,6 +37,7 @@ mod instance;
 pub mod limits;
 mod listen;
 mod outage;
+mod proof;
 mod receipt;
 mod recovery;
 mod request;

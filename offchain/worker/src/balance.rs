@@ -4,6 +4,7 @@ use crate::error::WorkerError;
 use cocoon_bindings::ton::{Address, HashBytes, parse_boc};
 use cocoon_bindings::units::{ModelHash, PublicKey};
 use cocoon_bindings::voucher::{SignedVoucher, VoucherOp};
+use cocoon_protocol::extension::Proof;
 use cocoon_protocol::handshake::WorkerBalances;
 use cocoon_protocol::proxy::SignedPayment;
 use cocoon_protocol::version::Version;
@@ -74,6 +75,25 @@ impl Balance {
                 ..known
             },
         }
+    }
+
+    /// The highest of what the proxy has signed for this worker: what proves that its database is old, if it is.
+    pub(crate) fn proof(&self) -> Result<Option<Proof>, StoreError> {
+        let memory = self.memory();
+        let claim = match memory.claim {
+            Some(claim) if claim.tokens >= memory.tokens_chain => {
+                let kept = self.store.statement(&claim.statement)?;
+                kept.map(|(statement, _)| Proof::Statement {
+                    statement: statement.to_boc().into(),
+                    signature: claim.signature.into(),
+                })
+            }
+            _ => None,
+        };
+        let voucher = |voucher: Vec<u8>| Proof::Voucher {
+            voucher: voucher.into(),
+        };
+        Ok(claim.or_else(|| memory.voucher.map(voucher)))
     }
 
     /// Takes the numbers that a handshake ended with. Here the proxy may know less than we do of what was neither

@@ -11,6 +11,8 @@ use cocoon_bindings::ton::{Address, friendly, parse_address};
 use cocoon_bindings::units::{Coefficient, PublicKey};
 use cocoon_bindings::{proxy_state_init, worker_state_init};
 use cocoon_chain::RootView;
+use cocoon_protocol::Version;
+use cocoon_protocol::extension::Proof;
 use cocoon_protocol::handshake::{ProxyIdentity, WorkerConnected, WorkerConnecting, WorkerFinishing, WorkerOffer};
 use cocoon_protocol::limits::HANDSHAKE_TIMEOUT;
 use cocoon_protocol::session_proof::Role;
@@ -185,6 +187,10 @@ async fn shake_hands(
     let balance = open.await.map_err(|_| WorkerError::Task)??;
 
     let (comparing, question) = connected.compare(balance.known_to(proxy.version));
+    let comparing = match proof(&balance, proxy.version).await? {
+        Some(proof) => comparing.with_proof(&proof),
+        None => comparing,
+    };
     let finishing = match comparing.compared(&ask(question).await?)? {
         Ok(finishing) => finishing,
         Err((extending, question)) => extending.extended(&ask(question).await?)?,
@@ -202,6 +208,16 @@ async fn shake_hands(
     let (completing, question) = finishing.complete(told.is_disabled);
     completing.completed(&ask(question).await?)?;
     Ok((proxy, balance))
+}
+
+/// What the proxy is shown if it knows less than we do; a deployed one expects nothing there.
+async fn proof(balance: &Balance, version: Version) -> Result<Option<Proof>, WorkerError> {
+    if !version.has_extensions() {
+        return Ok(None);
+    }
+    let balance = balance.clone();
+    let read = off_thread(move || balance.proof());
+    Ok(read.await.map_err(|_| WorkerError::Task)??)
 }
 
 fn offer(worker: &Worker, root: &RootView, versions: VersionRange, coefficient: Coefficient) -> WorkerOffer {

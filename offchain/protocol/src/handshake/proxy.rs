@@ -247,14 +247,16 @@ enum WorkerState {
 }
 
 /// What a question of a worker, after the first, asks of the proxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WorkerStep {
     /// Answer with [`ProxyWorkerHandshake::balances`].
     Compare(CompareBalanceWithProxy),
-    /// Answer with [`ProxyWorkerHandshake::extended`].
+    /// Answer with [`ProxyWorkerHandshake::extended`], unless the proof contradicts.
     ExtendedCompare {
         /// What the worker holds as stored.
         tokens_committed_to_db: i64,
+        /// A boxed [`crate::extension::Proof`], or nothing.
+        other: Bytes,
     },
     /// Answer with [`ProxyWorkerHandshake::completed`]; the connection serves from then on.
     Complete {
@@ -324,6 +326,7 @@ impl ProxyWorkerHandshake {
             (WorkerState::Comparing(_), WorkerQuery::CompareBalance(m)) => Ok(WorkerStep::Compare(*m)),
             (WorkerState::Extending(_), WorkerQuery::ExtendedCompareBalance(m)) => Ok(WorkerStep::ExtendedCompare {
                 tokens_committed_to_db: m.tokens_committed_to_db,
+                other: m.other.clone(),
             }),
             (WorkerState::Finishing(_), WorkerQuery::HandshakeComplete(m)) => Ok(WorkerStep::Complete {
                 is_disabled: m.is_disabled,

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{HandshakeError, ProofStep, ProxyIdentity};
 use crate::codec::{decode, encode};
+use crate::extension::Proof;
 use crate::proxy::SignedPayment;
 use crate::version::VersionRange;
 use crate::worker::{
@@ -53,12 +54,14 @@ pub struct WorkerConnected {
 #[derive(Debug)]
 pub struct WorkerComparing {
     known: WorkerBalances,
+    proof: Option<Bytes>,
 }
 
 /// The worker remembers more than the proxy; waits whether the proxy goes on.
 #[derive(Debug)]
 pub struct WorkerExtending {
     balances: Balances,
+    known: i64,
 }
 
 /// Totals agree; the last question is due.
@@ -120,35 +123,40 @@ impl WorkerConnecting {
 impl WorkerConnected {
     /// The second question.
     pub fn compare(self, known: WorkerBalances) -> (WorkerComparing, Bytes) {
-        (WorkerComparing { known }, encode(&known))
+        (WorkerComparing { known, proof: None }, encode(&known))
     }
 }
 
 impl WorkerComparing {
-    /// Takes its answer. When the proxy knows less than we do, but not less than it has signed or stored, there is one
-    /// more question (`Err` of the inner result).
+    /// What the proxy is shown of its own signatures if it knows less than we do. Only for a proxy of a version with
+    /// extensions: a deployed one expects nothing there.
+    pub fn with_proof(mut self, proof: &Proof) -> Self {
+        self.proof = Some(encode(proof));
+        self
+    }
+
+    /// Takes its answer. When the proxy knows less than we do, there is one more question (`Err` of the inner result):
+    /// whether it goes on, or what it says to the proof.
     pub fn compared(self, answer: &[u8]) -> Result<Result<WorkerFinishing, (WorkerExtending, Bytes)>, HandshakeError> {
         let result: CompareBalanceWithProxyResult = decode(answer)?;
         let known = self.known.tokens_committed_to_db;
-        if result.tokens_committed_to_db < known {
-            return Err(HandshakeError::TotalsWentBack {
-                proxy: result.tokens_committed_to_db,
-                known,
-            });
-        }
         let balances = Balances {
             signed_payment: result.signed_payment,
             tokens_committed_to_db: result.tokens_committed_to_db,
             max_tokens: result.max_tokens,
         };
-        if result.error_code == 0 {
+        let is_asked = result.error_code != 0;
+        if !is_asked || self.proof.is_none() {
+            balances.check(known)?;
+        }
+        if !is_asked {
             return Ok(Ok(balances.into()));
         }
         let question = encode(&ExtendedCompareBalanceWithProxy {
             tokens_committed_to_db: known,
-            other: Bytes::new(),
+            other: self.proof.unwrap_or_default(),
         });
-        Ok(Err((WorkerExtending { balances }, question)))
+        Ok(Err((WorkerExtending { balances, known }, question)))
     }
 }
 
@@ -163,7 +171,21 @@ impl WorkerExtending {
                 message,
             });
         }
+        self.balances.check(self.known)?;
         Ok(self.balances.into())
+    }
+}
+
+impl Balances {
+    /// What the proxy has stored never shrinks.
+    fn check(&self, known: i64) -> Result<(), HandshakeError> {
+        if self.tokens_committed_to_db < known {
+            return Err(HandshakeError::TotalsWentBack {
+                proxy: self.tokens_committed_to_db,
+                known,
+            });
+        }
+        Ok(())
     }
 }
 
@@ -189,5 +211,66 @@ impl WorkerCompleting {
     pub fn completed(self, answer: &[u8]) -> Result<(), HandshakeError> {
         let ProxyHandshakeCompleted = decode(answer)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::version::Version;
+
+    /// Asked by a proxy that has stored 6 tokens, where this worker knows of 7.
+    fn compared(proof: Option<&Proof>, error_code: i32) -> Result<Option<(WorkerExtending, Bytes)>, HandshakeError> {
+        let connected = WorkerConnected {
+            proxy: ProxyIdentity {
+                public_key: [1; 32],
+                owner_address: String::new(),
+                contract_address: String::new(),
+                version: Version::V3,
+            },
+            worker_contract_address: String::new(),
+        };
+        let (comparing, _) = connected.compare(WorkerBalances {
+            tokens_committed_to_db: 7,
+            ..WorkerBalances::default()
+        });
+        let comparing = match proof {
+            Some(proof) => comparing.with_proof(proof),
+            None => comparing,
+        };
+        let answer = encode(&CompareBalanceWithProxyResult {
+            signed_payment: SignedPayment::Empty,
+            tokens_committed_to_db: 6,
+            max_tokens: 6,
+            error_code,
+        });
+        Ok(comparing.compared(&answer)?.err())
+    }
+
+    #[test]
+    fn a_worker_shows_what_was_signed_to_a_proxy_that_knows_less_and_leaves_it_all_the_same() {
+        let proof = Proof::Statement {
+            statement: Bytes::from_static(b"statement"),
+            signature: Bytes::from_static(&[7; 64]),
+        };
+        let (extending, question) = compared(Some(&proof), 1).unwrap().unwrap();
+        let question: ExtendedCompareBalanceWithProxy = decode(&question).unwrap();
+        assert_eq!(decode::<Proof>(&question.other).unwrap(), proof);
+        // A proxy that goes on as if nothing was wrong gets no work done.
+        let answer = encode(&ExtendedCompareBalanceWithProxyResult { error_code: 0 });
+        assert_eq!(
+            extending.extended(&answer).unwrap_err(),
+            HandshakeError::TotalsWentBack { proxy: 6, known: 7 }
+        );
+    }
+
+    #[test]
+    fn totals_that_went_back_end_it_at_once_without_a_proof_or_a_question() {
+        let went_back = HandshakeError::TotalsWentBack { proxy: 6, known: 7 };
+        assert_eq!(compared(None, 1).unwrap_err(), went_back);
+        let proof = Proof::Voucher {
+            voucher: Bytes::from_static(b"voucher"),
+        };
+        assert_eq!(compared(Some(&proof), 0).unwrap_err(), went_back);
     }
 }

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::contracts;
 use crate::instance::Instance;
+use crate::proof;
 use crate::state::Proxy;
 
 /// A worker that may serve.
@@ -69,7 +70,7 @@ pub(super) async fn run(
                 Err(refusal) => Err(refusal),
             },
             (Ok(query), Some(_)) if handshake.awaits_proof() => prove(&mut handshake, &query, session),
-            (Ok(query), Some(hello)) => step(proxy, &mut handshake, &query, &hello.contract, &mut is_enabled),
+            (Ok(query), Some(hello)) => step(proxy, &mut handshake, &query, hello, &mut is_enabled),
         };
         match answer {
             Ok(answer) => link.answer(id, answer).await.ok()?,
@@ -168,16 +169,20 @@ fn step(
     proxy: &Proxy,
     handshake: &mut ProxyWorkerHandshake,
     query: &WorkerQuery,
-    contract: &Address,
+    hello: &Hello,
     is_enabled: &mut bool,
 ) -> Result<Bytes, Refusal> {
+    let contract = &hello.contract;
     match handshake.next(query)? {
         WorkerStep::Compare(memory) => {
             let is_ahead = compare(proxy, contract, memory);
             let shown = proxy.vouchers.for_worker(contract);
             handshake.balances(shown.payment, shown.db_tokens, shown.max_tokens, is_ahead)
         }
-        WorkerStep::ExtendedCompare { .. } => handshake.extended(),
+        WorkerStep::ExtendedCompare { other, .. } => {
+            proof::compare_bytes(proxy, &hello.instance, contract, &other)?;
+            handshake.extended()
+        }
         WorkerStep::Complete { is_disabled } => {
             *is_enabled = !is_disabled;
             handshake.completed()
@@ -186,7 +191,7 @@ fn step(
 }
 
 /// Whether the worker remembers more than this proxy has. That may be an old database, or a worker that lies: it is
-/// reported and counted, and never stops the proxy.
+/// reported and counted, and stops the proxy only if the worker shows our signature for it next.
 fn compare(proxy: &Proxy, contract: &Address, memory: CompareBalanceWithProxy) -> bool {
     let tokens = |number: i64| TokenCount::new(u64::try_from(number).unwrap_or(0));
     let (chain, db) = (

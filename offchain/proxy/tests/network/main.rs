@@ -10,6 +10,7 @@
 mod anchoring;
 mod bounds;
 mod countersigning;
+mod proofs;
 mod recovery;
 mod requests;
 mod revocation;

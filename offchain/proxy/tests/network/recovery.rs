@@ -191,7 +191,7 @@ async fn while_the_chain_is_away_a_client_gets_no_more_than_its_credit() {
 }
 
 /// Waits until a page says something.
-async fn eventually<F: Future<Output = String>>(what: &str, page: impl Fn() -> F, holds: &str) {
+pub(crate) async fn eventually<F: Future<Output = String>>(what: &str, page: impl Fn() -> F, holds: &str) {
     for _ in 0..300 {
         if page().await.contains(holds) {
             return;
@@ -332,7 +332,7 @@ async fn nobody_is_served_whose_channel_is_not_durable() {
     assert_eq!(client.ask(1).await.body, b"one two three");
 }
 
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+pub(crate) fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use cocoon_bindings::ton::{Address, friendly};
 use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::codec::encode;
-use cocoon_protocol::extension::{Countersigned, ReceiptSignature, TokenCounts, WorkProgress, WorkReport};
+use cocoon_protocol::extension::{Countersigned, Proof, ReceiptSignature, TokenCounts, WorkProgress, WorkReport};
 use cocoon_protocol::handshake::{WorkerBalances, WorkerConnecting, WorkerOffer};
 use cocoon_protocol::http::Response;
 use cocoon_protocol::message::{ProxyQuery, ProxyToWorker, WorkerPacket};
@@ -87,7 +87,24 @@ impl Worker {
         versions: VersionRange,
         known: WorkerBalances,
     ) -> Result<Self, String> {
-        Self::open(network, to, (owner, IMAGE), act, versions, known).await
+        Self::open(network, to, (owner, IMAGE), act, versions, (known, None)).await
+    }
+
+    /// A worker that remembers so many tokens as stored by the proxy, and shows this for it.
+    pub(crate) async fn connect_showing(
+        network: &Network,
+        to: SocketAddr,
+        owner: Address,
+        tokens: i64,
+        proof: Proof,
+    ) -> Result<Self, String> {
+        let versions = VersionRange::OFFERED.with_session_proof();
+        let known = WorkerBalances {
+            tokens_committed_to_blockchain: 0,
+            tokens_committed_to_db: tokens,
+            max_tokens: tokens,
+        };
+        Self::open(network, to, (owner, IMAGE), Act::Answer, versions, (known, Some(proof))).await
     }
 
     /// A worker with another image; `image` names its measurements.
@@ -99,7 +116,7 @@ impl Worker {
         act: Act,
     ) -> Result<Self, String> {
         let (versions, known) = (VersionRange::OFFERED.with_session_proof(), WorkerBalances::default());
-        Self::open(network, to, (owner, image), act, versions, known).await
+        Self::open(network, to, (owner, image), act, versions, (known, None)).await
     }
 
     async fn open(
@@ -108,7 +125,7 @@ impl Worker {
         (owner, image): (Address, &str),
         act: Act,
         versions: VersionRange,
-        known: WorkerBalances,
+        memory: (WorkerBalances, Option<Proof>),
     ) -> Result<Self, String> {
         let clock = SystemClock::shared();
         let source = Arc::new(Simulated::for_role(network.platform.clone(), image));
@@ -124,7 +141,7 @@ impl Worker {
         let (link, events) = Link::dial(connection.stream, LinkConfig::default())
             .await
             .map_err(|e| e.to_string())?;
-        let version = handshake(&link, connection.session.as_ref(), &owner, versions, known).await?;
+        let version = handshake(&link, connection.session.as_ref(), &owner, versions, memory).await?;
         let worker = Self {
             link: link.clone(),
             payments: Arc::default(),
@@ -147,7 +164,7 @@ async fn handshake(
     session: Option<&SessionBinding>,
     owner: &Address,
     versions: VersionRange,
-    known: WorkerBalances,
+    (known, proof): (WorkerBalances, Option<Proof>),
 ) -> Result<Version, String> {
     let ask = async |question: Bytes| {
         link.query(question, Duration::from_secs(10))
@@ -169,6 +186,10 @@ async fn handshake(
         .map_err(|e| format!("{e:?}"))?;
     let version = state.proxy.version;
     let (state, question) = state.compare(known);
+    let state = match &proof {
+        Some(proof) => state.with_proof(proof),
+        None => state,
+    };
     let state = match state.compared(&ask(question).await?).map_err(|e| e.to_string())? {
         Ok(state) => state,
         Err((state, question)) => state.extended(&ask(question).await?).map_err(|e| e.to_string())?,
