@@ -1,12 +1,13 @@
 //! Requests in flight on one connection: who waits for which answer.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use cocoon_protocol::answer::{Answer, AnswerBody};
 use cocoon_protocol::http;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::limits::MAX_ANSWER_BYTES;
 use crate::receipts::ReceiptNote;
@@ -48,6 +49,8 @@ struct Entry {
 #[derive(Default)]
 pub(crate) struct Calls {
     entries: Mutex<Entries>,
+    /// Told whenever a place is given up.
+    given_up: Notify,
 }
 
 #[derive(Default)]
@@ -134,6 +137,21 @@ impl Calls {
         for (_, entry) in entries.by_id.drain() {
             let _ = entry.events.send(CallEvent::Lost(reason.to_owned()));
         }
+        drop(entries);
+        self.given_up.notify_waiters();
+    }
+
+    /// Waits until the request has given up its place; at once if it has none.
+    pub(crate) async fn closed(&self, id: &RequestId) {
+        loop {
+            let mut given_up = pin!(self.given_up.notified());
+            // From here on nothing is missed.
+            given_up.as_mut().enable();
+            if !self.lock().by_id.contains_key(id) {
+                return;
+            }
+            given_up.await;
+        }
     }
 
     /// Requests in flight.
@@ -149,6 +167,7 @@ impl Calls {
 impl Drop for Call {
     fn drop(&mut self) {
         self.calls.lock().by_id.remove(&self.id);
+        self.calls.given_up.notify_waiters();
     }
 }
 

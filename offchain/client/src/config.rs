@@ -29,6 +29,9 @@ pub struct ClientConfig {
     /// Most requests at once; more get 429.
     #[serde(default = "default_max_requests")]
     pub max_requests: usize,
+    /// Whether every answer that comes whole waits for its receipt, as `x-cocoon-receipt: wait` asks for one.
+    #[serde(default)]
+    pub wait_for_receipts: bool,
     /// Proxies at once. Requests go to the one that has the fewest; each needs a client contract of its own, with a stake.
     #[serde(default = "default_proxy_connections")]
     pub proxy_connections: u32,

@@ -23,13 +23,13 @@ use cocoon_runner::link::{LinkError, LinkEvent, LinkHandle, prove_session};
 use cocoon_runner::off_thread;
 use cocoon_runner::standing::Standing;
 use cocoon_store::ClientStore;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::calls::{Call, Calls, RequestId};
 use crate::context::Context;
 use crate::contract::{self, ProxyIdentity};
 use crate::error::ClientError;
-use crate::limits::PAYMENT_STATUS_EVERY;
+use crate::limits::{MAX_ANSWERS_AHEAD, PAYMENT_STATUS_EVERY};
 use crate::payments::{Payments, VoucherRules};
 use crate::receipts::{ReceiptJob, ReceiptKeeper};
 
@@ -47,6 +47,7 @@ pub struct ProxyConnection {
     pub version: Version,
     link: LinkHandle,
     calls: Arc<Calls>,
+    ahead: Arc<Semaphore>,
     payments: Mutex<Payments>,
     rules: VoucherRules,
     store: Arc<Mutex<ClientStore>>,
@@ -94,6 +95,7 @@ impl ProxyConnection {
             version,
             link,
             calls: Arc::new(Calls::default()),
+            ahead: Arc::new(Semaphore::new(MAX_ANSWERS_AHEAD)),
             payments: Mutex::new(payments),
             rules,
             store: Arc::clone(&context.store),
@@ -132,6 +134,17 @@ impl ProxyConnection {
         };
         self.link.send_packet(packet.encode()).await?;
         Ok(call)
+    }
+
+    /// Waits for a place among the answers that are ahead of their receipts.
+    pub(crate) async fn place_ahead(&self) -> Option<OwnedSemaphorePermit> {
+        // Never closed.
+        Arc::clone(&self.ahead).acquire_owned().await.ok()
+    }
+
+    /// Waits until a request is no longer in flight: its receipt has been kept, or is not awaited any more.
+    pub(crate) async fn receipt_taken(&self, id: &RequestId) {
+        self.calls.closed(id).await;
     }
 
     /// Asks the proxy to stop a request, if it knows how.

@@ -10,8 +10,9 @@ use cocoon_protocol::client::RunQueryEx;
 use cocoon_protocol::http::{Request, Response};
 use cocoon_protocol::{ErrorCode, retry_after};
 use cocoon_runner::link::LinkError;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use crate::calls::{Call, CallEvent, RequestId};
 use crate::connection::ProxyConnection;
@@ -37,7 +38,7 @@ pub(crate) enum Piece {
     Head(Response),
     Body(Bytes),
     End(Box<FinalInfo>),
-    /// Always follows an end; `None` when no receipt came in time, or the proxy knows none.
+    /// Always follows an end, which does not wait for it; `None` when no receipt came in time, or the proxy knows none.
     Receipt(Option<ReceiptNote>),
     Failed(ApiError),
 }
@@ -58,8 +59,10 @@ pub(crate) enum Unsent {
     Never(ApiError),
 }
 
-/// Sends a request. Its pieces come from the receiver; when that is dropped, the request is cancelled.
+/// Sends a request. Its pieces come from the receiver; when that is dropped before the end, the request is cancelled. What
+/// takes its receipt goes on among `tasks`.
 pub(crate) async fn start(
+    tasks: &TaskTracker,
     connection: Arc<ProxyConnection>,
     job: Job,
     ended: impl FnOnce(Outcome) + Send + 'static,
@@ -86,7 +89,7 @@ pub(crate) async fn start(
         }
     })?;
     let (pieces, receiver) = mpsc::channel(PIECE_QUEUE);
-    tokio::spawn(async move {
+    let driven = async move {
         let mut driver = Driver {
             connection,
             call,
@@ -95,14 +98,16 @@ pub(crate) async fn start(
             bytes: 0,
             has_head: false,
             is_settled: false,
+            ahead: None,
         };
         let success = driver.run().await;
         ended(Outcome {
             success,
             bytes: driver.bytes,
         });
-        driver.await_late_receipt().await;
-    });
+        driver.take_receipt(success).await;
+    };
+    tasks.spawn(driven);
     Ok((id, receiver))
 }
 
@@ -115,6 +120,8 @@ struct Driver {
     has_head: bool,
     /// No receipt is to come any more.
     is_settled: bool,
+    /// The place among the answers that are ahead of their receipts.
+    ahead: Option<OwnedSemaphorePermit>,
 }
 
 /// What happened next.
@@ -205,18 +212,14 @@ impl Driver {
         if !is_last {
             return Ok(Passed::More);
         }
-        let info = answer.final_info.unwrap_or_default();
-        if let Some(end) = self.give(Piece::End(Box::new(info))).await {
-            return Ok(end);
-        }
-        let note = if self.connection.version.has_extensions() {
-            self.receipt(RECEIPT_WAIT).await
-        } else {
-            None
+        // Answers may run ahead of their receipts, but only so far.
+        let place = tokio::time::timeout_at(self.deadline, self.connection.place_ahead());
+        let Ok(place) = place.await else {
+            return Ok(Passed::Late);
         };
-        // The caller has the answer already.
-        let _ = self.pieces.send(Piece::Receipt(note)).await;
-        Ok(Passed::Last)
+        self.ahead = place;
+        let info = answer.final_info.unwrap_or_default();
+        Ok(self.give(Piece::End(Box::new(info))).await.unwrap_or(Passed::Last))
     }
 
     async fn give_body(&mut self, bytes: Bytes) -> Option<Passed> {
@@ -265,12 +268,25 @@ impl Driver {
         note
     }
 
-    /// Keeps the place of the request until its receipt has come, so that it can be checked against the bytes.
-    async fn await_late_receipt(mut self) {
+    /// Keeps the place of the request until its receipt has come, so that it can be checked against the bytes. A caller of
+    /// an answer that has ended is told of it, if it is still there.
+    async fn take_receipt(mut self, has_ended: bool) {
+        let mut note = None;
+        if self.is_due() {
+            note = self.receipt(RECEIPT_WAIT).await;
+        }
+        self.ahead = None;
+        if has_ended {
+            let _ = self.pieces.send(Piece::Receipt(note)).await;
+        }
         drop(std::mem::replace(&mut self.pieces, mpsc::channel(1).0));
-        if !self.is_settled && self.connection.version.has_extensions() && !self.connection.is_closed() {
+        if self.is_due() {
             self.receipt(LATE_RECEIPT_WAIT).await;
         }
+    }
+
+    fn is_due(&self) -> bool {
+        !self.is_settled && self.connection.version.has_extensions() && !self.connection.is_closed()
     }
 }
 

@@ -11,7 +11,10 @@ pub const DEFAULT_MAX_REQUESTS: usize = 256;
 pub const MAX_ANSWER_BYTES: usize = 64 << 20;
 /// Pieces of an answer that wait for a slow reader before the driver waits too.
 pub const PIECE_QUEUE: usize = 32;
-/// How long a finished plain answer, or the end of a stream, waits for its receipt.
+/// Answers of one proxy that may be ahead of their receipts, each for [`RECEIPT_WAIT`]: their bytes are kept until then.
+/// Beyond it the ends of answers wait.
+pub const MAX_ANSWERS_AHEAD: usize = 512;
+/// How long the end of a stream, an answer that is to wait, a page of a receipt and a client that stops wait for a receipt.
 pub const RECEIPT_WAIT: Duration = Duration::from_secs(3);
 /// How long a receipt that is late is still taken, after the caller has gone or was told that there is none.
 pub const LATE_RECEIPT_WAIT: Duration = Duration::from_secs(30);

@@ -17,6 +17,7 @@ use cocoon_store::ClientStore;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::account::{self, Accounts};
 use crate::config::ClientConfig;
@@ -24,7 +25,7 @@ use crate::context::Context;
 use crate::dialer::{Dialing, Upstream};
 use crate::error::ClientError;
 use crate::http::{self, App};
-use crate::limits::MAX_PROXY_CONNECTIONS;
+use crate::limits::{MAX_PROXY_CONNECTIONS, RECEIPT_WAIT};
 use crate::secret::Secret;
 use crate::stats::Stats;
 
@@ -100,6 +101,7 @@ pub async fn start_on(
         accounts,
         stats: Stats::default(),
         slots: Arc::new(Semaphore::new(config.max_requests.min(Semaphore::MAX_PERMITS))),
+        requests: TaskTracker::new(),
         is_enabled: AtomicBool::new(true),
         live: Live::new(config.clone()),
         owner: friendly(&owner(&config)?, false, false),
@@ -121,6 +123,11 @@ pub async fn start_on(
                 (serving.await, Some(failure))
             }
         };
+        if failure.is_none() {
+            // Answers run ahead of their receipts, which still come over the open connections.
+            app.requests.close();
+            let _ = tokio::time::timeout(RECEIPT_WAIT, app.requests.wait()).await;
+        }
         shutdown.stop();
         shutdown.drain(DRAIN_LIMIT).await;
         failure.map_or(served.map_err(ClientError::from), Err)

@@ -224,6 +224,89 @@ async fn an_answer_without_its_receipt_is_not_held_for_long() {
     assert!(begun.elapsed() < Duration::from_secs(6));
 }
 
+fn hasty() -> Options {
+    Options {
+        wait_for_receipts: false,
+        ..Options::default()
+    }
+}
+
+#[tokio::test]
+async fn a_whole_answer_does_not_wait_for_its_receipt_and_the_receipts_page_does() {
+    let world = World::new(hasty()).await;
+    let (response, request) = tokio::join!(world.chat(""), async {
+        let request = world.proxy.request().await;
+        request.head("application/json").await;
+        request.last(ANSWER).await;
+        request
+    });
+    assert_eq!(response.status(), 200);
+    assert!(!response.headers().contains_key("x-cocoon-receipt-id"));
+    let id = response.headers()["x-cocoon-request-id"].to_str().unwrap().to_owned();
+    assert_eq!(id, hex::encode(request.query.request_id));
+    assert_eq!(response.text().await.unwrap(), ANSWER);
+    // Only now does the receipt leave, while somebody already asks for it.
+    let signed = receipts::honest(&world.proxy, &request, ANSWER, &ChannelHead::GENESIS);
+    let path = format!("/v1/cocoon/receipts/{id}");
+    let (shown, ()) = tokio::join!(world.get(&path), receipts::send(&request, &signed));
+    assert_eq!(shown.status(), 200);
+    let shown: Value = shown.json().await.unwrap();
+    assert_eq!(
+        (&shown["id"], &shown["verified"]),
+        (&signed.id().to_string().into(), &true.into()),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn a_caller_may_ask_a_whole_answer_to_wait_for_its_receipt() {
+    let world = World::new(hasty()).await;
+    let ask = |word: &'static str| {
+        let url = world.url("/v1/chat/completions");
+        let request = world.http.post(url).header("x-cocoon-receipt", word);
+        request.body(common::chat_body("")).send()
+    };
+    let (response, signed) = tokio::join!(ask("wait"), async {
+        let request = world.proxy.request().await;
+        request.head("application/json").await;
+        request.last(ANSWER).await;
+        let signed = receipts::honest(&world.proxy, &request, ANSWER, &ChannelHead::GENESIS);
+        receipts::send(&request, &signed).await;
+        signed
+    });
+    let response = response.unwrap();
+    assert_eq!(
+        response.headers()["x-cocoon-receipt-id"],
+        signed.id().to_string().as_str()
+    );
+    // A word that is not known is refused before anything is paid for.
+    let (status, code) = common::error_of(ask("soon").await.unwrap()).await;
+    assert_eq!((status, code.as_str()), (400, "invalid_value"));
+}
+
+#[tokio::test]
+async fn a_client_that_stops_takes_the_receipts_of_answers_that_were_given() {
+    let mut world = World::new(hasty()).await;
+    let (response, request) = tokio::join!(world.chat(""), async {
+        let request = world.proxy.request().await;
+        request.head("application/json").await;
+        request.last(ANSWER).await;
+        request
+    });
+    assert_eq!(response.text().await.unwrap(), ANSWER);
+    world.stop.cancel();
+    // It no longer listens, and is still there for its receipt.
+    while world.http.get(world.url("/health")).send().await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let signed = receipts::honest(&world.proxy, &request, ANSWER, &ChannelHead::GENESIS);
+    receipts::send(&request, &signed).await;
+    world.client.join().await.unwrap();
+    let store = cocoon_store::ClientStore::open(&world.folder.path().join("client")).unwrap();
+    let kept = store.receipt(&signed.id()).unwrap().unwrap();
+    assert_eq!(kept.fault, None);
+}
+
 #[tokio::test]
 async fn surfaces_tell_models_verdict_statistics_and_health() {
     let world = World::new(Options::default()).await;

@@ -26,6 +26,7 @@ use cocoon_runner::link::{LinkEvent, LinkHandle, OpenLink};
 use cocoon_runner::off_thread;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use self::receipts::ReceiptQueue;
 use crate::instance::Instance;
@@ -46,7 +47,10 @@ pub(crate) struct ClientPeer {
     pub(crate) evidence: HashBytes,
     pub(crate) link: LinkHandle,
     pub(crate) receipts: ReceiptQueue,
+    /// Those that have no answer yet.
     requests: Mutex<HashMap<[u8; 32], CancellationToken>>,
+    /// All requests, until their receipts have left too.
+    unfinished: TaskTracker,
 }
 
 impl ClientPeer {
@@ -58,8 +62,19 @@ impl ClientPeer {
             .is_ok()
     }
 
+    /// A request has its answer: it can no longer be cancelled.
+    pub(crate) fn forget(&self, id: &[u8; 32]) {
+        self.requests().remove(id);
+    }
+
+    /// Requests that have no answer yet.
     pub(crate) fn running(&self) -> usize {
         self.requests().len()
+    }
+
+    /// Whether a request has no answer yet, or is still to be paid and signed for.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.unfinished.is_empty()
     }
 
     fn requests(&self) -> MutexGuard<'_, HashMap<[u8; 32], CancellationToken>> {
@@ -122,6 +137,7 @@ pub(crate) async fn serve(
         link,
         receipts,
         requests: Mutex::default(),
+        unfinished: TaskTracker::new(),
     });
     tracing::info!(client = client.id, version = client.version.to_wire(), "client serves");
     while let Some(event) = events.recv().await {
@@ -174,9 +190,10 @@ async fn packet(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, data: &[u8]) -> bo
         }
     };
     let (proxy, client) = (Arc::clone(proxy), Arc::clone(client));
+    let unfinished = client.unfinished.token();
     proxy.shutdown.clone().spawn(async move {
-        request::serve(proxy, Arc::clone(&client), request).await;
-        client.requests().remove(&id);
+        request::serve(proxy, client, request).await;
+        drop(unfinished);
     });
     true
 }

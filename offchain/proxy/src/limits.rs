@@ -47,7 +47,8 @@ pub const FAIR_TIME: Duration = Duration::from_secs(30);
 /// Coefficients that a worker may tell are smaller than this, as in the handshake of the deployed network.
 pub const COEFFICIENT_END: u32 = 1_000_000_000;
 
-/// Statements that wait for one worker's signature; beyond it receipts go without.
+/// Answers of one worker's connection that may be ahead of their receipts: those are in memory, or wait for the worker's
+/// signature. Beyond it answers wait, so that nobody is served faster than it can be written down.
 pub const SIGN_QUEUE: usize = 256;
 
 /// Attempts of one request at different workers, the first included.

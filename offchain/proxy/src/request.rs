@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::client::ClientPeer;
 use crate::limits::{FAIR_TIME, MAX_ATTEMPTS};
 use crate::run::{Ended, Work};
+use crate::settle::Rest;
 use crate::state::Proxy;
 use crate::stats::{Attempt, End};
 use crate::workers::Verdict;
@@ -69,15 +70,20 @@ impl Failure {
     }
 }
 
-/// Serves a request from its first to its last message.
+/// Serves a request from its first to its last message, its receipt included.
 pub(crate) async fn serve(proxy: Arc<Proxy>, client: Arc<ClientPeer>, request: Request) {
     proxy.stats.query(request.query.len());
-    let end = attempts(&proxy, &client, &request).await;
+    let (end, rest) = attempts(&proxy, &client, &request).await;
     proxy.stats.ended(end, request.received.elapsed().as_secs_f64());
+    client.forget(&request.id);
+    drop(request);
+    if let Some(rest) = rest {
+        rest.hand_out(&proxy, &client).await;
+    }
 }
 
 /// Tries workers until one has begun to answer; every attempt has a reservation of its own.
-async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &Request) -> End {
+async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &Request) -> (End, Option<Rest>) {
     let mut tried = Vec::new();
     let mut last_failure = None;
     let admitted =
@@ -164,9 +170,9 @@ fn is_requests_fault(failure: &Failure) -> bool {
 }
 
 /// Tells the client that there is no answer.
-async fn refuse(client: &ClientPeer, request: &Request, failure: Failure) -> End {
+async fn refuse(client: &ClientPeer, request: &Request, failure: Failure) -> (End, Option<Rest>) {
     tracing::info!(code = failure.code.to_wire(), "request refused");
     // A client that has gone needs no refusal.
     let _ = client.send(&failure.answer(request.id, client.version)).await;
-    End::Rejected
+    (End::Rejected, None)
 }

@@ -1,4 +1,5 @@
-//! Last phase: the reservation becomes a charge, durable before anybody sees it; then the peers learn what it cost.
+//! Last phase: the reservation becomes a charge, and the answer ends. Payments, signatures and the receipt follow once the
+//! charge is durable.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use cocoon_protocol::extension::Receipt as WireReceipt;
 use cocoon_protocol::message::{ProxyToClient, ProxyToWorker};
 use cocoon_protocol::proxy::{ClientRequestPayment, Span, WorkerRequestPayment};
 use cocoon_receipt::{Signature, SignedReceipt};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::client::ClientPeer;
 use crate::receipt::{Content, Parts, Usage, content, to_wire, usage};
@@ -21,7 +22,8 @@ use crate::state::Proxy;
 use crate::stats::End;
 use crate::workers::{Lease, WorkerPeer};
 
-/// Ends an attempt that is not repeated: charges, sends the end of the answer, pays, and hands out the receipt.
+/// Ends an attempt that is not repeated: charges, and sends the end of the answer at once. What is signed waits for the disk:
+/// that is left to the [`Rest`].
 pub(crate) async fn settle(
     proxy: &Arc<Proxy>,
     client: &Arc<ClientPeer>,
@@ -29,7 +31,7 @@ pub(crate) async fn settle(
     lease: Lease,
     reserved: Reserved,
     mut work: Work,
-) -> End {
+) -> (End, Option<Rest>) {
     let worker = Arc::clone(&lease.worker);
     let coefficient = lease.coefficient;
     // The slot is free as soon as the worker is done.
@@ -45,9 +47,11 @@ pub(crate) async fn settle(
         // Nothing was delivered and nothing is charged: there is nothing to write a receipt about.
         drop(reserved);
         close_answer(client, request, &mut work, &usage).await;
-        pay_client(proxy, client, request, 0).await;
-        return end;
+        pay_client(proxy, client, request.id, 0).await;
+        return (end, None);
     }
+    // Answers may run ahead of their receipts, but only so far. The semaphore is never closed.
+    let ahead = Arc::clone(&worker.ahead).acquire_owned().await.ok();
     let content = content(request, &work);
     let parts = Parts {
         proxy,
@@ -63,23 +67,12 @@ pub(crate) async fn settle(
         Ok(charged) => charged,
         Err(error) => {
             proxy.fail(error);
-            return End::Failed;
+            return (End::Failed, None);
         }
     };
-    let Charged {
-        receipt,
-        durable,
-        signature,
-        place,
-        tokens,
-    } = charged;
-    if durable.await.is_err() {
-        // The disk failed; the daemon is ending and must not show what will be gone.
-        return End::Failed;
-    }
-    let excess = usage.used.total.saturating_sub(tokens);
+    let excess = usage.used.total.saturating_sub(charged.tokens);
     if excess > 0 {
-        tracing::warn!(receipt = %receipt.id(), excess, "used beyond the reservation: not charged");
+        tracing::warn!(receipt = %charged.receipt.id(), excess, "used beyond the reservation: not charged");
     }
     proxy.stats.charged(&usage.used, excess);
     if let (Some(first), Some(counts)) = (work.first_token_ms, &usage.counts) {
@@ -88,18 +81,56 @@ pub(crate) async fn settle(
             .pace(work.finished_ms.saturating_sub(first), counts.completion);
     }
     close_answer(client, request, &mut work, &usage).await;
-    pay_client(proxy, client, request, tokens).await;
-    pay_worker(proxy, &worker, work.request_id, tokens).await;
-    // The signer waits only so long.
-    let signature = signature.await.ok().flatten();
-    if work.report.is_some() && worker.version.has_extensions() {
-        proxy.workers.note_signature(&worker, signature.is_some());
+    let rest = Rest {
+        request_id: request.id,
+        work_id: work.request_id,
+        has_report: work.report.is_some(),
+        worker,
+        charged,
+        content,
+        _ahead: ahead,
+    };
+    (end, Some(rest))
+}
+
+/// What follows an answer once its charge is durable: payments, signatures, the receipt.
+pub(crate) struct Rest {
+    request_id: [u8; 32],
+    work_id: [u8; 32],
+    has_report: bool,
+    worker: Arc<WorkerPeer>,
+    charged: Charged,
+    content: Content,
+    /// The place among the worker's answers that are ahead of their receipts.
+    _ahead: Option<OwnedSemaphorePermit>,
+}
+
+impl Rest {
+    /// Tells the peers what it cost, and hands out the receipt.
+    pub(crate) async fn hand_out(self, proxy: &Proxy, client: &ClientPeer) {
+        let Charged {
+            receipt,
+            durable,
+            signature,
+            place,
+            tokens,
+        } = self.charged;
+        if durable.await.is_err() {
+            // The disk failed; the daemon is ending and must not sign for what will be gone.
+            return;
+        }
+        pay_client(proxy, client, self.request_id, tokens).await;
+        pay_worker(proxy, &self.worker, self.work_id, tokens).await;
+        // The signer waits only so long.
+        let signature = signature.await.ok().flatten();
+        if self.has_report && self.worker.version.has_extensions() {
+            proxy.workers.note_signature(&self.worker, signature.is_some());
+        }
+        if let Some(receipt) = finish_receipt(proxy, client, self.request_id, receipt, signature, &self.content) {
+            // The queue sends it; when it has ended, the client has gone.
+            let _ = place.send(receipt);
+        }
     }
-    if let Some(receipt) = finish_receipt(proxy, client, request, receipt, signature, &content) {
-        // The queue sends it; when it has ended, the client has gone.
-        let _ = place.send(receipt);
-    }
-    end
 }
 
 struct Charged {
@@ -130,7 +161,7 @@ fn charge(parts: &Parts<'_>, reserved: Reserved) -> Result<Charged, crate::error
                 durable,
                 reply,
             };
-            // A queue that is full belongs to a worker that signs too slowly: the receipt goes without.
+            // It has a place for every answer that is ahead of its receipt.
             let _ = worker.sign_queue.try_send(job);
         }
     };
@@ -185,10 +216,10 @@ async fn close_answer(client: &ClientPeer, request: &Request, work: &mut Work, u
     let _ = client.send(&answer).await;
 }
 
-async fn pay_client(proxy: &Proxy, client: &ClientPeer, request: &Request, tokens: u64) {
+async fn pay_client(proxy: &Proxy, client: &ClientPeer, request_id: [u8; 32], tokens: u64) {
     let shown = proxy.vouchers.for_client(&client.contract);
     let message = ProxyToClient::from(ClientRequestPayment {
-        request_id: request.id,
+        request_id,
         signed_payment: shown.payment,
         db_tokens: shown.db_tokens,
         max_tokens: shown.max_tokens,
@@ -218,7 +249,7 @@ async fn pay_worker(proxy: &Proxy, worker: &WorkerPeer, request_id: [u8; 32], to
 fn finish_receipt(
     proxy: &Proxy,
     client: &ClientPeer,
-    request: &Request,
+    request_id: [u8; 32],
     mut receipt: SignedReceipt,
     signature: Option<Signature>,
     content: &Content,
@@ -228,7 +259,7 @@ fn finish_receipt(
         proxy.stats.unsigned_receipt();
     }
     let message = ProxyToClient::from(WireReceipt {
-        request_id: request.id,
+        request_id,
         receipt: receipt.to_boc().into(),
         request_salt: content.request_salt,
         response_salt: content.response_salt,

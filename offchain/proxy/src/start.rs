@@ -270,7 +270,7 @@ async fn end(
     shutdown.stop();
     let drain = Duration::from_secs_f64(proxy.live.get().timers.drain);
     let is_idle = async {
-        while proxy.clients.all().iter().any(|client| client.running() > 0) {
+        while proxy.clients.all().iter().any(|client| client.is_busy()) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };

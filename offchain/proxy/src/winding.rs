@@ -103,7 +103,7 @@ fn release(proxy: &Arc<Proxy>, old: &Arc<Instance>) {
             tokio::time::sleep(RELEASE_POLL).await;
             let mut clients = proxy.clients.all();
             clients.retain(|client| client.instance.contract == old.contract);
-            if clients.iter().any(|client| client.running() > 0) {
+            if clients.iter().any(|client| client.is_busy()) {
                 quiet_since = Instant::now();
             }
             // A little longer than the last request: what is signed for it is still on its way.

@@ -13,13 +13,13 @@ use cocoon_manifest::ModelName;
 use cocoon_market::{Desk, Offer, Rates, Refusal, WorkerView, prefix_hashes};
 use cocoon_protocol::Version;
 use cocoon_runner::link::LinkHandle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::config::RoutingConfig;
 use crate::inbox::{self, FromWorker, Inbox, Slot};
 use crate::instance::Instance;
-use crate::limits::{MAX_PROMPT_OFFSET, REPUTATION_STEP};
+use crate::limits::{MAX_PROMPT_OFFSET, REPUTATION_STEP, SIGN_QUEUE};
 use crate::signer::SignJob;
 
 pub(crate) use cocoon_market::Verdict;
@@ -39,6 +39,8 @@ pub(crate) struct WorkerPeer {
     pub(crate) image: Option<String>,
     pub(crate) link: LinkHandle,
     pub(crate) sign_queue: mpsc::Sender<SignJob>,
+    /// One place for each answer that may be ahead of its receipt.
+    pub(crate) ahead: Arc<Semaphore>,
     /// Held while totals are read and sent: the worker must never see them go down.
     pub(crate) telling: tokio::sync::Mutex<()>,
     is_gone: AtomicBool,
@@ -173,6 +175,7 @@ impl Workers {
                 image: new.image,
                 link: new.link,
                 sign_queue: new.sign_queue,
+                ahead: Arc::new(Semaphore::new(SIGN_QUEUE)),
                 telling: tokio::sync::Mutex::default(),
                 is_gone: AtomicBool::new(false),
                 requests: Mutex::default(),

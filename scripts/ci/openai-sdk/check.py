@@ -17,6 +17,7 @@ def plain(client: openai.OpenAI, model: str) -> None:
         messages=[{"role": "user", "content": PROMPT}],
         max_tokens=MAX_TOKENS,
         temperature=0,
+        extra_headers={"x-cocoon-receipt": "wait"},
     )
     answer = raw.parse()
     assert answer.object == "chat.completion", answer.object

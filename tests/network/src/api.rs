@@ -65,7 +65,7 @@ impl Api {
         })
     }
 
-    /// Asks and waits for the whole answer.
+    /// Asks and waits for the whole answer and its receipt.
     pub async fn chat(&self, question: &Value) -> reqwest::Result<Reply> {
         self.post("/v1/chat/completions", question.to_string().into_bytes())
             .await
@@ -78,6 +78,7 @@ impl Api {
             self.http
                 .post(url)
                 .header("content-type", "application/json")
+                .header("x-cocoon-receipt", "wait")
                 .body(body)
                 .send()
                 .await?,

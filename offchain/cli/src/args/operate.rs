@@ -25,7 +25,7 @@ pub enum OperateCommand {
     /// Read the configuration again, and say which keys changed and which need a restart
     #[command(after_help = "\
 SIGHUP does the same. What counts at once: of a proxy [settlement] and timers.drain, of a worker
-models.coefficient and payout.minimum_nanoton, of a client [funding] and max_body_bytes.
+models.coefficient and payout.minimum_nanoton, of a client [funding], max_body_bytes and wait_for_receipts.
 
 Examples:
   cocoon proxy reload

@@ -159,6 +159,7 @@ impl Configs {
                 data_dir: data.store_dir("client"),
                 secret_file: None,
                 max_body_bytes: cocoon_client::limits::DEFAULT_MAX_BODY_BYTES,
+                wait_for_receipts: false,
                 max_requests: cocoon_client::limits::DEFAULT_MAX_REQUESTS,
                 proxy_connections: 1,
                 root_refresh_seconds: 5,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use cocoon_openai::options::RunOptions;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
-use super::reply::{RECEIPT_ID, REQUEST_ID, reply, reply_with_id, set};
+use super::reply::{RECEIPT, RECEIPT_ID, REQUEST_ID, reply, reply_with_id, set};
 use super::{App, stream};
 use crate::calls::RequestId;
 use crate::connection::ProxyConnection;
@@ -52,6 +52,8 @@ pub(super) struct Running {
     has_body: bool,
     pub(super) wants_debug: bool,
     wants_stream: bool,
+    /// Whether a whole answer waits for its receipt.
+    wants_receipt: bool,
     pub(super) clock: SharedClock,
     /// The place among the requests at once; kept until the caller has everything.
     _slot: OwnedSemaphorePermit,
@@ -64,7 +66,9 @@ async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Reque
     let slot = Arc::clone(&app.slots)
         .try_acquire_owned()
         .map_err(|_| ApiError::rate_limited("This client runs as many requests as it may."))?;
-    let body = read_body(request.into_body(), app.live.get().max_body_bytes).await?;
+    let live = app.live.get();
+    let wants_receipt = live.wait_for_receipts || asks_for_receipt(request.headers())?;
+    let body = read_body(request.into_body(), live.max_body_bytes).await?;
     let mut request = Request::parse(endpoint, &body)?;
     let options = RunOptions::take_from(&mut request)?;
     let connection = app.connection()?;
@@ -94,9 +98,20 @@ async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Reque
         has_body: false,
         wants_debug: options.enable_debug,
         wants_stream: request.stream(),
+        wants_receipt,
         clock: app.context.clock.clone(),
         _slot: slot,
     })
+}
+
+/// Whether the caller asks for the receipt's name in the head of the answer. A value that is not known is an error: whoever
+/// misspells it would wait for a header that never comes.
+fn asks_for_receipt(headers: &HeaderMap) -> Result<bool, ApiError> {
+    match headers.get(RECEIPT) {
+        None => Ok(false),
+        Some(value) if value.as_bytes() == b"wait" => Ok(true),
+        Some(_) => Err(ApiError::invalid_field(RECEIPT, "must be \"wait\" or left out")),
+    }
 }
 
 /// Gives a request to a proxy, and to another one as long as nothing of it was sent.
@@ -108,7 +123,7 @@ async fn send(
 ) -> Result<(RequestId, mpsc::Receiver<Piece>), ApiError> {
     let mut tried = Vec::new();
     let failure = loop {
-        match driver::start(Arc::clone(&connection), job.clone(), ended.clone()).await {
+        match driver::start(&app.requests, Arc::clone(&connection), job.clone(), ended.clone()).await {
             Ok(started) => return Ok(started),
             Err(Unsent::Never(error)) => break error,
             Err(Unsent::Elsewhere(error)) => {
@@ -189,7 +204,14 @@ impl Running {
         loop {
             match self.next().await {
                 Some(Piece::Body(bytes)) => body.extend_from_slice(&bytes),
-                Some(Piece::End(end)) => info = *end,
+                Some(Piece::End(end)) if self.wants_receipt => info = *end,
+                Some(Piece::End(end)) => {
+                    return Ok(Whole {
+                        body: body.freeze(),
+                        info: *end,
+                        receipt: None,
+                    });
+                }
                 Some(Piece::Receipt(note)) => {
                     return Ok(Whole {
                         body: body.freeze(),

@@ -25,6 +25,7 @@ use cocoon_openai::{ApiError, Endpoint};
 use cocoon_runner::admin::{Live, Operated};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::account::Accounts;
 use crate::config::ClientConfig;
@@ -41,6 +42,8 @@ pub(crate) struct App {
     pub(crate) accounts: watch::Receiver<Accounts>,
     pub(crate) stats: Stats,
     pub(crate) slots: Arc<Semaphore>,
+    /// Requests, until their receipts are taken.
+    pub(crate) requests: TaskTracker,
     /// The operator's switch.
     pub(crate) is_enabled: AtomicBool,
     /// The configuration with what was reloaded since the start.

@@ -1,4 +1,5 @@
-//! `GET /v1/cocoon/receipts/{id}`: a kept receipt, by its own name or that of its request.
+//! `GET /v1/cocoon/receipts/{id}`: a kept receipt, by its own name or that of its request. Of a request whose receipt is still
+//! to come it waits for it, a bounded time.
 
 use std::sync::{Arc, PoisonError};
 
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::reply::reply;
+use crate::limits::RECEIPT_WAIT;
 
 /// Shows a receipt.
 pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
@@ -23,6 +25,14 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) ->
     if hex::decode_to_slice(&id, &mut hash).is_err() {
         return reply(&ApiError::invalid_field("id", "must be 64 hex digits"));
     }
+    let connections = app.upstream.borrow().connections.clone();
+    let taken = async {
+        for connection in &connections {
+            connection.receipt_taken(&hash).await;
+        }
+    };
+    // Without it the answer below says that there is none yet.
+    let _ = tokio::time::timeout(RECEIPT_WAIT, taken).await;
     let store = Arc::clone(&app.context.store);
     let found = off_thread(move || find(&store.lock().unwrap_or_else(PoisonError::into_inner), HashBytes(hash)));
     match found.await {

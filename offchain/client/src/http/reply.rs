@@ -6,6 +6,8 @@ use cocoon_openai::ApiError;
 
 /// Header with the name of a request.
 pub(super) const REQUEST_ID: &str = "x-cocoon-request-id";
+/// Header of a request whose answer is to wait for its receipt: `wait`.
+pub(super) const RECEIPT: &str = "x-cocoon-receipt";
 /// Header with the name of a receipt.
 pub(super) const RECEIPT_ID: &str = "x-cocoon-receipt-id";
 

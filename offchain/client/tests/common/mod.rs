@@ -49,6 +49,8 @@ pub(crate) struct Options {
     pub(crate) version: i32,
     /// Largest body.
     pub(crate) max_body_bytes: usize,
+    /// Whole answers wait for their receipts.
+    pub(crate) wait_for_receipts: bool,
     /// Requests at once.
     pub(crate) max_requests: usize,
     /// Proxies at once.
@@ -66,6 +68,7 @@ impl Default for Options {
         Self {
             version: 3,
             max_body_bytes: 1 << 20,
+            wait_for_receipts: true,
             max_requests: 8,
             proxy_connections: 1,
             foreign_contract: false,
@@ -115,6 +118,7 @@ impl World {
             data_dir,
             secret_file: None,
             max_body_bytes: options.max_body_bytes,
+            wait_for_receipts: options.wait_for_receipts,
             max_requests: options.max_requests,
             proxy_connections: options.proxy_connections,
             root_refresh_seconds: 1,

@@ -1,8 +1,9 @@
 //! What happens to requests: answers, failures, cancels, and what they cost.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::support::{Act, Client, Network, Worker, address, until};
+use crate::support::{Act, Client, MODEL, Network, Worker, address, until};
 use cocoon_bindings::units::{Nanoton, PublicKey};
 use cocoon_protocol::handshake::WorkerBalances;
 use cocoon_protocol::version::VersionRange;
@@ -15,6 +16,28 @@ async fn network() -> Network {
     let network = Network::new();
     network.add_client(address(3), Nanoton::from_ton(50));
     network
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_does_not_wait_for_the_disk_but_everything_that_is_paid_or_signed_does() {
+    let network = network().await;
+    let (proxy, _stop) = network.start().await;
+    let worker = Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    client.ask(1).await;
+    let paid_before = worker.payments.lock().unwrap().len();
+
+    network.is_disk_stalled.store(true, Ordering::Relaxed);
+    client.send(2, MODEL, 1000).await;
+    assert_eq!(client.answer(2).await, b"one two three");
+    assert!(client.is_silent_for(Duration::from_millis(300)).await);
+    assert_eq!(worker.payments.lock().unwrap().len(), paid_before);
+
+    network.is_disk_stalled.store(false, Ordering::Relaxed);
+    let outcome = client.outcome(2).await;
+    assert_eq!(outcome.payment.unwrap().max_tokens, 26);
+    let receipt = outcome.receipt.unwrap();
+    assert_eq!(receipt.verify_worker(&worker.identity.leaf_key()), Ok(true));
 }
 
 #[tokio::test(flavor = "multi_thread")]

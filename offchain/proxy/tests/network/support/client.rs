@@ -230,6 +230,29 @@ impl Client {
         outcome
     }
 
+    /// Reads a request's answer to its last message, which everything else must follow.
+    pub(crate) async fn answer(&mut self, id: u8) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let message = self.next().await;
+            let answer =
+                Answer::from_proxy(message).unwrap_or_else(|other| panic!("before the answer's end: {other:?}"));
+            assert_eq!(answer.request_id, [id; 32]);
+            let is_last = answer.is_last();
+            if let AnswerBody::Part(part) = answer.body {
+                body.extend_from_slice(&part);
+            }
+            if is_last {
+                return body;
+            }
+        }
+    }
+
+    /// Whether nothing comes for so long.
+    pub(crate) async fn is_silent_for(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.events.recv()).await.is_err()
+    }
+
     /// Reads until a request's payment.
     pub(crate) async fn payment(&mut self, id: u8) -> ClientRequestPayment {
         loop {
