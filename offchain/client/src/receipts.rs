@@ -119,6 +119,8 @@ impl ReceiptKeeper {
             };
             stored.push(receipt);
             waiting.push((note, reply));
+            // A burst is a long time of checking signatures; answers go before.
+            tokio::task::yield_now().await;
         }
         let store = Arc::clone(&self.store);
         let (proxy, client) = (self.proxy.clone(), self.client.clone());

@@ -6,7 +6,7 @@ use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::TokenCount;
 use cocoon_ledger::{Changes, Charge, Ledger, LedgerError, ReservationId};
 use cocoon_protocol::extension::Countersigned;
-use cocoon_receipt::{Receipt, ReceiptId, Signature, SignedReceipt, WorkStatement};
+use cocoon_receipt::{Hashes, Receipt, ReceiptId, Signature, SignedReceipt, WorkStatement};
 use cocoon_runner::report::{Distribution, LATENCY_SECONDS};
 use cocoon_store::{LogRecord, ProxyReader, ProxyStore, ProxyWrite, SignedStatement};
 use ed25519_dalek::{Signer, SigningKey};
@@ -31,6 +31,7 @@ pub(crate) struct Books {
 /// A charge that was applied; it may be shown once `durable` resolves.
 pub(crate) struct Charged {
     pub(crate) receipt: SignedReceipt,
+    pub(crate) id: ReceiptId,
     pub(crate) durable: Durable,
 }
 
@@ -95,7 +96,7 @@ impl Books {
     /// Charges `used` tokens under a reservation: computes the charge, lets `receipt` make the receipt of it, signs,
     /// applies and queues, all in one step, so that receipts reach the log in the order of their channels.
     ///
-    /// `sign` gets the receipt and a second [`Durable`], still inside that step: the order in which a worker is asked for
+    /// `sign` gets the receipt, what was hashed for it and a second [`Durable`], still inside that step: the order in which a worker is asked for
     /// signatures is the order of its channel.
     pub(crate) fn charge(
         &self,
@@ -103,12 +104,12 @@ impl Books {
         worker: &Address,
         used: TokenCount,
         receipt: impl FnOnce(&Charge) -> Receipt,
-        sign: impl FnOnce(&SignedReceipt, Durable),
+        sign: impl FnOnce(&SignedReceipt, Hashes, Durable),
     ) -> Result<Charged, LedgerError> {
         let mut ledger = self.ledger();
         let charge = ledger.prepare(reservation, worker, used)?;
-        let receipt = SignedReceipt::sign(receipt(&charge), &self.key);
-        let changes = ledger.apply(&charge, receipt.id().0, receipt.receipt.statement.hash())?;
+        let (receipt, hashes) = SignedReceipt::sign_hashed(receipt(&charge), &self.key);
+        let changes = ledger.apply(&charge, hashes.id.0, hashes.statement)?;
         let records = vec![LogRecord::Receipt(receipt.clone())];
         let mut durable = self
             .queue(
@@ -120,21 +121,22 @@ impl Books {
                 2,
             )
             .into_iter();
-        sign(&receipt, durable.next().unwrap_or_else(never));
+        sign(&receipt, hashes, durable.next().unwrap_or_else(never));
         Ok(Charged {
             receipt,
+            id: hashes.id,
             durable: durable.next().unwrap_or_else(never),
         })
     }
 
     /// Adds a worker's signature over the statement of a receipt to the log.
-    pub(crate) fn add_signature(&self, receipt: ReceiptId, statement: &WorkStatement, signature: Signature) -> Durable {
+    pub(crate) fn add_signature(&self, hashes: &Hashes, statement: &WorkStatement, signature: Signature) -> Durable {
         let signed = SignedStatement {
             tokens: statement.channel.after,
-            hash: statement.hash(),
+            hash: hashes.statement,
         };
         let write = ProxyWrite {
-            records: vec![LogRecord::WorkerSignature(receipt, signature)],
+            records: vec![LogRecord::WorkerSignature(hashes.id, signature)],
             signed: vec![(statement.worker.clone(), signed)],
             ..ProxyWrite::default()
         };

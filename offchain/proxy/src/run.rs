@@ -57,7 +57,7 @@ async fn dispatch(
     let worker = &lease.worker;
     let left = request.timeout.saturating_sub(request.received.elapsed());
     let timeout = left.as_secs_f64() * WORKER_TIME_SHARE;
-    let signed_payment = proxy.vouchers.for_worker(&worker.contract).payment;
+    let signed_payment = || proxy.vouchers.for_worker(&worker.contract).payment;
     let coefficient = i64::from(lease.coefficient.get());
     let (query, request_id) = (request.query.clone(), work.request_id);
     let message: ProxyToWorker = if worker.version.has_extensions() {
@@ -74,7 +74,7 @@ async fn dispatch(
         let enable_debug = Some(request.is_debug);
         RunQueryEx {
             query,
-            signed_payment,
+            signed_payment: signed_payment(),
             coefficient,
             timeout,
             request_id,
@@ -85,7 +85,7 @@ async fn dispatch(
     } else {
         RunQuery {
             query,
-            signed_payment,
+            signed_payment: signed_payment(),
             coefficient,
             timeout,
             request_id,

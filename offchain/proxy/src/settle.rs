@@ -9,7 +9,7 @@ use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::extension::Receipt as WireReceipt;
 use cocoon_protocol::message::{ProxyToClient, ProxyToWorker};
 use cocoon_protocol::proxy::{ClientRequestPayment, Span, WorkerRequestPayment};
-use cocoon_receipt::{Signature, SignedReceipt};
+use cocoon_receipt::{ReceiptId, Signature, SignedReceipt};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::client::ClientPeer;
@@ -72,7 +72,7 @@ pub(crate) async fn settle(
     };
     let excess = usage.used.total.saturating_sub(charged.tokens);
     if excess > 0 {
-        tracing::warn!(receipt = %charged.receipt.id(), excess, "used beyond the reservation: not charged");
+        tracing::warn!(receipt = %charged.id, excess, "used beyond the reservation: not charged");
     }
     proxy.stats.charged(&usage.used, excess);
     if let (Some(first), Some(counts)) = (work.first_token_ms, &usage.counts) {
@@ -114,6 +114,7 @@ impl Rest {
             signature,
             place,
             tokens,
+            ..
         } = self.charged;
         if durable.await.is_err() {
             // The disk failed; the daemon is ending and must not sign for what will be gone.
@@ -135,6 +136,7 @@ impl Rest {
 
 struct Charged {
     receipt: SignedReceipt,
+    id: ReceiptId,
     durable: crate::writer::Durable,
     signature: oneshot::Receiver<Option<Signature>>,
     /// Where the receipt stands among those that the client gets.
@@ -151,12 +153,12 @@ fn charge(parts: &Parts<'_>, reserved: Reserved) -> Result<Charged, crate::error
     // A worker signs only what it reported itself.
     let asks_worker = parts.work.report.is_some() && worker.version.has_extensions() && !worker.is_gone();
     let mut place = None;
-    let ask = |receipt: &SignedReceipt, durable| {
+    let ask = |receipt: &SignedReceipt, hashes, durable| {
         place = Some(parts.client.receipts.place());
         if asks_worker {
             let statement = receipt.receipt.statement.clone();
             let job = SignJob {
-                receipt: receipt.id(),
+                hashes,
                 statement,
                 durable,
                 reply,
@@ -172,6 +174,7 @@ fn charge(parts: &Parts<'_>, reserved: Reserved) -> Result<Charged, crate::error
     let tokens = charged.receipt.receipt.charged();
     Ok(Charged {
         receipt: charged.receipt,
+        id: charged.id,
         durable: charged.durable,
         signature,
         place: place.unwrap_or_else(|| oneshot::channel().0),

@@ -12,7 +12,7 @@ use cocoon_protocol::codec::decode;
 use cocoon_protocol::extension::{ReceiptSignature, SignReceipt};
 use cocoon_protocol::limits::{MAX_SIGNING, SIGN_RECEIPT_TIMEOUT};
 use cocoon_protocol::message::{ProxyQuery, ProxyToWorker};
-use cocoon_receipt::{ReceiptId, Signature, WorkStatement};
+use cocoon_receipt::{Hashes, ReceiptId, Signature, WorkStatement};
 use cocoon_runner::link::{Asked, LinkError, LinkHandle};
 use cocoon_runner::off_thread;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -22,7 +22,7 @@ use crate::writer::Durable;
 
 /// One statement to be signed, once its receipt is durable.
 pub(crate) struct SignJob {
-    pub(crate) receipt: ReceiptId,
+    pub(crate) hashes: Hashes,
     pub(crate) statement: WorkStatement,
     pub(crate) durable: Durable,
     pub(crate) reply: oneshot::Sender<Option<Signature>>,
@@ -61,7 +61,7 @@ struct Signer {
 
 /// A statement that the worker was asked to sign.
 struct AskedJob {
-    receipt: ReceiptId,
+    hashes: Hashes,
     statement: WorkStatement,
     reply: oneshot::Sender<Option<Signature>>,
     asked: Asked,
@@ -79,7 +79,7 @@ struct SignedJob {
 impl Signer {
     async fn ask(&self, mut jobs: mpsc::Receiver<SignJob>, answers: mpsc::Sender<AskedJob>) {
         while let Some(SignJob {
-            receipt,
+            hashes,
             statement,
             durable,
             reply,
@@ -98,7 +98,7 @@ impl Signer {
             match self.link.ask(question.encode()).await {
                 Ok(asked) => {
                     let job = AskedJob {
-                        receipt,
+                        hashes,
                         statement,
                         reply,
                         asked,
@@ -108,7 +108,7 @@ impl Signer {
                     let _ = answers.send(job).await;
                 }
                 Err(error) => {
-                    self.give_up(receipt, &late(error));
+                    self.give_up(hashes.id, &late(error));
                     let _ = reply.send(None);
                 }
             }
@@ -117,7 +117,7 @@ impl Signer {
 
     async fn take_answers(&self, mut answers: mpsc::Receiver<AskedJob>, signed: mpsc::Sender<SignedJob>) {
         while let Some(AskedJob {
-            receipt,
+            hashes,
             statement,
             reply,
             asked,
@@ -128,13 +128,13 @@ impl Signer {
                 let _ = reply.send(None);
                 continue;
             }
-            match self.signature(asked, &statement).await {
+            match self.signature(asked, &hashes).await {
                 Ok(signature) => {
-                    let durable = self.books.add_signature(receipt, &statement, signature);
+                    let durable = self.books.add_signature(&hashes, &statement, signature);
                     // The request may have given up waiting.
                     let _ = reply.send(Some(signature));
                     let job = SignedJob {
-                        statement: statement.hash(),
+                        statement: hashes.statement,
                         durable,
                         _place: place,
                     };
@@ -142,20 +142,20 @@ impl Signer {
                     let _ = signed.send(job).await;
                 }
                 Err(fault) => {
-                    self.give_up(receipt, &fault);
+                    self.give_up(hashes.id, &fault);
                     let _ = reply.send(None);
                 }
             }
         }
     }
 
-    async fn signature(&self, asked: Asked, statement: &WorkStatement) -> Result<Signature, Fault> {
+    async fn signature(&self, asked: Asked, hashes: &Hashes) -> Result<Signature, Fault> {
         let answer = asked.answer(SIGN_RECEIPT_TIMEOUT).await.map_err(late)?;
         let ReceiptSignature { signature } = decode(&answer).map_err(|error| bad(error.to_string()))?;
         let bytes = signature.as_ref().try_into();
         let signature = Signature(bytes.map_err(|_| bad("a signature of a wrong length".to_owned()))?);
-        statement
-            .verify(&signature, &self.leaf_key)
+        signature
+            .verify_statement(&hashes.statement, &self.leaf_key)
             .map_err(|error| bad(error.to_string()))?;
         Ok(signature)
     }

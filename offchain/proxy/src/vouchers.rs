@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use cocoon_bindings::QueryId;
 use cocoon_bindings::ton::{Address, boc_bytes};
 use cocoon_bindings::units::TokenCount;
@@ -16,7 +17,14 @@ use crate::error::ProxyError;
 pub(crate) struct Vouchers {
     books: Arc<Books>,
     wallet: Address,
-    signed: Mutex<HashMap<Address, SignedVoucher>>,
+    signed: Mutex<HashMap<Address, Kept>>,
+}
+
+/// A voucher, and the bag of cells in which every message shows it.
+#[derive(Clone)]
+struct Kept {
+    voucher: SignedVoucher,
+    boc: Bytes,
 }
 
 impl Vouchers {
@@ -35,17 +43,23 @@ impl Vouchers {
         contract: &Address,
         tokens: TokenCount,
     ) -> Result<SignedVoucher, ProxyError> {
+        self.kept(op, contract, tokens).map(|kept| kept.voucher)
+    }
+
+    fn kept(&self, op: VoucherOp, contract: &Address, tokens: TokenCount) -> Result<Kept, ProxyError> {
         let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(voucher) = signed.get(contract)
-            && (voucher.op(), voucher.tokens()) == (op, tokens)
+        if let Some(kept) = signed.get(contract)
+            && (kept.voucher.op(), kept.voucher.tokens()) == (op, tokens)
         {
-            return Ok(voucher.clone());
+            return Ok(kept.clone());
         }
         self.books.reader().check_backed(contract, tokens)?;
         let query_id = QueryId::new(rand::random());
         let voucher = SignedVoucher::sign(op, query_id, tokens, contract, &self.wallet, self.books.key())?;
-        signed.insert(contract.clone(), voucher.clone());
-        Ok(voucher)
+        let boc = boc_bytes(&voucher.to_cell()?).into();
+        let kept = Kept { voucher, boc };
+        signed.insert(contract.clone(), kept.clone());
+        Ok(kept)
     }
 
     /// What a client is shown, with its totals: voucher, durable total, and again the durable total, because what is not
@@ -90,10 +104,8 @@ impl Vouchers {
         if tokens == TokenCount::ZERO {
             return Ok(SignedPayment::Empty);
         }
-        let cell = self.sign(op, contract, tokens)?.to_cell()?;
-        Ok(SignedPayment::Voucher {
-            data: boc_bytes(&cell).into(),
-        })
+        let data = self.kept(op, contract, tokens)?.boc;
+        Ok(SignedPayment::Voucher { data })
     }
 }
 

@@ -39,8 +39,9 @@ pub struct ClientView<'a> {
 /// Whether the adjusted tokens follow from the counts is the ledger's `pricing::adjust`, whether the worker's signature and
 /// evidence hold needs its certificate: [`SignedReceipt::verify_worker`].
 pub fn verify_for_client(signed: &SignedReceipt, view: &ClientView<'_>) -> Result<(ChannelHead, u64), ReceiptError> {
-    signed.verify_proxy(view.proxy_key)?;
     let receipt = &signed.receipt;
+    let id = receipt.id();
+    signed.verify_proxy_of(&id, view.proxy_key)?;
     receipt.check_arithmetic()?;
     expect("root contract", &receipt.statement.root == view.root)?;
     expect("proxy contract", &receipt.statement.proxy == view.proxy)?;
@@ -56,7 +57,7 @@ pub fn verify_for_client(signed: &SignedReceipt, view: &ClientView<'_>) -> Resul
         salted_hash(view.response_salt, view.response),
         receipt.statement.response_hash,
     )?;
-    Ok(view.head.follow(&receipt.channel, receipt.id().0)?)
+    Ok(view.head.follow(&receipt.channel, id.0)?)
 }
 
 fn expect(field: &'static str, holds: bool) -> Result<(), ReceiptError> {

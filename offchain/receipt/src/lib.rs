@@ -41,7 +41,7 @@ pub use channel::{ChannelHead, ChannelLink};
 pub use check::{ClientView, verify_for_client};
 pub use error::ReceiptError;
 pub use finish::FinishReason;
-pub use receipt::{Receipt, ReceiptId};
+pub use receipt::{Hashes, Receipt, ReceiptId};
 pub use salted::{SaltedHasher, salted_hash};
 pub use signed::{Signature, SignedReceipt};
 pub use statement::{Timing, WorkStatement};

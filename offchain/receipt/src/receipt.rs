@@ -36,6 +36,16 @@ impl Receipt {
         ReceiptId(*self.to_cell().repr_hash())
     }
 
+    /// The hashes that are signed, from one making of the cells: for whoever needs them more than once.
+    pub fn hashes(&self) -> Hashes {
+        let statement = self.statement.to_cell();
+        let hash = *statement.repr_hash();
+        Hashes {
+            id: ReceiptId(*self.cell_around(statement).repr_hash()),
+            statement: hash,
+        }
+    }
+
     /// Tokens charged to the client, which are the tokens credited to the worker.
     pub fn charged(&self) -> u64 {
         self.channel.charged()
@@ -55,13 +65,17 @@ impl Receipt {
 
     /// As a cell.
     pub fn to_cell(&self) -> Cell {
+        self.cell_around(self.statement.to_cell())
+    }
+
+    fn cell_around(&self, statement: Cell) -> Cell {
         build(|b| {
             b.store_u32(OPCODE)?;
             b.store_u8(FORMAT_VERSION)?;
             store_address(b, &self.client)?;
             b.store_u256(&self.request_id)?;
             b.store_u256(&self.proxy_evidence)?;
-            b.store_reference(self.statement.to_cell())?;
+            b.store_reference(statement)?;
             b.store_reference(channel_cell(&self.channel))
         })
     }
@@ -83,6 +97,15 @@ impl Receipt {
         receipt.check_arithmetic()?;
         Ok(receipt)
     }
+}
+
+/// What is signed about one receipt. Making it takes ten cells and as many hashes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hashes {
+    /// The receipt's name, which the proxy signs.
+    pub id: ReceiptId,
+    /// Of the statement, which the worker signs.
+    pub statement: HashBytes,
 }
 
 /// The hash of a receipt's cell; written as 64 hex digits.

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use cocoon_bindings::ton::{Boc, Cell};
+use cocoon_bindings::ton::{Boc, Cell, HashBytes};
 use cocoon_bindings::units::PublicKey;
 use ed25519_dalek::{Signer, SigningKey};
 
 use crate::cells::{Reader, build, decode_boc};
 use crate::error::ReceiptError;
 use crate::limits::FORMAT_VERSION;
-use crate::receipt::{Receipt, ReceiptId};
+use crate::receipt::{Hashes, Receipt, ReceiptId};
 
 /// Constructor of `signed_receipt` in `contracts/receipt.tlb`.
 pub(crate) const OPCODE: u32 = 0xc0c0_51ed;
@@ -17,6 +17,17 @@ pub(crate) const OPCODE: u32 = 0xc0c0_51ed;
 /// An Ed25519 signature over a cell's hash.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Signature(pub [u8; 64]);
+
+impl Signature {
+    /// Checks a worker's signature over the statement that has this hash.
+    pub fn verify_statement(&self, statement: &HashBytes, leaf_key: &PublicKey) -> Result<(), ReceiptError> {
+        if leaf_key.verifies(statement.as_slice(), &self.0) {
+            Ok(())
+        } else {
+            Err(ReceiptError::WorkerSignature)
+        }
+    }
+}
 
 impl fmt::Debug for Signature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,12 +52,19 @@ pub struct SignedReceipt {
 impl SignedReceipt {
     /// Signs with the key of the proxy's contract.
     pub fn sign(receipt: Receipt, contract_key: &SigningKey) -> Self {
-        let proxy_signature = Signature(contract_key.sign(receipt.id().0.as_slice()).to_bytes());
-        Self {
+        Self::sign_hashed(receipt, contract_key).0
+    }
+
+    /// The same, and what was hashed for it.
+    pub fn sign_hashed(receipt: Receipt, contract_key: &SigningKey) -> (Self, Hashes) {
+        let hashes = receipt.hashes();
+        let proxy_signature = Signature(contract_key.sign(hashes.id.0.as_slice()).to_bytes());
+        let signed = Self {
             receipt,
             proxy_signature,
             worker_signature: None,
-        }
+        };
+        (signed, hashes)
     }
 
     /// The receipt's name.
@@ -56,7 +74,12 @@ impl SignedReceipt {
 
     /// Checks the proxy's signature.
     pub fn verify_proxy(&self, contract_key: &PublicKey) -> Result<(), ReceiptError> {
-        if contract_key.verifies(self.id().0.as_slice(), &self.proxy_signature.0) {
+        self.verify_proxy_of(&self.id(), contract_key)
+    }
+
+    /// The same when the receipt's own name is at hand.
+    pub(crate) fn verify_proxy_of(&self, id: &ReceiptId, contract_key: &PublicKey) -> Result<(), ReceiptError> {
+        if contract_key.verifies(id.0.as_slice(), &self.proxy_signature.0) {
             Ok(())
         } else {
             Err(ReceiptError::ProxySignature)
@@ -157,6 +180,14 @@ mod tests {
                 prop_assert!(verdict.is_err() || other == signed);
             }
         }
+    }
+
+    #[test]
+    fn hashes_made_together_are_those_made_apart() {
+        let (signed, hashes) = SignedReceipt::sign_hashed(samples::receipt(), &SigningKey::from_bytes(&[1; 32]));
+        assert_eq!(hashes.id, signed.id());
+        assert_eq!(hashes.statement, signed.receipt.statement.hash());
+        assert_eq!(*signed.receipt.to_cell().repr_hash(), hashes.id.0);
     }
 
     #[test]

@@ -116,11 +116,7 @@ impl WorkStatement {
 
     /// Checks the worker's signature.
     pub fn verify(&self, signature: &Signature, leaf_key: &PublicKey) -> Result<(), ReceiptError> {
-        if leaf_key.verifies(self.hash().as_slice(), &signature.0) {
-            Ok(())
-        } else {
-            Err(ReceiptError::WorkerSignature)
-        }
+        signature.verify_statement(&self.hash(), leaf_key)
     }
 
     /// As a bag of cells.

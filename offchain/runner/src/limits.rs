@@ -19,6 +19,10 @@ pub const COMMAND_QUEUE: usize = 64;
 /// ones, so that one slow peer costs at most about twice this.
 pub const MAX_UNWRITTEN_BYTES: usize = 1 << 20;
 
+/// Messages that are taken from the queue before what they make is written: enough that a burst is one write, few enough that
+/// reading is not kept waiting.
+pub const MAX_WRITE_BURST: usize = 64;
+
 /// RPCs of ours without an answer. A node keeps below ten; more means a peer that answers nothing.
 pub const MAX_PENDING_QUERIES: usize = 1024;
 

@@ -1,9 +1,13 @@
 //! Both ends of `scripts/bench/chain/run`: an inference server that always gives the same answer of 420 bytes, and a load of
 //! HTTP requests that measures how long each takes. Both on one thread, and with as little work as they can, because they
-//! share the machine with what is measured.
+//! share the machine with what is measured. And what the way between them is compared with: a bare relay, and signatures.
 //!
-//! `upstream ADDRESS` serves until it is killed; `load ADDRESS MODEL CONNECTIONS SECONDS keep|close` prints one line of JSON.
+//! `upstream ADDRESS` and `relay client|proxy|worker ADDRESS NEXT` serve until they are killed; `load ADDRESS MODEL CONNECTIONS
+//! SECONDS keep|close` and `signatures` print one line of JSON.
 #![allow(clippy::print_stdout, reason = "the output is read by the script")]
+
+mod relay;
+mod signatures;
 
 use std::{env, error::Error, net::SocketAddr, time::Duration, time::Instant};
 
@@ -32,7 +36,11 @@ async fn main() -> Result<()> {
             let seconds = Duration::from_secs_f64(seconds.parse()?);
             load(address.parse()?, model, connections.parse()?, seconds, kind == "keep").await
         }
-        _ => Err("usage: chain_load upstream ADDRESS | load ADDRESS MODEL CONNECTIONS SECONDS keep|close".into()),
+        ["relay", "client", address, next] => relay::client(address.parse()?, next.parse()?).await,
+        ["relay", "proxy", address, next] => relay::proxy(address.parse()?, next.parse()?).await,
+        ["relay", "worker", address, next] => relay::worker(address.parse()?, next.parse()?).await,
+        ["signatures"] => signatures::measure(),
+        _ => Err("usage: chain_load upstream ADDRESS | relay client|proxy|worker ADDRESS NEXT | signatures | load ADDRESS MODEL CONNECTIONS SECONDS keep|close".into()),
     }
 }
 
@@ -182,12 +190,36 @@ struct Message {
     closes: bool,
 }
 
+/// A request or an answer as it came.
+struct Raw {
+    bytes: Vec<u8>,
+    closes: bool,
+}
+
+/// Reads a message as [`read_message`] does, and gives its bytes.
+async fn read_raw(stream: &mut TcpStream, input: &mut Vec<u8>) -> Result<Option<Raw>> {
+    let Some((message, length)) = read_whole(stream, input).await? else {
+        return Ok(None);
+    };
+    Ok(Some(Raw {
+        bytes: input.drain(..length).collect(),
+        closes: message.closes,
+    }))
+}
+
 /// Reads a message with a length to its end; `None` where the peer has closed. What follows stays in `input`.
 async fn read_message(stream: &mut TcpStream, input: &mut Vec<u8>) -> Result<Option<Message>> {
+    Ok(read_whole(stream, input).await?.map(|(message, length)| {
+        input.drain(..length);
+        message
+    }))
+}
+
+/// Reads until `input` begins with a whole message; gives its length.
+async fn read_whole(stream: &mut TcpStream, input: &mut Vec<u8>) -> Result<Option<(Message, usize)>> {
     loop {
-        if let Some((message, length)) = parse(input)? {
-            input.drain(..length);
-            return Ok(Some(message));
+        if let Some(whole) = parse(input)? {
+            return Ok(Some(whole));
         }
         if input.len() > MAX_MESSAGE_BYTES {
             return Err("a message is too long".into());

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use cocoon_protocol::session::{self, Event, SendError, Session};
+use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -137,7 +138,7 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Driver<S> {
                 room = async { self.events.reserve().await.is_ok() }, if !is_read => Step::Room(room),
                 () = self.events.closed(), if is_read => Step::Room(false),
                 read = self.reader.read_buf(&mut self.input), if is_read => Step::Read(read),
-                written = write_some(&mut self.writer, &mut self.output), if has_output || self.needs_flush => {
+                written = write_some(&mut self.writer, &mut self.output, &mut self.needs_flush), if has_output || self.needs_flush => {
                     Step::Written(written)
                 }
                 command = self.commands.recv(), if has_room => Step::Command(command),
@@ -151,13 +152,13 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Driver<S> {
                 Step::Read(Ok(0)) => return Err(CloseReason::Remote),
                 Step::Read(Ok(_)) => self.receive()?,
                 Step::Written(Ok(Written::Bytes(0))) => return Err(CloseReason::Remote),
-                Step::Written(Ok(Written::Bytes(_))) => {
-                    self.written_at = Instant::now();
-                    self.needs_flush = true;
-                }
-                Step::Written(Ok(Written::Flushed)) => self.needs_flush = false,
+                Step::Written(Ok(Written::Bytes(_))) => self.written_at = Instant::now(),
+                Step::Written(Ok(Written::Flushed)) => {}
                 Step::Read(Err(error)) | Step::Written(Err(error)) => return Err(socket(error)),
-                Step::Command(Some(command)) => self.obey(command)?,
+                Step::Command(Some(command)) => {
+                    self.obey(command)?;
+                    self.obey_waiting()?;
+                }
             }
         }
     }
@@ -261,6 +262,18 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Driver<S> {
         Ok(())
     }
 
+    /// What was sent meanwhile goes into the same write.
+    fn obey_waiting(&mut self) -> Result<(), CloseReason> {
+        for _ in 0..limits::MAX_WRITE_BURST {
+            if self.output.len() >= limits::MAX_UNWRITTEN_BYTES {
+                break;
+            }
+            let Ok(command) = self.commands.try_recv() else { break };
+            self.obey(command)?;
+        }
+        Ok(())
+    }
+
     fn ask(&mut self, data: &[u8], reply: Reply) -> Result<(), SendError> {
         if self.pending.len() >= limits::MAX_PENDING_QUERIES {
             self.pending.retain(|_, reply| !reply.is_closed());
@@ -312,13 +325,28 @@ enum Written {
     Flushed,
 }
 
-/// Writes what there is, or flushes what a TLS stream holds back.
-async fn write_some<W: AsyncWrite + Unpin>(writer: &mut W, output: &mut BytesMut) -> std::io::Result<Written> {
+/// Writes what there is, or flushes what a TLS stream holds back. What was written is flushed at once if that needs no
+/// waiting; else `needs_flush` says that it is still to be done.
+async fn write_some<W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    output: &mut BytesMut,
+    needs_flush: &mut bool,
+) -> std::io::Result<Written> {
     if output.is_empty() {
-        writer.flush().await.map(|()| Written::Flushed)
-    } else {
-        writer.write_buf(output).await.map(Written::Bytes)
+        writer.flush().await?;
+        *needs_flush = false;
+        return Ok(Written::Flushed);
     }
+    let count = writer.write_buf(output).await?;
+    *needs_flush = true;
+    if count > 0
+        && output.is_empty()
+        && let Some(flushed) = writer.flush().now_or_never()
+    {
+        flushed?;
+        *needs_flush = false;
+    }
+    Ok(Written::Bytes(count))
 }
 
 /// More than this is never waiting to be written: the bound on what we send, one message of the
