@@ -36,7 +36,7 @@ async fn start(network: &Network) -> (RunningProxy, CancellationToken) {
     let timers = Timers {
         commit_min: 600.0,
         commit_max: 600.0,
-        ..config.timers.clone()
+        ..config.timers
     };
     network.try_start(ProxyConfig { timers, ..config }).await.unwrap()
 }
@@ -144,7 +144,7 @@ async fn what_the_proxys_key_did_not_sign_for_this_contract_changes_nothing() {
         let voucher = SignedVoucher::sign(op, QueryId::new(1), tokens, &to, &to, &foreign_key).unwrap();
         boc_bytes(&voucher.to_cell().unwrap())
     };
-    let Proof::Statement { statement, signature } = signed.statement.clone() else {
+    let Proof::Statement { statement, .. } = signed.statement.clone() else {
         panic!();
     };
     let proofs = [
