@@ -1,6 +1,6 @@
 //! What all parts of a running client share.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cocoon_bindings::ton::friendly;
 use cocoon_chain::{NodeWallet, RootView, SharedChain};
@@ -9,7 +9,7 @@ use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::{SharedClock, SharedNetwork};
 use cocoon_runner::admin::Live;
 use cocoon_runner::trust::Trust;
-use cocoon_store::ClientStore;
+use cocoon_store::{Checkpoints, ClientStore};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::FundingConfig;
@@ -44,6 +44,12 @@ pub struct Context {
 impl Context {
     pub(crate) fn root(&self) -> Arc<RootView> {
         self.root.borrow().clone()
+    }
+
+    /// Whoever makes checkpoints of the store.
+    pub(crate) fn checkpoints(&self) -> Checkpoints {
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        store.checkpoints()
     }
 
     pub(crate) fn offer(&self, versions: VersionRange) -> ClientOffer {

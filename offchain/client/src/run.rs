@@ -87,6 +87,13 @@ pub async fn start_on(
     let (accounts_sender, accounts) = watch::channel(Accounts::default());
     // Connections outlive the HTTP side, so that requests in flight can end.
     let shutdown = Shutdown::new(CancellationToken::new());
+    let checkpoints = context.checkpoints();
+    let (keeping, failing) = (checkpoints.clone(), context.failed.clone());
+    shutdown.spawn_until_stop(async move {
+        let error = cocoon_runner::checkpoints::keep(keeping).await;
+        // A full queue already holds an earlier failure.
+        let _ = failing.try_send(error.into());
+    });
     shutdown.spawn_until_stop(context.trust.clone().keep_current());
     shutdown.spawn_until_stop(Arc::clone(&identities).keep_fresh());
     shutdown.spawn_until_stop(account::watch(Arc::clone(&context), upstream.clone(), accounts_sender));
@@ -130,6 +137,7 @@ pub async fn start_on(
         }
         shutdown.stop();
         shutdown.drain(DRAIN_LIMIT).await;
+        cocoon_runner::checkpoints::last(checkpoints).await;
         failure.map_or(served.map_err(ClientError::from), Err)
     });
     Ok(RunningClient {

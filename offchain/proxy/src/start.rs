@@ -157,6 +157,7 @@ pub async fn start_on(
         replayed = recovered.replayed,
         "store opened"
     );
+    let checkpoints = store.checkpoints();
     let books = Arc::new(Books::new(store, recovered.ledger, contract_key, failed, closed)?);
     let image = trust.own_image(&identities, clock.now());
     let proxy = Arc::new(Proxy {
@@ -185,6 +186,11 @@ pub async fn start_on(
         fatal,
     });
 
+    let failing = Arc::clone(&proxy);
+    shutdown.spawn_until_stop(async move {
+        let error = cocoon_runner::checkpoints::keep(checkpoints).await;
+        failing.fail(error.into());
+    });
     proxy.workers.configure(&proxy.config.routing);
     let committer = Arc::new(Committer::new(Arc::clone(&proxy), cursors));
     match begin(&proxy, &committer, &root_params).await {

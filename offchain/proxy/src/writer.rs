@@ -1,4 +1,5 @@
-//! The task that owns the store: writes come in order and are made durable in groups.
+//! The task that owns the store: writes come in order and are made durable in groups, each with one sync of its journal.
+//! What waits for a write is told when the journal has it; checkpoints run beside this.
 
 use std::sync::Arc;
 
@@ -72,6 +73,7 @@ async fn write_all(
         store = back;
         acknowledge(ledger, taken);
     }
+    cocoon_runner::checkpoints::last(store.checkpoints()).await;
     Ok(())
 }
 

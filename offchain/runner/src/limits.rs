@@ -137,3 +137,7 @@ pub const MAX_SOCKET_PATH_BYTES: usize = 100;
 
 /// A proxy that has not served for this long is exchanged for another one, as deployed.
 pub const PROXY_PATIENCE: Duration = Duration::from_secs(300);
+
+/// Pause between two checkpoints of a store whose journal does not grow much: what a start after a crash has to read stays
+/// small, and rows that change with every receipt are written to the database once in this time.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_receipt::{ChannelHead, ReceiptId, SignedReceipt};
-use redb::TableDefinition;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::Checkpoints;
 use crate::disk::{RealDisk, SharedDisk};
 use crate::error::StoreError;
 use crate::evidence::EvidenceFolder;
@@ -16,12 +16,8 @@ use crate::log::ReceiptLog;
 use crate::proxy::files;
 use crate::reader::io;
 use crate::record::LogRecord;
-use crate::rows::{Rows, Table};
-
-const RECEIPTS: Table = TableDefinition::new("receipts");
-const REQUESTS: Table = TableDefinition::new("requests");
-const PROXIES: Table = TableDefinition::new("proxies");
-const STATE: Table = TableDefinition::new("state");
+use crate::rows::Rows;
+use crate::table::{PROXIES, RECEIPTS, REQUESTS, STATE};
 
 /// A receipt with what is needed to check it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,10 +63,12 @@ impl ClientStore {
             disk.as_ref(),
             &folder.join(files::DATABASE),
             &[RECEIPTS, REQUESTS, PROXIES, STATE],
+            Some(&folder.join(files::RECEIPTS)),
         )?;
         let evidence = EvidenceFolder::open_on(disk.clone(), &folder.join(files::EVIDENCE))?;
         let acknowledged = rows.get(STATE, b"log_length")?.unwrap_or(0);
         let log = ReceiptLog::open_on(disk, &folder.join(files::RECEIPTS), acknowledged, |_| Ok(()))?;
+        rows.keep_with(&log);
         Ok(Self { rows, log, evidence })
     }
 
@@ -86,11 +84,10 @@ impl ClientStore {
         let mut is_new = BTreeSet::new();
         for (id, stored) in ids.iter().zip(receipts) {
             if is_new.insert(*id) && !self.rows.has(RECEIPTS, id.0.as_slice())? {
-                records.push(LogRecord::Receipt(stored.receipt.clone()));
+                records.push(LogRecord::Receipt(stored.receipt.clone()).encode());
             }
         }
-        self.log.append(&records)?;
-        let batch = self.rows.begin()?;
+        let mut batch = self.rows.begin();
         for (id, stored) in ids.iter().zip(receipts) {
             let row = ReceiptRow {
                 receipt: hex(&stored.receipt.to_boc()),
@@ -105,8 +102,12 @@ impl ClientStore {
         if *head != ChannelHead::GENESIS {
             batch.put(PROXIES, head_key(proxy, client).as_bytes(), head)?;
         }
-        batch.put(STATE, b"log_length", &self.log.length())?;
-        batch.commit()
+        let bytes = records
+            .iter()
+            .map(|record| record.len() as u64)
+            .fold(0, u64::saturating_add);
+        batch.put(STATE, b"log_length", &self.log.length().saturating_add(bytes))?;
+        self.rows.commit_with(batch, &mut self.log, &records)
     }
 
     /// A receipt by its id.
@@ -151,6 +152,16 @@ impl ClientStore {
             .unwrap_or(ChannelHead::GENESIS))
     }
 
+    /// Moves what only the journal holds into the database: for an orderly end.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        self.rows.checkpoint()
+    }
+
+    /// Whoever makes checkpoints beside whoever writes.
+    pub fn checkpoints(&self) -> Checkpoints {
+        self.rows.checkpoints()
+    }
+
     /// A setting.
     pub fn state<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
         self.rows.get(STATE, name.as_bytes())
@@ -158,9 +169,9 @@ impl ClientStore {
 
     /// Writes a setting; durable when it returns.
     pub fn put_state<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StoreError> {
-        let batch = self.rows.begin()?;
+        let mut batch = self.rows.begin();
         batch.put(STATE, name.as_bytes(), value)?;
-        batch.commit()
+        self.rows.commit(batch)
     }
 
     /// Certificates of proxies and workers.

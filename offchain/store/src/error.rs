@@ -87,6 +87,22 @@ pub enum StoreError {
         /// What contradicts.
         reason: String,
     },
+    /// A file of the journal is missing or something else.
+    #[error("{path} is not the journal of the database beside it")]
+    NoJournal {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The journal does not continue the database: something that was acknowledged is gone.
+    #[error("journal {path}, batch {sequence}: {reason}")]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// Number of the batch that is not there as it should be.
+        sequence: u64,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// A voucher was asked for that is not the sum of receipts.
     #[error("no receipt in the log ends at {tokens} tokens for contract {contract}")]
     NotBacked {
@@ -124,6 +140,9 @@ impl StoreError {
             Self::InUse { .. } => "stop the other process; one store belongs to one runner",
             Self::Damaged { .. } | Self::LogCut { .. } | Self::Inconsistent { .. } => {
                 "the log was changed after it was written: restore it from a copy, do not edit it"
+            }
+            Self::NoJournal { .. } | Self::Journal { .. } => {
+                "database, journal and receipt log belong together: restore the newest copy of all of them"
             }
             Self::NotALog { .. } => "check the path",
             Self::NotBacked { .. } => "the database and the log disagree: run `cocoon audit` before anything else",

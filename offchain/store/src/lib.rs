@@ -1,10 +1,15 @@
-//! Durable state of the runners: one embedded database and one append-only receipt log per runner.
+//! Durable state of the runners: one embedded database, its journal, and one append-only receipt log per runner.
+//!
+//! One write and one sync of the journal make durable what belongs together, records of the log and rows of the database.
+//! Checkpoints ([`Checkpoints`]) move it to where it belongs, beside whoever writes; until then the newest rows are read from
+//! memory. Opening a store after a crash completes log and database from the journal.
 //!
 //! The log is plain records with checksums ([`LogReader`]) and may be read while its runner runs; certificates lie beside
 //! it as files named by their hash. The database is locked by its runner.
 //!
-//! **Invariant:** what a write call returned from is on disk; a receipt is in the log before any row counts it; a flipped
-//! byte is an error that names the receipt, never a panic and never skipped.
+//! **Invariant:** what a write call returned from is on disk; no row counts a receipt that is not in the log or the journal;
+//! a reader of the log sees only what is durable; a batch that was acknowledged and is gone keeps the store closed; a flipped
+//! byte of the log is an error that names the receipt, never a panic and never skipped.
 //!
 //! Main types: [`ProxyStore`], [`ClientStore`], [`WorkerStore`], [`LogReader`].
 //!
@@ -16,18 +21,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod checkpoint;
 mod client;
 mod disk;
 mod error;
 mod evidence;
+mod journal;
 pub mod limits;
 mod log;
+mod overlay;
 mod proxy;
 mod reader;
 mod record;
 mod rows;
+mod table;
 mod worker;
 
+pub use checkpoint::Checkpoints;
 pub use client::{ClientStore, StoredReceipt};
 pub use disk::{Disk, DiskFile, RealDisk, SharedDisk};
 pub use error::StoreError;

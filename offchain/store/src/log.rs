@@ -1,6 +1,7 @@
-//! Writing the receipt log: append only, durable before it returns.
+//! Writing the receipt log: append only. What is appended is durable here, or in a journal until this file is synced.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::disk::{DiskFile, RealDisk, SharedDisk};
 use crate::error::StoreError;
@@ -12,7 +13,7 @@ use crate::record::{LogRecord, MAGIC};
 pub struct ReceiptLog {
     path: PathBuf,
     disk: SharedDisk,
-    file: Box<dyn DiskFile>,
+    file: Arc<dyn DiskFile>,
     length: u64,
     records: u64,
     is_broken: bool,
@@ -87,7 +88,7 @@ impl ReceiptLog {
         Ok(Self {
             path: path.to_owned(),
             disk,
-            file,
+            file: file.into(),
             length,
             records,
             is_broken: false,
@@ -99,29 +100,43 @@ impl ReceiptLog {
         if records.is_empty() {
             return Ok(());
         }
-        let failed = |action| io(action, &self.path);
-        if self.is_broken {
-            let source = std::io::Error::other("an earlier write failed: open the log again");
-            return Err(failed("append to")(source));
-        }
         let bytes: Vec<u8> = records.iter().flat_map(LogRecord::encode).collect();
-        let written = self.file.write_at(self.length, &bytes).and_then(|()| self.file.sync());
-        if let Err(source) = written {
+        self.write(&bytes, records.len() as u64)?;
+        self.file.sync().map_err(|source| {
+            self.is_broken = true;
+            io("append to", &self.path)(source)
+        })
+    }
+
+    /// Appends records that are durable elsewhere: a journal has them until this file was synced.
+    pub(crate) fn write(&mut self, bytes: &[u8], records: u64) -> Result<(), StoreError> {
+        let failed = |source| io("append to", &self.path)(source);
+        if self.is_broken {
+            return Err(failed(std::io::Error::other(
+                "an earlier write failed: open the log again",
+            )));
+        }
+        if let Err(source) = self.file.write_at(self.length, bytes) {
             // What reached the file is unknown; only opening it again tells.
             self.is_broken = true;
-            return Err(failed("append to")(source));
+            return Err(failed(source));
         }
         self.length += bytes.len() as u64;
-        self.records += records.len() as u64;
+        self.records += records;
         Ok(())
     }
 
-    /// Bytes written and durable.
+    /// The file.
+    pub(crate) fn file(&self) -> Arc<dyn DiskFile> {
+        Arc::clone(&self.file)
+    }
+
+    /// Bytes written.
     pub fn length(&self) -> u64 {
         self.length
     }
 
-    /// Records written and durable.
+    /// Records written.
     pub fn records(&self) -> u64 {
         self.records
     }

@@ -9,25 +9,18 @@ use cocoon_bindings::units::TokenCount;
 use cocoon_ledger::{Changes, ClientChannel, Commits, Ledger, Position, WorkerChannel};
 use cocoon_receipt::tree::{Frontier, leaf_hash};
 use cocoon_receipt::{ChannelHead, ChannelLink, Receipt, SignedReceipt};
-use redb::TableDefinition;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::Checkpoints;
 use crate::disk::{RealDisk, SharedDisk};
 use crate::error::StoreError;
 use crate::evidence::EvidenceFolder;
 use crate::log::ReceiptLog;
 use crate::reader::io;
 use crate::record::LogRecord;
-use crate::rows::{Batch, Rows, Table};
-
-const CLIENTS: Table = TableDefinition::new("clients");
-const WORKERS: Table = TableDefinition::new("workers");
-/// Totals at which a receipt of a channel ends, as `contract ‖ total`; the value is the record's number.
-const BOUNDARIES: Table = TableDefinition::new("boundaries");
-/// Per worker contract, the highest statement that the worker signed: what a countersignature may be given for.
-const SIGNED: Table = TableDefinition::new("signed");
-const STATE: Table = TableDefinition::new("state");
+use crate::rows::{Batch, Rows};
+use crate::table::{BOUNDARIES, CLIENTS, SIGNED, STATE, Table, WORKERS};
 
 const COMMITS_KEY: &[u8] = b"commits";
 const LOG_LENGTH_KEY: &[u8] = b"log_length";
@@ -89,7 +82,8 @@ pub struct Recovered {
     pub ledger: Ledger,
     /// Receipts in the log.
     pub receipts: u64,
-    /// Receipts that had reached the log but not the database: taken over now.
+    /// Receipts that had reached the log but neither journal nor database, as versions without a journal left them: taken
+    /// over now.
     pub replayed: u64,
 }
 
@@ -108,6 +102,7 @@ impl ProxyStore {
             disk.as_ref(),
             &folder.join(files::DATABASE),
             &[CLIENTS, WORKERS, BOUNDARIES, SIGNED, STATE],
+            Some(&folder.join(files::RECEIPTS)),
         )?;
         let evidence = EvidenceFolder::open_on(disk.clone(), &folder.join(files::EVIDENCE))?;
         let clients = channels::<ClientChannel>(&rows, CLIENTS, folder)?;
@@ -131,6 +126,7 @@ impl ProxyStore {
         })?;
         recovery.compare()?;
 
+        rows.keep_with(&log);
         let store = Self {
             rows,
             log,
@@ -138,15 +134,18 @@ impl ProxyStore {
             tree: Arc::new(Mutex::new(recovery.tree)),
         };
         let replayed = recovery.unwritten.len() as u64;
-        let batch = store.rows.begin()?;
-        for changes in &recovery.changes {
-            put_changes(&batch, changes)?;
+        if store.log.length() != acknowledged {
+            let mut batch = store.rows.begin();
+            for changes in &recovery.changes {
+                put_changes(&mut batch, changes)?;
+            }
+            for (index, receipt) in &recovery.unwritten {
+                put_boundaries(&mut batch, *index, receipt)?;
+            }
+            batch.put(STATE, LOG_LENGTH_KEY, &store.log.length())?;
+            store.rows.commit(batch)?;
+            store.rows.checkpoint()?;
         }
-        for (index, receipt) in &recovery.unwritten {
-            put_boundaries(&batch, *index, receipt)?;
-        }
-        batch.put(STATE, LOG_LENGTH_KEY, &store.log.length())?;
-        batch.commit()?;
         Ok((
             store,
             Recovered {
@@ -157,38 +156,54 @@ impl ProxyStore {
         ))
     }
 
-    /// Makes all of it durable, in order: the receipts first, then the rows that count them. What the caller shows
-    /// outside after this returns survives any crash; a crash in between is finished by [`ProxyStore::open`].
+    /// Makes all of it durable with one sync. What the caller shows outside after this returns survives any crash; of a
+    /// crash in between everything is there again or nothing.
     pub fn write<'a>(&mut self, writes: impl IntoIterator<Item = &'a ProxyWrite>) -> Result<(), StoreError> {
         let writes: Vec<_> = writes.into_iter().collect();
-        let records: Vec<LogRecord> = writes.iter().flat_map(|write| write.records.iter().cloned()).collect();
+        let records = || writes.iter().flat_map(|write| &write.records);
+        let encoded: Vec<Vec<u8>> = records().map(LogRecord::encode).collect();
         let first = self.log.records();
-        self.log.append(&records)?;
         let signed = self.highest_signed(&writes)?;
-        let batch = self.rows.begin()?;
+        let mut batch = self.rows.begin();
         for (worker, statement) in &signed {
             batch.put(SIGNED, worker.to_string().as_bytes(), statement)?;
         }
-        for write in writes {
-            put_changes(&batch, &write.changes)?;
+        for write in &writes {
+            put_changes(&mut batch, &write.changes)?;
             for (name, value) in &write.state {
                 batch.put(STATE, name.as_bytes(), value)?;
             }
         }
-        for (index, record) in (first..).zip(&records) {
+        for (index, record) in (first..).zip(records()) {
             if let LogRecord::Receipt(SignedReceipt { receipt, .. }) = record {
-                put_boundaries(&batch, index, receipt)?;
+                put_boundaries(&mut batch, index, receipt)?;
             }
         }
-        batch.put(STATE, LOG_LENGTH_KEY, &self.log.length())?;
-        batch.commit()?;
+        if !encoded.is_empty() {
+            let bytes = encoded
+                .iter()
+                .map(|record| record.len() as u64)
+                .fold(0, u64::saturating_add);
+            batch.put(STATE, LOG_LENGTH_KEY, &self.log.length().saturating_add(bytes))?;
+        }
+        self.rows.commit_with(batch, &mut self.log, &encoded)?;
         let mut tree = lock(&self.tree);
-        for record in &records {
+        for record in records() {
             if let LogRecord::Receipt(receipt) = record {
                 tree.push(leaf_hash(receipt.id().0.as_slice()));
             }
         }
         Ok(())
+    }
+
+    /// Moves what only the journal holds into the database: for an orderly end.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        self.rows.checkpoint()
+    }
+
+    /// Whoever makes checkpoints beside the writer.
+    pub fn checkpoints(&self) -> Checkpoints {
+        self.rows.checkpoints()
     }
 
     /// Several connections of one owner share a channel, so signatures may come out of order: the highest one stays.
@@ -211,9 +226,9 @@ impl ProxyStore {
 
     /// Writes a setting by itself.
     pub fn put_state<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StoreError> {
-        let batch = self.rows.begin()?;
+        let mut batch = self.rows.begin();
         batch.put(STATE, name.as_bytes(), value)?;
-        batch.commit()
+        self.rows.commit(batch)
     }
 
     /// A handle for reading.
@@ -366,7 +381,7 @@ fn channels<T: DeserializeOwned>(rows: &Rows, table: Table, folder: &Path) -> Re
     rows.all(table)?.into_iter().map(parse).collect()
 }
 
-fn put_changes(batch: &Batch<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn put_changes(batch: &mut Batch<'_>, changes: &Changes) -> Result<(), StoreError> {
     for (contract, channel) in &changes.clients {
         batch.put(CLIENTS, contract.to_string().as_bytes(), channel)?;
     }
@@ -379,7 +394,7 @@ fn put_changes(batch: &Batch<'_>, changes: &Changes) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn put_boundaries(batch: &Batch<'_>, index: u64, receipt: &Receipt) -> Result<(), StoreError> {
+fn put_boundaries(batch: &mut Batch<'_>, index: u64, receipt: &Receipt) -> Result<(), StoreError> {
     batch.put(BOUNDARIES, &boundary(&receipt.client, receipt.channel.after), &index)?;
     let statement = &receipt.statement;
     batch.put(

@@ -6,19 +6,16 @@ use std::path::Path;
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::ModelHash;
 use cocoon_receipt::{ChannelHead, Signature, WorkStatement};
-use redb::TableDefinition;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::Checkpoints;
 use crate::disk::{RealDisk, SharedDisk};
 use crate::error::StoreError;
 use crate::proxy::files;
 use crate::reader::io;
-use crate::rows::{Rows, Table};
-
-const PROXIES: Table = TableDefinition::new("proxies");
-const STATEMENTS: Table = TableDefinition::new("statements");
-const STATE: Table = TableDefinition::new("state");
+use crate::rows::Rows;
+use crate::table::{PROXIES, STATE, STATEMENTS};
 
 /// What a worker remembers of one proxy; what it tells when it connects again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +94,7 @@ impl WorkerStore {
             disk.as_ref(),
             &folder.join(files::DATABASE),
             &[PROXIES, STATEMENTS, STATE],
+            None,
         )?;
         Ok(Self { rows })
     }
@@ -124,7 +122,7 @@ impl WorkerStore {
         memory: &ProxyMemory,
         signed: &[(WorkStatement, Signature)],
     ) -> Result<(), StoreError> {
-        let batch = self.rows.begin()?;
+        let mut batch = self.rows.begin();
         for (statement, signature) in signed {
             let row = StatementRow {
                 statement: statement.to_boc(),
@@ -133,7 +131,7 @@ impl WorkerStore {
             batch.put(STATEMENTS, statement.hash().as_slice(), &row)?;
         }
         batch.put(PROXIES, memory_key(proxy, worker, model).as_bytes(), memory)?;
-        batch.commit()
+        self.rows.commit(batch)
     }
 
     /// The claims against all proxies that this worker ever worked for: the highest one for each contract, which contains
@@ -168,6 +166,16 @@ impl WorkerStore {
         .transpose()
     }
 
+    /// Moves what only the journal holds into the database: for an orderly end.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        self.rows.checkpoint()
+    }
+
+    /// Whoever makes checkpoints beside whoever writes.
+    pub fn checkpoints(&self) -> Checkpoints {
+        self.rows.checkpoints()
+    }
+
     /// A setting.
     pub fn state<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
         self.rows.get(STATE, name.as_bytes())
@@ -175,9 +183,9 @@ impl WorkerStore {
 
     /// Writes a setting; durable when it returns.
     pub fn put_state<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StoreError> {
-        let batch = self.rows.begin()?;
+        let mut batch = self.rows.begin();
         batch.put(STATE, name.as_bytes(), value)?;
-        batch.commit()
+        self.rows.commit(batch)
     }
 }
 

@@ -104,6 +104,14 @@ pub async fn start_on(
         trust: trust.clone(),
         fatal,
     };
+    if let Some(worker) = workers.first() {
+        let (checkpoints, fatal) = (worker.store.checkpoints(), dialing.fatal.clone());
+        tasks.spawn_until_stop(async move {
+            let error = cocoon_runner::checkpoints::keep(checkpoints).await;
+            // A full queue already holds an earlier failure.
+            let _ = fatal.try_send(error.into());
+        });
+    }
     tasks.spawn_until_stop(trust.keep_current());
     if let Some(payouts) = payouts {
         tasks.spawn_until_stop(payouts.keep_looking(workers.clone()));
@@ -187,6 +195,9 @@ async fn stop(workers: &[Arc<Worker>], tasks: &Shutdown, http: HttpServer, drain
     tasks.stop();
     if let Drained::TimedOut { left } = tasks.drain(Duration::from_secs(5)).await {
         tracing::warn!(left, "tasks did not end");
+    }
+    if let Some(worker) = workers.first() {
+        cocoon_runner::checkpoints::last(worker.store.checkpoints()).await;
     }
     http.join().await?;
     tracing::info!("worker stopped");
