@@ -1,14 +1,14 @@
 //! The proxy's store: its ledger and its receipts, durable together.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cocoon_bindings::ton::{Address, HashBytes, parse_address};
 use cocoon_bindings::units::TokenCount;
-use cocoon_ledger::{Changes, ClientChannel, Commits, Ledger, Position, WorkerChannel};
+use cocoon_ledger::{Changes, ClientChannel, Commits, Ledger, WorkerChannel};
 use cocoon_receipt::tree::{Frontier, leaf_hash};
-use cocoon_receipt::{ChannelHead, ChannelLink, Receipt, SignedReceipt};
+use cocoon_receipt::{Receipt, SignedReceipt};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,10 @@ use crate::reader::io;
 use crate::record::LogRecord;
 use crate::rows::{Batch, Rows};
 use crate::table::{BOUNDARIES, CLIENTS, SIGNED, STATE, Table, WORKERS};
+
+use recovery::Recovery;
+
+mod recovery;
 
 const COMMITS_KEY: &[u8] = b"commits";
 const LOG_LENGTH_KEY: &[u8] = b"log_length";
@@ -110,15 +114,7 @@ impl ProxyStore {
         let commits: Commits = rows.get(STATE, COMMITS_KEY)?.unwrap_or_default();
         let acknowledged: u64 = rows.get(STATE, LOG_LENGTH_KEY)?.unwrap_or(0);
 
-        let mut recovery = Recovery {
-            path: folder.join(files::RECEIPTS),
-            ledger: Ledger::restore(clients, workers, commits),
-            heads: HashMap::new(),
-            unwritten: Vec::new(),
-            changes: Vec::new(),
-            receipts: 0,
-            tree: Frontier::default(),
-        };
+        let mut recovery = Recovery::new(folder.join(files::RECEIPTS), Ledger::restore(clients, workers, commits));
         let path = recovery.path.clone();
         let log = ReceiptLog::open_on(disk, &path, acknowledged, |entry| match entry.record {
             LogRecord::Receipt(receipt) => recovery.take(entry.index, entry.offset >= acknowledged, &receipt.receipt),
@@ -274,97 +270,9 @@ impl ProxyReader {
     }
 }
 
-/// Reads the log against the database.
-struct Recovery {
-    path: PathBuf,
-    ledger: Ledger,
-    heads: HashMap<Address, ChannelHead>,
-    unwritten: Vec<(u64, Receipt)>,
-    changes: Vec<Changes>,
-    receipts: u64,
-    tree: Frontier,
-}
-
-impl Recovery {
-    fn take(&mut self, index: u64, is_unwritten: bool, receipt: &Receipt) -> Result<(), StoreError> {
-        let (receipt_id, statement_hash) = (receipt.id(), receipt.statement.hash());
-        let inconsistent = |path: &Path, reason: String| StoreError::Inconsistent {
-            path: path.to_owned(),
-            index,
-            receipt: receipt_id.to_string(),
-            reason,
-        };
-        let links = [
-            (&receipt.client, &receipt.channel, receipt_id.0),
-            (&receipt.statement.worker, &receipt.statement.channel, statement_hash),
-        ];
-        for (contract, link, hash) in links {
-            let head = self.heads.entry(contract.clone()).or_insert(ChannelHead::GENESIS);
-            *head = head
-                .extend(link, hash)
-                .map_err(|fault| inconsistent(&self.path, fault.to_string()))?;
-        }
-        self.receipts += 1;
-        self.tree.push(leaf_hash(receipt_id.0.as_slice()));
-        if is_unwritten {
-            let client = (&receipt.client, &position(&receipt.channel), receipt_id.0);
-            let worker = (
-                &receipt.statement.worker,
-                &position(&receipt.statement.channel),
-                statement_hash,
-            );
-            let changes = self.ledger.replay(client, worker);
-            self.changes
-                .push(changes.map_err(|error| inconsistent(&self.path, error.to_string()))?);
-            self.unwritten.push((index, receipt.clone()));
-        }
-        Ok(())
-    }
-
-    /// The channels of the log must be those of the database.
-    fn compare(&self) -> Result<(), StoreError> {
-        let clients = self
-            .ledger
-            .clients()
-            .map(|(contract, channel)| (contract, &channel.account));
-        let workers = self
-            .ledger
-            .workers()
-            .map(|(contract, channel)| (contract, &channel.account));
-        for (contract, account) in clients.chain(workers) {
-            let head = self.heads.get(contract).copied().unwrap_or(ChannelHead::GENESIS);
-            let (seqno, hash) = account.tail();
-            if (seqno, hash, account.max().get()) != (head.seqno, head.hash, head.total) {
-                return Err(StoreError::Inconsistent {
-                    path: self.path.clone(),
-                    index: self.receipts,
-                    receipt: hash.to_string(),
-                    reason: format!(
-                        "the log ends the channel of {contract} at receipt {} with {} tokens, the database at {seqno} \
-                         with {}",
-                        head.seqno,
-                        head.total,
-                        account.max()
-                    ),
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
 /// The tree is never left half changed.
 fn lock(tree: &SharedTree) -> MutexGuard<'_, Frontier> {
     tree.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn position(link: &ChannelLink) -> Position {
-    Position {
-        seqno: link.seqno,
-        previous: link.previous,
-        before: TokenCount::new(link.before),
-        after: TokenCount::new(link.after),
-    }
 }
 
 fn channels<T: DeserializeOwned>(rows: &Rows, table: Table, folder: &Path) -> Result<Vec<(Address, T)>, StoreError> {

@@ -66,6 +66,8 @@ impl Rows {
         }
         let database = Database::builder()
             .set_cache_size(DATABASE_CACHE_BYTES)
+            // The format before repairs itself in place: a crash within a repair could leave a database that does not open.
+            .create_with_file_format_v3(true)
             .create_with_backend(Storage(file))
             .map_err(|error| database_error(path, error))?;
         let mut overlay = Overlay::default();
@@ -254,8 +256,9 @@ impl Shared {
         }
         let moved = || -> Result<(), redb::Error> {
             let mut transaction = self.database.begin_write()?;
-            // Two syncs, so that nothing depends on what of one is written first; a checkpoint is never waited for.
-            transaction.set_two_phase_commit(true);
+            // Whoever opens it after a crash need not read all of it to find what is free. Two syncs instead of one: nobody waits
+            // for a checkpoint.
+            transaction.set_quick_repair(true);
             for table in tables {
                 transaction.open_table(table.definition())?;
             }

@@ -128,7 +128,6 @@ fn a_crash_while_a_store_opens_changes_nothing() {
     live(&whole, &Arc::default()).unwrap();
     // Every act of opening comes after some act of the life before, and after each kind of crash.
     for (number, act) in (1..whole.acts()).step_by(3).enumerate() {
-        // The database's own repair is not made for a crash within it that leaves writes in another order.
         for leaves in [Leaves::Nothing, Leaves::All] {
             for within in (number as u64 % 7..40).step_by(7) {
                 let (platter, told) = (Platter::default(), Arc::default());
@@ -205,6 +204,19 @@ fn a_client_and_a_worker_lose_nothing_either() {
                 .map_or(0, |signed| signed.receipt.statement.channel.after);
             assert!(memory.unwrap().tokens_max >= least);
         }
+    }
+}
+
+#[test]
+fn what_becomes_durable_together_is_two_writes_and_one_sync() {
+    let platter = Platter::default();
+    let (mut store, Recovered { mut ledger, .. }) = ProxyStore::open_on(platter.disk(), &folder()).unwrap();
+    store.write(&[open_channels(&mut ledger)]).unwrap();
+    for _ in 0..3 {
+        let writes = [charge(&mut ledger, 5), charge(&mut ledger, 6)];
+        let before = (platter.acts(), platter.syncs());
+        store.write(&writes).unwrap();
+        assert_eq!((platter.acts() - before.0, platter.syncs() - before.1), (3, 1));
     }
 }
 

@@ -31,6 +31,7 @@ struct State {
     durable_names: BTreeMap<PathBuf, usize>,
     files: Vec<Content>,
     acts: u64,
+    syncs: u64,
     /// Crashes so far: a file that was opened before one has no effect after it.
     crashes: u64,
     /// From this act on nothing has an effect.
@@ -86,6 +87,11 @@ impl Platter {
     /// Acts so far.
     pub(super) fn acts(&self) -> u64 {
         self.lock().acts
+    }
+
+    /// Syncs so far.
+    pub(super) fn syncs(&self) -> u64 {
+        self.lock().syncs
     }
 
     /// Has everything fail from the act with this number on.
@@ -229,6 +235,7 @@ impl DiskFile for PlatterFile {
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.0.act(Some(self.2))?;
+        state.syncs += 1;
         let content = &mut state.files[self.1];
         for change in std::mem::take(&mut content.pending) {
             change.apply(&mut content.durable);
