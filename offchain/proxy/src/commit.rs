@@ -181,7 +181,7 @@ impl Committer {
                 *cursors = next;
             }
         }
-        self.proxy.chain_age.heard();
+        self.proxy.chain_age.heard(chain.now().await?);
         Ok(())
     }
 

@@ -173,6 +173,12 @@ impl ProxyConfig {
                 expected: "0 to 86400 seconds",
             });
         }
+        if outage.stalled != 0.0 && !(outage.after..=86_400.0).contains(&outage.stalled) {
+            return Err(ProxyError::Setting {
+                key: "outage.stalled",
+                expected: "0, or at least outage.after and at most 86400 seconds",
+            });
+        }
         if !(0.0..=2_592_000.0).contains(&self.anchor.every) {
             return Err(ProxyError::Setting {
                 key: "anchor.every",

@@ -2,7 +2,8 @@
 //! requests until the chain is back. It resumes by itself.
 //!
 //! What is known of the chain ages: a client may have closed its contract, an image may have been revoked. So both the
-//! time and the money are bounded; see [`cocoon_ledger::OutageCredit`] for the money.
+//! time and the money are bounded; see [`cocoon_ledger::OutageCredit`] for the money. A chain that answers, and whose blocks
+//! stand still or come from a copy that stays behind, is away too.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -34,16 +35,20 @@ pub struct OutageConfig {
     pub after: f64,
     /// For how many seconds from then on requests are taken; 0: none.
     pub serve_for: f64,
+    /// Seconds by which the chain's blocks may fall behind until it counts as away for as long; 0: not looked at.
+    pub stalled: f64,
     /// What is granted in that time.
     pub credit: OutageCredit,
 }
 
 impl Default for OutageConfig {
-    /// A minute, then half an hour: clients that close get their coins five minutes after they asked at the earliest.
+    /// A minute, then half an hour: clients that close get their coins five minutes after they asked at the earliest. Blocks
+    /// come every few seconds, and two minutes without one are no hiccup.
     fn default() -> Self {
         Self {
             after: 60.0,
             serve_for: 1800.0,
+            stalled: 120.0,
             credit: OutageCredit::default(),
         }
     }
@@ -71,28 +76,50 @@ impl Mode {
     }
 }
 
-/// When the chain was last heard of.
+/// How old what is known of the chain is: the one measure of the figures, of the header and of `[outage]`.
 pub(crate) struct ChainAge {
-    heard: Mutex<Instant>,
+    begun: Instant,
+    /// From which lateness of blocks on it counts; `None`: never.
+    stalled: Option<Duration>,
+    heard: Mutex<Heard>,
     mode: AtomicU8,
 }
 
+struct Heard {
+    at: Instant,
+    blocks: Blocks,
+    /// How late they were then.
+    late: Duration,
+}
+
 impl ChainAge {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(config: &OutageConfig) -> Self {
+        let now = Instant::now();
         Self {
-            heard: Mutex::new(Instant::now()),
+            begun: now,
+            stalled: (config.stalled > 0.0).then(|| Duration::from_secs_f64(config.stalled)),
+            heard: Mutex::new(Heard {
+                at: now,
+                blocks: Blocks::default(),
+                late: Duration::ZERO,
+            }),
             mode: AtomicU8::new(Mode::Current as u8),
         }
     }
 
-    /// The proxy contract was read just now.
-    pub(crate) fn heard(&self) {
-        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    /// The proxy contract was read just now, when the chain's time was `block_time` (Unix seconds).
+    pub(crate) fn heard(&self, block_time: u32) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.at = Instant::now();
+        heard.late = heard.blocks.late(self.begun.elapsed(), block_time);
     }
 
-    /// Time since then.
+    /// Time since the chain was read, and how late its blocks were then if that was too late.
     pub(crate) fn age(&self) -> Duration {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_stalled = self.stalled.is_some_and(|bound| heard.late >= bound);
+        let late = if is_stalled { heard.late } else { Duration::ZERO };
+        heard.at.elapsed().saturating_add(late)
     }
 
     pub(crate) fn mode(&self) -> Mode {
@@ -101,6 +128,24 @@ impl ChainAge {
             1 => Mode::OnCredit,
             _ => Mode::Drained,
         }
+    }
+}
+
+/// How far blocks fall behind. The chain's clock and ours may differ by anything; what counts is that the difference grows.
+#[derive(Debug, Default)]
+struct Blocks {
+    /// Seconds of ours less seconds of the chain, when the chain was nearest.
+    least: Option<i64>,
+}
+
+impl Blocks {
+    /// By how much a block of that time is late, so long after the first look.
+    fn late(&mut self, elapsed: Duration, block_time: u32) -> Duration {
+        let elapsed = i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX);
+        let difference = elapsed.saturating_sub(i64::from(block_time));
+        let least = self.least.map_or(difference, |least| least.min(difference));
+        self.least = Some(least);
+        Duration::from_secs(u64::try_from(difference.saturating_sub(least)).unwrap_or(0))
     }
 }
 
@@ -199,6 +244,41 @@ mod tests {
             ..config
         };
         assert_eq!(mode_after(Duration::from_secs(10), &none), Mode::Drained);
+    }
+
+    #[test]
+    fn blocks_are_late_by_what_they_fall_behind_whatever_their_clock_says() {
+        let mut blocks = Blocks::default();
+        let mut late = |elapsed, block_time| blocks.late(Duration::from_secs(elapsed), block_time).as_secs();
+        assert_eq!([late(0, 1000), late(5, 1004), late(10, 1010)], [0, 1, 0]);
+        // They stand still, and go on where they should be.
+        assert_eq!([late(40, 1010), late(70, 1010), late(75, 1075)], [30, 60, 0]);
+        // A server that is behind, and one that is ahead: from then on that is the measure.
+        assert_eq!([late(80, 900), late(85, 1085)], [180, 0]);
+        assert_eq!([late(90, 1190), late(100, 1190), late(110, 1110)], [0, 10, 100]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_chain_that_answers_and_stands_still_is_as_old_as_its_last_block() {
+        let age = ChainAge::new(&OutageConfig {
+            stalled: 20.0,
+            ..OutageConfig::default()
+        });
+        let none = ChainAge::new(&OutageConfig {
+            stalled: 0.0,
+            ..OutageConfig::default()
+        });
+        let mut seen = Vec::new();
+        for block_time in [500, 505, 505, 505, 505, 525] {
+            age.heard(block_time);
+            none.heard(block_time);
+            seen.push(age.age().as_secs());
+            assert_eq!(none.age(), Duration::ZERO);
+            tokio::time::advance(Duration::from_secs(10)).await;
+            assert_eq!(age.age().as_secs(), seen.last().unwrap() + 10);
+        }
+        // 5, 15 and 25 seconds behind, then 35, then 25.
+        assert_eq!(seen, [0, 0, 0, 25, 35, 25]);
     }
 
     #[test]

@@ -160,6 +160,7 @@ pub async fn start_on(
     let checkpoints = store.checkpoints();
     let books = Arc::new(Books::new(store, recovered.ledger, contract_key, failed, closed)?);
     let image = trust.own_image(&identities, clock.now());
+    let chain_age = ChainAge::new(&config.outage);
     let proxy = Arc::new(Proxy {
         vouchers: Vouchers::new(Arc::clone(&books), wallet.address().clone()),
         live: Live::new(config.clone()),
@@ -177,7 +178,7 @@ pub async fn start_on(
         stats: Default::default(),
         accounts: Default::default(),
         image,
-        chain_age: ChainAge::new(),
+        chain_age,
         recovery: Recovery::default(),
         shutdown: shutdown.clone(),
         drained: CancellationToken::new(),

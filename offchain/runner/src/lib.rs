@@ -29,6 +29,7 @@ pub mod choice;
 pub mod config;
 pub mod doctor;
 mod error;
+pub mod files;
 pub mod gpu;
 pub mod http;
 pub mod keys;

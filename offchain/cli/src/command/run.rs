@@ -28,6 +28,7 @@ pub(crate) async fn localnet(config: &Path, output: Output) -> Result<Exit, Fail
 
 /// Runs a proxy.
 pub(crate) async fn proxy(config: &Path, output: Output) -> Result<Exit, Failure> {
+    cocoon_runner::files::raise_limit();
     let mut config = cocoon_proxy::ProxyConfig::load(config).map_err(failure::from_proxy)?;
     config.admin = with_default(config.admin, &config.store_dir);
     until_signal(Part::proxy(config).await?, output).await
@@ -35,6 +36,7 @@ pub(crate) async fn proxy(config: &Path, output: Output) -> Result<Exit, Failure
 
 /// Runs a router.
 pub(crate) async fn router(config: &Path, output: Output) -> Result<Exit, Failure> {
+    cocoon_runner::files::raise_limit();
     let config = cocoon_router::RouterConfig::load(config).map_err(failure::from_router)?;
     let stop = CancellationToken::new();
     let running = cocoon_router::start(config, stop.clone())
@@ -52,6 +54,7 @@ pub(crate) async fn router(config: &Path, output: Output) -> Result<Exit, Failur
 
 /// Runs a worker.
 pub(crate) async fn worker(config: &Path, output: Output) -> Result<Exit, Failure> {
+    cocoon_runner::files::raise_limit();
     let mut config: cocoon_worker::WorkerConfig = load(config)?;
     config.admin = with_default(config.admin, &config.data_dir);
     until_signal(Part::worker(config).await?, output).await
@@ -59,6 +62,7 @@ pub(crate) async fn worker(config: &Path, output: Output) -> Result<Exit, Failur
 
 /// Runs a client.
 pub(crate) async fn client(config: &Path, output: Output) -> Result<Exit, Failure> {
+    cocoon_runner::files::raise_limit();
     let mut config: cocoon_client::ClientConfig = load(config)?;
     config.admin = with_default(config.admin, &config.data_dir);
     until_signal(Part::client(config).await?, output).await

@@ -75,7 +75,7 @@ const UNSETTLED_NANOTON: Metric = Metric::gauge(
 );
 const CHAIN_AGE: Metric = Metric::gauge(
     "cocoon_proxy_chain_age_seconds",
-    "Age of the last view of the root contract, by the chain's clock.",
+    "Age of what is known of the chain, as `[outage]` counts it: since it was read, and how late its blocks were.",
 );
 const COMMITS_BEHIND: Metric = Metric::gauge(
     "cocoon_proxy_state_commits_behind",
@@ -118,8 +118,7 @@ pub(super) fn write(proxy: &Proxy, page: &mut Exposition) {
     workers(proxy, page);
     page.one(&WAITING, proxy.workers.waiting() as f64);
     money(proxy, page);
-    let time = u64::from(proxy.root.borrow().time);
-    page.one(&CHAIN_AGE, proxy.clock.now().saturating_sub(time) as f64);
+    page.one(&CHAIN_AGE, proxy.chain_age.age().as_secs_f64());
     page.one(&WALLET, nanoton(proxy.accounts.seen().wallet.balance) as f64);
 }
 

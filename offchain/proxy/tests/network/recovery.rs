@@ -139,6 +139,7 @@ async fn while_the_chain_is_away_answers_say_so_then_no_more_are_given_and_it_re
             client: Nanoton::from_ton(20),
             total: Nanoton::from_ton(20),
         },
+        ..OutageConfig::default()
     };
     let config = ProxyConfig {
         outage,
@@ -163,6 +164,30 @@ async fn while_the_chain_is_away_answers_say_so_then_no_more_are_given_and_it_re
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_answers_and_makes_no_blocks_is_away_until_it_has_caught_up() {
+    let network = network();
+    // This chain has the time that it is given.
+    let outage = OutageConfig {
+        after: 3.0,
+        stalled: 4.0,
+        ..OutageConfig::default()
+    };
+    let config = ProxyConfig {
+        outage,
+        ..network.config()
+    };
+    let (proxy, _stop) = network.try_start(config).await.unwrap();
+    Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    eventually("on credit", || get(proxy.http, "/health"), "degraded").await;
+    let outcome = client.ask(1).await;
+    assert!(outcome.chain_age.unwrap() >= 4);
+    network.chain.with(|chain| chain.advance(3600)).unwrap();
+    eventually("back", || get(proxy.http, "/health"), "ready").await;
+    assert_eq!(client.ask(2).await.payment.unwrap().max_tokens, 26);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_the_chain_is_away_a_client_gets_no_more_than_its_credit() {
     let network = network();
     let outage = OutageConfig {
@@ -172,6 +197,7 @@ async fn while_the_chain_is_away_a_client_gets_no_more_than_its_credit() {
             client: Nanoton::new(1),
             total: Nanoton::from_ton(20),
         },
+        ..OutageConfig::default()
     };
     let config = ProxyConfig {
         outage,
