@@ -40,6 +40,14 @@ pub const MAX_EVENTS_WITHOUT_TOKENS: u64 = 8;
 /// longer than it is.
 pub const MAX_BYTES_PER_TOKEN: u64 = 64;
 
+/// Bytes of a document that a token has, about: more of one whose length nobody asked for waits until its worker, which
+/// counts only at its end, has said that it is paid for.
+pub const USUAL_BYTES_PER_TOKEN: u64 = 4;
+
+/// Bytes of a document that wait like that; what is longer than that and the part before goes on, oldest first. No model
+/// writes so much text in one answer.
+pub const MAX_HELD_BYTES: usize = 4 << 20;
+
 /// A worker that has said nothing for so long when a request's time is over has failed; with less time than that it is the
 /// client that asked for too much.
 pub const FAIR_TIME: Duration = Duration::from_secs(30);

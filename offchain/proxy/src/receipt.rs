@@ -61,7 +61,8 @@ pub(crate) fn counts_of(counts: &WireCounts) -> TokenCounts {
     }
 }
 
-fn claimed_tokens(claimed: &WireUsed) -> TokensUsed {
+/// Adjusted tokens that an old worker claims; negative numbers count as none.
+pub(crate) fn claimed_tokens(claimed: &WireUsed) -> TokensUsed {
     let tokens = |number: i64| {
         u64::try_from(number)
             .unwrap_or(0)

@@ -15,7 +15,7 @@ use cocoon_receipt::blind_client;
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use deliver::send_head;
-use deliver::{forward, last};
+use deliver::{Held, forward_all, last, portion};
 use wind_up::{tell_to_stop, wind_up};
 pub(crate) use work::{Ended, Work};
 
@@ -110,6 +110,7 @@ async fn follow(
 ) -> Ended {
     let tells_progress = lease.worker.version.has_extensions();
     let too_slow = inbox.aside.is_full.clone();
+    let mut held = Held::default();
     loop {
         let message = tokio::select! {
             biased;
@@ -136,36 +137,32 @@ async fn follow(
             Some(FromWorker::Answer(answer)) => answer,
         };
         work.is_over = answer.is_last();
-        let is_cut = match &mut answer.body {
-            AnswerBody::Part(_) if work.head.is_none() && !work.is_begun => return headless(work, lease).await,
-            AnswerBody::Part(part) if !tells_progress => {
-                let paid = work.budget.admit(part);
-                let is_cut = paid < part.len();
-                part.truncate(paid);
-                is_cut
-            }
-            _ => false,
-        };
-        if work.is_over && !is_cut {
-            return last(work, answer);
+        if work.head.is_none() && !work.is_begun && matches!(answer.body, AnswerBody::Part(_)) {
+            return headless(work, lease).await;
         }
-        if work.is_over {
+        let (bodies, is_cut) = portion(work, &mut held, &mut answer, tells_progress);
+        if work.is_over && is_cut {
             work.final_info = answer.final_info.take();
         }
-        let sent = forward(proxy, client, request, work, answer.body);
-        let is_sent = match tokio::select! {
-            biased;
-            () = request.cancel.cancelled() => return Ended::Cancelled,
-            () = too_slow.cancelled() => return Ended::ClientTooSlow,
-            sent = timeout_at(deadline, sent) => sent,
-        } {
-            Err(_) => return Ended::ClientTooSlow,
-            Ok(is_sent) => is_sent,
-        };
-        match (is_sent, is_cut) {
-            (false, _) => return Ended::Cancelled,
-            (true, true) => return Ended::ReservationUsed,
-            (true, false) => {}
+        if !bodies.is_empty() {
+            let sent = forward_all(proxy, client, request, work, bodies);
+            let is_sent = tokio::select! {
+                biased;
+                () = request.cancel.cancelled() => return Ended::Cancelled,
+                () = too_slow.cancelled() => return Ended::ClientTooSlow,
+                sent = timeout_at(deadline, sent) => sent,
+            };
+            match is_sent {
+                Err(_) => return Ended::ClientTooSlow,
+                Ok(false) => return Ended::Cancelled,
+                Ok(true) => {}
+            }
+        }
+        if is_cut {
+            return Ended::ReservationUsed;
+        }
+        if work.is_over {
+            return last(work, answer);
         }
     }
 }

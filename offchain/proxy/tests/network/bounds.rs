@@ -114,6 +114,46 @@ async fn a_stream_of_a_worker_that_counts_nothing_is_cut_where_the_reservation_e
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_document_whose_length_nobody_asked_for_goes_on_to_its_end_only_when_it_is_paid_for() {
+    let network = network().await;
+    let (proxy, _stop) = network.start().await;
+    let wish = Wish {
+        max_coefficient: 1000,
+        ..Wish::default()
+    };
+    let reserved = 1000 + query_bytes(wish.body);
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    let worker = old_worker(&network, proxy.workers, Act::Document(10_000)).await;
+    client.send_wish(1, MODEL, &wish).await;
+    let outcome = client.outcome(1).await;
+    assert_eq!(outcome.error.unwrap().0, 704);
+    assert_eq!(outcome.payment.unwrap().request_tokens.cast_unsigned(), reserved);
+    // What came is what so many tokens usually are.
+    let usual = 4 * reserved as usize;
+    assert!(
+        (usual..usual + 200).contains(&outcome.body.len()),
+        "{}",
+        outcome.body.len()
+    );
+    // One whose length was asked for is as long as its bytes may be: its worker obeyed.
+    let asked = Wish {
+        body: r#"{"max_tokens":1000}"#,
+        ..wish
+    };
+    client.send_wish(2, MODEL, &asked).await;
+    let outcome = client.outcome(2).await;
+    assert_eq!((outcome.error, outcome.body.len()), (None, 40_000));
+    worker.link.close().await;
+
+    let _worker = old_worker(&network, proxy.workers, Act::Document(1000)).await;
+    client.send_wish(3, MODEL, &wish).await;
+    let outcome = client.outcome(3).await;
+    assert_eq!((outcome.error, outcome.body.len()), (None, 40_000));
+    assert_eq!(outcome.payment.unwrap().request_tokens, 1000);
+    assert_eq!(outcome.receipt.unwrap().receipt.charged(), 1000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_claims_too_much_gets_what_the_work_can_cost_at_its_own_price() {
     let network = network().await;
     let (proxy, _stop) = network.start().await;

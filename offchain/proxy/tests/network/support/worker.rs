@@ -50,6 +50,8 @@ pub(crate) enum Act {
     HeldBack,
     /// Answers and claims a million tokens.
     Overclaim,
+    /// Answers with a document of 40,000 bytes and counts so many tokens at its end, as deployed.
+    Document(i64),
 }
 
 pub(crate) struct Worker {
@@ -302,6 +304,24 @@ async fn run(
         let stream = "data: {}\n\n".repeat(5000);
         let last = AnswerBody::Part(stream.into());
         let _ = send(answer(last, Some(FinalInfo::default()))).await;
+        return;
+    }
+    if let Act::Document(completion) = act {
+        for _ in 0..3 {
+            let _ = send(answer(AnswerBody::Part(vec![b'x'; 10_000].into()), None)).await;
+        }
+        let tokens = TokensUsed {
+            prompt: 0,
+            cached: 0,
+            completion,
+            reasoning: 0,
+            total: completion,
+        };
+        let final_info = Some(FinalInfo {
+            tokens,
+            ..FinalInfo::default()
+        });
+        let _ = send(answer(AnswerBody::Part(vec![b'x'; 10_000].into()), final_info)).await;
         return;
     }
     let is_endless = matches!(act, Act::Endless | Act::Endless50 | Act::Torrent | Act::Headless);
