@@ -29,8 +29,14 @@ pub const ENGINE_QUEUE: usize = 256;
 /// Pieces of the engine that become one piece of a stream, when the connection is slower than the engine.
 pub const MAX_MERGED_EVENTS: usize = 128;
 
-/// Bytes of a whole answer of an upstream server: a frame holds no more.
-pub const MAX_UPSTREAM_BODY: usize = cocoon_protocol::limits::MAX_REQUEST_BYTES;
+/// Bytes of an answer of an upstream server that are held until it is known to be whole; a longer one goes on as it comes.
+pub const MAX_HELD_BODY: usize = cocoon_protocol::limits::MAX_REQUEST_BYTES;
+
+/// Bytes of one member of a longer answer that is kept, as its usage: they take a few hundred.
+pub const MAX_MEMBER_BYTES: usize = 16 << 10;
+
+/// Objects and arrays within each other in a longer answer: parsers of JSON take no more.
+pub const MAX_DOCUMENT_DEPTH: usize = 128;
 
 /// Bytes of an HTTP request to the control port: there are no bodies.
 pub const MAX_CONTROL_BYTES: usize = 4096;

@@ -1,10 +1,11 @@
 //! A server with OpenAI's interface beside this program as a backend.
 
 mod meter;
+mod summary;
 
 use super::{Asked, Trouble};
 use crate::answering::Answering;
-use crate::limits::{HEALTH_TIMEOUT, MAX_UPSTREAM_BODY};
+use crate::limits::{HEALTH_TIMEOUT, MAX_HELD_BODY};
 use bytes::{Bytes, BytesMut};
 use cocoon_openai::sse::{DONE, SseDecoder, SseEvent, encode_data};
 use cocoon_openai::{ApiError, Request};
@@ -17,6 +18,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use meter::Meter;
 use serde_json::Value;
+use summary::Summary;
 
 /// Headers that belong to one connection and are never passed on, in lower case.
 const HOP_BY_HOP: [&str; 10] = [
@@ -89,7 +91,15 @@ impl Upstream {
         let head = head(&answer, out.started());
         let mut meter = Meter::new(&request);
         if !(streams && status.is_success()) {
-            let body = read_whole(answer).await?;
+            let mut answer = answer.into_body();
+            let (body, is_whole) = read(&mut answer).await?;
+            if !is_whole {
+                if !status.is_success() {
+                    return Err(failed("sent too long an error"));
+                }
+                out.head(&head).await?;
+                return relay_document(body, answer, meter, out).await;
+            }
             let document = serde_json::from_slice(&body);
             if let Ok(document) = &document {
                 meter.observe(document);
@@ -171,16 +181,39 @@ async fn chunk(body: &mut Incoming) -> Result<Option<Bytes>, Trouble> {
     Ok(None)
 }
 
-async fn read_whole(answer: Answer) -> Result<Bytes, Trouble> {
-    let mut answer = answer.into_body();
+/// A body, or as much of it as is held, and whether that is all.
+async fn read(answer: &mut Incoming) -> Result<(Bytes, bool), Trouble> {
     let mut body = BytesMut::new();
-    while let Some(piece) = chunk(&mut answer).await? {
-        if body.len() + piece.len() > MAX_UPSTREAM_BODY {
-            return Err(failed("sent too long an answer"));
-        }
+    while let Some(piece) = chunk(answer).await? {
         body.extend_from_slice(&piece);
+        if body.len() > MAX_HELD_BODY {
+            return Ok((body.freeze(), false));
+        }
     }
-    Ok(body.freeze())
+    Ok((body.freeze(), true))
+}
+
+/// Passes a document on that is too long to be held; `begun` is what came of it. It is counted at its end.
+async fn relay_document(
+    begun: Bytes,
+    mut answer: Incoming,
+    mut meter: Meter,
+    out: &mut Answering,
+) -> Result<(Bytes, FinishReason), Trouble> {
+    let mut summary = Summary::default();
+    let mut held = begun;
+    loop {
+        summary.take(&held);
+        let Some(next) = chunk(&mut answer).await? else { break };
+        out.body(std::mem::replace(&mut held, next)).await?;
+    }
+    let document = summary.document().ok_or_else(|| failed("sent a malformed document"))?;
+    meter.observe(&document);
+    if meter.failed {
+        return Err(failed("reported an error"));
+    }
+    out.count(meter.counts());
+    Ok((held, meter.finish()))
 }
 
 fn head(answer: &Answer, started: f64) -> Response {

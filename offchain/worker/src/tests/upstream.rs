@@ -2,6 +2,7 @@
 
 use super::play::{Got, Play, chat};
 use crate::backend::{Backend, Upstream};
+use cocoon_protocol::http::Request;
 use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::TcpNetwork;
 use serde_json::{Value, json};
@@ -234,4 +235,23 @@ async fn a_server_that_is_loading_is_not_healthy_yet() {
         let backend = Backend::Upstream(Upstream::new(TcpNetwork::shared(), &url));
         assert_eq!(backend.is_healthy().await, is_healthy, "{health} {models}");
     }
+}
+
+#[tokio::test]
+async fn a_document_that_is_too_long_to_be_held_goes_on_and_is_counted_at_its_end() {
+    let megabyte: &'static [u8] = vec![b'1'; 1 << 20].leak();
+    let mut pieces: Vec<&'static [u8]> = vec![b"{\"object\":\"list\",\"data\":[{\"index\":0,\"embedding\":["];
+    pieces.extend([megabyte; 20]);
+    pieces.push(b"]}],\"usage\":{\"prompt_tokens\":7,\"total_tokens\":7}}");
+    let backend = server(200, "application/json", pieces.clone(), false).await;
+    let mut play = Play::begin_with(backend, 2, VersionRange::ACCEPTED).await;
+    let body = json!({ "model": "parrot", "input": "x" });
+    let query = Request::post_json("/v1/embeddings", body.to_string().into());
+    play.ask_raw(1, query.encode()).await;
+    let got = play.answer(1).await;
+    assert_eq!(got.body.len(), pieces.concat().len());
+    assert!(got.body == pieces.concat());
+    let report = got.report.unwrap();
+    assert_eq!((report.counts.prompt, report.counts.completion), (7, 0));
+    assert_eq!(report.finish_reason, "stop");
 }
