@@ -27,6 +27,7 @@ mod panics;
 mod plan;
 mod planted;
 mod setting;
+mod timers;
 mod trace;
 mod upstream;
 mod user;
