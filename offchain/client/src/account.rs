@@ -7,6 +7,7 @@ use cocoon_bindings::units::Nanoton;
 use cocoon_chain::ClientAccount;
 use tokio::sync::watch;
 
+use crate::closed::{ClosedContract, ClosedContracts};
 use crate::connection::ProxyConnection;
 use crate::context::Context;
 use crate::contract;
@@ -23,6 +24,8 @@ pub struct Accounts {
     pub wallet_seqno: u32,
     /// The client contract at the proxy of the oldest connection.
     pub client: Option<ClientAccount>,
+    /// Contracts of terms that have changed, once their proxies have closed them.
+    pub closed: Vec<ClosedContract>,
     /// The chain's time of this view, seconds since 1970; 0 before the first.
     pub synced_at: u32,
 }
@@ -33,10 +36,15 @@ pub(crate) async fn watch(
     mut upstream: watch::Receiver<Upstream>,
     accounts: watch::Sender<Accounts>,
 ) {
+    let mut closed = ClosedContracts::default();
     loop {
         let connections = upstream.borrow_and_update().connections.clone();
         match look(&context, connections.first().map(Arc::as_ref)).await {
-            Ok(seen) => {
+            Ok(mut seen) => {
+                match closed.look(&context, &connections).await {
+                    Ok(closed) => seen.closed = closed,
+                    Err(error) => tracing::warn!(%error, hint = error.hint(), "old contracts cannot be looked at"),
+                }
                 if let (Some(connection), Some(account)) = (connections.first(), &seen.client) {
                     keep_funded(&context, connection, account).await;
                 }
@@ -73,6 +81,7 @@ async fn look(context: &Context, connection: Option<&ProxyConnection>) -> Result
         wallet_balance: wallet.balance,
         wallet_seqno: wallet.seqno,
         client,
+        closed: Vec::new(),
         synced_at: wallet.time,
     })
 }

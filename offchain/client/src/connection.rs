@@ -1,25 +1,21 @@
 //! One connection to a proxy: the handshake, then the loop that takes its messages.
 
+mod handshake;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cocoon_bindings::ton::{Address, parse_address};
-use cocoon_bindings::units::PublicKey;
+use cocoon_bindings::ton::Address;
 use cocoon_protocol::ErrorCode;
 use cocoon_protocol::Version;
 use cocoon_protocol::answer::Answer;
 use cocoon_protocol::client::{GetWorkerTypes, GetWorkerTypesV2, PaymentStatus, UpdatePaymentStatus};
 use cocoon_protocol::client::{WorkerTypes, WorkerTypesV2};
 use cocoon_protocol::codec::{DecodeError, decode, encode};
-use cocoon_protocol::extension::{CompareProof, Proof};
-use cocoon_protocol::handshake::{ClientAuthorize, ClientConnecting};
-use cocoon_protocol::limits::{AUTHORIZE_TIMEOUT, HANDSHAKE_TIMEOUT, PAYMENT_STATUS_TIMEOUT, WORKER_TYPES_TIMEOUT};
+use cocoon_protocol::limits::{PAYMENT_STATUS_TIMEOUT, WORKER_TYPES_TIMEOUT};
 use cocoon_protocol::message::{ClientPacket, ProxyToClient};
 use cocoon_protocol::proxy::SignedPayment;
-use cocoon_protocol::session_proof::Role;
-use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::{Peer, SessionBinding};
-use cocoon_receipt::ReceiptId;
-use cocoon_runner::link::{LinkError, LinkEvent, LinkHandle, prove_session};
+use cocoon_runner::link::{LinkError, LinkEvent, LinkHandle};
 use cocoon_runner::off_thread;
 use cocoon_runner::standing::Standing;
 use cocoon_store::ClientStore;
@@ -27,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::calls::{Call, Calls, RequestId};
 use crate::context::Context;
-use crate::contract::{self, ProxyIdentity};
+use crate::contract::ProxyIdentity;
 use crate::error::ClientError;
 use crate::limits::{MAX_ANSWERS_AHEAD, PAYMENT_STATUS_EVERY};
 use crate::payments::{Payments, VoucherRules};
@@ -63,7 +59,7 @@ impl ProxyConnection {
         address: String,
         context: &Context,
     ) -> Result<Arc<Self>, ClientError> {
-        let shaken = shake_hands(&link, session.as_ref(), context).await;
+        let shaken = handshake::shake_hands(&link, session.as_ref(), context).await;
         let (identity, client_contract, version, payments) = match shaken {
             Ok(done) => done,
             Err(error) => {
@@ -328,112 +324,6 @@ impl std::fmt::Debug for ProxyConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "ProxyConnection({} at {})", self.proxy.contract, self.address)
     }
-}
-
-type Shaken = (ProxyIdentity, Address, Version, Payments);
-
-async fn shake_hands(
-    link: &LinkHandle,
-    session: Option<&SessionBinding>,
-    context: &Context,
-) -> Result<Shaken, ClientError> {
-    let (connecting, question) =
-        ClientConnecting::start(context.offer(context.trust.versions(VersionRange::OFFERED, session.is_some())));
-    let answer = link.query(question, HANDSHAKE_TIMEOUT).await?;
-    let step = connecting.connected(&answer)?;
-    let connected = prove_session::<_, ClientError>(link, step, session, Role::Client).await?;
-    let (identity, contract) = check_addresses(&connected, context)?;
-    if let Some(funding) = context.funding.get().as_ref() {
-        let hash = context.secret.hash();
-        let root = context.root();
-        contract::ensure_client_contract(&context.chain, &context.wallet, &root, &identity, funding, hash).await?;
-    }
-    let version = connected.proxy.version;
-    let (authorizing, question) = connected.authorize(context.secret.bytes());
-    let answered = link.query(question, AUTHORIZE_TIMEOUT);
-    let answer = match authorizing.register_nonce {
-        None => answered.await?,
-        Some(nonce) => {
-            tracing::info!(contract = %contract, "proving the ownership of the client contract through the chain");
-            let registered = contract::register(&context.wallet, &contract, nonce.cast_unsigned());
-            let (answer, ()) = tokio::try_join!(async { answered.await.map_err(ClientError::from) }, registered)?;
-            answer
-        }
-    };
-    let done = authorizing.finished(&answer)?;
-    let rules = VoucherRules {
-        proxy_key: identity.public_key,
-        contract: contract.clone(),
-    };
-    let mut payments = Payments::default();
-    payments.update(
-        &rules,
-        &done.signed_payment,
-        Some((done.tokens_committed_to_db, done.max_tokens)),
-    )?;
-    if version.has_extensions() {
-        show_proof(link, &context.store, &identity.contract, &contract).await?;
-    }
-    Ok((identity, contract, version, payments))
-}
-
-/// Shows the proxy the newest receipt that it gave us, before it gets work: one that does not know it has lost its books.
-/// A receipt that did not verify is no proof.
-async fn show_proof(
-    link: &LinkHandle,
-    store: &Arc<Mutex<ClientStore>>,
-    proxy: &Address,
-    client: &Address,
-) -> Result<(), ClientError> {
-    let (store, proxy, client) = (Arc::clone(store), proxy.clone(), client.clone());
-    let newest = move || {
-        let store = store.lock().unwrap_or_else(PoisonError::into_inner);
-        let head = store.head(&proxy, &client)?;
-        store.receipt(&ReceiptId(head.hash))
-    };
-    let stopped = |_| LinkError::Closed(cocoon_runner::link::CloseReason::Local);
-    let newest = off_thread(newest).await.map_err(stopped)??;
-    let Some(newest) = newest.filter(|stored| stored.fault.is_none()) else {
-        return Ok(());
-    };
-    let receipt = newest.receipt.to_boc().into();
-    let question = encode(&CompareProof {
-        proof: Proof::Receipt { receipt },
-    });
-    match link.query(question, HANDSHAKE_TIMEOUT).await {
-        Ok(_) => Ok(()),
-        // A proxy of an earlier build, that does not know the question.
-        Err(LinkError::Refused { code, .. }) if code == ErrorCode::Plain.to_wire() => Ok(()),
-        Err(LinkError::Refused { message, .. }) => Err(ClientError::ReceiptUnknown {
-            receipt: newest.receipt.id(),
-            message,
-        }),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Both contracts must follow from the proxy's key and owner and from our wallet.
-fn check_addresses(connected: &ClientAuthorize, context: &Context) -> Result<(ProxyIdentity, Address), ClientError> {
-    let root = context.root();
-    let owner = parse_address(&connected.proxy.owner_address)?;
-    let identity = ProxyIdentity::derive(&root, &owner, PublicKey::new(connected.proxy.public_key))?;
-    let check = |what, text: &str, derived: &Address| match parse_address(text) {
-        Ok(named) if named == *derived => Ok(()),
-        Ok(named) => Err(ClientError::ForeignContract {
-            what,
-            named,
-            derived: derived.clone(),
-        }),
-        Err(error) => Err(error.into()),
-    };
-    check(
-        "its own contract",
-        &connected.proxy.contract_address,
-        &identity.contract,
-    )?;
-    let contract = identity.client_contract(&root, context.wallet.address())?.address()?;
-    check("our contract", &connected.client_contract_address, &contract)?;
-    Ok((identity, contract))
 }
 
 fn malformed(error: DecodeError) -> LinkError {

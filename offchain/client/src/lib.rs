@@ -19,6 +19,7 @@
 
 pub mod account;
 mod calls;
+pub mod closed;
 pub mod config;
 pub mod connection;
 mod context;

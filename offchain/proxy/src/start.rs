@@ -180,6 +180,7 @@ pub async fn start_on(
         image,
         chain_age,
         recovery: Recovery::default(),
+        winding: Default::default(),
         shutdown: shutdown.clone(),
         drained: CancellationToken::new(),
         blinding,

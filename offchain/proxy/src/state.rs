@@ -25,6 +25,7 @@ use crate::outage::{ChainAge, Mode};
 use crate::recovery::Recovery;
 use crate::stats::Stats;
 use crate::vouchers::Vouchers;
+use crate::winding::Progress;
 use crate::workers::Workers;
 
 /// The daemon.
@@ -49,6 +50,7 @@ pub(crate) struct Proxy {
     pub(crate) image: Option<ImageHash>,
     pub(crate) chain_age: ChainAge,
     pub(crate) recovery: Recovery,
+    pub(crate) winding: Progress,
     pub(crate) shutdown: Shutdown,
     /// Set when the drain is over: connections close.
     pub(crate) drained: CancellationToken,

@@ -7,7 +7,7 @@
 //! is committed, charged, refunded and paid, and it is closed when the delay of its terms has passed.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cocoon_bindings::message::InternalMessage;
@@ -27,6 +27,62 @@ use crate::error::ProxyError;
 use crate::instance::Instance;
 use crate::limits::{CLOSING_COINS, CLOSING_RESEND, RELEASE_POLL, RELEASE_QUIET, VOUCHER_VALUE};
 use crate::state::Proxy;
+
+/// How far the old contracts have come, for the pages. Nothing of it is kept: the chain says it again after a start, and a
+/// message that was under way then is sent a second time, which its contract refuses.
+#[derive(Default)]
+pub(crate) struct Progress(Mutex<HashMap<Address, Step>>);
+
+/// The last look at an old contract.
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    state: Lifecycle,
+    /// Unix seconds from when on it may be closed; 0 before its close was begun.
+    close_at: u32,
+    /// In which state the last message was sent, and when.
+    sent: Option<(Lifecycle, Instant)>,
+}
+
+impl Step {
+    /// Whether a message is under way whose effect was not seen yet.
+    fn is_sending(&self) -> bool {
+        self.sent
+            .is_some_and(|(before, at)| before == self.state && at.elapsed() < CLOSING_RESEND)
+    }
+}
+
+impl Progress {
+    fn of(&self, contract: &Address) -> Option<Step> {
+        self.steps().get(contract).copied()
+    }
+
+    /// Notes what was seen.
+    fn see(&self, contract: &Address, state: Lifecycle, close_at: u32) -> Step {
+        let mut steps = self.steps();
+        let step = steps.entry(contract.clone()).or_insert(Step {
+            state,
+            close_at,
+            sent: None,
+        });
+        (step.state, step.close_at) = (state, close_at);
+        *step
+    }
+
+    /// A message was sent.
+    fn sent(&self, contract: &Address) {
+        if let Some(step) = self.steps().get_mut(contract) {
+            step.sent = Some((step.state, Instant::now()));
+        }
+    }
+
+    fn forget(&self, contract: &Address) {
+        self.steps().remove(contract);
+    }
+
+    fn steps(&self) -> MutexGuard<'_, HashMap<Address, Step>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Name of the setting that holds the instances.
 pub(crate) const INSTANCES: &str = "instances";
@@ -123,11 +179,10 @@ fn release(proxy: &Arc<Proxy>, old: &Arc<Instance>) {
 /// Takes the old instances through their end until dropped.
 pub(crate) async fn keep_winding(proxy: Arc<Proxy>) {
     let pause = Duration::from_secs_f64(proxy.config.timers.settlement);
-    let mut sent: HashMap<Address, (Lifecycle, Instant)> = HashMap::new();
     loop {
         tokio::time::sleep(pause).await;
         for old in proxy.instances.old() {
-            match wind(&proxy, &old, &mut sent).await {
+            match wind(&proxy, &old).await {
                 Ok(()) => {}
                 Err(ProxyError::Chain(error)) => tracing::warn!(%error, "an old contract cannot be wound up now"),
                 Err(error) => return proxy.fail(error),
@@ -137,11 +192,7 @@ pub(crate) async fn keep_winding(proxy: Arc<Proxy>) {
 }
 
 /// One look at an old instance, and the message that is due, if any.
-async fn wind(
-    proxy: &Proxy,
-    old: &Instance,
-    sent: &mut HashMap<Address, (Lifecycle, Instant)>,
-) -> Result<(), ProxyError> {
+async fn wind(proxy: &Proxy, old: &Instance) -> Result<(), ProxyError> {
     let is_over = proxy.books.ledger().winding(&old.contract).is_over();
     let account = match ProxyAccount::fetch(proxy.chain.as_ref(), &old.contract).await {
         Ok(account) => account,
@@ -153,8 +204,7 @@ async fn wind(
     if state == Lifecycle::Closed {
         return forget(proxy, old).await;
     }
-    let is_sent = |(before, at): &(Lifecycle, Instant)| *before == state && at.elapsed() < CLOSING_RESEND;
-    if sent.get(&old.contract).is_some_and(is_sent) {
+    if proxy.winding.see(&old.contract, state, account.unlock_ts).is_sending() {
         return Ok(());
     }
     let body = match state {
@@ -172,7 +222,7 @@ async fn wind(
         state_init: None,
     };
     proxy.wallet.send(vec![message]).await?;
-    sent.insert(old.contract.clone(), (state, Instant::now()));
+    proxy.winding.sent(&old.contract);
     tracing::info!(contract = %old.contract, ?state, "the close of an old contract goes on");
     Ok(())
 }
@@ -191,6 +241,7 @@ fn holds_nothing(account: &ProxyAccount) -> bool {
 
 async fn forget(proxy: &Proxy, old: &Instance) -> Result<(), ProxyError> {
     proxy.instances.forget(&old.contract);
+    proxy.winding.forget(&old.contract);
     tracing::info!(contract = %old.contract, "an old contract is closed");
     remember(proxy).await
 }
@@ -236,10 +287,14 @@ pub(crate) fn json(proxy: &Proxy) -> Vec<Value> {
     let ledger = proxy.books.ledger();
     let row = |old: &Arc<Instance>| {
         let winding = ledger.winding(&old.contract);
+        let step = proxy.winding.of(&old.contract);
         json!({
             "sc_address": old.text(&old.contract),
             "params_version": old.params.params_version,
-            "state": if winding.is_over() { "settled" } else { "settling" },
+            "state": step.map_or(Lifecycle::Normal, |step| step.state) as u8,
+            "running_message": step.is_some_and(|step| step.is_sending()),
+            "close_at": step.map_or(0, |step| step.close_at),
+            "is_settled": winding.is_over(),
             "running_queries": winding.running,
             "open_clients": winding.clients,
             "open_workers": winding.workers,

@@ -22,6 +22,7 @@ mod answering;
 mod backend;
 mod balance;
 mod claim;
+mod closed;
 mod config;
 mod connect;
 mod counters;

@@ -1,16 +1,18 @@
 //! Submits payout vouchers to the worker's contracts, when that is configured and worth its gas.
 
 use crate::balance::Channel;
+use crate::closed::Closed;
 use crate::config::PayoutConfig;
 use crate::error::WorkerError;
 use crate::limits::PAYOUT_PAUSE;
 use crate::worker::{Worker, Workers};
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::ton::{Address, parse_address};
+use cocoon_bindings::types::Lifecycle;
 use cocoon_bindings::units::{Nanoton, TokenCount};
 use cocoon_bindings::voucher::SignedVoucher;
-use cocoon_bindings::worker_state_init;
-use cocoon_chain::{NodeWallet, SharedChain, WalletView, WorkerAccount};
+use cocoon_bindings::{StateInit, worker_state_init};
+use cocoon_chain::{ChainError, NodeWallet, RootView, SharedChain, WalletView, WorkerAccount};
 use cocoon_runner::admin::Live;
 use cocoon_runner::seal::KeyManager;
 use std::collections::BTreeMap;
@@ -25,6 +27,8 @@ pub(crate) struct Seen {
     pub(crate) wallet: WalletView,
     /// Tokens that each worker contract has been paid for. Contracts are as few as proxies.
     pub(crate) paid: BTreeMap<Address, TokenCount>,
+    /// Contracts that are closed.
+    pub(crate) closed: BTreeMap<Address, Closed>,
 }
 
 /// The worker's wallet and the threshold.
@@ -97,33 +101,41 @@ impl Payouts {
     pub(crate) async fn look(&self, workers: &[Arc<Worker>], all: bool) -> Result<usize, WorkerError> {
         let _one_at_a_time = self.busy.lock().await;
         self.last().wallet = self.wallet.look().await?;
+        if let Some(worker) = workers.first() {
+            let mut closed = self.last().closed.clone();
+            crate::closed::look(self.chain.as_ref(), worker.store.clone(), &mut closed).await?;
+            self.last().closed = closed;
+        }
         let mut sent = 0;
         for (worker, channel, voucher) in best_vouchers(workers) {
             let root = worker.root.borrow().clone();
-            let account = self.chain.account(&channel.worker).await?;
-            let paid = match account.is_active() {
-                true => WorkerAccount::fetch(self.chain.as_ref(), &channel.worker).await?.tokens,
-                false => TokenCount::ZERO,
+            let account = match WorkerAccount::fetch(self.chain.as_ref(), &channel.worker).await {
+                Ok(account) => Some(account),
+                Err(ChainError::NotDeployed { .. }) => None,
+                Err(error) => return Err(error.into()),
             };
+            let paid = account.as_ref().map_or(TokenCount::ZERO, |account| account.tokens);
             self.last().paid.insert(channel.worker.clone(), paid);
             let unpaid = voucher.tokens().saturating_sub(paid);
-            let earned = root
-                .params
-                .worker_fee_per_token
-                .checked_mul_tokens(unpaid)
-                .unwrap_or(Nanoton::MAX);
-            if unpaid == TokenCount::ZERO || (!all && earned < *self.minimum.get()) {
+            // A contract has terms of its own, which those of today need not be.
+            let fee = account.as_ref().map_or(root.params.worker_fee_per_token, |account| {
+                account.params.worker_fee_per_token
+            });
+            let earned = fee.checked_mul_tokens(unpaid).unwrap_or(Nanoton::MAX);
+            let is_closed = account
+                .as_ref()
+                .is_some_and(|account| account.state == Lifecycle::Closed);
+            if is_closed || unpaid == TokenCount::ZERO || (!all && earned < *self.minimum.get()) {
                 continue;
             }
             // A contract that nobody has deployed yet comes into being with its first voucher.
-            let state_init = match account.is_active() {
-                true => None,
-                false => Some(worker_state_init(
-                    &worker.owner,
-                    &channel.proxy,
-                    &channel.proxy_key,
-                    &root.params,
-                )?),
+            let state_init = match account {
+                Some(_) => None,
+                None => match deployable(worker, &channel, &root)? {
+                    Some(state_init) => Some(state_init),
+                    // Its proxy deploys it with the last payout.
+                    None => continue,
+                },
             };
             let message = InternalMessage {
                 to: channel.worker.clone(),
@@ -138,6 +150,12 @@ impl Payouts {
         }
         Ok(sent)
     }
+}
+
+/// Code and data of a contract that is not there; `None` when it is of terms that have changed.
+fn deployable(worker: &Worker, channel: &Channel, root: &RootView) -> Result<Option<StateInit>, WorkerError> {
+    let state_init = worker_state_init(&worker.owner, &channel.proxy, &channel.proxy_key, &root.params)?;
+    Ok((state_init.address()? == channel.worker).then_some(state_init))
 }
 
 /// The voucher of each contract; models that work for one proxy share the contract there, and the highest voucher pays for

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use crate::account::Accounts;
+use crate::closed::ClosedContract;
 use crate::connection::ProxyConnection;
 
 /// The pages of a client.
@@ -69,6 +70,7 @@ fn statistics(app: &App) -> Value {
         "root_contract_config": root_config(&root),
         "proxy_connections": connections(&root, connection),
         "proxies": connection.map(|connection| proxy(connection, &accounts)).into_iter().collect::<Vec<_>>(),
+        "closed_contracts": accounts.closed.iter().map(closed).collect::<Vec<_>>(),
     })
 }
 
@@ -87,6 +89,15 @@ pub(super) fn connections(root: &RootView, connection: Option<&ProxyConnection>)
             .map(|p| json!({ "address": p.clients, "is_ready": false }))
             .collect(),
     }
+}
+
+fn closed(closed: &ClosedContract) -> Value {
+    json!({
+        "sc_address": friendly(&closed.contract, false, false),
+        "charged_tokens": closed.charged,
+        "receipt_tokens": closed.receipts,
+        "unexplained_tokens": closed.unexplained(),
+    })
 }
 
 fn proxy(connection: &ProxyConnection, accounts: &Accounts) -> Value {

@@ -70,6 +70,15 @@ fn statistics(pages: &Pages) -> Value {
                 .map(|balance| proxy(worker, &balance, &seen, is_sending, &address))
         })
         .collect();
+    let closed = seen.closed.iter().map(|(contract, closed)| {
+        json!({
+            "sc_address": address(contract),
+            "paid_tokens": closed.paid,
+            "signed_tokens": closed.signed,
+            "unpaid_tokens": closed.unpaid(),
+        })
+    });
+    let closed: Vec<Value> = closed.collect();
     let state = first.switch.state();
     let counters: Vec<&Counters> = workers.iter().map(|worker| &worker.counters).collect();
     json!({
@@ -105,6 +114,7 @@ fn statistics(pages: &Pages) -> Value {
         },
         "root_contract_config": root_config(&root),
         "proxies": proxies,
+        "closed_contracts": closed,
         "models": workers.iter().map(|worker| model(worker)).collect::<Vec<_>>(),
         "gpus": *pages.gpus,
         "running_requests": pages.running_requests(),
