@@ -6,10 +6,12 @@ use std::sync::Arc;
 use crate::journal::Put;
 use crate::table::{TABLES, Table};
 
+type RowsByKey = BTreeMap<Box<[u8]>, Box<[u8]>>;
+
 /// The newest rows, by table and key: what is put into the database in the order in which it lies there.
 #[derive(Debug, Default)]
 pub(crate) struct Layer {
-    tables: [BTreeMap<Box<[u8]>, Box<[u8]>>; TABLES.len()],
+    tables: [RowsByKey; TABLES.len()],
 }
 
 /// Rows of the generation of the journal that is being written, over those of the one that a checkpoint moves.

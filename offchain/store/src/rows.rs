@@ -76,7 +76,7 @@ impl Rows {
             path: log,
             file: None,
         };
-        let journal = match place(&database).map_err(|error| database_error(path, error))? {
+        let journal = match place(&database).map_err(|Refused(reason)| database_error(path, reason))? {
             None => Journal::create(disk, folder)?,
             Some(from) => Journal::open(disk, folder, from, |payload| {
                 let Payload { log_offset, log, puts } = payload;
@@ -176,11 +176,11 @@ impl Rows {
             return Ok(Some(take(row)));
         }
         drop(overlay);
-        let in_database = || -> Result<_, redb::Error> {
+        let in_database = || -> Result<_, Refused> {
             let open = shared.database.begin_read()?.open_table(table.definition())?;
             Ok(open.get(key)?.map(|row| take(row.value())))
         };
-        in_database().map_err(|error| database_error(&shared.path, error))
+        in_database().map_err(|Refused(reason)| database_error(&shared.path, reason))
     }
 
     /// Every row of a table, in the order of the keys.
@@ -188,7 +188,7 @@ impl Rows {
         let shared = &self.shared;
         // Held until the database was read: no checkpoint takes rows out of the overlay meanwhile.
         let overlay = read(&shared.overlay);
-        let in_database = || -> Result<_, redb::Error> {
+        let in_database = || -> Result<_, Refused> {
             let open = shared.database.begin_read()?.open_table(table.definition())?;
             let mut rows = std::collections::BTreeMap::new();
             for row in open.iter()? {
@@ -197,7 +197,7 @@ impl Rows {
             }
             Ok(rows)
         };
-        let mut rows = in_database().map_err(|error| database_error(&shared.path, error))?;
+        let mut rows = in_database().map_err(|Refused(reason)| database_error(&shared.path, reason))?;
         rows.extend(overlay.table(table).map(|(key, value)| (key.to_vec(), value.to_vec())));
         drop(overlay);
         let parse = |(key, value): (Vec<u8>, Vec<u8>)| {
@@ -254,7 +254,7 @@ impl Shared {
         if let Some(log) = log {
             log.sync().map_err(io("sync the log of", &self.path))?;
         }
-        let moved = || -> Result<(), redb::Error> {
+        let moved = || -> Result<(), Refused> {
             let mut transaction = self.database.begin_write()?;
             // Whoever opens it after a crash need not read all of it to find what is free. Two syncs instead of one: nobody waits
             // for a checkpoint.
@@ -275,7 +275,7 @@ impl Shared {
             transaction.open_table(JOURNAL)?.insert(PLACE, &bytes[..])?;
             Ok(transaction.commit()?)
         };
-        moved().map_err(|error| database_error(&self.path, error))?;
+        moved().map_err(|Refused(reason)| database_error(&self.path, reason))?;
         write(&self.overlay).moved();
         Ok(())
     }
@@ -329,8 +329,17 @@ impl Completion<'_> {
     }
 }
 
+/// What the database said when it refused: its own error is large.
+struct Refused(String);
+
+impl<E: std::fmt::Display> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
 /// Where the journal goes on from the database; `None` when the database never had a journal.
-fn place(database: &Database) -> Result<Option<Place>, redb::Error> {
+fn place(database: &Database) -> Result<Option<Place>, Refused> {
     let open = match database.begin_read()?.open_table(JOURNAL) {
         Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
         open => open?,
