@@ -87,6 +87,10 @@ pub const COLLATERAL_EXPIRY_WARNING_SECONDS: u64 = 86_400;
 /// How often the collateral of a simulated platform is made anew: well before it ends.
 pub const SIMULATED_COLLATERAL_REFRESH: Duration = Duration::from_secs(3600);
 
+/// How often the date is looked at for what ends by date. A machine that slept has passed dates of which its timers know
+/// nothing.
+pub const TRUST_LOOK: Duration = Duration::from_secs(30);
+
 /// How often a connected peer's right to stay is asked of the root view without a change of it: retirement dates pass by
 /// themselves. The question is a lookup in memory.
 pub const STANDING_CHECK: Duration = Duration::from_secs(1);

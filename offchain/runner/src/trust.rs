@@ -23,7 +23,7 @@ use cocoon_ratls::{
 use tokio::sync::watch;
 
 use crate::config::{AttestationConfig, read_small};
-use crate::limits::{MAX_COLLATERAL_FILE_BYTES, SIMULATED_COLLATERAL_REFRESH};
+use crate::limits::{MAX_COLLATERAL_FILE_BYTES, SIMULATED_COLLATERAL_REFRESH, TRUST_LOOK};
 use crate::{RunnerError, error::TrustFile};
 
 use self::collateral::Prefetch;
@@ -241,13 +241,19 @@ impl Trust {
 
     /// `_sender` is held so that a channel that nobody sends on stays open.
     async fn follow(mut self, mut fetched: watch::Receiver<Endorsements>, _sender: watch::Sender<Endorsements>) {
+        let mut renewed_at = self.clock.now();
         loop {
-            let renewal = tokio::time::sleep(SIMULATED_COLLATERAL_REFRESH);
             tokio::select! {
                 changed = self.root.changed() => if changed.is_err() { return },
                 _ = fetched.changed() => self.fetched = fetched.borrow_and_update().clone(),
-                () = renewal, if self.ages() => {}
+                () = tokio::time::sleep(TRUST_LOOK), if self.ages() => {
+                    let due = renewed_at.saturating_add(SIMULATED_COLLATERAL_REFRESH.as_secs());
+                    if self.clock.now() < due {
+                        continue;
+                    }
+                }
             }
+            renewed_at = self.clock.now();
             self.refresh();
         }
     }

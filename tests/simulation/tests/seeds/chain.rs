@@ -97,6 +97,17 @@ impl World {
         });
     }
 
+    /// Sends a message in somebody's name.
+    pub(crate) fn send(&self, from: &Address, message: &InternalMessage) {
+        self.chain.with(|chain| chain.send_internal(from, message)).unwrap();
+    }
+
+    /// Whether a contract is there.
+    pub(crate) fn is_active(&self, contract: &Address) -> bool {
+        let account = self.chain.with(|chain| chain.account(contract)).unwrap();
+        account.is_some_and(|account| account.is_active())
+    }
+
     /// Charges a client, once its contract is there, for tokens that its proxy signed for and no receipt explains.
     pub(crate) fn overcharge(&self, client: &Address) {
         const TOKENS: TokenCount = TokenCount::new(1_000_000);

@@ -39,6 +39,9 @@ pub(crate) fn requests(world: &World<'_>) -> Result<(), String> {
             Some((_, Outcome::Wrong(what))) => {
                 return Err(format!("request {number} got no answer and no typed error: {what}"));
             }
+            Some((_, Outcome::Unfinished)) if !world.has(Node::LyingWorker) => {
+                return Err(format!("request {number} got a stream that was not finished"));
+            }
             Some((_, Outcome::Cut)) => {
                 return Err(format!("request {number} was broken off though the client was there"));
             }
@@ -86,13 +89,15 @@ pub(crate) fn books(world: &World<'_>) -> Result<(), Problem> {
     let folder = world.setting.file("proxy");
     let receipts = read_receipts_on(proxy.as_ref(), &folder.join(files::RECEIPTS)).map_err(|e| never(&e))?;
     let evidence = EvidenceFolder::open_on(proxy, &folder.join(files::EVIDENCE)).map_err(|e| never(&e))?;
-    let fetch = async {
-        let chain = &world.chain.chain;
-        ChainHistory::fetch(chain, &world.setting.proxy, &receipts).await
-    };
-    let history = Builder::new_current_thread().build().unwrap().block_on(fetch);
-    let history = history.map_err(|error| Problem::NotYet(format!("{error:?}")))?;
-    let report = judge(&receipts, &history, &evidence).map_err(|e| never(&e))?;
+    let mut reports = Vec::new();
+    for contract in world.proxy_contracts() {
+        let mut own = receipts.clone();
+        own.retain(|signed| signed.receipt.statement.proxy == contract);
+        let fetch = ChainHistory::fetch(&world.chain.chain, &contract, &own);
+        let history = Builder::new_current_thread().build().unwrap().block_on(fetch);
+        let history = history.map_err(|error| Problem::NotYet(format!("{error:?}")))?;
+        reports.push(judge(&receipts, &history, &evidence).map_err(|e| never(&e))?);
+    }
 
     let known: BTreeSet<ReceiptId> = receipts.iter().map(SignedReceipt::id).collect();
     if let Some(client) = place(Node::Client) {
@@ -145,14 +150,29 @@ pub(crate) fn books(world: &World<'_>) -> Result<(), Problem> {
         let has = |hash: &HashBytes| store.statement(hash).is_ok_and(|kept| kept.is_some());
         signed_by_worker.retain(|hash| !has(hash));
     }
+    signed_by_worker.retain(|hash| !world.signed.lock().unwrap().contains(hash));
     if let Some(hash) = signed_by_worker.first() {
         return Err(Problem::Never(format!(
             "no worker has kept statement {hash} that one signed"
         )));
     }
-    match report.verdict {
-        Verdict::Equal => Ok(()),
-        Verdict::Open => Err(Problem::NotYet(report.sentence())),
-        Verdict::Different => Err(Problem::Never(report.sentence())),
+    for report in reports {
+        match report.verdict {
+            Verdict::Equal => {}
+            Verdict::Open => return Err(Problem::NotYet(report.sentence())),
+            Verdict::Different => return Err(Problem::Never(report.sentence())),
+        }
     }
+    Ok(())
+}
+
+/// Liars end nobody's connections but their own: where nothing else went wrong, each honest node needed one.
+pub(crate) fn peace(world: &World<'_>) -> Result<(), String> {
+    for node in world.places.iter().map(|place| place.node) {
+        let dials = world.net.dials(node.ip());
+        if !matches!(node, Node::Proxy) && dials != 1 {
+            return Err(format!("{node:?} dialed {dials} times"));
+        }
+    }
+    Ok(())
 }

@@ -26,6 +26,7 @@ mod nodes;
 mod panics;
 mod plan;
 mod planted;
+mod rogue;
 mod setting;
 mod timers;
 mod trace;

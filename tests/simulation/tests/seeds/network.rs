@@ -45,6 +45,8 @@ struct State {
     cuts: u32,
     /// Whether users hear nothing.
     forgets_users: bool,
+    /// Connections made by each host so far.
+    dials: BTreeMap<IpAddr, u32>,
 }
 
 #[derive(Debug)]
@@ -122,6 +124,7 @@ impl Net {
             silent: Vec::new(),
             cuts: 0,
             forgets_users: false,
+            dials: BTreeMap::new(),
         })))
     }
 
@@ -159,6 +162,11 @@ impl Net {
 
     pub(crate) fn join(&self, ip: IpAddr) {
         self.lock().parted.retain(|parted| *parted != ip);
+    }
+
+    /// Connections that a host made so far, to itself not counted.
+    pub(crate) fn dials(&self, ip: IpAddr) -> u32 {
+        self.lock().dials.get(&ip).copied().unwrap_or(0)
     }
 
     pub(crate) fn forget_users(&self) {
@@ -268,6 +276,9 @@ impl Network for OfLife {
         };
         let number = state.next;
         state.next += 1;
+        if ends[0] != ends[1] {
+            *state.dials.entry(ends[0]).or_default() += 1;
+        }
         let connection = Connection {
             ends,
             ways: Default::default(),

@@ -8,6 +8,7 @@ use cocoon_runner::Surroundings;
 use cocoon_worker::WorkerConfig;
 use tokio_util::sync::CancellationToken;
 
+use crate::rogue::{self, Facts, Signed};
 use crate::setting::{MODEL, Setting, address, client_owner, proxy_owner};
 use crate::upstream::{self, Manners};
 
@@ -22,6 +23,17 @@ pub(crate) enum Node {
     Client,
     /// By number, from 0.
     Worker(u8),
+    LyingWorker,
+    LyingClient,
+}
+
+/// What a node gets besides its surroundings.
+pub(crate) struct Lot {
+    pub(crate) seed: u64,
+    /// Of the inference server beside a worker.
+    pub(crate) manners: Manners,
+    /// What a lying worker signs.
+    pub(crate) signed: Signed,
 }
 
 impl Node {
@@ -30,8 +42,15 @@ impl Node {
             Self::Proxy => 1,
             Self::Client => 2,
             Self::Worker(number) => 11 + number,
+            Self::LyingWorker => 30,
+            Self::LyingClient => 31,
         };
         [10, 0, 0, last].into()
+    }
+
+    /// Whether it is a runner of ours.
+    pub(crate) fn is_honest(self) -> bool {
+        !matches!(self, Self::LyingWorker | Self::LyingClient)
     }
 
     /// Runs it until it ends by itself or is stopped.
@@ -40,9 +59,9 @@ impl Node {
         setting: &Setting,
         surroundings: Surroundings,
         stop: CancellationToken,
-        manners: Manners,
+        lot: Lot,
     ) -> impl Future<Output = Result<(), String>> + Send + 'static {
-        let text = self.config(setting);
+        let (text, facts) = (self.config(setting), Facts::of(setting));
         async move {
             match self {
                 Self::Proxy => {
@@ -60,11 +79,15 @@ impl Node {
                 Self::Worker(_) => {
                     let config: WorkerConfig = toml::from_str(&text).map_err(told)?;
                     let listener = surroundings.network.listen((self.ip(), upstream::PORT).into());
-                    tokio::spawn(upstream::serve(listener.await.map_err(told)?, manners));
+                    tokio::spawn(upstream::serve(listener.await.map_err(told)?, lot.manners));
                     let running = cocoon_worker::start_on(config, surroundings, stop)
                         .await
                         .map_err(told)?;
                     running.join.await.map_err(told)?.map_err(told)
+                }
+                Self::LyingWorker | Self::LyingClient => {
+                    rogue::lie(self, facts, surroundings, lot.seed, lot.signed).await;
+                    Ok(())
                 }
             }
         }
@@ -85,6 +108,7 @@ impl Node {
                  [listen]\nclients = '{PROXY_FOR_CLIENTS}'\nworkers = '{PROXY_FOR_WORKERS}'\nhttp = '{ip}:11000'\n\
                  [timers]\ncommit_min = 1.0\ncommit_max = 2.0\ncommit_resend = 8.0\ntransactions = 1.0\n\
                  contracts = 2.0\nroot = 10.0\nsettlement = 2.0\ndrain = 3.0\n\
+                 [outage]\nafter = 6.0\nserve_for = 12.0\n\
                  [settlement]\nclient_charge = '1'\nworker_payout = '1'\nresubmit_after = 20\n",
                 file("proxy"),
                 file("contract.key"),
@@ -108,6 +132,7 @@ impl Node {
                 file("worker"),
                 upstream::PORT,
             ),
+            Self::LyingWorker | Self::LyingClient => String::new(),
         }
     }
 }

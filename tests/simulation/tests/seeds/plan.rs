@@ -18,6 +18,9 @@ pub(crate) struct Plan {
     pub(crate) is_chain_faulty: bool,
     /// Out of 100 answers of the inference servers.
     pub(crate) bad_answers: u32,
+    pub(crate) liars: Vec<Node>,
+    /// Nothing but liars goes wrong.
+    pub(crate) is_fair: bool,
 }
 
 /// Something at some time.
@@ -50,6 +53,15 @@ pub(crate) enum What {
     ChainStalled(bool),
     /// Syncs of the node's disk fail, one in so many.
     DiskFails(Node, u32),
+    /// The network has other prices from now on.
+    Prices {
+        price: u64,
+        fee: u64,
+    },
+    /// Whether the image of the workers is one of the network's.
+    WorkersListed(bool),
+    /// All machines have slept for so many seconds: dates have passed, and no timer has run.
+    Leap(u64),
 }
 
 /// How a node dies.
@@ -83,7 +95,7 @@ impl Plan {
                 _ => Node::Worker(rng.random_range(0..workers)),
             };
             let mut add = |at, what| events.push(Event { at, what });
-            match rng.random_range(0..12) {
+            match rng.random_range(0..15) {
                 0..5 => {
                     let down = rng.random_range(200..8_000);
                     let is_silent = rng.random();
@@ -108,12 +120,31 @@ impl Plan {
                     add(end, What::Slow(node, 0));
                 }
                 9 => {
+                    let end = rng.random_range(at..TROUBLE_MS);
                     add(at, What::ChainAway(true));
                     add(end, What::ChainAway(false));
                 }
                 10 => {
+                    let end = rng.random_range(at..TROUBLE_MS);
                     add(at, What::ChainStalled(true));
                     add(end, What::ChainStalled(false));
+                }
+                11 => {
+                    let price = rng.random_range(1_000..4_000);
+                    let fee = rng.random_range(0..=price);
+                    add(at, What::Prices { price, fee });
+                }
+                12 => {
+                    add(at, What::WorkersListed(false));
+                    add(end, What::WorkersListed(true));
+                }
+                13 => {
+                    // Beyond the certificates of a day, or beyond the collateral of a year.
+                    let days = if rng.random_bool(0.7) { 0..40 } else { 366..400 };
+                    add(
+                        at,
+                        What::Leap(rng.random_range(days) * 86_400 + rng.random_range(3_600..86_400)),
+                    );
                 }
                 _ => {
                     add(at, What::DiskFails(node, rng.random_range(5..50)));
@@ -132,12 +163,30 @@ impl Plan {
         } else {
             0
         };
-        Self {
+        let mut plan = Self {
             workers,
             events,
             cuts,
             is_chain_faulty: rng.random_bool(0.6),
             bad_answers,
+            liars: Vec::new(),
+            is_fair: false,
+        };
+        for liar in [Node::LyingWorker, Node::LyingClient] {
+            if rng.random_bool(0.2) {
+                plan.liars.push(liar);
+            }
         }
+        if !plan.liars.is_empty() && rng.random_bool(0.3) {
+            plan.be_fair();
+        }
+        plan
+    }
+
+    /// Leaves nothing that goes wrong but the liars.
+    fn be_fair(&mut self) {
+        self.is_fair = true;
+        self.events.retain(|event| matches!(event.what, What::Ask { .. }));
+        (self.cuts, self.bad_answers, self.is_chain_faulty) = (0, 0, false);
     }
 }

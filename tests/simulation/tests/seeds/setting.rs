@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use cocoon_attest::simulated::{SimulatedPlatform, simulated_measurements};
+use cocoon_bindings::client::TopUpWithSecretFromOwner;
 use cocoon_bindings::message::InternalMessage;
-use cocoon_bindings::ton::{Address, HashBytes};
-use cocoon_bindings::units::{Nanoton, ParamsVersion, PublicKey};
+use cocoon_bindings::ton::{Address, HashBytes, to_cell};
+use cocoon_bindings::units::{Nanoton, ParamsVersion, PublicKey, QueryId};
 use cocoon_bindings::{
     ContractKind, Multipliers, Params, ProxyEndpoints, RootData, client_state_init, proxy_state_init, root_state_init,
     wallet_state_init,
@@ -14,9 +15,10 @@ use cocoon_emulator::{Emulator, NetworkConfig, Snapshot};
 use cocoon_manifest::ModelName;
 use cocoon_runner::keys::write_secret;
 use ed25519_dalek::SigningKey;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use crate::nodes;
+use crate::{nodes, rogue};
 
 /// When the chain begins, Unix seconds.
 pub(crate) const BEGIN: u32 = 1_780_000_000;
@@ -35,6 +37,24 @@ pub(crate) struct Setting {
     pub(crate) proxy: Address,
     /// The client's contract with this proxy.
     pub(crate) client: Address,
+    pub(crate) client_wallet: Address,
+    /// The first terms.
+    pub(crate) params: Params,
+}
+
+/// Who owns the root contract.
+pub(crate) fn governor() -> Address {
+    address(1)
+}
+
+/// Who owns the lying worker and the lying client.
+pub(crate) fn liars_owner() -> Address {
+    address(60)
+}
+
+/// The key that the proxy's contract is known by.
+pub(crate) fn public_key() -> PublicKey {
+    PublicKey::from(&contract_key())
 }
 
 /// The key that the proxy signs with.
@@ -86,7 +106,7 @@ impl Setting {
             worker_hashes: [simulated_measurements("worker").image_hash()].into(),
             model_hashes: [model.model_hash()].into(),
         };
-        let governor = address(1);
+        let governor = governor();
         let state_init = root_state_init(&governor, 1, &data, &params).unwrap();
         let root = state_init.address().unwrap();
         let mut chain = Emulator::new(&NetworkConfig::default(), BEGIN).unwrap();
@@ -115,7 +135,7 @@ impl Setting {
             "platform.json",
             &SimulatedPlatform::generate().unwrap().to_json().unwrap(),
         );
-        let key = PublicKey::from(&contract_key());
+        let key = public_key();
         let proxy = proxy_state_init(&proxy_owner(), &key, &root, &params)
             .unwrap()
             .address()
@@ -135,6 +155,36 @@ impl Setting {
             root,
             proxy,
             client,
+            client_wallet: wallet,
+            params,
+        }
+    }
+
+    /// The proxy's contract under these terms.
+    pub(crate) fn proxy_under(&self, params: &Params) -> Address {
+        proxy_state_init(&proxy_owner(), &public_key(), &self.root, params)
+            .unwrap()
+            .address()
+            .unwrap()
+    }
+
+    /// Opens the contract of the lying client, with the hash of its secret.
+    pub(crate) fn liars_contract(&self) -> InternalMessage {
+        let owner = liars_owner();
+        let state_init = client_state_init(&owner, &self.proxy, &public_key(), &self.params).unwrap();
+        let amount = Nanoton::from_ton(20);
+        let top_up = TopUpWithSecretFromOwner {
+            query_id: QueryId::new(1),
+            top_up_amount: amount,
+            new_secret_hash: HashBytes(Sha256::digest(rogue::SECRET).into()),
+            send_excesses_to: owner,
+        };
+        InternalMessage {
+            to: state_init.address().unwrap(),
+            value: Nanoton::from_ton(21),
+            bounce: false,
+            body: to_cell(&top_up).unwrap(),
+            state_init: Some(state_init),
         }
     }
 

@@ -1,8 +1,11 @@
 //! One world: its nodes, each on a runtime of its own whose clock goes as far as it is let, and the course of events.
 
+mod events;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use cocoon_bindings::Params;
 use cocoon_emulator::Emulator;
 use cocoon_runner::Surroundings;
 use tokio::runtime::{Builder, Runtime};
@@ -14,14 +17,15 @@ use crate::check;
 use crate::child;
 use crate::disk::Platter;
 use crate::host::{Life, Time};
-use crate::network::{Net, USERS};
-use crate::nodes::Node;
+use crate::network::Net;
+use crate::nodes::{Lot, Node};
 use crate::plan::{Death, Plan, TROUBLE_MS, What};
 use crate::planted::Planted;
-use crate::setting::{BEGIN, Setting};
+use crate::rogue::Signed;
+use crate::setting::{BEGIN, Setting, liars_owner};
 use crate::trace;
 use crate::upstream::Manners;
-use crate::user::{self, Diary};
+use crate::user::Diary;
 
 /// How far the clocks go at once. Bytes under way arrive between two steps.
 const STEP: Duration = Duration::from_millis(20);
@@ -42,9 +46,19 @@ pub(crate) struct World<'a> {
     pub(crate) net: Net,
     pub(crate) chain: chain::World,
     pub(crate) places: Vec<Place>,
+    /// All nodes that there ever were.
+    lived: Vec<Node>,
     pub(crate) diary: Diary,
     /// When the client was not there, or died: connections to it break then.
     pub(crate) client_deaths: Vec<u64>,
+    /// What a lying worker signed.
+    pub(crate) signed: Signed,
+    /// All terms so far, the newest last.
+    terms: Vec<Params>,
+    is_listed: bool,
+    has_liars_contract: bool,
+    /// Milliseconds that passed while all machines slept.
+    slept: u64,
     seed: u64,
     begin: u64,
     users: Runtime,
@@ -86,6 +100,7 @@ pub(crate) fn live(setting: &Setting, life: child::Life) -> Result<(), String> {
     let mut world = World::new(setting, life, &plan);
     world.chain.set_faulty(plan.is_chain_faulty);
     world.net.set_cuts(plan.cuts);
+    let plan_is_fair = plan.is_fair;
     let mut events = plan.events.into_iter().peekable();
     while world.now() < TROUBLE_MS {
         while let Some(event) = events.next_if(|event| event.at <= world.now()) {
@@ -94,6 +109,9 @@ pub(crate) fn live(setting: &Setting, life: child::Life) -> Result<(), String> {
         world.sabotage();
         world.step();
         check::requests(&world)?;
+    }
+    if plan_is_fair {
+        check::peace(&world)?;
     }
     world.calm();
     let end = world.now() + SETTLE_MS;
@@ -137,7 +155,9 @@ impl<'a> World<'a> {
         let child::Life { seed, planted, is_told } = life;
         let time = Time::new(u64::from(BEGIN) * 1000);
         let nodes = [Node::Proxy, Node::Client].into_iter();
-        let nodes = nodes.chain((0..plan.workers).map(Node::Worker));
+        let nodes = nodes
+            .chain((0..plan.workers).map(Node::Worker))
+            .chain(plan.liars.iter().copied());
         let place = |(index, node): (u64, Node)| Place {
             node,
             platter: Platter::new(seed ^ (index << 32), planted.and_then(|planted| planted.lapse(node))),
@@ -150,6 +170,7 @@ impl<'a> World<'a> {
             lives: 0,
             last_words: String::new(),
         };
+        let places: Vec<Place> = (0..).zip(nodes).map(place).collect();
         if is_told {
             eprintln!("{plan:#?}");
         }
@@ -157,9 +178,15 @@ impl<'a> World<'a> {
             setting,
             net: Net::new(seed, Arc::clone(&time)),
             chain: chain::World::new(seed, Emulator::from_snapshot(&setting.chain).unwrap()),
-            places: (0..).zip(nodes).map(place).collect(),
+            lived: places.iter().map(|place| place.node).collect(),
+            places,
             diary: Diary::default(),
             client_deaths: Vec::new(),
+            signed: Signed::default(),
+            terms: vec![setting.params.clone()],
+            is_listed: true,
+            has_liars_contract: !plan.liars.contains(&Node::LyingClient),
+            slept: 0,
             seed,
             begin: time.ms(),
             time,
@@ -182,54 +209,18 @@ impl<'a> World<'a> {
 
     /// Milliseconds since the beginning.
     pub(crate) fn now(&self) -> u64 {
-        self.time.ms() - self.begin
+        self.time.ms() - self.begin - self.slept
+    }
+
+    /// Whether there is such a node, now or before.
+    pub(crate) fn has(&self, node: Node) -> bool {
+        self.lived.contains(&node)
     }
 
     fn tell(&self, what: impl std::fmt::Debug) {
         trace::note(self.now(), &what);
         if self.is_told {
             eprintln!("{:>7} ms: {what:?}", self.now());
-        }
-    }
-
-    fn happen(&mut self, what: What) {
-        self.tell(&what);
-        match what {
-            What::Ask { streams, tokens } => {
-                let life = Life::new(USERS, &self.time);
-                let asking = user::ask(
-                    self.net.of(&life),
-                    Arc::clone(&self.time),
-                    Arc::clone(&self.diary),
-                    streams,
-                    tokens,
-                );
-                self.users.spawn(asking);
-            }
-            What::Doom { node, acts, death } => {
-                let place = self.place(node);
-                place.death = death;
-                if let Some(running) = &place.running {
-                    running.life.doom(acts);
-                }
-            }
-            What::Stop(node) => {
-                if let Some(running) = &self.place(node).running {
-                    running.stop.cancel();
-                }
-            }
-            What::Part(node) => self.net.part(node.ip()),
-            What::Join(node) => self.net.join(node.ip()),
-            What::Cut(node) => {
-                if node == Node::Client {
-                    self.note_client_death();
-                }
-                self.net.cut(node.ip());
-            }
-            What::Slow(node, ms) => self.net.slow(node.ip(), ms),
-            What::ChainAway(is_away) => self.chain.set_away(is_away),
-            What::ChainStalled(is_stalled) => self.chain.set_stalled(is_stalled),
-            What::DiskFails(node, one_in) => self.place(node).platter.set_sync_fails(one_in),
         }
     }
 
@@ -249,6 +240,10 @@ impl<'a> World<'a> {
         self.chain.set_away(false);
         self.chain.set_stalled(false);
         self.net.set_cuts(0);
+        self.list_workers(true);
+        for liar in self.places.extract_if(.., |place| !place.node.is_honest()) {
+            self.net.die(liar.node.ip(), false);
+        }
         for place in &mut self.places {
             self.net.join(place.node.ip());
             self.net.slow(place.node.ip(), 0);
@@ -269,6 +264,10 @@ impl<'a> World<'a> {
         self.net.deliver();
         if self.now().is_multiple_of(BLOCK_MS) {
             self.chain.block(&self.time);
+            if !self.has_liars_contract && self.chain.is_active(&self.setting.proxy) {
+                self.has_liars_contract = true;
+                self.chain.send(&liars_owner(), &self.setting.liars_contract());
+            }
         }
     }
 
@@ -338,12 +337,16 @@ impl<'a> World<'a> {
             network: self.net.of(&life),
             disk: place.platter.disk(&life),
         };
-        let manners = Manners {
-            seed: self.seed ^ (place.lives << 16),
-            bad: if is_trouble { self.bad_answers } else { 0 },
+        let lot = Lot {
+            seed: self.seed ^ (place.lives << 16) ^ (index as u64) << 40,
+            manners: Manners {
+                seed: self.seed ^ (place.lives << 16),
+                bad: if is_trouble { self.bad_answers } else { 0 },
+            },
+            signed: Arc::clone(&self.signed),
         };
         let runtime = runtime();
-        let main = runtime.spawn(node.main(self.setting, surroundings, stop.clone(), manners));
+        let main = runtime.spawn(node.main(self.setting, surroundings, stop.clone(), lot));
         place.running = Some(Running {
             life,
             runtime,
