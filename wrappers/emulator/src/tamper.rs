@@ -1,13 +1,17 @@
-//! What no message does, for tests: accounts that lose or gain coins, and accounts that vanish.
+//! What no message does, for tests: accounts that lose or gain coins, accounts that vanish, and messages that turn into others.
 //!
 //! The books stay balanced: coins that appear are minted, coins that vanish are collected.
 
 use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::Nanoton;
-use tycho_types::cell::Lazy;
+use tycho_types::cell::{CellBuilder, Lazy};
+use tycho_types::models::OwnedMessage;
 use tycho_types::num::Tokens;
 
 use crate::{Emulator, EmulatorError};
+
+/// What [`Emulator::spoil_at`] makes of a message.
+const UNKNOWN_OPERATION: u32 = 0x0bad_0bad;
 
 impl Emulator {
     /// Sets the balance of an account that exists.
@@ -30,6 +34,24 @@ impl Emulator {
         let before = self.balance(address)?.get();
         self.book(before, 0)?;
         self.state.accounts.remove(address);
+        Ok(())
+    }
+
+    /// Puts an operation that no contract knows into the message at a place of the queue: its receiver fails, and what it
+    /// carried returns to the sender, if it is one that bounces.
+    pub fn spoil_at(&mut self, index: usize) -> Result<(), EmulatorError> {
+        let Some(cell) = self.state.queue.get_mut(index) else {
+            return Ok(());
+        };
+        let spoilt = || {
+            let mut message = cell.parse::<OwnedMessage>()?;
+            let mut body = CellBuilder::new();
+            body.store_u32(UNKNOWN_OPERATION)?;
+            message.body = body.build()?.into();
+            message.layout = None;
+            CellBuilder::build_from(&message)
+        };
+        *cell = spoilt().map_err(EmulatorError::cell("spoilt message"))?;
         Ok(())
     }
 

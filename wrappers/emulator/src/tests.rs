@@ -193,6 +193,23 @@ fn a_get_method_answers_and_changes_nothing() {
 }
 
 #[test]
+fn a_message_that_is_spoilt_on_its_way_keeps_its_coins() {
+    let mut chain = chain();
+    let message = transfer(&FAR, Nanoton::new(5), false);
+    deploy(&mut chain, &sender(&message, 1, 0), Nanoton::from_ton(1));
+    let before = chain.pending().unwrap().remove(0);
+    chain.spoil_at(0).unwrap();
+    let after = chain.pending().unwrap().remove(0);
+    assert_eq!(after.op(), Some(0x0bad_0bad));
+    assert_ne!(before.body, after.body);
+    assert_eq!((before.value, before.destination), (after.value, after.destination));
+    assert_eq!((before.source, before.bounce), (after.source, after.bounce));
+    chain.spoil_at(1).unwrap();
+    chain.run().unwrap();
+    assert!(chain.books().unwrap().balanced());
+}
+
+#[test]
 fn a_snapshot_brings_everything_back() {
     let mut chain = chain();
     let message = transfer(&FAR, Nanoton::new(5), false);

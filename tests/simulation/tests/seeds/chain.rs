@@ -5,19 +5,21 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cocoon_bindings::client::ClientStorage;
 use cocoon_bindings::message::InternalMessage;
-use cocoon_bindings::ton::{Address, Cell, StackValue};
+use cocoon_bindings::ton::{Address, Cell, StackValue, from_cell};
 use cocoon_bindings::units::{Nanoton, QueryId, TokenCount};
 use cocoon_bindings::voucher::{SignedVoucher, VoucherOp};
 use cocoon_chain::{
     AccountState, ChainClient, ChainError, EmulatedChain, GetterResult, SharedChain, Transaction, TransactionId,
 };
-use cocoon_emulator::Emulator;
+use cocoon_emulator::{Emulator, Message};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
 use crate::host::{Life, Time};
 use crate::setting::{address, contract_key};
+use crate::trace;
 
 /// The chain and how it misbehaves.
 #[derive(Clone, Debug)]
@@ -29,20 +31,35 @@ pub(crate) struct World {
 #[derive(Debug)]
 struct State {
     rng: StdRng,
+    /// Messages from here are refused by their receivers now and then, and bounce.
+    wallets: Vec<Address>,
     /// Servers do not answer.
     is_away: bool,
     /// Blocks stand still, servers answer.
     is_stalled: bool,
     is_faulty: bool,
+    forgotten: Option<u32>,
+}
+
+impl State {
+    /// Delivers the message at a place of the queue.
+    fn deliver(&self, chain: &mut Emulator, index: usize, message: &Message) {
+        if self.forgotten.is_some() && message.op() == self.forgotten {
+            chain.spoil_at(index).unwrap();
+        }
+        chain.step_at(index).unwrap();
+    }
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, chain: Emulator) -> Self {
+    pub(crate) fn new(seed: u64, chain: Emulator, wallets: Vec<Address>) -> Self {
         let state = State {
+            wallets,
             rng: StdRng::seed_from_u64(seed),
             is_away: false,
             is_stalled: false,
             is_faulty: false,
+            forgotten: None,
         };
         Self {
             chain: EmulatedChain::new(chain),
@@ -73,9 +90,11 @@ impl World {
             if now > chain.now() {
                 chain.set_now(now).unwrap();
             }
-            if !state.is_faulty {
-                chain.run().unwrap();
-                return;
+            while !state.is_faulty {
+                match chain.pending().unwrap().first() {
+                    Some(message) => state.deliver(chain, 0, message),
+                    None => return,
+                }
             }
             let pending = chain.pending().unwrap();
             for _ in 0..state.rng.random_range(0..=pending.len()) {
@@ -92,7 +111,16 @@ impl World {
                 let first = pending
                     .iter()
                     .position(|message| (&message.source, &message.destination) == way);
-                chain.step_at(first.unwrap()).unwrap();
+                let first = first.unwrap();
+                let is_of_wallet = pending[first]
+                    .source
+                    .as_ref()
+                    .is_some_and(|from| state.wallets.contains(from));
+                if is_of_wallet && pending[first].bounce && state.rng.random_range(0..8) == 0 {
+                    trace::note(time.ms(), "a message of a wallet is refused");
+                    chain.spoil_at(first).unwrap();
+                }
+                state.deliver(chain, first, &pending[first]);
             }
         });
     }
@@ -100,6 +128,17 @@ impl World {
     /// Sends a message in somebody's name.
     pub(crate) fn send(&self, from: &Address, message: &InternalMessage) {
         self.chain.with(|chain| chain.send_internal(from, message)).unwrap();
+    }
+
+    /// A client's contract.
+    pub(crate) fn client(&self, contract: &Address) -> Option<ClientStorage> {
+        let account = self.chain.with(|chain| chain.account(contract)).unwrap()?;
+        Some(from_cell(&account.data?).unwrap())
+    }
+
+    /// From now on no message with this operation is understood.
+    pub(crate) fn forget(&self, operation: u32) {
+        self.state.lock().unwrap().forgotten = Some(operation);
     }
 
     /// Whether a contract is there.
@@ -118,7 +157,7 @@ impl World {
             TOKENS,
             client,
             &somebody,
-            &contract_key(),
+            &contract_key(0),
         );
         let message = InternalMessage {
             to: client.clone(),

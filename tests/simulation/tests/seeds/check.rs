@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use cocoon_audit::{ChainHistory, Verdict, judge};
 use cocoon_bindings::ton::HashBytes;
+use cocoon_bindings::types::Lifecycle;
 use cocoon_receipt::{ReceiptId, SignedReceipt};
 use cocoon_store::{ClientStore, EvidenceFolder, WorkerStore, files, read_receipts_on};
 use tokio::runtime::Builder;
@@ -82,23 +83,41 @@ pub(crate) fn books(world: &World<'_>) -> Result<(), Problem> {
     // Whoever looks is no node: it has a life of its own.
     let life = Life::new([10, 0, 0, 4].into(), &world.time);
     let place = |node: Node| world.places.iter().find(|place| place.node == node);
-    let proxy = place(Node::Proxy)
-        .ok_or_else(|| never(&"no proxy"))?
-        .platter
-        .disk(&life);
-    let folder = world.setting.file("proxy");
-    let receipts = read_receipts_on(proxy.as_ref(), &folder.join(files::RECEIPTS)).map_err(|e| never(&e))?;
-    let evidence = EvidenceFolder::open_on(proxy, &folder.join(files::EVIDENCE)).map_err(|e| never(&e))?;
     let mut reports = Vec::new();
-    for contract in world.proxy_contracts() {
-        let mut own = receipts.clone();
-        own.retain(|signed| signed.receipt.statement.proxy == contract);
-        let fetch = ChainHistory::fetch(&world.chain.chain, &contract, &own);
-        let history = Builder::new_current_thread().build().unwrap().block_on(fetch);
-        let history = history.map_err(|error| Problem::NotYet(format!("{error:?}")))?;
-        reports.push(judge(&receipts, &history, &evidence).map_err(|e| never(&e))?);
+    let mut receipts = Vec::new();
+    for (number, place) in world.places.iter().filter_map(|place| match place.node {
+        Node::Proxy(number) => Some((number, place)),
+        _ => None,
+    }) {
+        let disk = place.platter.disk(&life);
+        let folder = world.setting.file("proxy");
+        let log = read_receipts_on(disk.as_ref(), &folder.join(files::RECEIPTS)).map_err(|e| never(&e))?;
+        let evidence = EvidenceFolder::open_on(disk, &folder.join(files::EVIDENCE)).map_err(|e| never(&e))?;
+        let contracts = world.proxy_contracts(number);
+        for contract in &contracts {
+            let mut own = log.clone();
+            own.retain(|signed| signed.receipt.statement.proxy == *contract);
+            // Terms may be over before a contract under them has come to be.
+            if own.is_empty() && Some(contract) != contracts.last() && !world.chain.is_active(contract) {
+                continue;
+            }
+            let fetch = ChainHistory::fetch(&world.chain.chain, contract, &own);
+            let history = Builder::new_current_thread().build().unwrap().block_on(fetch);
+            let history = history.map_err(|error| Problem::NotYet(format!("{error:?}")))?;
+            reports.push(judge(&log, &history, &evidence).map_err(|e| never(&e))?);
+        }
+        receipts.extend(log);
+        for contract in world.left_behind(number) {
+            if world
+                .chain
+                .client(&contract)
+                .is_some_and(|client| client.state != Lifecycle::Closed)
+            {
+                let reason = format!("the client's contract {contract} under old terms is not refunded");
+                return Err(Problem::NotYet(reason));
+            }
+        }
     }
-
     let known: BTreeSet<ReceiptId> = receipts.iter().map(SignedReceipt::id).collect();
     if let Some(client) = place(Node::Client) {
         let disk = client.platter.disk(&life);
@@ -166,11 +185,13 @@ pub(crate) fn books(world: &World<'_>) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Liars end nobody's connections but their own: where nothing else went wrong, each honest node needed one.
+/// Liars end nobody's connections but their own: where nothing else went wrong, each honest node
+/// needed one for each proxy.
 pub(crate) fn peace(world: &World<'_>) -> Result<(), String> {
     for node in world.places.iter().map(|place| place.node) {
         let dials = world.net.dials(node.ip());
-        if !matches!(node, Node::Proxy) && dials != 1 {
+        let is_dialer = node.is_honest() && !matches!(node, Node::Proxy(_));
+        if is_dialer && dials as usize != world.setting.proxies.len() {
             return Err(format!("{node:?} dialed {dials} times"));
         }
     }

@@ -4,6 +4,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use crate::plan::Plan;
 use crate::planted::Planted;
 use crate::setting::Setting;
 use crate::{entropy, panics, trace, world};
@@ -56,8 +57,9 @@ impl Life {
                 trace::show();
             }
             let outcome = std::panic::catch_unwind(|| {
-                let setting = Setting::new();
-                world::live(&setting, self)
+                let plan = Plan::draw(self.seed);
+                let setting = Setting::new(plan.proxies);
+                world::live(&setting, plan, self)
             });
             let outcome = outcome.unwrap_or_else(|_| Err("it panicked".to_owned()));
             let outcome = panics::all().map_or(outcome, Err);

@@ -1,7 +1,8 @@
-//! Each seed is a life of a network: a client, a proxy and up to three workers run their real code, each on a runtime of its
-//! own whose clock the simulation holds. Connections are queues of bytes that can be delayed, cut and parted; disks lose what
-//! was not synced; the chain delivers late and in another order, or not at all; nodes die at any send, sync or question to
-//! the chain. Then the faults end, everything settles, and the books must agree: see [`check`].
+//! Each seed is a life of a network: a client, one or two proxies and up to three workers run their real code, each on a
+//! runtime of its own whose clock the simulation holds. Connections are queues of bytes that can be delayed, cut and parted;
+//! disks lose what was not synced; the chain delivers late and in another order, lets messages bounce, or stands still; nodes
+//! die at any send, sync or question to the chain; machines sleep past the end of certificates; the network's owner changes
+//! prices and images; peers lie ([`rogue`]). Then the faults end, everything settles, and the books must agree: see [`check`].
 //!
 //! `COCOON_SEED=7 cargo test --release -p cocoon-simulation-tests` runs one seed and tells what happens in it;
 //! `COCOON_SEEDS=0..10000` a range. Everything in a life follows from its seed ([`entropy`], [`child`]), so that a seed that

@@ -1,6 +1,6 @@
 //! The nodes: real runners with their usual configuration, and faster timers where a test would otherwise wait.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use cocoon_client::ClientConfig;
 use cocoon_proxy::ProxyConfig;
@@ -12,14 +12,13 @@ use crate::rogue::{self, Facts, Signed};
 use crate::setting::{MODEL, Setting, address, client_owner, proxy_owner};
 use crate::upstream::{self, Manners};
 
-pub(crate) const PROXY_FOR_WORKERS: &str = "10.0.0.1:11001";
-pub(crate) const PROXY_FOR_CLIENTS: &str = "10.0.0.1:11002";
 pub(crate) const CLIENT: &str = "10.0.0.2:10000";
 
 /// Which node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Node {
-    Proxy,
+    /// By number, from 0.
+    Proxy(u8),
     Client,
     /// By number, from 0.
     Worker(u8),
@@ -39,13 +38,18 @@ pub(crate) struct Lot {
 impl Node {
     pub(crate) fn ip(self) -> IpAddr {
         let last = match self {
-            Self::Proxy => 1,
+            Self::Proxy(number) => 1 + 4 * number,
             Self::Client => 2,
             Self::Worker(number) => 11 + number,
             Self::LyingWorker => 30,
             Self::LyingClient => 31,
         };
         [10, 0, 0, last].into()
+    }
+
+    /// Where a proxy waits for workers and for clients.
+    pub(crate) fn ports(self) -> [String; 2] {
+        [11_001, 11_002].map(|port| SocketAddr::new(self.ip(), port).to_string())
     }
 
     /// Whether it is a runner of ours.
@@ -64,7 +68,7 @@ impl Node {
         let (text, facts) = (self.config(setting), Facts::of(setting));
         async move {
             match self {
-                Self::Proxy => {
+                Self::Proxy(_) => {
                     let config: ProxyConfig = toml::from_str(&text).map_err(told)?;
                     let running = cocoon_proxy::start_on(config, surroundings, stop).await.map_err(told)?;
                     running.join().await.map_err(told)
@@ -95,28 +99,28 @@ impl Node {
 
     fn config(self, setting: &Setting) -> String {
         let file = |name: &str| format!("{:?}", setting.file(name));
-        let ip = self.ip();
+        let (ip, proxies) = (self.ip(), setting.proxies.len());
         let common = format!(
             "[chain]\nurl = 'http://chain'\nroot = '{}'\n[attestation]\nsimulated_platform = {}\n",
             setting.root,
             file("platform.json")
         );
         match self {
-            Self::Proxy => format!(
+            Self::Proxy(number) => format!(
                 "store_dir = {}\ncontract_key_file = {}\npow_difficulty = 0\n{common}\
                  [wallet]\nkey_file = {}\nowner = '{}'\n\
-                 [listen]\nclients = '{PROXY_FOR_CLIENTS}'\nworkers = '{PROXY_FOR_WORKERS}'\nhttp = '{ip}:11000'\n\
+                 [listen]\nclients = '{ip}:11002'\nworkers = '{ip}:11001'\nhttp = '{ip}:11000'\n\
                  [timers]\ncommit_min = 1.0\ncommit_max = 2.0\ncommit_resend = 8.0\ntransactions = 1.0\n\
                  contracts = 2.0\nroot = 10.0\nsettlement = 2.0\ndrain = 3.0\n\
                  [outage]\nafter = 6.0\nserve_for = 12.0\n\
                  [settlement]\nclient_charge = '1'\nworker_payout = '1'\nresubmit_after = 20\n",
                 file("proxy"),
-                file("contract.key"),
-                file("proxy.key"),
-                proxy_owner(),
+                file(&format!("contract{number}.key")),
+                file(&format!("proxy{number}.key")),
+                proxy_owner(number),
             ),
             Self::Client => format!(
-                "listen = '{CLIENT}'\ndata_dir = {}\nsecret_file = {}\nroot_refresh_seconds = 10\n{common}\
+                "listen = '{CLIENT}'\ndata_dir = {}\nsecret_file = {}\nroot_refresh_seconds = 10\nproxy_connections = {proxies}\n{common}\
                  [wallet]\nkey_file = {}\nowner = '{}'\n\
                  [funding]\namount = '20000000000'\nrefill_below = '5000000000'\n",
                 file("client"),
@@ -125,7 +129,7 @@ impl Node {
                 client_owner(),
             ),
             Self::Worker(number) => format!(
-                "owner = '{}'\ndata_dir = {}\nhttp = '{ip}:12000'\ndrain_seconds = 3\nroot_refresh_seconds = 10\n{common}\
+                "owner = '{}'\ndata_dir = {}\nhttp = '{ip}:12000'\ndrain_seconds = 3\nroot_refresh_seconds = 10\nproxy_connections = {proxies}\n{common}\
                  [[models]]\nname = '{MODEL}'\nmax_active_requests = 4\n\
                  backend = {{ kind = 'upstream', url = 'http://{ip}:{}' }}\n",
                 address(40 + number),

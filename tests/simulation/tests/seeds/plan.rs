@@ -12,6 +12,8 @@ pub(crate) const TROUBLE_MS: u64 = 60_000;
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) workers: u8,
+    /// Each with a contract of its own; client and workers deal with all of them.
+    pub(crate) proxies: u8,
     pub(crate) events: Vec<Event>,
     /// One write in so many is cut; 0: none.
     pub(crate) cuts: u32,
@@ -77,6 +79,7 @@ impl Plan {
     pub(crate) fn draw(seed: u64) -> Self {
         let rng = &mut StdRng::seed_from_u64(seed);
         let workers = rng.random_range(1..=3);
+        let proxies = if rng.random_bool(0.25) { 2 } else { 1 };
         let mut events = Vec::new();
         for _ in 0..rng.random_range(4..16) {
             let at = rng.random_range(2_000..TROUBLE_MS);
@@ -90,7 +93,7 @@ impl Plan {
             let at = rng.random_range(0..TROUBLE_MS - 10_000);
             let end = at + rng.random_range(500..10_000);
             let node = match rng.random_range(0..5) {
-                0 | 1 => Node::Proxy,
+                0 | 1 => Node::Proxy(rng.random_range(0..proxies)),
                 2 => Node::Client,
                 _ => Node::Worker(rng.random_range(0..workers)),
             };
@@ -165,6 +168,7 @@ impl Plan {
         };
         let mut plan = Self {
             workers,
+            proxies,
             events,
             cuts,
             is_chain_faulty: rng.random_bool(0.6),

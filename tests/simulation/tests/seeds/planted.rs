@@ -21,12 +21,14 @@ pub(crate) enum Planted {
     DiskRestored,
     /// The proxy signs for tokens that no receipt explains, and its client is charged for them.
     VoucherUnexplained,
+    /// Contracts under old terms do not know how to give a client the rest of its coins back.
+    RefundForgotten,
     /// An answer is forgotten: its user waits for ever.
     RequestForgotten,
 }
 
 impl Planted {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::ProxyNeverSyncs,
         Self::ProxySyncsLate,
         Self::WorkerNeverSyncs,
@@ -34,6 +36,7 @@ impl Planted {
         Self::NamesNotSynced,
         Self::DiskRestored,
         Self::VoucherUnexplained,
+        Self::RefundForgotten,
         Self::RequestForgotten,
     ];
 
@@ -44,10 +47,10 @@ impl Planted {
     /// What it makes of a node's disk.
     pub(crate) fn lapse(self, node: Node) -> Option<Lapse> {
         match (self, node) {
-            (Self::ProxyNeverSyncs, Node::Proxy)
+            (Self::ProxyNeverSyncs, Node::Proxy(_))
             | (Self::WorkerNeverSyncs, Node::Worker(_))
             | (Self::ClientNeverSyncs, Node::Client) => Some(Lapse::NeverSyncs),
-            (Self::ProxySyncsLate, Node::Proxy) => Some(Lapse::SyncsLate),
+            (Self::ProxySyncsLate, Node::Proxy(_)) => Some(Lapse::SyncsLate),
             (Self::NamesNotSynced, _) => Some(Lapse::NamesNotSynced),
             _ => None,
         }

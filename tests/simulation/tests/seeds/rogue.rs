@@ -78,7 +78,7 @@ pub(crate) async fn lie(node: Node, facts: Facts, surroundings: Surroundings, se
     loop {
         // Longer than a connection may last: a lie may be to say nothing.
         let _ = match node {
-            Node::LyingWorker => tokio::time::timeout(STAY, worker::connection(liar)).await,
+            Node::LyingWorker => tokio::time::timeout(STAY, worker::connection(liar, &facts)).await,
             _ => tokio::time::timeout(STAY, client::connection(liar, &facts)).await,
         };
         let pause = liar.rng.random_range(200..3_000);
@@ -88,15 +88,17 @@ pub(crate) async fn lie(node: Node, facts: Facts, surroundings: Surroundings, se
 
 /// What a liar needs to know of the setting.
 pub(crate) struct Facts {
-    pub(crate) platform: String,
+    platform: String,
+    proxies: u8,
     /// The honest client's wallet, to be claimed as the own one.
-    pub(crate) honest: cocoon_bindings::ton::Address,
+    honest: cocoon_bindings::ton::Address,
 }
 
 impl Facts {
     pub(crate) fn of(setting: &Setting) -> Self {
         Self {
             platform: std::fs::read_to_string(setting.file("platform.json")).unwrap(),
+            proxies: u8::try_from(setting.proxies.len()).unwrap(),
             honest: setting.client_wallet.clone(),
         }
     }

@@ -18,15 +18,14 @@ use ed25519_dalek::SigningKey;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use crate::{nodes, rogue};
+use crate::nodes::Node;
+use crate::rogue;
 
 /// When the chain begins, Unix seconds.
 pub(crate) const BEGIN: u32 = 1_780_000_000;
 /// The one model.
 pub(crate) const MODEL: &str = "parrot@1:2";
 
-const CONTRACT_KEY: [u8; 32] = [21; 32];
-const WALLET_KEY: [u8; 32] = [22; 32];
 const CLIENT_KEY: [u8; 32] = [23; 32];
 
 /// The beginning of every world.
@@ -34,8 +33,9 @@ pub(crate) struct Setting {
     pub(crate) files: TempDir,
     pub(crate) chain: Snapshot,
     pub(crate) root: Address,
-    pub(crate) proxy: Address,
-    /// The client's contract with this proxy.
+    /// The proxies' contracts under the first terms.
+    pub(crate) proxies: Vec<Address>,
+    /// The client's contract with the first of them.
     pub(crate) client: Address,
     pub(crate) client_wallet: Address,
     /// The first terms.
@@ -52,23 +52,33 @@ pub(crate) fn liars_owner() -> Address {
     address(60)
 }
 
-/// The key that the proxy's contract is known by.
-pub(crate) fn public_key() -> PublicKey {
-    PublicKey::from(&contract_key())
+/// The key that a proxy's contract is known by.
+fn public_key(proxy: u8) -> PublicKey {
+    PublicKey::from(&contract_key(proxy))
 }
 
-/// The key that the proxy signs with.
-pub(crate) fn contract_key() -> SigningKey {
-    SigningKey::from_bytes(&CONTRACT_KEY)
+fn wallet(key: &[u8; 32], owner: &Address) -> Address {
+    let key = PublicKey::from(&SigningKey::from_bytes(key));
+    wallet_state_init(&key, owner).unwrap().address().unwrap()
+}
+
+/// The key that a proxy signs with.
+pub(crate) fn contract_key(proxy: u8) -> SigningKey {
+    SigningKey::from_bytes(&[21 + 10 * proxy; 32])
+}
+
+/// The key of a proxy's wallet.
+fn wallet_key(proxy: u8) -> [u8; 32] {
+    [22 + 10 * proxy; 32]
 }
 
 pub(crate) fn address(tag: u8) -> Address {
     Address::new(0, HashBytes([tag; 32]))
 }
 
-/// Who owns the proxy's wallet, and with it its contract.
-pub(crate) fn proxy_owner() -> Address {
-    address(2)
+/// Who owns a proxy's wallet, and with it its contract.
+pub(crate) fn proxy_owner(proxy: u8) -> Address {
+    address(2 + 4 * proxy)
 }
 
 /// Who owns the client's wallet.
@@ -76,8 +86,15 @@ pub(crate) fn client_owner() -> Address {
     address(3)
 }
 
+fn proxy_under(proxy: u8, root: &Address, params: &Params) -> Address {
+    proxy_state_init(&proxy_owner(proxy), &public_key(proxy), root, params)
+        .unwrap()
+        .address()
+        .unwrap()
+}
+
 impl Setting {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(proxies: u8) -> Self {
         let params = Params {
             struct_version: 3,
             params_version: ParamsVersion::new(1),
@@ -95,14 +112,14 @@ impl Setting {
             client_code: Some(ContractKind::Client.code().unwrap()),
         };
         let model: ModelName = MODEL.parse().unwrap();
-        let endpoints = ProxyEndpoints {
-            workers: nodes::PROXY_FOR_WORKERS.to_owned(),
-            clients: nodes::PROXY_FOR_CLIENTS.to_owned(),
+        let endpoints = |proxy| {
+            let [workers, clients] = Node::Proxy(proxy).ports();
+            (u32::from(proxy) + 1, ProxyEndpoints { workers, clients })
         };
         let data = RootData {
             proxy_hashes: [simulated_measurements("proxy").image_hash()].into(),
-            proxies: [(1, endpoints)].into(),
-            last_proxy_seqno: 1,
+            proxies: (0..proxies).map(endpoints).collect(),
+            last_proxy_seqno: proxies.into(),
             worker_hashes: [simulated_measurements("worker").image_hash()].into(),
             model_hashes: [model.model_hash()].into(),
         };
@@ -120,32 +137,28 @@ impl Setting {
         chain.send_internal(&governor, &deploy).unwrap();
         let files = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| write_secret(&files.path().join(name), text.as_bytes()).unwrap();
-        for (file, key, owner) in [
-            ("proxy.key", WALLET_KEY, proxy_owner()),
-            ("client.key", CLIENT_KEY, client_owner()),
-        ] {
+        let mut fill = |file: &str, key: [u8; 32], owner: &Address| {
             write(file, &hex::encode(key));
-            let wallet = wallet_state_init(&PublicKey::from(&SigningKey::from_bytes(&key)), &owner).unwrap();
-            chain.fund(&wallet.address().unwrap(), Nanoton::from_ton(500)).unwrap();
+            chain.fund(&wallet(&key, owner), Nanoton::from_ton(500)).unwrap();
+        };
+        fill("client.key", CLIENT_KEY, &client_owner());
+        for proxy in 0..proxies {
+            fill(&format!("proxy{proxy}.key"), wallet_key(proxy), &proxy_owner(proxy));
+            write(
+                &format!("contract{proxy}.key"),
+                &hex::encode(contract_key(proxy).to_bytes()),
+            );
         }
         chain.run().unwrap();
-        write("contract.key", &hex::encode(CONTRACT_KEY));
         write("secret", "open sesame");
         write(
             "platform.json",
             &SimulatedPlatform::generate().unwrap().to_json().unwrap(),
         );
-        let key = public_key();
-        let proxy = proxy_state_init(&proxy_owner(), &key, &root, &params)
-            .unwrap()
-            .address()
-            .unwrap();
-        let wallet_key = PublicKey::from(&SigningKey::from_bytes(&CLIENT_KEY));
-        let wallet = wallet_state_init(&wallet_key, &client_owner())
-            .unwrap()
-            .address()
-            .unwrap();
-        let client = client_state_init(&wallet, &proxy, &key, &params)
+        let contract = |proxy| proxy_under(proxy, &root, &params);
+        let contracts: Vec<Address> = (0..proxies).map(contract).collect();
+        let client_wallet = wallet(&CLIENT_KEY, &client_owner());
+        let client = client_state_init(&client_wallet, &contracts[0], &public_key(0), &params)
             .unwrap()
             .address()
             .unwrap();
@@ -153,25 +166,39 @@ impl Setting {
             files,
             chain: chain.snapshot(),
             root,
-            proxy,
+            proxies: contracts,
             client,
-            client_wallet: wallet,
+            client_wallet,
             params,
         }
     }
 
-    /// The proxy's contract under these terms.
-    pub(crate) fn proxy_under(&self, params: &Params) -> Address {
-        proxy_state_init(&proxy_owner(), &public_key(), &self.root, params)
+    /// A proxy's contract under these terms.
+    pub(crate) fn proxy_under(&self, proxy: u8, params: &Params) -> Address {
+        proxy_under(proxy, &self.root, params)
+    }
+
+    /// The honest client's contract with a proxy under these terms.
+    pub(crate) fn client_under(&self, proxy: u8, params: &Params) -> Address {
+        let contract = self.proxy_under(proxy, params);
+        client_state_init(&self.client_wallet, &contract, &public_key(proxy), params)
             .unwrap()
             .address()
             .unwrap()
     }
 
+    /// The wallets of all runners.
+    pub(crate) fn wallets(&self) -> Vec<Address> {
+        let proxies = (0..)
+            .zip(&self.proxies)
+            .map(|(proxy, _)| wallet(&wallet_key(proxy), &proxy_owner(proxy)));
+        proxies.chain([self.client_wallet.clone()]).collect()
+    }
+
     /// Opens the contract of the lying client, with the hash of its secret.
     pub(crate) fn liars_contract(&self) -> InternalMessage {
         let owner = liars_owner();
-        let state_init = client_state_init(&owner, &self.proxy, &public_key(), &self.params).unwrap();
+        let state_init = client_state_init(&owner, &self.proxies[0], &public_key(0), &self.params).unwrap();
         let amount = Nanoton::from_ton(20);
         let top_up = TopUpWithSecretFromOwner {
             query_id: QueryId::new(1),

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 use crate::disk::Platter;
 use crate::host::{Life, Time};
 use crate::network::{Net, USERS};
-use crate::nodes::{CLIENT, PROXY_FOR_CLIENTS, PROXY_FOR_WORKERS};
+use crate::nodes::CLIENT;
 use crate::setting::{BEGIN, MODEL, Setting, address, client_owner, proxy_owner};
 use crate::user::{self, Diary, Outcome};
 use crate::{chain, entropy};
@@ -42,6 +42,9 @@ const ASKED_MS: u64 = 20_000;
 const PROXY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 const OF_CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
 const OF_WORKER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 11));
+
+const PROXY_FOR_WORKERS: &str = "10.0.0.1:11001";
+const PROXY_FOR_CLIENTS: &str = "10.0.0.1:11002";
 
 /// A tcp.ping in a record of TLS, and a tcp.query of payment status.
 const PING_BYTES: usize = 42;
@@ -263,11 +266,11 @@ fn runtime() -> Runtime {
 
 impl Clocks {
     fn new() -> Self {
-        let setting = Setting::new();
+        let setting = Setting::new(1);
         let time = Time::new(u64::from(BEGIN) * 1000);
         let mut clocks = Self {
             net: Net::new(0, Arc::clone(&time)),
-            chain: chain::World::new(0, Emulator::from_snapshot(&setting.chain).unwrap()),
+            chain: chain::World::new(0, Emulator::from_snapshot(&setting.chain).unwrap(), Vec::new()),
             nodes: Vec::new(),
             users: runtime(),
             diary: Diary::default(),
@@ -343,9 +346,9 @@ impl Clocks {
                  [wallet]\nkey_file = {}\nowner = '{}'\n\
                  [listen]\nclients = '{PROXY_FOR_CLIENTS}'\nworkers = '{PROXY_FOR_WORKERS}'\nhttp = '{ip}:11000'\n",
                 file("proxy"),
-                file("contract.key"),
-                file("proxy.key"),
-                proxy_owner(),
+                file("contract0.key"),
+                file("proxy0.key"),
+                proxy_owner(0),
             ),
             OF_CLIENT => format!(
                 "listen = '{CLIENT}'\ndata_dir = {}\nsecret_file = {}\n{common}\

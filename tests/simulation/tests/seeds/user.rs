@@ -86,9 +86,15 @@ async fn exchange(wire: &mut Wire, streams: bool, tokens: u64) -> Option<String>
         "messages": [{ "role": "user", "content": "Say something." }],
     })
     .to_string();
+    // Some want to see their receipt.
+    let wait = if tokens.is_multiple_of(2) {
+        "x-cocoon-receipt: wait\r\n"
+    } else {
+        ""
+    };
     let head = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nHost: c\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n",
+         {wait}Connection: close\r\n\r\n",
         body.len()
     );
     wire.write_all(head.as_bytes()).await.ok()?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cocoon_bindings::Params;
+use cocoon_bindings::voucher::VoucherOp;
 use cocoon_emulator::Emulator;
 use cocoon_runner::Surroundings;
 use tokio::runtime::{Builder, Runtime};
@@ -95,8 +96,7 @@ fn runtime() -> Runtime {
 }
 
 /// Runs a seed to its end; an error says what does not hold.
-pub(crate) fn live(setting: &Setting, life: child::Life) -> Result<(), String> {
-    let plan = Plan::draw(life.seed);
+pub(crate) fn live(setting: &Setting, plan: Plan, life: child::Life) -> Result<(), String> {
     let mut world = World::new(setting, life, &plan);
     world.chain.set_faulty(plan.is_chain_faulty);
     world.net.set_cuts(plan.cuts);
@@ -154,7 +154,7 @@ impl<'a> World<'a> {
     fn new(setting: &'a Setting, life: child::Life, plan: &Plan) -> Self {
         let child::Life { seed, planted, is_told } = life;
         let time = Time::new(u64::from(BEGIN) * 1000);
-        let nodes = [Node::Proxy, Node::Client].into_iter();
+        let nodes = (0..plan.proxies).map(Node::Proxy).chain([Node::Client]);
         let nodes = nodes
             .chain((0..plan.workers).map(Node::Worker))
             .chain(plan.liars.iter().copied());
@@ -177,7 +177,11 @@ impl<'a> World<'a> {
         Self {
             setting,
             net: Net::new(seed, Arc::clone(&time)),
-            chain: chain::World::new(seed, Emulator::from_snapshot(&setting.chain).unwrap()),
+            chain: chain::World::new(
+                seed,
+                Emulator::from_snapshot(&setting.chain).unwrap(),
+                setting.wallets(),
+            ),
             lived: places.iter().map(|place| place.node).collect(),
             places,
             diary: Diary::default(),
@@ -201,7 +205,8 @@ impl<'a> World<'a> {
     fn sabotage(&mut self) {
         match (self.planted, self.now()) {
             (Some(Planted::RequestForgotten), SABOTAGE_MS) => self.net.forget_users(),
-            (Some(Planted::DiskRestored), SABOTAGE_MS) => self.place(Node::Proxy).platter.back_up(),
+            (Some(Planted::RefundForgotten), SABOTAGE_MS) => self.chain.forget(VoucherOp::ClientRefund.opcode()),
+            (Some(Planted::DiskRestored), SABOTAGE_MS) => self.place(Node::Proxy(0)).platter.back_up(),
             (Some(Planted::VoucherUnexplained), SABOTAGE_MS..) => self.chain.overcharge(&self.setting.client),
             _ => {}
         }
@@ -235,7 +240,8 @@ impl<'a> World<'a> {
 
     /// The end of all faults.
     fn calm(&mut self) {
-        self.tell("the faults end");
+        let signed = self.signed.lock().unwrap().len();
+        self.tell(format!("the faults end; a lying worker has signed {signed} statements"));
         self.chain.set_faulty(false);
         self.chain.set_away(false);
         self.chain.set_stalled(false);
@@ -264,7 +270,7 @@ impl<'a> World<'a> {
         self.net.deliver();
         if self.now().is_multiple_of(BLOCK_MS) {
             self.chain.block(&self.time);
-            if !self.has_liars_contract && self.chain.is_active(&self.setting.proxy) {
+            if !self.has_liars_contract && self.chain.is_active(&self.setting.proxies[0]) {
                 self.has_liars_contract = true;
                 self.chain.send(&liars_owner(), &self.setting.liars_contract());
             }

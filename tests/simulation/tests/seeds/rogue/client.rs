@@ -18,12 +18,14 @@ use cocoon_runner::link::{LinkHandle, prove_session};
 use rand::Rng as _;
 
 use super::{Facts, Liar, Over, SECRET, STEP};
-use crate::nodes::PROXY_FOR_CLIENTS;
+use crate::nodes::Node;
 use crate::setting::liars_owner;
 
 /// One connection, until the proxy has enough of it.
 pub(super) async fn connection(liar: &mut Liar, files: &Facts) -> Option<()> {
-    let connection = liar.dial(PROXY_FOR_CLIENTS, None).await?;
+    // Its contract is one of the first proxy's.
+    let [_, clients] = Node::Proxy(0).ports();
+    let connection = liar.dial(&clients, None).await?;
     if liar.one_in(6) {
         liar.babble(connection).await;
         return None;

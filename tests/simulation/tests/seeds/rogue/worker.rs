@@ -21,8 +21,8 @@ use cocoon_receipt::{WorkStatement, salted_hash};
 use cocoon_runner::link::{LinkEvent, LinkHandle, prove_session};
 use rand::Rng as _;
 
-use super::{Liar, Over, STEP};
-use crate::nodes::PROXY_FOR_WORKERS;
+use super::{Facts, Liar, Over, STEP};
+use crate::nodes::Node;
 use crate::setting::{MODEL, liars_owner};
 
 /// A request to work on.
@@ -35,8 +35,10 @@ struct Work {
 type Cancelled = Arc<Mutex<BTreeSet<[u8; 32]>>>;
 
 /// One connection, until the proxy has enough of it.
-pub(super) async fn connection(liar: &mut Liar) -> Option<()> {
-    let connection = liar.dial(PROXY_FOR_WORKERS, Some("worker")).await?;
+pub(super) async fn connection(liar: &mut Liar, facts: &Facts) -> Option<()> {
+    let proxy = Node::Proxy(liar.rng.random_range(0..facts.proxies));
+    let [workers, _] = proxy.ports();
+    let connection = liar.dial(&workers, Some("worker")).await?;
     if liar.one_in(6) {
         liar.babble(connection).await;
         return None;

@@ -81,11 +81,19 @@ impl World<'_> {
         }
     }
 
-    /// The proxy's contract under each of the terms so far.
-    pub(crate) fn proxy_contracts(&self) -> Vec<Address> {
+    /// A proxy's contract under each of the terms so far.
+    pub(crate) fn proxy_contracts(&self, proxy: u8) -> Vec<Address> {
         self.terms
             .iter()
-            .map(|params| self.setting.proxy_under(params))
+            .map(|params| self.setting.proxy_under(proxy, params))
+            .collect()
+    }
+
+    /// The client's contracts with a proxy under all terms but the newest.
+    pub(crate) fn left_behind(&self, proxy: u8) -> Vec<Address> {
+        let old = &self.terms[..self.terms.len() - 1];
+        old.iter()
+            .map(|params| self.setting.client_under(proxy, params))
             .collect()
     }
 
