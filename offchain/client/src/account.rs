@@ -1,10 +1,11 @@
 //! Watches the runner's wallet and client contract, and pays in when told to.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cocoon_bindings::ton::friendly;
+use cocoon_bindings::ton::{Address, friendly};
 use cocoon_bindings::units::Nanoton;
-use cocoon_chain::ClientAccount;
+use cocoon_chain::{ChainError, ClientAccount};
 use tokio::sync::watch;
 
 use crate::closed::{ClosedContract, ClosedContracts};
@@ -22,8 +23,8 @@ pub struct Accounts {
     pub wallet_balance: Nanoton,
     /// Seqno of the wallet.
     pub wallet_seqno: u32,
-    /// The client contract at the proxy of the oldest connection.
-    pub client: Option<ClientAccount>,
+    /// The client contracts at the connected proxies.
+    pub clients: BTreeMap<Address, ClientAccount>,
     /// Contracts of terms that have changed, once their proxies have closed them.
     pub closed: Vec<ClosedContract>,
     /// The chain's time of this view, seconds since 1970; 0 before the first.
@@ -39,24 +40,21 @@ pub(crate) async fn watch(
     let mut closed = ClosedContracts::default();
     loop {
         let connections = upstream.borrow_and_update().connections.clone();
-        match look(&context, connections.first().map(Arc::as_ref)).await {
+        let known = accounts.borrow().clients.clone();
+        match look(&context, &connections, known).await {
             Ok(mut seen) => {
                 match closed.look(&context, &connections).await {
                     Ok(closed) => seen.closed = closed,
                     Err(error) => tracing::warn!(%error, hint = error.hint(), "old contracts cannot be looked at"),
                 }
-                if let (Some(connection), Some(account)) = (connections.first(), &seen.client) {
-                    keep_funded(&context, connection, account).await;
+                for connection in &connections {
+                    if let Some(account) = seen.clients.get(&connection.client_contract) {
+                        keep_funded(&context, connection, account).await;
+                    }
                 }
                 accounts.send_replace(seen);
             }
             Err(error) => tracing::warn!(%error, hint = error.hint(), "the chain cannot be read"),
-        }
-        for connection in connections.iter().skip(1) {
-            match ClientAccount::fetch(context.chain.as_ref(), &connection.client_contract).await {
-                Ok(account) => keep_funded(&context, connection, &account).await,
-                Err(error) => tracing::warn!(%error, "the client contract cannot be read"),
-            }
         }
         tokio::select! {
             () = tokio::time::sleep(FUNDING_EVERY) => {}
@@ -65,22 +63,28 @@ pub(crate) async fn watch(
     }
 }
 
-async fn look(context: &Context, connection: Option<&ProxyConnection>) -> Result<Accounts, ClientError> {
+async fn look(
+    context: &Context,
+    connections: &[Arc<ProxyConnection>],
+    mut known: BTreeMap<Address, ClientAccount>,
+) -> Result<Accounts, ClientError> {
     let wallet = context.wallet.look().await?;
-    let client = match connection {
-        Some(connection) => ClientAccount::fetch(context.chain.as_ref(), &connection.client_contract)
-            .await
-            .map(Some)
-            .or_else(|e| match e {
-                cocoon_chain::ChainError::NotDeployed { .. } => Ok(None),
-                error => Err(error),
-            })?,
-        None => None,
-    };
+    let mut clients = BTreeMap::new();
+    for contract in connections.iter().map(|connection| &connection.client_contract) {
+        let seen = match ClientAccount::fetch(context.chain.as_ref(), contract).await {
+            Ok(account) => Some(account),
+            Err(ChainError::NotDeployed { .. }) => None,
+            Err(error) => {
+                tracing::warn!(%error, %contract, "the client contract cannot be read");
+                known.remove(contract)
+            }
+        };
+        clients.extend(seen.map(|account| (contract.clone(), account)));
+    }
     Ok(Accounts {
         wallet_balance: wallet.balance,
         wallet_seqno: wallet.seqno,
-        client,
+        clients,
         closed: Vec::new(),
         synced_at: wallet.time,
     })

@@ -1,8 +1,10 @@
 //! Keeps connections to proxies of the root contract: chooses, dials, and dials again.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use cocoon_bindings::ton::Address;
 use cocoon_chain::RootView;
 use cocoon_ratls::{Connector, IdentityKeeper};
 use cocoon_runner::Retry;
@@ -35,6 +37,12 @@ impl Upstream {
         let is_tried = |connection: &Arc<ProxyConnection>| tried.iter().any(|other| Arc::ptr_eq(other, connection));
         let usable = self.connections.iter().filter(|c| !c.is_closed() && !is_tried(c));
         usable.min_by_key(|connection| connection.running_requests()).cloned()
+    }
+
+    /// The connections by our contract at their proxies, the newest of each: what a proxy counts is counted once.
+    pub(crate) fn by_contract(&self) -> BTreeMap<Address, Arc<ProxyConnection>> {
+        let named = |connection: &Arc<ProxyConnection>| (connection.client_contract.clone(), Arc::clone(connection));
+        self.connections.iter().map(named).collect()
     }
 
     fn begins(&mut self, connection: &Arc<ProxyConnection>) {

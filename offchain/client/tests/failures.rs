@@ -62,6 +62,26 @@ async fn both_families_of_refusals_become_openai_errors() {
 }
 
 #[tokio::test]
+async fn a_refusal_says_when_to_come_back_as_the_proxy_said_it() {
+    let world = World::new(Options::default()).await;
+    let cases = [
+        (705, "too many requests of this client wait; retry after 17 s", "17"),
+        (703, "no ready workers for model tiny in time; retry after 60 s", "60"),
+        // Nothing said: the usual pause.
+        (703, "no ready workers for model tiny", "5"),
+    ];
+    for (code, text, seconds) in cases {
+        let (response, ()) = tokio::join!(world.chat(""), async {
+            world.proxy.request().await.refuse(code, text).await;
+        });
+        assert_eq!(response.headers()["retry-after"], seconds, "{text}");
+        let body: serde_json::Value = response.json().await.unwrap();
+        let message = body["error"]["message"].as_str().unwrap();
+        assert_eq!(Some(message), text.split("; retry").next());
+    }
+}
+
+#[tokio::test]
 async fn a_dead_link_fails_plain_requests_at_once_and_is_dialed_again() {
     let world = World::new(Options::default()).await;
     let begun = Instant::now();

@@ -59,6 +59,33 @@ async fn requests_go_to_the_proxy_that_has_the_fewest() {
 }
 
 #[tokio::test]
+async fn statistics_and_figures_are_those_of_all_proxies() {
+    let (world, second) = world().await;
+    let (first, other, ()) = tokio::join!(world.chat(""), world.chat(""), async {
+        let (one, two) = tokio::join!(world.proxy.request(), second.request());
+        let page: serde_json::Value = world.get("/jsonstats").await.json().await.unwrap();
+        let rows = page["proxy_connections"].as_array().unwrap();
+        let addresses: std::collections::BTreeSet<_> = rows.iter().map(|row| row["address"].as_str()).collect();
+        assert_eq!(addresses.len(), 2, "{rows:?}");
+        for row in rows {
+            assert_eq!((&row["is_ready"], &row["running_requests"]), (&true.into(), &1.into()));
+        }
+        // Both proxies of this test have one key, and so count in one contract.
+        assert_eq!(page["proxies"].as_array().unwrap().len(), 1);
+        let figures = world.get("/metrics").await.text().await.unwrap();
+        for line in ["cocoon_client_connections 2", "cocoon_client_running_requests 2"] {
+            assert!(figures.lines().any(|found| found == line), "{line}: {figures}");
+        }
+        one.refuse(701, "unknown model").await;
+        two.refuse(701, "unknown model").await;
+    });
+    assert_eq!(
+        (first.status(), other.status()),
+        (404.try_into().unwrap(), 404.try_into().unwrap())
+    );
+}
+
+#[tokio::test]
 async fn what_was_sent_is_lost_with_its_proxy_and_the_next_request_goes_to_the_other() {
     let (world, second) = world().await;
     let (lost, answered, ()) = tokio::join!(world.chat(""), world.chat(""), async {

@@ -2,7 +2,7 @@
 
 mod lease;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::config::RoutingConfig;
 use crate::inbox::{self, FromWorker, Inbox, Slot};
 use crate::instance::Instance;
-use crate::limits::{MAX_PROMPT_OFFSET, REPUTATION_STEP, SIGN_QUEUE};
+use crate::limits::{MAX_PROMPT_OFFSET, MAX_WORKER_CONNECTIONS, REPUTATION_STEP, SIGN_QUEUE};
 use crate::signer::SignJob;
 
 pub(crate) use cocoon_market::Verdict;
@@ -75,6 +75,11 @@ impl WorkerPeer {
         inbox
     }
 
+    /// Whether it works for this owner, or is paid through this contract.
+    fn is_of(&self, address: &Address) -> bool {
+        self.owner == *address || self.contract == *address
+    }
+
     /// Whether its connection is over.
     pub(crate) fn is_gone(&self) -> bool {
         self.is_gone.load(Ordering::Acquire) || self.link.is_closed()
@@ -119,6 +124,8 @@ struct Inner {
     desk: Desk<Address>,
     /// Those that wait, by the number of their place.
     waiting: HashMap<u64, oneshot::Sender<Lease>>,
+    /// Owners or contracts of workers that the operator has drained. They stay so when they connect again.
+    drained: BTreeSet<Address>,
     is_affine: bool,
     next_id: u64,
 }
@@ -131,6 +138,7 @@ impl Default for Workers {
                 peers: BTreeMap::new(),
                 desk: Desk::new(config.settings()),
                 waiting: HashMap::new(),
+                drained: BTreeSet::new(),
                 is_affine: config.affinity,
                 next_id: 0,
             }),
@@ -181,6 +189,9 @@ impl Workers {
                 requests: Mutex::default(),
             });
             inner.desk.add(id, peer.model.base(), offer, now);
+            if inner.drained.iter().any(|address| peer.is_of(address)) {
+                inner.desk.pool_mut().set_draining(id, true, now);
+            }
             inner.peers.insert(id, Arc::clone(&peer));
             peer
         };
@@ -226,6 +237,35 @@ impl Workers {
     pub(crate) fn drain(&self, worker: &WorkerPeer) {
         let now = self.now();
         self.inner().desk.pool_mut().set_draining(worker.id, true, now);
+    }
+
+    /// Takes the workers of an owner or a contract out of the choice until further notice, or back into it; says how many
+    /// are connected. `None`: none is, and none was drained under this address.
+    pub(crate) fn set_drained(self: &Arc<Self>, address: &Address, is_drained: bool) -> Option<usize> {
+        let now = self.now();
+        let mut inner = self.inner();
+        let meant = inner.peers.values().filter(|peer| peer.is_of(address));
+        let meant: Vec<Arc<WorkerPeer>> = meant.cloned().collect();
+        let was_drained = if is_drained {
+            let has_room = inner.drained.len() < MAX_WORKER_CONNECTIONS || inner.drained.contains(address);
+            if meant.is_empty() || !has_room {
+                return None;
+            }
+            inner.drained.insert(address.clone());
+            true
+        } else {
+            inner.drained.remove(address)
+        };
+        // One of parameters that have changed is drained by them, not by the operator.
+        for peer in meant.iter().filter(|peer| is_drained || !peer.instance.is_retired()) {
+            let is_draining = inner.drained.iter().any(|address| peer.is_of(address));
+            inner.desk.pool_mut().set_draining(peer.id, is_draining, now);
+        }
+        drop(inner);
+        for peer in &meant {
+            self.hand_out(peer.model.base());
+        }
+        (was_drained || !meant.is_empty()).then_some(meant.len())
     }
 
     /// The worker has a new price. What runs keeps the old one.

@@ -90,6 +90,12 @@ pub trait Operated: Report {
     /// Takes no more work, lets what runs end, and ends the daemon.
     fn drain(&self);
 
+    /// Takes one peer out of the choice, or back into it: what runs there goes on, nothing new goes there. Says how many of
+    /// its connections it is about; `None`: there is none. Only a proxy chooses among its peers.
+    fn set_peer_drained(&self, _address: &str, _is_drained: bool) -> Option<usize> {
+        None
+    }
+
     /// Reads the configuration again and takes over what can be.
     fn reload(&self) -> Result<Reloaded, RunnerError>;
 
@@ -166,6 +172,8 @@ async fn peers(State(operated): State<Arc<dyn Operated>>) -> Answer {
 #[derive(Deserialize)]
 struct Which {
     model: Option<String>,
+    /// One worker of a proxy: address of its owner or of its contract.
+    worker: Option<String>,
 }
 
 async fn enable(State(operated): State<Arc<dyn Operated>>, Query(which): Query<Which>) -> Answer {
@@ -177,6 +185,9 @@ async fn disable(State(operated): State<Arc<dyn Operated>>, Query(which): Query<
 }
 
 fn switch(operated: &dyn Operated, which: &Which, is_enabled: bool) -> Answer {
+    if let Some(worker) = &which.worker {
+        return drain_peer(operated, worker, !is_enabled);
+    }
     if !operated.set_enabled(which.model.as_deref(), is_enabled) {
         return refused(
             StatusCode::NOT_FOUND,
@@ -188,7 +199,22 @@ fn switch(operated: &dyn Operated, which: &Which, is_enabled: bool) -> Answer {
     done(json!({ "enabled": is_enabled, "state": operated.state() }))
 }
 
-async fn drain(State(operated): State<Arc<dyn Operated>>) -> Answer {
+fn drain_peer(operated: &dyn Operated, worker: &str, is_drained: bool) -> Answer {
+    let Some(connections) = operated.set_peer_drained(worker, is_drained) else {
+        return refused(
+            StatusCode::NOT_FOUND,
+            "no worker of this address is connected here",
+            "`cocoon proxy peers` lists the workers with the addresses of their owners",
+        );
+    };
+    tracing::info!(worker, is_drained, connections, "a worker was switched by the operator");
+    done(json!({ "worker": worker, "draining": is_drained, "connections": connections }))
+}
+
+async fn drain(State(operated): State<Arc<dyn Operated>>, Query(which): Query<Which>) -> Answer {
+    if let Some(worker) = &which.worker {
+        return drain_peer(operated.as_ref(), worker, true);
+    }
     tracing::info!("drain asked for by the operator");
     operated.drain();
     done(json!({ "state": "draining" }))
@@ -270,6 +296,10 @@ mod tests {
             self.stop.cancel();
         }
 
+        fn set_peer_drained(&self, address: &str, _: bool) -> Option<usize> {
+            (address == "known").then_some(2)
+        }
+
         fn reload(&self) -> Result<Reloaded, RunnerError> {
             Ok(sort_changes(vec!["a.b".to_owned(), "c".to_owned()], &["a"]))
         }
@@ -312,6 +342,14 @@ mod tests {
         assert_eq!((code, &body["state"]), (200, &json!("ready")), "{body}");
         let (code, body) = ask(&path, "POST /admin/disable?model=other").await;
         assert_eq!((code, body["hint"].is_string()), (404, true), "{body}");
+        let (code, body) = ask(&path, "POST /admin/drain?worker=unknown").await;
+        assert_eq!((code, body["hint"].is_string()), (404, true), "{body}");
+        for (line, draining) in [("drain", true), ("disable", true), ("enable", false)] {
+            let (code, body) = ask(&path, &format!("POST /admin/{line}?worker=known")).await;
+            let expected = json!({ "worker": "known", "draining": draining, "connections": 2 });
+            assert_eq!((code, body), (200, expected));
+        }
+        assert!(!daemon.stop.is_cancelled() && !daemon.is_enabled.load(Ordering::Relaxed));
         let (code, body) = ask(&path, "POST /admin/reload").await;
         assert_eq!(code, 200);
         assert_eq!(body, json!({ "applied": ["a.b"], "needs_restart": ["c"] }));

@@ -24,15 +24,23 @@ pub enum OperateCommand {
     Peers(AdminPlace),
     /// Read the configuration again, and say which keys changed and which need a restart
     #[command(after_help = "\
-SIGHUP does the same. What counts at once: of a proxy [settlement] and timers.drain, of a worker
-models.coefficient and payout.minimum_nanoton, of a client [funding], max_body_bytes and wait_for_receipts.
+SIGHUP does the same. What counts at once: of a proxy [routing], [settlement] and timers.drain; of a
+worker models.coefficient, models.pricing and payout.minimum_nanoton; of a client [funding],
+max_body_bytes and wait_for_receipts.
 
 Examples:
   cocoon proxy reload
   cocoon worker reload --config /etc/cocoon/worker.toml --json")]
     Reload(AdminPlace),
-    /// Take no more work, let what runs end, and end the daemon
-    Drain(AdminPlace),
+    /// Take no more work, let what runs end, and end the daemon; or empty one worker of a proxy
+    #[command(after_help = "\
+A worker that is drained gets no new requests, also after it has connected again, until
+`cocoon proxy enable --worker` or a restart of the proxy. What runs there goes on.
+
+Examples:
+  cocoon worker drain
+  cocoon proxy drain --worker EQ...")]
+    Drain(DrainArgs),
     /// Take work again
     Enable(SwitchArgs),
     /// Take no more work, and go on running
@@ -48,12 +56,26 @@ Examples:
     },
 }
 
+/// What is emptied.
+#[derive(Clone, Debug, Args)]
+pub struct DrainArgs {
+    /// Only this worker of a proxy, which runs on: address of its owner or of its contract
+    #[arg(long, value_name = "ADDRESS")]
+    pub worker: Option<String>,
+    /// Where the daemon is.
+    #[command(flatten)]
+    pub place: AdminPlace,
+}
+
 /// What is switched.
 #[derive(Clone, Debug, Args)]
 pub struct SwitchArgs {
     /// Only this model of a worker
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
+    /// Only this worker of a proxy: address of its owner or of its contract
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "model")]
+    pub worker: Option<String>,
     /// Where the daemon is.
     #[command(flatten)]
     pub place: AdminPlace,

@@ -22,9 +22,9 @@ pub(crate) async fn run(global: &Global, role: Role, command: OperateCommand, ou
         OperateCommand::Status(place) => (place, false, "/admin/status", none()),
         OperateCommand::Peers(place) => (place, false, "/admin/peers", none()),
         OperateCommand::Reload(place) => (place, true, "/admin/reload", none()),
-        OperateCommand::Drain(place) => (place, true, "/admin/drain", none()),
-        OperateCommand::Enable(args) => (args.place, true, "/admin/enable", of("model", args.model)),
-        OperateCommand::Disable(args) => (args.place, true, "/admin/disable", of("model", args.model)),
+        OperateCommand::Drain(args) => (args.place, true, "/admin/drain", of("worker", args.worker)),
+        OperateCommand::Enable(args) => (args.place, true, "/admin/enable", which(args.model, args.worker)),
+        OperateCommand::Disable(args) => (args.place, true, "/admin/disable", which(args.model, args.worker)),
         OperateCommand::Log { filter, place } => (place, true, "/admin/log", of("filter", Some(filter))),
     };
     ask(&socket(global, role, &place)?, is_change, path, &query, output).await
@@ -38,6 +38,10 @@ pub(crate) async fn settle(global: &Global, command: SettleCommand, output: Outp
         SettleCommand::Withdraw(place) => (place, "/request/withdraw", Vec::new()),
     };
     ask(&socket(global, Role::Proxy, &place)?, true, path, &query, output).await
+}
+
+fn which(model: Option<String>, worker: Option<String>) -> Vec<(&'static str, String)> {
+    [of("model", model), of("worker", worker)].concat()
 }
 
 fn of(name: &'static str, value: Option<String>) -> Vec<(&'static str, String)> {

@@ -22,15 +22,15 @@ const FIRST_TOKEN: Metric = Metric::histogram(
 const REQUEST_TIME: Metric = Metric::histogram("cocoon_client_request_seconds", "From a request to its end.");
 const USED: Metric = Metric::gauge(
     "cocoon_client_used_tokens",
-    "Adjusted tokens that the connected proxy counts, ever.",
+    "Adjusted tokens that the connected proxies count, ever.",
 );
 const UNSETTLED: Metric = Metric::gauge(
     "cocoon_client_unsettled_tokens",
-    "Adjusted tokens that the connected proxy counts and has not charged on chain yet.",
+    "Adjusted tokens that the connected proxies count and have not charged on chain yet.",
 );
 const CONTRACT: Metric = Metric::gauge(
     "cocoon_client_contract_nanoton",
-    "What the client contract at the connected proxy holds.",
+    "What the client contracts at the connected proxies hold.",
 );
 const WALLET: Metric = Metric::gauge("cocoon_client_wallet_nanoton", "What the client's wallet holds.");
 const CHAIN_AGE: Metric = Metric::gauge(
@@ -56,12 +56,10 @@ pub const METRICS: &[Metric] = &[
 
 pub(super) fn write(app: &App, page: &mut Exposition) {
     let upstream = app.upstream.borrow().clone();
-    let connection = upstream.connection.filter(|connection| !connection.is_closed());
     let accounts = app.accounts.borrow().clone();
-    page.one(&CONNECTED, f64::from(u8::from(connection.is_some())));
-    let running = connection
-        .as_ref()
-        .map_or(0, |connection| connection.running_requests());
+    let living = || upstream.connections.iter().filter(|connection| !connection.is_closed());
+    page.one(&CONNECTED, living().count() as f64);
+    let running: usize = living().map(|connection| connection.running_requests()).sum();
     page.one(&RUNNING, running as f64);
     page.one(&PLACES, app.slots.available_permits() as f64);
     let c = app.stats.snapshot();
@@ -74,11 +72,16 @@ pub(super) fn write(app: &App, page: &mut Exposition) {
         .sample(&[("direction", "sent")], c.bytes_sent.total());
     page.metric(&FIRST_TOKEN).distribution(&[], &app.stats.first_token);
     page.metric(&REQUEST_TIME).distribution(&[], &app.stats.request_time);
-    let used = connection.as_ref().map_or(0, |connection| connection.payments().max);
-    let charged = accounts.client.as_ref().map_or(0, |client| client.tokens_used.get());
+    let (mut used, mut unsettled, mut held) = (0u64, 0u64, 0u64);
+    for (contract, connection) in upstream.by_contract() {
+        let (counted, account) = (connection.payments().max, accounts.clients.get(&contract));
+        let charged = account.map_or(0, |client| client.tokens_used.get());
+        used = used.saturating_add(counted);
+        unsettled = unsettled.saturating_add(counted.saturating_sub(charged));
+        held = held.saturating_add(account.map_or(0, |client| nanoton(client.balance)));
+    }
     page.one(&USED, used as f64);
-    page.one(&UNSETTLED, used.saturating_sub(charged) as f64);
-    let held = accounts.client.as_ref().map_or(0, |client| nanoton(client.balance));
+    page.one(&UNSETTLED, unsettled as f64);
     page.one(&CONTRACT, held as f64);
     page.one(&WALLET, nanoton(accounts.wallet_balance) as f64);
     page.one(

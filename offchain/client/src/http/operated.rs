@@ -55,7 +55,7 @@ impl Operated for Pages {
     fn peers(&self) -> Value {
         let upstream = self.0.upstream.borrow().clone();
         json!({
-            "proxies": connections(&self.0.context.root(), upstream.connection.as_deref()),
+            "proxies": connections(&self.0.context.root(), &upstream.connections),
             "problem": upstream.problem,
         })
     }

@@ -37,7 +37,6 @@ fn statistics(app: &App) -> Value {
     let upstream = app.upstream.borrow().clone();
     let counters = app.stats.snapshot();
     let now = app.context.clock.now_f64();
-    let connection = upstream.connection.as_deref();
     let sending = u8::from(app.context.wallet.is_sending());
     json!({
         "status": {
@@ -68,27 +67,30 @@ fn statistics(app: &App) -> Value {
             "check_proxy_hash": true,
         },
         "root_contract_config": root_config(&root),
-        "proxy_connections": connections(&root, connection),
-        "proxies": connection.map(|connection| proxy(connection, &accounts)).into_iter().collect::<Vec<_>>(),
+        "proxy_connections": connections(&root, &upstream.connections),
+        "proxies": upstream.by_contract().into_values().map(|connection| proxy(&connection, &accounts)).collect::<Vec<_>>(),
         "closed_contracts": accounts.closed.iter().map(closed).collect::<Vec<_>>(),
     })
 }
 
-pub(super) fn connections(root: &RootView, connection: Option<&ProxyConnection>) -> Vec<Value> {
-    match connection {
-        Some(connection) => vec![json!({
+/// All connections; while there is none, where one could be made.
+pub(super) fn connections(root: &RootView, connections: &[Arc<ProxyConnection>]) -> Vec<Value> {
+    if connections.is_empty() {
+        let listed = root.data.proxies.values();
+        return listed
+            .map(|p| json!({ "address": p.clients, "is_ready": false }))
+            .collect();
+    }
+    let row = |connection: &Arc<ProxyConnection>| {
+        json!({
             "address": connection.address,
             "is_ready": !connection.is_closed(),
             "proxy_sc_address": friendly(&connection.proxy.contract, false, false),
+            "protocol": connection.version.to_wire(),
             "running_requests": connection.running_requests(),
-        })],
-        None => root
-            .data
-            .proxies
-            .values()
-            .map(|p| json!({ "address": p.clients, "is_ready": false }))
-            .collect(),
-    }
+        })
+    };
+    connections.iter().map(row).collect()
 }
 
 fn closed(closed: &ClosedContract) -> Value {
@@ -102,7 +104,7 @@ fn closed(closed: &ClosedContract) -> Value {
 
 fn proxy(connection: &ProxyConnection, accounts: &Accounts) -> Value {
     let payments = connection.payments();
-    let client = accounts.client.as_ref();
+    let client = accounts.clients.get(&connection.client_contract);
     let charged = client.map_or(0, |account| account.tokens_used.get());
     let paid = client.and_then(|account| {
         let tokens = account.balance.checked_div(account.params.price_per_token)?;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use cocoon_bindings::ton::parse_address;
 use cocoon_runner::RunnerError;
 use cocoon_runner::admin::{Operated, Reloaded, changed_keys, sort_changes};
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use crate::error::ProxyError;
 use crate::outage::Mode;
 
 /// What a reload takes over; everything else is built in at the start.
-const RELOADABLE: &[&str] = &["settlement", "timers.drain"];
+const RELOADABLE: &[&str] = &["routing", "settlement", "timers.drain"];
 
 impl Operated for Pages {
     fn state(&self) -> &'static str {
@@ -39,6 +40,10 @@ impl Operated for Pages {
         self.0.shutdown.stop();
     }
 
+    fn set_peer_drained(&self, address: &str, is_drained: bool) -> Option<usize> {
+        self.0.workers.set_drained(&parse_address(address).ok()?, is_drained)
+    }
+
     fn reload(&self) -> Result<Reloaded, RunnerError> {
         let running = self.0.live.get();
         let Some(file) = &running.admin.file else {
@@ -47,6 +52,8 @@ impl Operated for Pages {
         let new = ProxyConfig::load(file).map_err(refused)?;
         let changes = changed_keys(running.as_ref(), &new)?;
         let mut next = running.as_ref().clone();
+        next.routing = new.routing;
+        self.0.workers.configure(&new.routing);
         next.settlement = new.settlement;
         next.timers.drain = new.timers.drain;
         self.0.live.set(next);
