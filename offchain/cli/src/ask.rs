@@ -173,8 +173,23 @@ impl Asker {
         if let Some(temperature) = self.temperature {
             body["temperature"] = temperature.into();
         }
-        let url = format!("{}/v1/chat/completions", self.url);
-        let sent = self.http.post(&url).json(&body).send().await;
+        self.post("/v1/chat/completions", &body).await
+    }
+
+    /// Asks for a firm quote for the model; `wish` says what else.
+    pub async fn quote(&self, mut wish: Value) -> Result<Value, Failure> {
+        wish["model"] = self.model.as_str().into();
+        let response = self.post("/v1/cocoon/quote", &wish).await?;
+        response.json().await.or_fail(
+            Exit::Peer,
+            "the client's quote is not JSON",
+            "is this the URL of a Cocoon client?",
+        )
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Result<reqwest::Response, Failure> {
+        let url = format!("{}{path}", self.url);
+        let sent = self.http.post(&url).json(body).send().await;
         let response = sent.or_fail(Exit::Peer, &self.unreachable(), NOT_REACHED)?;
         if response.status().is_success() {
             return Ok(response);

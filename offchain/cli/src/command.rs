@@ -12,6 +12,7 @@ pub(crate) mod image;
 pub(crate) mod keymanager;
 pub(crate) mod model;
 pub(crate) mod operate;
+pub(crate) mod quote;
 pub(crate) mod root;
 pub(crate) mod run;
 pub(crate) mod simulator;

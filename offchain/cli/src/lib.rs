@@ -120,6 +120,7 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
     match cli.command {
         Command::Up(args) => command::up::run(&global, args, output).await,
         Command::Chat(args) => command::chat::run(&global, args, output).await,
+        Command::Quote(args) => command::quote::run(&global, args, output).await,
         Command::Audit(args) => command::audit::run(&global, args, output).await,
         Command::Status => command::status::run(&global, output).await,
         Command::Root {

@@ -3,7 +3,9 @@
 mod handshake;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use bytes::Bytes;
 use cocoon_bindings::ton::Address;
 use cocoon_protocol::ErrorCode;
 use cocoon_protocol::Version;
@@ -27,6 +29,7 @@ use crate::contract::ProxyIdentity;
 use crate::error::ClientError;
 use crate::limits::{MAX_ANSWERS_AHEAD, PAYMENT_STATUS_EVERY};
 use crate::payments::{Payments, VoucherRules};
+use crate::quotes;
 use crate::receipts::{ReceiptJob, ReceiptKeeper};
 
 /// A proxy that serves us.
@@ -109,14 +112,17 @@ impl ProxyConnection {
         id: RequestId,
         request: bytes::Bytes,
         query: cocoon_protocol::client::RunQueryEx,
+        quote: Option<[u8; 32]>,
     ) -> Result<Call, LinkError> {
         let max_coefficient = u32::try_from(query.max_coefficient).unwrap_or(0);
         let call = self
             .calls
             .open(id, request, max_coefficient)
             .map_err(|_| self.closed_error())?;
-        let packet = if self.version.has_ex_answers() {
-            ClientPacket::RunQueryEx(query)
+        let packet = if let Some(quote) = quote {
+            quotes::run_quoted(quote, encode(&query))
+        } else if self.version.has_ex_answers() {
+            ClientPacket::RunQueryEx(query).encode()
         } else {
             ClientPacket::RunQuery(cocoon_protocol::client::RunQuery {
                 model_name: query.model_name,
@@ -127,8 +133,9 @@ impl ProxyConnection {
                 request_id: query.request_id,
                 min_config_version: query.min_config_version,
             })
+            .encode()
         };
-        self.link.send_packet(packet.encode()).await?;
+        self.link.send_packet(packet).await?;
         Ok(call)
     }
 
@@ -150,6 +157,11 @@ impl ProxyConnection {
             // A dead link needs no cancel.
             let _ = self.link.send_packet(packet.encode()).await;
         }
+    }
+
+    /// Asks the proxy something.
+    pub(crate) async fn query(&self, question: Bytes, limit: Duration) -> Result<Bytes, LinkError> {
+        self.link.query(question, limit).await
     }
 
     /// The models of this proxy.

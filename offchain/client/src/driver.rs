@@ -30,6 +30,8 @@ pub(crate) struct Job {
     pub(crate) timeout: Duration,
     pub(crate) enable_debug: bool,
     pub(crate) config_version: u32,
+    /// The quote that it is to be served under.
+    pub(crate) quote: Option<[u8; 32]>,
 }
 
 /// What the HTTP side gets, in order: a head, body pieces, the end, the receipt; or a failure instead of the rest.
@@ -81,13 +83,16 @@ pub(crate) async fn start(
         flags: (),
         enable_debug: Some(job.enable_debug),
     };
-    let call = connection.run(id, request, query).await.map_err(|error| match error {
-        LinkError::TooLarge { .. } => Unsent::Never(ApiError::too_large("The request does not fit one message.")),
-        error => {
-            let text = format!("The request could not be sent: {error}.");
-            Unsent::Elsewhere(ApiError::connection_lost(text))
-        }
-    })?;
+    let call = connection
+        .run(id, request, query, job.quote)
+        .await
+        .map_err(|error| match error {
+            LinkError::TooLarge { .. } => Unsent::Never(ApiError::too_large("The request does not fit one message.")),
+            error => {
+                let text = format!("The request could not be sent: {error}.");
+                Unsent::Elsewhere(ApiError::connection_lost(text))
+            }
+        })?;
     let (pieces, receiver) = mpsc::channel(PIECE_QUEUE);
     let driven = async move {
         let mut driver = Driver {
@@ -299,6 +304,9 @@ fn is_refusal(code: ErrorCode) -> bool {
             | ErrorCode::NoWorker
             | ErrorCode::TooLarge
             | ErrorCode::TooManyRequests
+            | ErrorCode::QuoteUnknown
+            | ErrorCode::QuoteUsed
+            | ErrorCode::QuoteExpired
     )
 }
 

@@ -30,6 +30,7 @@ mod error;
 mod http;
 pub mod limits;
 pub mod payments;
+mod quotes;
 pub mod receipts;
 mod run;
 mod secret;

@@ -38,5 +38,12 @@ pub const FUNDING_EVERY: Duration = Duration::from_secs(15);
 pub const CONTRACT_EFFECT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pause between looks at the contract's state.
 pub const CONTRACT_POLL: Duration = Duration::from_millis(500);
+/// Quotes that are remembered: a proxy gives one client a few at a time.
+pub const MAX_KEPT_QUOTES: usize = 256;
+/// How long a quote is remembered beyond its time, so that its proxy says that it has expired; and the longest time of its own
+/// that is believed.
+pub const QUOTE_KEPT_AFTER: Duration = Duration::from_secs(120);
+/// Largest body of a question for a quote: four numbers and a name.
+pub const MAX_QUOTE_BODY_BYTES: usize = 4096;
 /// Largest file with a secret.
 pub const MAX_SECRET_BYTES: u64 = 4096;

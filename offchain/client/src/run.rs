@@ -26,6 +26,7 @@ use crate::dialer::{Dialing, Upstream};
 use crate::error::ClientError;
 use crate::http::{self, App};
 use crate::limits::{MAX_PROXY_CONNECTIONS, RECEIPT_WAIT};
+use crate::quotes::KnownQuotes;
 use crate::secret::Secret;
 use crate::stats::Stats;
 
@@ -107,6 +108,7 @@ pub async fn start_on(
         upstream: upstream.clone(),
         accounts,
         stats: Stats::default(),
+        quotes: KnownQuotes::default(),
         slots: Arc::new(Semaphore::new(config.max_requests.min(Semaphore::MAX_PERMITS))),
         requests: TaskTracker::new(),
         is_enabled: AtomicBool::new(true),

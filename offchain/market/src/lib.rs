@@ -4,7 +4,8 @@
 //! never chosen; whoever waits is granted once or not at all; no clock and no randomness in here: both are arguments.
 //!
 //! Main type: [`Desk`], made of a [`Pool`] of workers, a [`Queue`] per model and the [`Prefixes`] of prompts. [`Rates`]
-//! bounds what one client asks for. [`PriceRule`] is the price of a worker that follows its load.
+//! bounds what one client asks for. [`PriceRule`] is the price of a worker that follows its load; [`Quotes`] are
+//! slots that are kept for clients for a while.
 //!
 //! ```
 //! use cocoon_bindings::units::Coefficient;
@@ -25,6 +26,7 @@ mod pool;
 mod prefixes;
 mod pricing;
 mod queue;
+mod quotes;
 mod rates;
 mod refusal;
 
@@ -36,5 +38,6 @@ pub use pool::{Grant, Need, Pool};
 pub use prefixes::{Prefixes, prefix_hashes};
 pub use pricing::PriceRule;
 pub use queue::{Full, Queue, QueueLimits};
+pub use quotes::{NoQuote, QuoteFault, QuoteId, Quotes, Tally};
 pub use rates::{Rate, RateLimits, Rates};
 pub use refusal::Refusal;

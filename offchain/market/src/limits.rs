@@ -49,5 +49,15 @@ pub const PREFIX_LENGTHS: [usize; 6] = [1 << 10, 1 << 11, 1 << 12, 1 << 13, 1 <<
 /// Shortest and longest time that a refused request is told to wait.
 pub const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
+/// Quotes that one client may have: enough to compare a few models, and little of what others could use.
+pub const MAX_QUOTES_PER_CLIENT: usize = 4;
+
+/// Quotes of all clients that are held or whose place is taken, and as many again that were used and are remembered. They are
+/// looked through for each new one, which so takes some ten microseconds at most.
+pub const MAX_QUOTES: usize = 2048;
+
+/// Part of a worker's slots that quotes may keep: the rest is for requests that come without.
+pub const QUOTED_SHARE: f64 = 0.5;
+
 /// Clients whose rate is remembered; beyond it those with full buckets are forgotten, and then new ones are refused.
 pub const MAX_RATED_CLIENTS: usize = 1 << 16;

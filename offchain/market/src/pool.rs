@@ -164,6 +164,15 @@ impl Pool {
         self.refresh(worker, now);
     }
 
+    /// Gives back a slot that no request has used: it says nothing about its worker.
+    pub fn give_back(&mut self, worker: u64, now: f64) {
+        if let Some(member) = self.members.get_mut(&worker) {
+            member.running = member.running.saturating_sub(1);
+            member.breaker.withdrawn(now);
+        }
+        self.refresh(worker, now);
+    }
+
     /// Whether a worker is there that could take the request later.
     pub fn may_wait(&self, need: &Need<'_>) -> bool {
         let Some(model) = self.models.get(need.model) else {

@@ -171,6 +171,21 @@ impl ApiError {
         }
     }
 
+    /// The request names a quote that is not known here.
+    pub fn quote_unknown(message: impl Into<String>) -> Self {
+        Self::new(404, INVALID_REQUEST, "quote_unknown", message)
+    }
+
+    /// The request names a quote that was used before.
+    pub fn quote_used(message: impl Into<String>) -> Self {
+        Self::new(409, INVALID_REQUEST, "quote_used", message)
+    }
+
+    /// The request names a quote whose time is over.
+    pub fn quote_expired(message: impl Into<String>) -> Self {
+        Self::new(410, INVALID_REQUEST, "quote_expired", message)
+    }
+
     /// The answer did not come in time.
     pub fn timeout(message: impl Into<String>) -> Self {
         Self::new(504, SERVER, "timeout", message)
@@ -211,6 +226,9 @@ impl ApiError {
             704 => Self::too_large(message),
             705 => Self::rate_limited(message),
             706 => Self::worker_lost(message),
+            711 => Self::quote_unknown(message),
+            712 => Self::quote_used(message),
+            713 => Self::quote_expired(message),
             602 | 603 | 621 | 707 => Self::bad_request(message),
             652 => Self::timeout(message),
             653 => Self::cancelled(message),
@@ -250,6 +268,7 @@ mod tests {
         assert_eq!(status(652), 504);
         assert_eq!(status(704), 413);
         assert_eq!(status(705), 429);
+        assert_eq!((status(711), status(712), status(713)), (404, 409, 410));
         assert_eq!((status(621), status(707)), (400, 400));
         assert_eq!((status(0), status(-7), status(706)), (502, 502, 502));
     }

@@ -45,6 +45,12 @@ pub enum ErrorCode {
     NotAllowed,
     /// What was given belongs to something else than what is expected.
     WrongShare,
+    /// The request names a quote that this client was not given, or that is long over.
+    QuoteUnknown,
+    /// The request names a quote that was used before.
+    QuoteUsed,
+    /// The request names a quote whose time is over.
+    QuoteExpired,
     /// A number that is none of these.
     Other(i32),
 }
@@ -72,6 +78,9 @@ impl ErrorCode {
             708 => Self::SessionNotProven,
             709 => Self::NotAllowed,
             710 => Self::WrongShare,
+            711 => Self::QuoteUnknown,
+            712 => Self::QuoteUsed,
+            713 => Self::QuoteExpired,
             other => Self::Other(other),
         }
     }
@@ -98,6 +107,9 @@ impl ErrorCode {
             Self::SessionNotProven => 708,
             Self::NotAllowed => 709,
             Self::WrongShare => 710,
+            Self::QuoteUnknown => 711,
+            Self::QuoteUsed => 712,
+            Self::QuoteExpired => 713,
             Self::Other(code) => code,
         }
     }
@@ -111,7 +123,9 @@ impl ErrorCode {
             Self::UnknownModel | Self::BadRequest | Self::SessionNotProven | Self::NotAllowed | Self::WrongShare => {
                 Self::ProtocolViolation.to_wire()
             }
-            Self::LowBalance | Self::TooLarge => Self::Error.to_wire(),
+            Self::LowBalance | Self::TooLarge | Self::QuoteUnknown | Self::QuoteUsed | Self::QuoteExpired => {
+                Self::Error.to_wire()
+            }
             Self::NoWorker | Self::TooManyRequests | Self::WorkerLost => Self::NotReady.to_wire(),
             same => same.to_wire(),
         }
@@ -147,7 +161,7 @@ mod tests {
 
     #[test]
     fn older_peers_never_get_codes_of_version_three() {
-        for wire in 701..=710 {
+        for wire in 701..=713 {
             let code = ErrorCode::from_wire(wire);
             assert!(!matches!(code, ErrorCode::Other(_)));
             assert!(code.for_version(Version::V2) < 700);

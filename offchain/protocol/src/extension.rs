@@ -1,4 +1,4 @@
-//! Version 3: raw token counts, receipts, evidence and cancel. Version 4: the proof of the session. A peer of a lower version
+//! Version 3: raw token counts, receipts, evidence, cancel and quotes. Version 4: the proof of the session. A peer of a lower version
 //! never gets these.
 
 use bytes::Bytes;
@@ -197,6 +197,70 @@ pub struct CompareProof {
 #[tl(boxed, id = "cocoon.proofCompared", scheme = "../schema/cocoon.tl")]
 pub struct ProofCompared;
 
+/// Client to proxy, query: keep a slot of a worker of this model for a while, and say what it costs.
+#[derive(Debug, Clone, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.getQuote", scheme = "../schema/cocoon.tl")]
+pub struct GetQuote {
+    /// Base name.
+    #[tl(with = "text")]
+    pub model: String,
+    /// Thousandths that the client pays at most.
+    pub max_coefficient: i32,
+    /// Of the request to come.
+    pub max_tokens: i32,
+    /// Most bytes that the boxed `http.request` to come will have: prompts are reserved for by their size.
+    pub query_bytes: i32,
+}
+
+/// A firm quote, and the signature of the proxy's contract key over it: see [`crate::quote::signed_bytes`].
+#[derive(Clone, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.quote", scheme = "../schema/cocoon.tl")]
+pub struct Quote {
+    /// Boxed [`QuoteTerms`].
+    #[tl(with = "blob")]
+    pub terms: Bytes,
+    /// 64 bytes, Ed25519.
+    #[tl(with = "blob")]
+    pub signature: Bytes,
+}
+
+/// What a proxy promises: a slot of this worker, for one request of this client, at no more than this price.
+#[derive(Debug, Clone, PartialEq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.quoteTerms", scheme = "../schema/cocoon.tl")]
+pub struct QuoteTerms {
+    pub quote_id: [u8; 32],
+    #[tl(with = "text")]
+    pub proxy_sc_address: String,
+    #[tl(with = "text")]
+    pub client_sc_address: String,
+    /// `name@commit:verityhash`, as the root contract lists it.
+    #[tl(with = "text")]
+    pub model: String,
+    /// SHA-256 of the worker's certificate, as in receipts.
+    pub worker_evidence: [u8; 32],
+    /// Thousandths: the most that the request costs per token.
+    pub coefficient: i32,
+    /// Most tokens that the request may ask for.
+    pub max_tokens: i32,
+    /// Expected, from this worker's last requests; 0 when there were none.
+    #[tl(with = "double")]
+    pub first_token_seconds: f64,
+    /// Unix milliseconds.
+    pub issued_ms: i64,
+    /// Unix milliseconds, by the proxy's clock.
+    pub expires_ms: i64,
+}
+
+/// Client to proxy, one-way: a request under a quote. The price ceiling of the request is that of the quote.
+#[derive(Clone, PartialEq, Eq, TlRead, TlWrite)]
+#[tl(boxed, id = "cocoon.runQuoted", scheme = "../schema/cocoon.tl")]
+pub struct RunQuoted {
+    pub quote_id: [u8; 32],
+    /// Boxed `client.runQueryEx`.
+    #[tl(with = "blob")]
+    pub run: Bytes,
+}
+
 /// Client or worker to proxy, query, before anything else is said: this signature is ours, over what
 /// [`crate::session_proof::Statement`] says.
 #[derive(Clone, PartialEq, Eq, TlRead, TlWrite)]
@@ -233,6 +297,8 @@ debug_by_size!(
     Countersigned.signature,
     Receipt.receipt,
     Evidence.certificate,
+    Quote.terms,
+    RunQuoted.run,
     ProveSession.signature,
     SessionProof.signature
 );

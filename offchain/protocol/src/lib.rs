@@ -38,6 +38,7 @@ pub mod message;
 pub mod peer_info;
 #[expect(missing_docs, reason = "fields are named and documented by the schema")]
 pub mod proxy;
+pub mod quote;
 pub mod retry_after;
 pub mod session;
 pub mod session_proof;

@@ -39,5 +39,7 @@ pub const SIGN_RECEIPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements that a proxy asks one connection's worker to sign before it has signed those before them itself: enough that
 /// nobody waits for a way there and back, and what a worker that loses its proxy then may have no claim for.
 pub const MAX_SIGNING: usize = 64;
+/// Time for a quote: a proxy gives it at once or not at all.
+pub const QUOTE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for a certificate by its hash.
 pub const EVIDENCE_TIMEOUT: Duration = Duration::from_secs(10);

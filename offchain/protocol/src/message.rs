@@ -62,6 +62,8 @@ messages! {
         GetEvidence(extension::GetEvidence) = extension::GetEvidence::TL_ID,
         /// Version 3: what the proxy has signed for this client.
         CompareProof(extension::CompareProof) = extension::CompareProof::TL_ID,
+        /// Version 3: a firm quote.
+        GetQuote(extension::GetQuote) = extension::GetQuote::TL_ID,
         /// Version 4: the client's proof of the session.
         ProveSession(extension::ProveSession) = extension::ProveSession::TL_ID,
     }
@@ -76,6 +78,8 @@ messages! {
         RunQueryEx(client::RunQueryEx) = client::RunQueryEx::TL_ID,
         /// Version 3: stop a request.
         Cancel(extension::Cancel) = extension::Cancel::TL_ID,
+        /// Version 3: a request under a quote.
+        RunQuoted(extension::RunQuoted) = extension::RunQuoted::TL_ID,
     }
 }
 

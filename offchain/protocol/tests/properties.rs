@@ -13,7 +13,9 @@ use bytes::Bytes;
 use cocoon_protocol::Version;
 use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::codec::{decode, encode};
-use cocoon_protocol::extension::{CompareProof, Proof, TokenCounts, WorkReport};
+use cocoon_protocol::extension::{
+    CompareProof, GetQuote, Proof, Quote, QuoteTerms, RunQuoted, TokenCounts, WorkReport,
+};
 use cocoon_protocol::http::{Header, Request, Response};
 use cocoon_protocol::message::{
     ClientPacket, ClientQuery, ProxyQuery, ProxyToClient, ProxyToWorker, WorkerPacket, WorkerQuery,
@@ -182,6 +184,26 @@ proptest! {
     }
 
     #[test]
+    fn quotes_survive(
+        (model, max_coefficient, max_tokens, query_bytes) in (".{0,40}", any::<i32>(), any::<i32>(), any::<i32>()),
+        (quote_id, worker_evidence, first_token_seconds) in (any::<[u8; 32]>(), any::<[u8; 32]>(), 0.0..1e6f64),
+        (issued_ms, expires_ms, signature) in (any::<i64>(), any::<i64>(), blob()),
+    ) {
+        let question = GetQuote { model: model.clone(), max_coefficient, max_tokens, query_bytes };
+        prop_assert_eq!(decode::<GetQuote>(&encode(&question)).unwrap(), question);
+        let terms = QuoteTerms {
+            quote_id, proxy_sc_address: model.clone(), client_sc_address: "c".into(), model, worker_evidence,
+            coefficient: max_coefficient, max_tokens, first_token_seconds, issued_ms, expires_ms,
+        };
+        let quote = Quote { terms: encode(&terms), signature };
+        let read = decode::<Quote>(&encode(&quote)).unwrap();
+        prop_assert_eq!(decode::<QuoteTerms>(&read.terms).unwrap(), terms);
+        prop_assert_eq!(&read, &quote);
+        let run = RunQuoted { quote_id, run: quote.terms };
+        prop_assert_eq!(decode::<RunQuoted>(&encode(&run)).unwrap(), run);
+    }
+
+    #[test]
     fn garbage_and_cuts_never_panic(data in vec(any::<u8>(), 0..300), id in 0usize..40) {
         // Half of the runs start with a real id, so that the decoders get past the first check.
         let ids = [
@@ -189,6 +211,7 @@ proptest! {
             client::QueryAnswerError::TL_ID, client::QueryAnswerEx::TL_ID, client::QueryAnswerErrorEx::TL_ID,
             client::QueryAnswerPartEx::TL_ID, client::WorkerTypesV2::TL_ID, Request::TL_ID, Response::TL_ID,
             tcp::Query::TL_ID, tcp::QueryError::TL_ID, worker::ConnectToProxy::TL_ID, WorkReport::TL_ID,
+            GetQuote::TL_ID, Quote::TL_ID, QuoteTerms::TL_ID, RunQuoted::TL_ID,
             SignedPayment::TL_ID_VOUCHER, client::ConnectedToProxy::TL_ID, worker::ExtendedCompareBalanceWithProxy::TL_ID,
             CompareProof::TL_ID, Proof::TL_ID_RECEIPT, Proof::TL_ID_STATEMENT,
         ];
@@ -198,6 +221,7 @@ proptest! {
         };
         let _ = (ClientQuery::decode(&data), ClientPacket::decode(&data), ProxyToClient::decode(&data));
         let _ = (WorkerQuery::decode(&data), WorkerPacket::decode(&data), ProxyToWorker::decode(&data));
+        let _ = (decode::<Quote>(&data), decode::<QuoteTerms>(&data));
         let _ = (ProxyQuery::decode(&data), Request::decode(&data), Response::decode(&data));
         let _ = (tcp::Message::decode(&data).map(|m| m.encode()), AttestedPeerInfo::parse(&data));
         let _ = (decode::<client::WorkerTypesV2>(&data), decode::<client::ConnectedToProxy>(&data), decode::<Proof>(&data));

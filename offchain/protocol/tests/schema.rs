@@ -153,6 +153,9 @@ fn the_code_uses_the_ids_of_the_schema() {
     assert_eq!(extension::Countersigned::TL_ID, id("cocoon.countersigned"));
     assert_eq!(extension::CompareProof::TL_ID, id("cocoon.compareProof"));
     assert_eq!(extension::Proof::TL_ID_STATEMENT, id("cocoon.provenStatement"));
+    assert_eq!(extension::GetQuote::TL_ID, id("cocoon.getQuote"));
+    assert_eq!(extension::QuoteTerms::TL_ID, id("cocoon.quoteTerms"));
+    assert_eq!(extension::RunQuoted::TL_ID, id("cocoon.runQuoted"));
     assert_eq!(extension::ProveSession::TL_ID, id("cocoon.proveSession"));
     assert_eq!(extension::SessionProof::TL_ID, id("cocoon.sessionProof"));
     assert_eq!(key::GetKey::TL_ID, id("cocoon.getKey"));

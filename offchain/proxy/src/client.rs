@@ -16,7 +16,7 @@ use cocoon_openai::limits::DEFAULT_MAX_TOKENS;
 use cocoon_openai::{Endpoint, OutputBound};
 use cocoon_protocol::answer::Answer;
 use cocoon_protocol::client::{PaymentStatus, Refund, RunQueryEx};
-use cocoon_protocol::codec::encode;
+use cocoon_protocol::codec::{decode, encode};
 use cocoon_protocol::extension::{Evidence, ProofCompared};
 use cocoon_protocol::http;
 use cocoon_protocol::message::{ClientPacket, ClientQuery};
@@ -33,6 +33,7 @@ use crate::instance::Instance;
 use crate::limits::{MAX_REQUEST_TIMEOUT, MAX_REQUESTS_PER_CONNECTION};
 use crate::listen::close;
 use crate::proof;
+use crate::quotes;
 use crate::request::{self, Failure, Request};
 use crate::state::Proxy;
 
@@ -160,13 +161,15 @@ pub(crate) async fn serve(
 
 /// Takes a one-way message; false ends the connection.
 async fn packet(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, data: &[u8]) -> bool {
-    let (query, is_debug) = match ClientPacket::decode(data) {
-        Ok(ClientPacket::RunQueryEx(query)) => {
-            let is_debug = query.enable_debug.unwrap_or(false);
-            (query, is_debug)
-        }
-        Ok(ClientPacket::RunQuery(old)) => (from_old(old), false),
-        Ok(ClientPacket::Cancel(cancel)) => {
+    let decoded = ClientPacket::decode(data).and_then(|packet| match packet {
+        // What it holds is a message of its own.
+        ClientPacket::RunQuoted(quoted) => Ok((Some(quoted.quote_id), ClientPacket::RunQueryEx(decode(&quoted.run)?))),
+        packet => Ok((None, packet)),
+    });
+    let (query, quote) = match decoded {
+        Ok((quote, ClientPacket::RunQueryEx(query))) => (query, quote),
+        Ok((_, ClientPacket::RunQuery(old))) => (from_old(old), None),
+        Ok((_, ClientPacket::Cancel(cancel))) => {
             if let Some(token) = client.requests().get(&cancel.request_id) {
                 token.cancel();
             }
@@ -180,7 +183,7 @@ async fn packet(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, data: &[u8]) -> bo
     };
     let id = query.request_id;
     let cancel = CancellationToken::new();
-    let request = match request_of(query, is_debug, cancel.clone(), proxy.unix_ms())
+    let request = match request_of(query, quote, cancel.clone(), proxy.unix_ms())
         .and_then(|request| admit(client, id, cancel, request))
     {
         Ok(request) => request,
@@ -215,7 +218,7 @@ fn from_old(old: cocoon_protocol::client::RunQuery) -> RunQueryEx {
 /// A request whose numbers make sense.
 fn request_of(
     query: RunQueryEx,
-    is_debug: bool,
+    quote: Option<[u8; 32]>,
     cancel: CancellationToken,
     received_ms: u64,
 ) -> Result<Request, Failure> {
@@ -237,7 +240,8 @@ fn request_of(
         bound,
         timeout,
         min_config_version: query.min_config_version,
-        is_debug,
+        quote,
+        is_debug: query.enable_debug.unwrap_or(false),
         received: Instant::now(),
         received_ms,
         cancel,
@@ -303,6 +307,15 @@ async fn query(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, id: i64, data: &[u8
                     // It is closed next, whether it hears this or not.
                     let _ = link.answer_error(id, refusal.code.to_wire(), refusal.message).await;
                     return false;
+                }
+            }
+        }
+        Ok(ClientQuery::GetQuote(question)) if client.version.has_extensions() => {
+            match quotes::issue(proxy, client, &question) {
+                Ok(quote) => encode(&quote),
+                Err(failure) => {
+                    let (code, message) = failure.told(client.version);
+                    return link.answer_error(id, code, message).await.is_ok();
                 }
             }
         }

@@ -38,6 +38,7 @@ pub mod limits;
 mod listen;
 mod outage;
 mod proof;
+mod quotes;
 mod receipt;
 mod recovery;
 mod request;

@@ -55,6 +55,12 @@ pub const FAIR_TIME: Duration = Duration::from_secs(30);
 /// Coefficients that a worker may tell are smaller than this, as in the handshake of the deployed network.
 pub const COEFFICIENT_END: u32 = 1_000_000_000;
 
+/// Longest time that a quote may be configured to be held, in seconds: its slot stands empty for it.
+pub const MAX_QUOTE_SECONDS: f64 = 120.0;
+
+/// Workers that are looked at for one quote, when the first ones already keep as many slots as they may.
+pub const MAX_QUOTE_CHOICES: usize = 4;
+
 /// Answers of one worker's connection that may be ahead of their receipts: those are in memory, or wait for the worker's
 /// signature. Beyond it answers wait, so that nobody is served faster than it can be written down.
 pub const SIGN_QUEUE: usize = 256;

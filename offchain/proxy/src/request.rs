@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cocoon_bindings::units::Coefficient;
+use cocoon_bindings::units::{Coefficient, TokenCount};
+use cocoon_market::QuoteId;
 use cocoon_openai::OutputBound;
 use cocoon_protocol::answer::Answer;
 use cocoon_protocol::{ErrorCode, Version, retry_after};
@@ -18,8 +19,8 @@ use crate::run::{Ended, Work};
 use crate::settle::Rest;
 use crate::state::Proxy;
 use crate::stats::{Attempt, End};
-use crate::workers::Verdict;
-use crate::{reserve, route, run, settle};
+use crate::workers::{Lease, Verdict};
+use crate::{quotes, reserve, route, run, settle};
 
 /// A request as its client sent it.
 pub(crate) struct Request {
@@ -35,6 +36,8 @@ pub(crate) struct Request {
     pub(crate) bound: OutputBound,
     pub(crate) timeout: Duration,
     pub(crate) min_config_version: i32,
+    /// The quote that it is to be served under.
+    pub(crate) quote: Option<QuoteId>,
     pub(crate) is_debug: bool,
     pub(crate) received: Instant,
     pub(crate) received_ms: u64,
@@ -62,18 +65,24 @@ impl Failure {
 
     /// The message for a client of this version.
     pub(crate) fn answer(self, request: [u8; 32], version: Version) -> Answer {
+        let (code, message) = self.told(version);
+        Answer::error(request, code, message, false)
+    }
+
+    /// Code and text for a client of this version.
+    pub(crate) fn told(self, version: Version) -> (i32, String) {
         let message = match self.retry_after {
             Some(seconds) if version.has_extensions() => retry_after::append(&self.message, seconds),
             _ => self.message,
         };
-        Answer::error(request, self.code.for_version(version), message, false)
+        (self.code.for_version(version), message)
     }
 }
 
 /// Serves a request from its first to its last message, its receipt included.
-pub(crate) async fn serve(proxy: Arc<Proxy>, client: Arc<ClientPeer>, request: Request) {
+pub(crate) async fn serve(proxy: Arc<Proxy>, client: Arc<ClientPeer>, mut request: Request) {
     proxy.stats.query(request.query.len());
-    let (end, rest) = attempts(&proxy, &client, &request).await;
+    let (end, rest) = attempts(&proxy, &client, &mut request).await;
     proxy.stats.ended(end, request.received.elapsed().as_secs_f64());
     client.forget(&request.id);
     drop(request);
@@ -83,21 +92,25 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, client: Arc<ClientPeer>, request: R
 }
 
 /// Tries workers until one has begun to answer; every attempt has a reservation of its own.
-async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &Request) -> (End, Option<Rest>) {
+async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &mut Request) -> (End, Option<Rest>) {
     let mut tried = Vec::new();
     let mut last_failure = None;
-    let admitted =
-        reserve::tokens(client, request).and_then(|tokens| route::admit(proxy, client, tokens.get()).map(|()| tokens));
-    let tokens = match admitted {
-        Ok(tokens) => tokens,
+    let (tokens, mut quoted) = match admit(proxy, client, request) {
+        Ok(admitted) => admitted,
         Err(failure) => return refuse(client, request, failure).await,
     };
+    let request = &*request;
     loop {
         let reserved = match reserve::reserve(proxy, client, request, tokens) {
             Ok(reserved) => reserved,
             Err(failure) => return refuse(client, request, last_failure.unwrap_or(failure)).await,
         };
-        let mut lease = match route::choose(proxy, client, request, &tried, tokens.get()).await {
+        let kept = quoted.take().filter(|lease: &Lease| !lease.worker.is_gone());
+        let chosen = match kept {
+            Some(lease) => Ok(lease),
+            None => route::choose(proxy, client, request, &tried, tokens.get()).await,
+        };
+        let mut lease = match chosen {
             Ok(lease) => lease,
             Err(failure) => return refuse(client, request, last_failure.unwrap_or(failure)).await,
         };
@@ -128,6 +141,19 @@ async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &Reques
             _ => return settle::settle(proxy, client, request, lease, reserved, work).await,
         }
     }
+}
+
+/// Whether the client may ask for this now, the tokens that it reserves, and the slot that was kept for it. A quote was
+/// counted against the client's rate when it was given; its price is the ceiling, whichever worker serves.
+fn admit(proxy: &Proxy, client: &ClientPeer, request: &mut Request) -> Result<(TokenCount, Option<Lease>), Failure> {
+    let Some(id) = request.quote else {
+        let tokens = reserve::tokens(client, request)?;
+        route::admit(proxy, client, tokens.get())?;
+        return Ok((tokens, None));
+    };
+    let lease = quotes::redeem(proxy, client, request, &id)?;
+    request.max_coefficient = lease.coefficient;
+    Ok((reserve::tokens(client, request)?, Some(lease)))
 }
 
 /// The client's contract is of parameters that have changed: its connection will be closed.

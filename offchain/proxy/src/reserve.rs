@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cocoon_bindings::units::TokenCount;
+use cocoon_bindings::units::{Coefficient, TokenCount};
 use cocoon_ledger::{LedgerError, ReservationId, reservation};
 use cocoon_protocol::ErrorCode;
 
@@ -20,9 +20,18 @@ pub(crate) struct Reserved {
 /// Tokens that one attempt at a request reserves.
 pub(crate) fn tokens(client: &ClientPeer, request: &Request) -> Result<TokenCount, Failure> {
     let bytes = request.query.len() as u64;
+    amount(client, request.max_tokens, bytes, request.max_coefficient)
+}
+
+/// The same for a request of which so much is known.
+pub(crate) fn amount(
+    client: &ClientPeer,
+    max_tokens: u64,
+    query_bytes: u64,
+    max_coefficient: Coefficient,
+) -> Result<TokenCount, Failure> {
     let multipliers = &client.instance.params.multipliers;
-    reservation::amount(request.max_tokens, bytes, request.max_coefficient, multipliers)
-        .map_err(|error| failure(&error))
+    reservation::amount(max_tokens, query_bytes, max_coefficient, multipliers).map_err(|error| failure(&error))
 }
 
 impl Reserved {
@@ -49,19 +58,32 @@ pub(crate) fn reserve(
     request: &Request,
     amount: TokenCount,
 ) -> Result<Reserved, Failure> {
+    if i64::from(request.min_config_version) > i64::from(proxy.root.borrow().version) {
+        is_open(proxy, client)?;
+        return Err(Failure::new(ErrorCode::Error, "active config version is too low"));
+    }
+    hold(proxy, client, request.max_tokens, amount)
+}
+
+fn is_open(proxy: &Proxy, client: &ClientPeer) -> Result<(), Failure> {
     if let Some(reason) = proxy.closed_because() {
         return Err(Failure::new(ErrorCode::NotReady, reason));
     }
     if client.instance.is_retired() {
         return Err(outdated());
     }
-    if i64::from(request.min_config_version) > i64::from(proxy.root.borrow().version) {
-        return Err(Failure::new(ErrorCode::Error, "active config version is too low"));
-    }
-    let id = proxy
-        .books
-        .ledger()
-        .reserve(&client.contract, request.max_tokens, amount);
+    Ok(())
+}
+
+/// Reserves tokens of a client, if new work is taken at all.
+pub(crate) fn hold(
+    proxy: &Proxy,
+    client: &ClientPeer,
+    max_tokens: u64,
+    amount: TokenCount,
+) -> Result<Reserved, Failure> {
+    is_open(proxy, client)?;
+    let id = proxy.books.ledger().reserve(&client.contract, max_tokens, amount);
     match id {
         Ok(id) => Ok(Reserved {
             books: Arc::clone(&proxy.books),

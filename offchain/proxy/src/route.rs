@@ -43,7 +43,8 @@ pub(crate) async fn choose(
     })
 }
 
-fn failure(refusal: Refusal) -> Failure {
+/// What a client is told of a refusal.
+pub(crate) fn failure(refusal: Refusal) -> Failure {
     let code = match refusal {
         Refusal::UnknownModel { .. } => ErrorCode::UnknownModel,
         Refusal::ShareFull { .. } => ErrorCode::TooManyRequests,

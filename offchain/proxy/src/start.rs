@@ -173,6 +173,7 @@ pub async fn start_on(
         wallet,
         books,
         workers: Default::default(),
+        quotes: Default::default(),
         clients: Default::default(),
         registrations: Registrations::default(),
         stats: Default::default(),

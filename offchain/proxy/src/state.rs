@@ -22,6 +22,7 @@ use crate::config::ProxyConfig;
 use crate::error::ProxyError;
 use crate::instance::{Instance, Instances};
 use crate::outage::{ChainAge, Mode};
+use crate::quotes::QuoteDesk;
 use crate::recovery::Recovery;
 use crate::stats::Stats;
 use crate::vouchers::Vouchers;
@@ -42,6 +43,7 @@ pub(crate) struct Proxy {
     pub(crate) books: Arc<Books>,
     pub(crate) vouchers: Vouchers,
     pub(crate) workers: Arc<Workers>,
+    pub(crate) quotes: QuoteDesk,
     pub(crate) clients: crate::client::Clients,
     pub(crate) registrations: Registrations,
     pub(crate) stats: Stats,

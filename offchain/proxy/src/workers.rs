@@ -278,6 +278,12 @@ impl Workers {
         self.hand_out(worker.model.base());
     }
 
+    /// Mean time to the first token of a worker in seconds; 0 when unknown.
+    pub(crate) fn first_token_seconds(&self, worker: u64) -> f64 {
+        let view = self.inner().desk.pool().view(worker, self.now());
+        view.map_or(0.0, |view| view.first_token_seconds)
+    }
+
     /// The worker signed its statement of work, or it did not: one that leaves receipts without its signature leaves its
     /// clients without the proof that it worked, and is thought less of.
     pub(crate) fn note_signature(&self, worker: &WorkerPeer, is_signed: bool) {

@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
 use super::reply::{RECEIPT, RECEIPT_ID, REQUEST_ID, reply, reply_with_id, set};
-use super::{App, stream};
+use super::{App, quote, stream};
 use crate::calls::RequestId;
 use crate::connection::ProxyConnection;
 use crate::driver::{self, Job, Piece, Unsent};
@@ -66,21 +66,37 @@ async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Reque
     let slot = Arc::clone(&app.slots)
         .try_acquire_owned()
         .map_err(|_| ApiError::rate_limited("This client runs as many requests as it may."))?;
+    let quote = quote::named(app, request.headers())?;
     let live = app.live.get();
     let wants_receipt = live.wait_for_receipts || asks_for_receipt(request.headers())?;
     let body = read_body(request.into_body(), live.max_body_bytes).await?;
     let mut request = Request::parse(endpoint, &body)?;
     let options = RunOptions::take_from(&mut request)?;
-    let connection = app.connection()?;
+    let connection = match &quote {
+        Some(quote) => app.connection_of(quote)?,
+        None => app.connection()?,
+    };
+    if quote
+        .as_ref()
+        .is_some_and(|quote| quote.coefficient > options.max_coefficient)
+    {
+        return Err(ApiError::invalid_field(
+            "max_coefficient",
+            "is below the price of the quote",
+        ));
+    }
     let job = Job {
         path: endpoint.path(),
         model: request.model().to_owned(),
         body: request.to_json().into(),
-        max_coefficient: options.max_coefficient,
+        max_coefficient: quote
+            .as_ref()
+            .map_or(options.max_coefficient, |quote| quote.coefficient),
         max_tokens: options.max_tokens,
         timeout: Duration::try_from_secs_f64(options.timeout_seconds).unwrap_or(Duration::from_secs(120)),
         enable_debug: options.enable_debug,
         config_version: app.context.root().version,
+        quote: quote.map(|quote| quote.id),
     };
     let (begun, started) = (app.context.clock.now_f64(), Instant::now());
     app.stats.begun(job.body.len(), begun);
@@ -126,6 +142,8 @@ async fn send(
         match driver::start(&app.requests, Arc::clone(&connection), job.clone(), ended.clone()).await {
             Ok(started) => return Ok(started),
             Err(Unsent::Never(error)) => break error,
+            // Another proxy knows nothing of the quote.
+            Err(Unsent::Elsewhere(error)) if job.quote.is_some() => break error,
             Err(Unsent::Elsewhere(error)) => {
                 tried.push(connection);
                 match app.connection_besides(&tried) {

@@ -8,6 +8,7 @@ pub(crate) mod figures;
 mod inference;
 mod models;
 mod operated;
+mod quote;
 mod receipt;
 mod reply;
 mod report;
@@ -32,6 +33,7 @@ use crate::config::ClientConfig;
 use crate::connection::ProxyConnection;
 use crate::context::Context;
 use crate::dialer::Upstream;
+use crate::quotes::{KnownQuotes, Usable};
 use crate::stats::Stats;
 use reply::reply;
 
@@ -41,6 +43,7 @@ pub(crate) struct App {
     pub(crate) upstream: watch::Receiver<Upstream>,
     pub(crate) accounts: watch::Receiver<Accounts>,
     pub(crate) stats: Stats,
+    pub(crate) quotes: KnownQuotes,
     pub(crate) slots: Arc<Semaphore>,
     /// Requests, until their receipts are taken.
     pub(crate) requests: TaskTracker,
@@ -56,6 +59,16 @@ impl App {
     /// The connection with the fewest requests, or the error that says why there is none.
     fn connection(&self) -> Result<Arc<ProxyConnection>, ApiError> {
         self.connection_besides(&[])
+    }
+
+    /// The connection to the proxy that gave a quote.
+    fn connection_of(&self, quote: &Usable) -> Result<Arc<ProxyConnection>, ApiError> {
+        let contracts = self.upstream.borrow().by_contract();
+        let living = contracts
+            .get(&quote.contract)
+            .filter(|connection| !connection.is_closed());
+        let lost = || ApiError::not_connected("There is no connection to the proxy that gave this quote.");
+        living.cloned().ok_or_else(lost)
     }
 
     /// The same, but none of `tried`.
@@ -86,6 +99,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*name}", get(models::one))
         .route("/v1/cocoon/receipts/{id}", get(receipt::show))
+        .route("/v1/cocoon/quote", post(quote::ask))
         .route("/v1/cocoon/claims", get(claims::show))
         .route("/v1/cocoon/attestation", get(attestation::show))
         .route("/v1/cocoon/attestation/{hash}", get(attestation::of_certificate))

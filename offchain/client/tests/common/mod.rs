@@ -57,6 +57,8 @@ pub(crate) struct Options {
     pub(crate) proxy_connections: u32,
     /// The proxy names another contract than its own.
     pub(crate) foreign_contract: bool,
+    /// The proxy's quotes are signed by another key.
+    pub(crate) forged_quote: bool,
     /// The root contract lists no image.
     pub(crate) unlisted_image: bool,
     /// The proxy demands a registration through the chain.
@@ -72,6 +74,7 @@ impl Default for Options {
             max_requests: 8,
             proxy_connections: 1,
             foreign_contract: false,
+            forged_quote: false,
             unlisted_image: false,
             long_nonce: None,
         }

@@ -12,18 +12,19 @@ use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::client::{
     PaymentStatus, ProxyConnectionAuth, RunQueryEx, WorkerInstanceV2, WorkerTypeV2, WorkerTypesV2,
 };
-use cocoon_protocol::codec::encode;
-use cocoon_protocol::extension::Evidence;
+use cocoon_protocol::codec::{decode, encode};
+use cocoon_protocol::extension::{Evidence, GetQuote, Quote, QuoteTerms};
 use cocoon_protocol::handshake::{AuthorizeStep, ProxyClientHandshake, ProxyRules};
 use cocoon_protocol::http::{Header, Response};
 use cocoon_protocol::message::{ClientPacket, ClientQuery};
 use cocoon_protocol::proxy::{Params, SignedPayment, TokensUsed};
+use cocoon_protocol::quote::signed_bytes;
 use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::{
     Acceptor, Connection, Identity, IdentityKeeper, PeerPolicy, Simulated, SystemClock, TrustSettings, TrustStore,
 };
 use cocoon_runner::link::{Link, LinkConfig, LinkEvent, LinkHandle};
-use ed25519_dalek::SigningKey;
+use ed25519_dalek::{Signer as _, SigningKey};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
@@ -72,6 +73,8 @@ pub(crate) enum Incoming {
 /// A request with the means to answer it.
 pub(crate) struct Request {
     pub(crate) query: RunQueryEx,
+    /// The quote that it names.
+    pub(crate) quote: Option<[u8; 32]>,
     pub(crate) link: LinkHandle,
     pub(crate) version: Version,
     pub(crate) client_contract: Address,
@@ -159,6 +162,9 @@ async fn serve(
                         max_tokens: 0,
                     }),
                     ClientQuery::GetWorkerTypesV2(_) => encode(&models()),
+                    ClientQuery::GetQuote(m) if options.version >= 3 => {
+                        encode(&sign_quote(&keys, contract.as_ref().unwrap(), m, options.forged_quote))
+                    }
                     ClientQuery::GetEvidence(m) if m.hash == worker.evidence_hash() => encode(&Evidence {
                         certificate: worker.certificate_der().to_vec().into(),
                     }),
@@ -170,11 +176,22 @@ async fn serve(
                 let _ = link.answer(id, answer).await;
             }
             LinkEvent::Packet(data) => match ClientPacket::decode(&data).unwrap() {
+                ClientPacket::RunQuoted(quoted) => {
+                    let request = Request {
+                        query: decode(&quoted.run).unwrap(),
+                        quote: Some(quoted.quote_id),
+                        link: link.clone(),
+                        version: handshake.ready().unwrap(),
+                        client_contract: contract.clone().unwrap(),
+                    };
+                    let _ = sender.send(Incoming::Request(Box::new(request)));
+                }
                 ClientPacket::RunQueryEx(query) => {
                     let version = handshake.ready().unwrap();
                     let client_contract = contract.clone().unwrap();
                     let request = Request {
                         query,
+                        quote: None,
                         link: link.clone(),
                         version,
                         client_contract,
@@ -232,6 +249,27 @@ fn greet(
     handshake
         .challenge(params, text(client_contract), auth, SignedPayment::Empty)
         .unwrap()
+}
+
+/// A quote at coefficient 1500 for what was asked; with the signature of another key if it is to be forged.
+fn sign_quote(keys: &ProxyKeys, client: &Address, asked: &GetQuote, is_forged: bool) -> Quote {
+    let text = |address: &Address| friendly(address, false, true);
+    let terms = encode(&QuoteTerms {
+        quote_id: [0xab; 32],
+        proxy_sc_address: text(&keys.identity.contract),
+        client_sc_address: text(client),
+        model: format!("{}@1:2", asked.model),
+        worker_evidence: [5; 32],
+        coefficient: 1500,
+        max_tokens: asked.max_tokens,
+        first_token_seconds: 0.25,
+        issued_ms: 1_000,
+        expires_ms: 21_000,
+    });
+    let other = SigningKey::from_bytes(&[4; 32]);
+    let key = if is_forged { &other } else { &keys.key };
+    let signature = key.sign(&signed_bytes(&terms)).to_bytes().to_vec().into();
+    Quote { terms, signature }
 }
 
 fn models() -> WorkerTypesV2 {

@@ -6,7 +6,7 @@ use cocoon_market::{QueueLimits, Rate, RateLimits, Settings};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ProxyError;
-use crate::limits::MAX_WAITING;
+use crate::limits::{MAX_QUOTE_SECONDS, MAX_WAITING};
 
 /// The choice of workers, the queue and the rates of clients. All of it may be changed while the proxy runs.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub struct RoutingConfig {
     /// How much a worker's price counts against its speed: a worker of twice the price must be faster by two to the power
     /// of it. 0 ignores prices below the client's ceiling.
     pub price_weight: f64,
+    /// Seconds that a firm quote keeps a slot for a client; 0: no quotes are given.
+    pub quote_seconds: f64,
     /// Prefer the worker that served the beginning of a prompt before, for its cache.
     pub affinity: bool,
     /// Requests of one client per second; 0 is no limit.
@@ -40,6 +42,7 @@ impl Default for RoutingConfig {
             max_waiting: 1024,
             max_waiting_per_client: 512,
             price_weight: 0.5,
+            quote_seconds: 20.0,
             affinity: true,
             requests_per_second: 0.0,
             requests_burst: 100.0,
@@ -55,6 +58,12 @@ impl RoutingConfig {
         let numbers = [
             ("routing.max_wait", self.max_wait, 0.0..=3600.0, "0 to 3600 seconds"),
             ("routing.price_weight", self.price_weight, 0.0..=4.0, "0 to 4"),
+            (
+                "routing.quote_seconds",
+                self.quote_seconds,
+                0.0..=MAX_QUOTE_SECONDS,
+                "0 to 120 seconds",
+            ),
             (
                 "routing.requests_per_second",
                 self.requests_per_second,
@@ -128,6 +137,13 @@ mod tests {
                 ..good
             },
             "routing.max_wait",
+        );
+        bad(
+            RoutingConfig {
+                quote_seconds: 121.0,
+                ..good
+            },
+            "routing.quote_seconds",
         );
         bad(
             RoutingConfig {

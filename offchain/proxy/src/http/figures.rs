@@ -60,6 +60,11 @@ const WAITING: Metric = Metric::gauge(
     "cocoon_proxy_waiting_requests",
     "Requests that wait for a slot of a worker.",
 );
+const QUOTES: Metric = Metric::counter(
+    "cocoon_proxy_quotes_total",
+    "Firm quotes that were given, and of these those that were used and those that expired.",
+);
+const QUOTED: Metric = Metric::gauge("cocoon_proxy_quoted_slots", "Slots of workers that quotes keep.");
 const RESERVED: Metric = Metric::gauge(
     "cocoon_proxy_reserved_tokens",
     "Adjusted tokens that running requests have reserved.",
@@ -102,6 +107,8 @@ pub const METRICS: &[Metric] = &[
     SLOTS,
     SLOTS_USED,
     WAITING,
+    QUOTES,
+    QUOTED,
     RESERVED,
     RESERVATIONS,
     UNSETTLED,
@@ -117,6 +124,12 @@ pub(super) fn write(proxy: &Proxy, page: &mut Exposition) {
     requests(proxy, page);
     workers(proxy, page);
     page.one(&WAITING, proxy.workers.waiting() as f64);
+    let (quoted, tally) = proxy.quotes.counts();
+    page.metric(&QUOTES)
+        .sample(&[("result", "given")], tally.given as f64)
+        .sample(&[("result", "used")], tally.used as f64)
+        .sample(&[("result", "expired")], tally.expired as f64);
+    page.one(&QUOTED, quoted as f64);
     money(proxy, page);
     page.one(&CHAIN_AGE, proxy.chain_age.age().as_secs_f64());
     page.one(&WALLET, nanoton(proxy.accounts.seen().wallet.balance) as f64);

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::Coefficient;
-use cocoon_market::{Ask, Asked, Grant, Outcome, Refusal, Verdict};
+use cocoon_market::{Ask, Asked, Grant, Need, Outcome, Refusal, Verdict};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::{Inner, WorkerPeer, Workers};
-use crate::limits::QUEUE_TICK;
+use crate::limits::{MAX_QUOTE_CHOICES, QUEUE_TICK};
 
 /// A request for a worker.
 pub(crate) struct Wanted<'a> {
@@ -78,6 +78,42 @@ impl Workers {
         self.wait(place, granted, &wanted).await
     }
 
+    /// Takes a slot for a quote, now or not at all: of a worker of this proxy contract that serves well and keeps few slots
+    /// for quotes yet, as `may_keep` says of its number and its slots.
+    pub(crate) fn hold(
+        self: &Arc<Self>,
+        model: &str,
+        max_coefficient: Coefficient,
+        contract: &Address,
+        may_keep: impl Fn(u64, u32) -> bool,
+    ) -> Result<Lease, Refusal> {
+        let now = self.now();
+        let mut inner = self.inner();
+        let mut tried = Vec::new();
+        while tried.len() < MAX_QUOTE_CHOICES {
+            let need = Need {
+                model,
+                max_coefficient,
+                tried: &tried,
+                preferred: None,
+            };
+            let grant = inner.desk.pool_mut().choose(&need, now, rand::random())?;
+            let view = inner.desk.pool().view(grant.worker, now);
+            let is_fit = view.is_some_and(|view| !view.is_held_back && may_keep(grant.worker, view.slots));
+            let is_of_contract = |peer: &Arc<WorkerPeer>| peer.instance.contract == *contract;
+            if is_fit && inner.peers.get(&grant.worker).is_some_and(is_of_contract) {
+                let Some(mut lease) = self.lease_of(&inner, grant) else {
+                    break;
+                };
+                lease.is_kept = true;
+                return Ok(lease);
+            }
+            inner.desk.pool_mut().give_back(grant.worker, now);
+            tried.push(grant.worker);
+        }
+        Err(none_ready(model))
+    }
+
     async fn wait(
         self: &Arc<Self>,
         place: Place<'_>,
@@ -129,6 +165,7 @@ impl Workers {
             coefficient: grant.coefficient,
             verdict: Verdict::Withdrawn,
             first_token: None,
+            is_kept: false,
             started: Instant::now(),
             workers: Arc::clone(self),
         })
@@ -168,11 +205,19 @@ pub(crate) struct Lease {
     pub(crate) coefficient: Coefficient,
     verdict: Verdict,
     first_token: Option<f64>,
+    /// No request has used it yet: it is kept for a quote.
+    is_kept: bool,
     started: Instant,
     workers: Arc<Workers>,
 }
 
 impl Lease {
+    /// A request uses the slot that was kept for it: only from now on does it say something about the worker.
+    pub(crate) fn begin(&mut self) {
+        self.is_kept = false;
+        self.started = Instant::now();
+    }
+
     /// What the request says about its worker, and how many seconds its first token took.
     pub(crate) fn judge(&mut self, verdict: Verdict, first_token: Option<f64>) {
         self.verdict = verdict;
@@ -188,7 +233,11 @@ impl Drop for Lease {
             first_token_seconds: self.first_token,
         };
         let now = self.workers.now();
-        self.workers.inner().desk.release(self.worker.id, &outcome, now);
+        if self.is_kept {
+            self.workers.inner().desk.pool_mut().give_back(self.worker.id, now);
+        } else {
+            self.workers.inner().desk.release(self.worker.id, &outcome, now);
+        }
         self.workers.hand_out(self.worker.model.base());
     }
 }

@@ -148,7 +148,14 @@ impl Client {
     }
 
     pub(crate) async fn send_wish(&self, id: u8, model: &str, wish: &Wish) {
-        let query = RunQueryEx {
+        self.link
+            .send_packet(encode(&Self::query(id, model, wish)))
+            .await
+            .unwrap();
+    }
+
+    pub(crate) fn query(id: u8, model: &str, wish: &Wish) -> RunQueryEx {
+        RunQueryEx {
             model_name: model.into(),
             query: Request::post_json("/v1/chat/completions", wish.body.into()).encode(),
             max_coefficient: wish.max_coefficient,
@@ -158,8 +165,7 @@ impl Client {
             min_config_version: 1,
             flags: (),
             enable_debug: Some(false),
-        };
-        self.link.send_packet(encode(&query)).await.unwrap();
+        }
     }
 
     pub(crate) async fn cancel(&self, id: u8) {
