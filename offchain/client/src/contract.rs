@@ -1,10 +1,14 @@
 //! The client contract: its address, and what the runner's wallet does to it.
 
-use cocoon_bindings::client::{AskToTopUp, ChangeSecretHashFromOwner, RegisterFromOwner, TopUpWithSecretFromOwner};
+use cocoon_bindings::client::{
+    AskToTopUp, ChangeSecretHashFromOwner, RegisterFromOwner, RequestRefundFromOwner, TopUpWithSecretFromOwner,
+    WithdrawFromOwner,
+};
 use cocoon_bindings::message::InternalMessage;
-use cocoon_bindings::ton::{Address, Cell, Store, to_cell};
+use cocoon_bindings::ton::{Address, Cell, Store, parse_boc, to_cell};
 use cocoon_bindings::types::Lifecycle;
 use cocoon_bindings::units::{Nanoton, PublicKey, QueryId};
+use cocoon_bindings::voucher::SignedVoucher;
 use cocoon_bindings::{BindingsError, StateInit, client_state_init, proxy_state_init};
 use cocoon_chain::{ChainError, ClientAccount, NodeWallet, RootView, SharedChain};
 use tokio::time::Instant;
@@ -101,6 +105,33 @@ pub async fn top_up(wallet: &NodeWallet, contract: &Address, amount: Nanoton) ->
         send_excesses_to: excesses,
     })?;
     send(wallet, contract, amount, body, None).await
+}
+
+/// Has an existing contract pay the proxy what its latest voucher says; `voucher` is a BoC.
+pub async fn charge(wallet: &NodeWallet, contract: &Address, voucher: &[u8]) -> Result<(), ClientError> {
+    let voucher = SignedVoucher::from_cell(&parse_boc(voucher)?)?;
+    let body = voucher.with_excesses(wallet.address()).to_cell()?;
+    send(wallet, contract, Nanoton::ZERO, body, None).await
+}
+
+/// Begins to close an existing contract, or ends that after the delay: what is left goes to the wallet.
+pub async fn request_refund(wallet: &NodeWallet, contract: &Address) -> Result<(), ClientError> {
+    let excesses = wallet.address().clone();
+    let body = message(&RequestRefundFromOwner {
+        query_id: query_id(),
+        send_excesses_to: excesses,
+    })?;
+    send(wallet, contract, Nanoton::ZERO, body, None).await
+}
+
+/// Gets back what an existing contract holds beyond its stake.
+pub async fn withdraw(wallet: &NodeWallet, contract: &Address) -> Result<(), ClientError> {
+    let excesses = wallet.address().clone();
+    let body = message(&WithdrawFromOwner {
+        query_id: query_id(),
+        send_excesses_to: excesses,
+    })?;
+    send(wallet, contract, Nanoton::ZERO, body, None).await
 }
 
 /// Answers a proxy's challenge through the chain.

@@ -119,7 +119,8 @@ pub async fn start_on(
     };
     let app = Arc::new(app);
     let router = http::router(Arc::clone(&app));
-    admin::start(&config.admin, http::operated(&app), router.clone(), &shutdown)?;
+    let administered = router.clone().merge(http::contract::router(Arc::clone(&app)));
+    admin::start(&config.admin, http::operated(&app), administered, &shutdown)?;
     let server = serve_on(listener, router, stop.clone())?;
     let address = server.address();
     tracing::info!(%address, "the client listens");

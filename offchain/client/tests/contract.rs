@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::proxy::AskToIncreaseProxyStake;
-use cocoon_bindings::ton::{Address, CellBuilder, to_cell};
+use cocoon_bindings::ton::{Address, CellBuilder, friendly, to_cell};
+use cocoon_bindings::types::Lifecycle;
 use cocoon_bindings::units::{Nanoton, PublicKey, QueryId};
 use cocoon_bindings::{proxy_state_init, root_state_init};
 use cocoon_chain::{ClientAccount, EmulatedChain, NodeWallet, RootView, SharedChain};
@@ -171,6 +172,7 @@ async fn a_client_unknown_to_the_proxy_deploys_funds_and_registers_by_itself() {
     chain.wallet.send(vec![note]).await.unwrap();
     let root = Arc::new(RootView::fetch(chain.shared.as_ref(), &address).await.unwrap());
     let keys = ProxyKeys::new(Arc::clone(&root));
+    let keys_contract = keys.identity.contract.clone();
     deploy_proxy(&chain.wallet, &root, &keys.owner, &keys.identity.public_key).await;
 
     let options = Options {
@@ -197,4 +199,35 @@ async fn a_client_unknown_to_the_proxy_deploys_funds_and_registers_by_itself() {
         .iter()
         .any(|t| t.op() == Some(0xc45f_9f3b));
     assert!(registered);
+
+    // Money moves over the operator's socket, and not over the port for questions.
+    let posted = world.post("/request/topup", "").await;
+    assert_eq!(posted.status(), 404);
+    let socket = world.folder.path().join("client/admin.sock");
+    let operator = reqwest::Client::builder()
+        .unix_socket(socket)
+        .no_proxy()
+        .build()
+        .unwrap();
+    let post = async |path: &str| {
+        let answer = operator.post(format!("http://client{path}")).send().await.unwrap();
+        (
+            answer.status().as_u16(),
+            answer.json::<serde_json::Value>().await.unwrap(),
+        )
+    };
+    let (status, body) = post("/request/topup?amount=3000000000").await;
+    assert_eq!((status, &body["submitted"]), (200, &true.into()), "{body}");
+    let account = ClientAccount::fetch(chain.shared.as_ref(), &contract).await.unwrap();
+    assert_eq!(account.balance, Nanoton::from_ton(8));
+    let (status, body) = post(&format!("/request/topup?proxy={}", friendly(&contract, false, true))).await;
+    assert_eq!((status, body["hint"].is_string()), (404, true), "no such proxy: {body}");
+    assert_eq!(post("/request/charge").await.0, 409, "no voucher yet");
+    let proxy = friendly(&keys_contract, false, true);
+    let (status, body) = post(&format!("/request/withdraw?proxy={proxy}")).await;
+    assert_eq!(status, 200, "{body}");
+    let (status, body) = post(&format!("/request/close?proxy={proxy}")).await;
+    assert_eq!(status, 200, "{body}");
+    let account = ClientAccount::fetch(chain.shared.as_ref(), &contract).await.unwrap();
+    assert_ne!(account.state, Lifecycle::Normal);
 }

@@ -71,6 +71,12 @@ impl Api {
             .await
     }
 
+    /// The same under a quote.
+    pub async fn chat_quoted(&self, question: &Value, quote: &str) -> reqwest::Result<Reply> {
+        let post = self.http.post(format!("{}/v1/chat/completions", self.url));
+        read(post.header("x-cocoon-quote", quote).json(question).send().await?).await
+    }
+
     /// Sends any bytes.
     pub async fn post(&self, path: &str, body: Vec<u8>) -> reqwest::Result<Reply> {
         let url = format!("{}{path}", self.url);

@@ -4,6 +4,7 @@
 
 mod attestation;
 mod claims;
+pub(crate) mod contract;
 pub(crate) mod figures;
 mod inference;
 mod models;

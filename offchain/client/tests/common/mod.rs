@@ -20,6 +20,7 @@ use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_chain::{RootView, SharedChain};
 use cocoon_client::{ClientConfig, FundingConfig, RunningClient};
 use cocoon_runner::Surroundings;
+use cocoon_runner::admin::AdminConfig;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
 use cocoon_runner::keys::write_secret;
 use tempfile::TempDir;
@@ -116,7 +117,7 @@ impl World {
         let address = root.address.to_string();
         let proxy = FakeProxy::start(listener, ProxyKeys::new(root), platform, options.clone());
         let config = ClientConfig {
-            admin: Default::default(),
+            admin: AdminConfig::in_folder(&data_dir),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir,
             secret_file: None,

@@ -17,3 +17,4 @@ mod kills;
 mod models;
 mod operations;
 mod privacy;
+mod quotes;
