@@ -34,7 +34,6 @@ mod local;
 mod metrics;
 mod model;
 mod options;
-#[cfg(feature = "mock")]
 mod parrot;
 mod payer;
 #[cfg(test)]
@@ -61,7 +60,7 @@ pub use load::{
 };
 pub use metrics::{EngineLoad, Histogram, Occupancy};
 pub use options::{ComputeDevice, EngineOptions};
-#[cfg(feature = "mock")]
+#[doc(hidden)]
 pub use parrot::Parrot;
 pub use payer::{Payer, PayerSalt};
 pub use request::{AnswerParts, Chat, Prompt, StopStrings, SubmitRequest};

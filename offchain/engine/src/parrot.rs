@@ -1,4 +1,5 @@
-//! The parrot: an engine without a model that repeats what it was told. For tests of what stands above the engine.
+//! The parrot: an engine without a model that repeats what it was told. For tests of what stands above the engine: no
+//! configuration leads to it, and it is compiled always, so that tests and the command share one build.
 
 use crate::card::ModelCard;
 use crate::engine::{Engine, FinishReason, SequenceId, StepOutput, TokenLogprob, TokenLogprobs, Usage};

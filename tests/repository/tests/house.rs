@@ -88,3 +88,21 @@ fn the_readme_and_architecture_name_every_crate() {
         );
     }
 }
+
+/// tokio's virtual clock is compiled into everything; only tests may stop or move it.
+#[test]
+fn nothing_that_is_shipped_stops_the_clock() {
+    let calls = [
+        ["time::", "pause("].concat(),
+        ["time::", "advance("].concat(),
+        ["start_", "paused"].concat(),
+    ];
+    for file in files(&root().join("offchain"), &["rs"]).expect("tree reads") {
+        let is_test = file.components().any(|part| part.as_os_str() == "tests") || file.ends_with("tests.rs");
+        let text = std::fs::read_to_string(&file).expect("source is UTF-8");
+        let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for call in calls.iter().filter(|_| !is_test) {
+            assert!(!shipped.contains(call.as_str()), "{} has {call}", file.display());
+        }
+    }
+}
