@@ -241,7 +241,8 @@ impl Trust {
 
     /// `_sender` is held so that a channel that nobody sends on stays open.
     async fn follow(mut self, mut fetched: watch::Receiver<Endorsements>, _sender: watch::Sender<Endorsements>) {
-        let mut renewed_at = self.clock.now();
+        // What was loaded before this task may be of any age: it is renewed at the first look.
+        let mut renewed_at = 0;
         loop {
             tokio::select! {
                 changed = self.root.changed() => if changed.is_err() { return },

@@ -114,6 +114,8 @@ fn judge(text: &str, streams: bool) -> Option<Outcome> {
         .lines()
         .find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
     let is_whole = match length {
+        // Answers of these kinds have no body.
+        None if matches!(status, 204 | 304) => body.is_empty(),
         Some(length) => body.len() == length,
         None => body.ends_with("0\r\n\r\n"),
     };
