@@ -242,7 +242,7 @@ impl Trust {
     /// `_sender` is held so that a channel that nobody sends on stays open.
     async fn follow(mut self, mut fetched: watch::Receiver<Endorsements>, _sender: watch::Sender<Endorsements>) {
         // What was loaded before this task may be of any age: it is renewed at the first look.
-        let mut renewed_at = 0;
+        let mut renewed_at = 0_u64;
         loop {
             tokio::select! {
                 changed = self.root.changed() => if changed.is_err() { return },
