@@ -41,7 +41,7 @@ pub(crate) fn requests(world: &World<'_>) -> Result<(), String> {
                 return Err(format!("request {number} got no answer and no typed error: {what}"));
             }
             Some((_, Outcome::Unfinished)) if !world.has(Node::LyingWorker) => {
-                return Err(format!("request {number} got a stream that was not finished"));
+                return Err(format!("request {number} got an answer that was not finished"));
             }
             Some((_, Outcome::Cut)) => {
                 return Err(format!("request {number} was broken off though the client was there"));

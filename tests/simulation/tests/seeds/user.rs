@@ -29,7 +29,7 @@ pub(crate) enum Outcome {
     Cut,
     /// Whole, but neither an answer nor a typed error.
     Wrong(String),
-    /// A stream that is whole as far as HTTP goes, without the last event: what a worker says is passed on.
+    /// Whole as far as HTTP goes, but of another status or without the last event: what a worker says is passed on.
     Unfinished,
 }
 
@@ -128,7 +128,7 @@ fn judge(text: &str, streams: bool) -> Option<Outcome> {
         // What the inference server says is passed on, whatever it is.
         200 if !streams => Outcome::Answered,
         200 if streams && body.contains("data: [DONE]") => Outcome::Answered,
-        200 => Outcome::Unfinished,
+        200..400 => Outcome::Unfinished,
         400.. if has_error => Outcome::Refused(status),
         _ => Outcome::Wrong(format!("{status}: {}", body.chars().take(300).collect::<String>())),
     })
