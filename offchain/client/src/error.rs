@@ -125,7 +125,7 @@ impl ClientError {
             Self::Attested(e) => e.hint(),
             Self::Contract(_) => "the root contract's parameters may be of another version than this program",
             Self::Handshake(_) => "the proxy does not accept this client; its log says more",
-            Self::Store(_) => "check the data directory: another client may use it, or the disk is full",
+            Self::Store(error) => error.hint(),
             Self::Secret { .. } => "check the path and the permissions of secret_file",
             Self::NoProxy => "wait until a proxy is registered in the root contract",
             Self::ForeignContract { .. } => "do not use this proxy: its contracts are not those of its key",

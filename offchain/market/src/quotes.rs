@@ -51,16 +51,17 @@ struct Entry<C, T> {
     worker: u64,
     /// When it expires.
     until: f64,
-    /// When it is forgotten, and, unless it was used, makes room for another one.
+    /// When it is forgotten, and, unless its request was paid for, makes room for another one.
     forgotten: f64,
     state: State<T>,
+    is_paid: bool,
 }
 
 /// All quotes of a proxy. `C` names a client, `T` is what is kept for it. Times are seconds of a clock that does not run
 /// backwards.
 ///
-/// A quote that nobody uses takes its place for as long again as it was held, so that a client that asks for quotes and
-/// never uses them keeps slots from others for half of the time at most.
+/// A quote that is not paid for takes its place for as long again as it was held, so that a client that asks for quotes and
+/// never uses them, or uses them for requests that cost nothing, keeps slots from others for half of the time at most.
 #[derive(Debug)]
 pub struct Quotes<C, T> {
     entries: HashMap<QuoteId, Entry<C, T>>,
@@ -92,7 +93,7 @@ impl<C: Eq + Hash, T> Quotes<C, T> {
     pub fn may_hold(&self, client: &C, now: f64) -> Result<(), NoQuote> {
         let of_client = self.entries.values().filter(|entry| entry.client == *client);
         let places: Vec<f64> = of_client
-            .filter(|entry| !matches!(entry.state, State::Used))
+            .filter(|entry| !entry.is_paid)
             .map(|entry| entry.forgotten)
             .collect();
         if places.len() >= MAX_QUOTES_PER_CLIENT {
@@ -102,9 +103,8 @@ impl<C: Eq + Hash, T> Quotes<C, T> {
                 seconds: seconds.max(1),
             });
         }
-        let is_used = |entry: &&Entry<C, T>| matches!(entry.state, State::Used);
-        let used = self.entries.values().filter(is_used).count();
-        if self.entries.len() - used >= MAX_QUOTES {
+        let unpaid = self.entries.values().filter(|entry| !entry.is_paid).count();
+        if unpaid >= MAX_QUOTES {
             return Err(NoQuote::All);
         }
         Ok(())
@@ -121,12 +121,9 @@ impl<C: Eq + Hash, T> Quotes<C, T> {
     pub fn hold(&mut self, id: QuoteId, client: C, worker: u64, kept: T, (now, until): (f64, f64)) {
         self.tally.given += 1;
         if self.entries.len() >= 2 * MAX_QUOTES {
-            // Only those that were used are beyond what may be held: the oldest of them is forgotten.
-            let used = self
-                .entries
-                .iter()
-                .filter(|(_, entry)| matches!(entry.state, State::Used));
-            let oldest = used.min_by(|(_, one), (_, other)| one.forgotten.total_cmp(&other.forgotten));
+            // Only those that were paid for are beyond what may be held: the oldest of them is forgotten.
+            let paid = self.entries.iter().filter(|(_, entry)| entry.is_paid);
+            let oldest = paid.min_by(|(_, one), (_, other)| one.forgotten.total_cmp(&other.forgotten));
             if let Some(id) = oldest.map(|(id, _)| *id) {
                 self.entries.remove(&id);
             }
@@ -137,6 +134,7 @@ impl<C: Eq + Hash, T> Quotes<C, T> {
             until,
             forgotten: until + (until - now).max(0.0),
             state: State::Held(kept),
+            is_paid: false,
         };
         self.entries.insert(id, entry);
     }
@@ -165,6 +163,20 @@ impl<C: Eq + Hash, T> Quotes<C, T> {
             // Not reached: it was held a line ago.
             _ => Err(QuoteFault::Used),
         }
+    }
+
+    /// The request that used it was paid for: it makes room for another one.
+    pub fn paid(&mut self, id: &QuoteId) {
+        if let Some(entry) = self.entries.get_mut(id)
+            && matches!(entry.state, State::Used)
+        {
+            entry.is_paid = true;
+        }
+    }
+
+    /// Ends all of them. Gives back what was kept.
+    pub fn end_all(&mut self) -> Vec<T> {
+        self.expire(f64::INFINITY)
     }
 
     /// Ends those whose time is over, and forgets older ones. Gives back what was kept for them.
@@ -242,7 +254,10 @@ mod tests {
         }
         assert_eq!(quotes.may_hold(&"a", 0.0), Err(NoQuote::Client { seconds: 20 }));
         assert_eq!(quotes.may_hold(&"b", 0.0), Ok(()));
+        quotes.paid(&id(0));
         quotes.redeem(&id(0), &"a", 5.0, fit).unwrap();
+        assert!(quotes.may_hold(&"a", 5.0).is_err(), "nothing was paid for it");
+        quotes.paid(&id(0));
         assert_eq!(quotes.may_hold(&"a", 5.0), Ok(()));
         quotes.hold(id(99), "a", 7, (), (5.0, 15.0));
         assert_eq!(quotes.expire(19.5).len(), MAX_QUOTES_PER_CLIENT);

@@ -2,7 +2,7 @@
 
 mod handshake;
 mod models;
-mod receipts;
+pub(crate) mod receipts;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,6 +27,7 @@ use cocoon_runner::off_thread;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use self::receipts::ReceiptQueue;
 use crate::instance::Instance;
@@ -71,6 +72,11 @@ impl ClientPeer {
     /// Requests that have no answer yet.
     pub(crate) fn running(&self) -> usize {
         self.requests().len()
+    }
+
+    /// Keeps the client busy until it is dropped.
+    pub(crate) fn busy(&self) -> TaskTrackerToken {
+        self.unfinished.token()
     }
 
     /// Whether a request has no answer yet, or is still to be paid and signed for.

@@ -105,6 +105,9 @@ pub const ANCHOR_VALUE: Nanoton = Nanoton::new(200_000_000);
 /// Shortest pause between two checkpoints: one must be seen before the next.
 pub const MIN_ANCHOR_PAUSE: Duration = Duration::from_millis(500);
 
+/// After how many seconds the nearest that the chain's clock came is measured anew; it counts for as long again.
+pub const BLOCK_MEMORY: i64 = 1800;
+
 /// How often the age of the chain is looked at.
 pub const OUTAGE_POLL: Duration = Duration::from_millis(250);
 

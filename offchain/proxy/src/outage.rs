@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use crate::client::ClientPeer;
 use crate::contracts;
 use crate::error::ProxyError;
-use crate::limits::OUTAGE_POLL;
+use crate::limits::{BLOCK_MEMORY, OUTAGE_POLL};
 use crate::state::Proxy;
 
 /// Header of an answer that was given without the chain: for how many seconds it had been away.
@@ -132,10 +132,18 @@ impl ChainAge {
 }
 
 /// How far blocks fall behind. The chain's clock and ours may differ by anything; what counts is that the difference grows.
+/// What was measured long ago is forgotten, so that one answer with a time ahead, or a clock that drifts, does not count for ever;
+/// but not while blocks stand still.
 #[derive(Debug, Default)]
 struct Blocks {
-    /// Seconds of ours less seconds of the chain, when the chain was nearest.
+    /// Seconds of ours less seconds of the chain, when the chain was nearest since `turned`.
     least: Option<i64>,
+    /// The same in the time before.
+    former: Option<i64>,
+    /// When the former time ended, in seconds after the first look.
+    turned: i64,
+    /// Of the last look.
+    block_time: u32,
 }
 
 impl Blocks {
@@ -143,8 +151,15 @@ impl Blocks {
     fn late(&mut self, elapsed: Duration, block_time: u32) -> Duration {
         let elapsed = i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX);
         let difference = elapsed.saturating_sub(i64::from(block_time));
-        let least = self.least.map_or(difference, |least| least.min(difference));
-        self.least = Some(least);
+        let is_moving = block_time != self.block_time;
+        self.block_time = block_time;
+        if is_moving && elapsed.saturating_sub(self.turned) >= BLOCK_MEMORY {
+            self.former = self.least.take();
+            self.turned = elapsed;
+        }
+        let nearest = |known: Option<i64>| known.map_or(difference, |known| known.min(difference));
+        self.least = Some(nearest(self.least));
+        let least = nearest(self.least).min(nearest(self.former));
         Duration::from_secs(u64::try_from(difference.saturating_sub(least)).unwrap_or(0))
     }
 }
@@ -253,9 +268,24 @@ mod tests {
         assert_eq!([late(0, 1000), late(5, 1004), late(10, 1010)], [0, 1, 0]);
         // They stand still, and go on where they should be.
         assert_eq!([late(40, 1010), late(70, 1010), late(75, 1075)], [30, 60, 0]);
-        // A server that is behind, and one that is ahead: from then on that is the measure.
+        // A server that is behind, and one that is ahead: that is the measure, for a while.
         assert_eq!([late(80, 900), late(85, 1085)], [180, 0]);
         assert_eq!([late(90, 1190), late(100, 1190), late(110, 1110)], [0, 10, 100]);
+        let memory = BLOCK_MEMORY.unsigned_abs();
+        let block = |elapsed: u64| u32::try_from(1000 + elapsed).unwrap();
+        assert_eq!(late(memory, block(memory)), 100, "as the time before had it");
+        assert_eq!(late(2 * memory, block(2 * memory)), 0);
+    }
+
+    #[test]
+    fn blocks_that_stand_still_are_not_forgotten_however_long() {
+        let mut blocks = Blocks::default();
+        let mut late = |elapsed, block_time| blocks.late(Duration::from_secs(elapsed), block_time).as_secs();
+        assert_eq!(late(0, 1000), 0);
+        let days = 86_400;
+        for look in 1..50 {
+            assert_eq!(late(look * days, 1000), look * days);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -75,6 +75,17 @@ impl QuoteDesk {
         drop(ended);
     }
 
+    /// Ends all quotes: the proxy stops, and what they keep must not keep it.
+    pub(crate) fn end_all(&self) {
+        let ended = self.lock().end_all();
+        drop(ended);
+    }
+
+    /// The request that used a quote was charged.
+    pub(crate) fn paid(&self, id: &QuoteId) {
+        self.lock().paid(id);
+    }
+
     fn now(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }

@@ -13,6 +13,7 @@ use cocoon_receipt::{ReceiptId, Signature, SignedReceipt};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::client::ClientPeer;
+use crate::client::receipts::{Outgoing, Place};
 use crate::receipt::{Content, Parts, Usage, content, to_wire, usage};
 use crate::request::Request;
 use crate::reserve::Reserved;
@@ -22,8 +23,8 @@ use crate::state::Proxy;
 use crate::stats::End;
 use crate::workers::{Lease, WorkerPeer};
 
-/// Ends an attempt that is not repeated: charges, and sends the end of the answer at once. What is signed waits for the disk:
-/// that is left to the [`Rest`].
+/// Ends an attempt that is not repeated: charges, and sends the end of the answer at once, while what is signed waits for
+/// the disk. What the client still gets is left to the [`Rest`].
 pub(crate) async fn settle(
     proxy: &Arc<Proxy>,
     client: &Arc<ClientPeer>,
@@ -70,6 +71,9 @@ pub(crate) async fn settle(
             return (End::Failed, None);
         }
     };
+    if let Some(quote) = request.quote.as_ref().filter(|_| charged.tokens > 0) {
+        proxy.quotes.paid(quote);
+    }
     let excess = usage.used.total.saturating_sub(charged.tokens);
     if excess > 0 {
         tracing::warn!(receipt = %charged.id, excess, "used beyond the reservation: not charged");
@@ -80,58 +84,94 @@ pub(crate) async fn settle(
             .stats
             .pace(work.finished_ms.saturating_sub(first), counts.completion);
     }
+    let has_report = work.report.is_some();
+    let (reply, worked) = oneshot::channel();
+    let (owner, work_id) = (Arc::clone(proxy), work.request_id);
+    // A task of its own: the worker's place is not held for a client that reads slowly.
+    proxy.shutdown.spawn(async move {
+        if let Some(worked) = earned(&owner, &worker, work_id, has_report, charged, ahead).await {
+            // Whoever waits for it ends with the daemon only.
+            let _ = reply.send(worked);
+        }
+    });
     close_answer(client, request, &mut work, &usage).await;
     let rest = Rest {
         request_id: request.id,
-        work_id: work.request_id,
-        has_report: work.report.is_some(),
-        worker,
-        charged,
+        worked,
         content,
-        _ahead: ahead,
     };
     (end, Some(rest))
 }
 
-/// What follows an answer once its charge is durable: payments, signatures, the receipt.
+/// What follows an answer once the worker's side of it is done: the client's payment and its receipt.
 pub(crate) struct Rest {
     request_id: [u8; 32],
-    work_id: [u8; 32],
-    has_report: bool,
-    worker: Arc<WorkerPeer>,
-    charged: Charged,
+    /// Closed without a word when the disk failed.
+    worked: oneshot::Receiver<Worked>,
     content: Content,
-    /// The place among the worker's answers that are ahead of their receipts.
-    _ahead: Option<OwnedSemaphorePermit>,
+}
+
+/// A charge that is durable, of which the worker was told.
+struct Worked {
+    receipt: SignedReceipt,
+    signature: Option<Signature>,
+    place: Place,
+    tokens: u64,
 }
 
 impl Rest {
-    /// Tells the peers what it cost, and hands out the receipt.
+    /// Tells the client what it cost, and hands out the receipt.
     pub(crate) async fn hand_out(self, proxy: &Proxy, client: &ClientPeer) {
-        let Charged {
+        let Ok(worked) = self.worked.await else {
+            return;
+        };
+        let Worked {
             receipt,
-            durable,
             signature,
             place,
             tokens,
-            ..
-        } = self.charged;
-        if durable.await.is_err() {
-            // The disk failed; the daemon is ending and must not sign for what will be gone.
-            return;
-        }
+        } = worked;
         pay_client(proxy, client, self.request_id, tokens).await;
-        pay_worker(proxy, &self.worker, self.work_id, tokens).await;
-        // The signer waits only so long.
-        let signature = signature.await.ok().flatten();
-        if self.has_report && self.worker.version.has_extensions() {
-            proxy.workers.note_signature(&self.worker, signature.is_some());
-        }
         if let Some(receipt) = finish_receipt(proxy, client, self.request_id, receipt, signature, &self.content) {
+            let busy = client.busy();
             // The queue sends it; when it has ended, the client has gone.
-            let _ = place.send(receipt);
+            let _ = place.send(Outgoing { receipt, busy });
         }
     }
+}
+
+/// The worker's side: its payment and its signature, once the charge is durable. `_ahead` is the place among the worker's answers
+/// that are ahead of their receipts; it is free when this is done, however slowly clients read.
+async fn earned(
+    proxy: &Proxy,
+    worker: &Arc<WorkerPeer>,
+    work_id: [u8; 32],
+    has_report: bool,
+    charged: Charged,
+    _ahead: Option<OwnedSemaphorePermit>,
+) -> Option<Worked> {
+    let Charged {
+        receipt,
+        durable,
+        signature,
+        place,
+        tokens,
+        ..
+    } = charged;
+    // When the disk failed the daemon is ending, and must not sign for what will be gone.
+    durable.await.ok()?;
+    pay_worker(proxy, worker, work_id, tokens).await;
+    // The signer waits only so long.
+    let signature = signature.await.ok().flatten();
+    if has_report && worker.version.has_extensions() {
+        proxy.workers.note_signature(worker, signature.is_some());
+    }
+    Some(Worked {
+        receipt,
+        signature,
+        place,
+        tokens,
+    })
 }
 
 struct Charged {
@@ -140,7 +180,7 @@ struct Charged {
     durable: crate::writer::Durable,
     signature: oneshot::Receiver<Option<Signature>>,
     /// Where the receipt stands among those that the client gets.
-    place: oneshot::Sender<Bytes>,
+    place: Place,
     tokens: u64,
 }
 

@@ -277,6 +277,7 @@ async fn end(
         Ok(failure) = store_failed => Some(failure),
     };
     shutdown.stop();
+    proxy.quotes.end_all();
     let drain = Duration::from_secs_f64(proxy.live.get().timers.drain);
     let is_idle = async {
         while proxy.clients.all().iter().any(|client| client.is_busy()) {

@@ -70,7 +70,7 @@ impl Checkpoints {
     /// Makes a checkpoint; nothing happens when the database holds everything, or the store is closed. Blocks on the disk.
     /// After an error the store takes nothing more until it is opened again.
     pub fn run(&self) -> Result<(), StoreError> {
-        // Nothing is left half done by whoever panics with it. The store is let go of before the turn ends: whoever waits for
+        // What is left half done by whoever panics with it, the next one finds. The store is let go of before the turn ends: whoever waits for
         // it may open the store again.
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         match self.shared.upgrade() {

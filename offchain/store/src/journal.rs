@@ -16,12 +16,12 @@ use crate::error::StoreError;
 use crate::limits::{JOURNAL_GROWTH_BYTES, JOURNAL_KEPT_BYTES};
 use crate::reader::io;
 
-use batch::{ALIGNMENT, HEADER_BYTES, Header};
+use batch::{ALIGNMENT, HEADER_BYTES, Header, SALT_BYTES, Salt};
 pub(crate) use batch::{Payload, Put};
 
 mod batch;
 
-/// First bytes of a journal file; batches follow from [`ALIGNMENT`] on.
+/// First bytes of a journal file. Its salt stands behind them; batches follow from [`ALIGNMENT`] on.
 const MAGIC: &[u8; 8] = b"cocjrn1\n";
 
 const NEWER: &str = "the journal is newer than the database";
@@ -73,6 +73,7 @@ struct JournalFile {
     path: PathBuf,
     file: Box<dyn DiskFile>,
     size: u64,
+    salt: Salt,
 }
 
 impl Journal {
@@ -83,20 +84,23 @@ impl Journal {
             let path = path(folder, number);
             let file = disk.write(&path).map_err(io("create", &path))?;
             let size = file.size().map_err(io("read", &path))?;
-            let found = JournalFile { path, file, size };
+            let salt = [0; SALT_BYTES];
+            let mut found = JournalFile { path, file, size, salt };
             let mut head = [0; HEADER_BYTES];
-            if found.read(ALIGNMENT, &mut head)? && Header::parse(&head).is_some() {
+            if found.read_salt()? && found.read(ALIGNMENT, &mut head)? && Header::parse(&head, &found.salt).is_some() {
                 return Err(found.damaged(0, NEWER));
             }
             let JournalFile { path, file, .. } = found;
+            let salt: Salt = rand::random();
             let mut first = [0; ALIGNMENT as usize];
             first[..MAGIC.len()].copy_from_slice(MAGIC);
+            first[MAGIC.len()..][..SALT_BYTES].copy_from_slice(&salt);
             file.set_size(0)
                 .and_then(|()| file.write_at(0, &first))
                 .and_then(|()| file.sync())
                 .map_err(io("write", &path))?;
             let size = ALIGNMENT;
-            Ok(JournalFile { path, file, size })
+            Ok(JournalFile { path, file, size, salt })
         };
         let files = [create(0)?, create(1)?];
         disk.sync_folder(folder).map_err(io("sync", folder))?;
@@ -148,7 +152,13 @@ impl Journal {
         self.check()?;
         let Place { generation, sequence } = self.next;
         let file = &mut self.files[index(generation)];
-        let encoded = batch::encode(&mut self.buffer, (generation, sequence), (log_offset, log), puts);
+        let encoded = batch::encode(
+            &mut self.buffer,
+            &file.salt,
+            (generation, sequence),
+            (log_offset, log),
+            puts,
+        );
         let stride = self.buffer.len() as u64;
         let written = match encoded {
             Some(()) => file.append(self.offset, &mut self.buffer),
@@ -217,12 +227,20 @@ impl JournalFile {
         }
         let file = disk.write(&path).map_err(io("open", &path))?;
         let size = file.size().map_err(io("read", &path))?;
-        let mut magic = [0; MAGIC.len()];
-        let file = Self { path, file, size };
-        if !file.read(0, &mut magic)? || magic != *MAGIC {
+        let salt = [0; SALT_BYTES];
+        let mut file = Self { path, file, size, salt };
+        if !file.read_salt()? {
             return Err(StoreError::NoJournal { path: file.path });
         }
         Ok(file)
+    }
+
+    /// Reads the salt; `false` when this is no journal.
+    fn read_salt(&mut self) -> Result<bool, StoreError> {
+        let mut head = [0; MAGIC.len() + SALT_BYTES];
+        let is_journal = self.read(0, &mut head)? && head.starts_with(MAGIC);
+        self.salt.copy_from_slice(&head[MAGIC.len()..]);
+        Ok(is_journal)
     }
 
     /// The payload of the batch at `offset`, if it is the one that is expected, and how far it is to the next one.
@@ -231,7 +249,7 @@ impl JournalFile {
         if !self.read(offset, &mut head)? {
             return Ok(None);
         }
-        let Some(header) = Header::parse(&head) else {
+        let Some(header) = Header::parse(&head, &self.salt) else {
             return Ok(None);
         };
         let is_expected = (header.generation, header.sequence) == (expected.generation, expected.sequence);
@@ -239,7 +257,7 @@ impl JournalFile {
             return Ok(None);
         }
         let mut payload = vec![0; header.length as usize];
-        let is_whole = self.read(offset + HEADER_BYTES as u64, &mut payload)? && header.fits(&payload);
+        let is_whole = self.read(offset + HEADER_BYTES as u64, &mut payload)? && header.fits(&payload, &self.salt);
         Ok(is_whole.then(|| (payload, header.stride())))
     }
 
@@ -252,7 +270,8 @@ impl JournalFile {
             if !self.read(offset, &mut chunk[..length])? {
                 break;
             }
-            for header in chunk[..length].chunks(ALIGNMENT as usize).filter_map(Header::parse) {
+            let pages = chunk[..length].chunks(ALIGNMENT as usize);
+            for header in pages.filter_map(|page| Header::parse(page, &self.salt)) {
                 if header.generation > next.generation {
                     return Err(self.damaged(next.sequence, NEWER));
                 }

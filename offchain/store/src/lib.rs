@@ -8,8 +8,8 @@
 //! it as files named by their hash. The database is locked by its runner.
 //!
 //! **Invariant:** what a write call returned from is on disk; no row counts a receipt that is not in the log or the journal;
-//! a reader of the log sees only what is durable; a batch that was acknowledged and is gone keeps the store closed; a flipped
-//! byte of the log is an error that names the receipt, never a panic and never skipped.
+//! a reader of the log sees only what is durable; a batch that was acknowledged and is gone while a later one is there keeps
+//! the store closed; a flipped byte of the log is an error that names the receipt, never a panic and never skipped.
 //!
 //! Main types: [`ProxyStore`], [`ClientStore`], [`WorkerStore`], [`LogReader`].
 //!

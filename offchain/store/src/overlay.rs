@@ -62,6 +62,11 @@ impl Overlay {
         self.newest.rows()
     }
 
+    /// Whether rows were to be moved and are not in the database yet.
+    pub(crate) fn is_moving(&self) -> bool {
+        self.moving.rows() > 0
+    }
+
     /// The rows to be moved now; they can be read here until [`Overlay::moved`].
     pub(crate) fn begin_moving(&mut self) -> Arc<Layer> {
         self.moving = Arc::new(std::mem::take(&mut self.newest));

@@ -61,6 +61,10 @@ impl Rows {
         if !file.try_lock().map_err(io("lock", at))? {
             return Err(StoreError::InUse { path: path.to_owned() });
         }
+        // Another start may have given the database its name since; its partial file was the one before this.
+        if is_new && disk.exists(path) {
+            return Err(StoreError::InUse { path: path.to_owned() });
+        }
         if is_new {
             file.set_size(0).map_err(io("truncate", at))?;
         }
@@ -152,8 +156,8 @@ impl Rows {
         let mut overlay = write(&shared.overlay);
         overlay.put(batch.puts);
         let (bytes, rows) = (journal.bytes(), overlay.rows());
-        drop((overlay, journal));
         shared.due.written(bytes, rows);
+        drop((overlay, journal));
         // Whoever should make checkpoints does not keep up.
         if bytes > MAX_WAITING_JOURNAL_BYTES || rows > MAX_WAITING_ROWS {
             self.checkpoint()?;
@@ -236,13 +240,18 @@ impl Shared {
         let mut journal = lock(&self.journal);
         journal.check()?;
         let mut overlay = write(&self.overlay);
+        if overlay.is_moving() {
+            // An earlier one broke off in the middle: its rows are only here and in the file that would be written over next.
+            journal.break_off();
+            return journal.check();
+        }
+        self.due.moving();
         if overlay.rows() == 0 {
             return Ok(());
         }
         let from = journal.turn()?;
         let layer = overlay.begin_moving();
         drop((overlay, journal));
-        self.due.moving();
         // When it fails the rows stay where they are read, and the journal has them for whoever opens it again.
         let moved = self.move_rows(&[], &layer, from);
         moved.inspect_err(|_| lock(&self.journal).break_off())

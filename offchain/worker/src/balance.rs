@@ -100,7 +100,7 @@ impl Balance {
     /// stored nor signed: it lost that in a crash, and counting goes on from its number.
     pub(crate) fn begin(&self, payment: &SignedPayment, db: i64, max: i64) -> Result<(), WorkerError> {
         let mut draft = self.draft();
-        draft.take(payment, db, max, true)?;
+        draft.begin(payment, db, max)?;
         Ok(draft.keep()?)
     }
 
@@ -138,9 +138,16 @@ pub(crate) struct Draft<'a> {
 }
 
 impl Draft<'_> {
-    /// Takes numbers of a serving connection; none may be lower than before.
+    /// Takes numbers of a serving connection. They come in answers and in messages of their own, which overtake each other:
+    /// what is lower than before is older, and counts for nothing. That a proxy went back is seen when the connection begins.
     pub(crate) fn update(&mut self, payment: &SignedPayment, db: i64, max: i64) -> Result<(), WorkerError> {
-        self.take(payment, db, max, false)
+        let (db, max) = (total(db)?, total(max)?);
+        let known = self.next.tokens_chain;
+        self.take_signed(payment, |signed| Ok(signed.max(known)))?;
+        let next = &mut self.next;
+        next.tokens_db = next.tokens_db.max(db);
+        next.tokens_max = next.tokens_max.max(max);
+        Ok(())
     }
 
     /// Takes a voucher that comes alone.
@@ -149,26 +156,34 @@ impl Draft<'_> {
         self.update(payment, db, max)
     }
 
-    fn take(&mut self, payment: &SignedPayment, db: i64, max: i64, beginning: bool) -> Result<(), WorkerError> {
+    /// Takes the numbers of a handshake: what was stored or signed may not be lower than before.
+    fn begin(&mut self, payment: &SignedPayment, db: i64, max: i64) -> Result<(), WorkerError> {
         let (db, max) = (total(db)?, total(max)?);
+        let known = self.next.tokens_chain;
+        self.take_signed(payment, |signed| down("signed", known, signed).map(|()| signed))?;
+        down("stored", self.next.tokens_db, db)?;
+        self.next.tokens_db = db;
+        self.next.tokens_max = max;
+        Ok(())
+    }
+
+    /// Takes the voucher if it is higher than what is known; `judge` says which total counts.
+    fn take_signed(
+        &mut self,
+        payment: &SignedPayment,
+        judge: impl FnOnce(u64) -> Result<u64, WorkerError>,
+    ) -> Result<(), WorkerError> {
         let signed = match payment.boc() {
             None => 0,
             // The proxy shows the same voucher until it signs a higher one: this one was checked.
             Some(boc) if self.next.voucher.as_deref() == Some(&boc[..]) => self.next.tokens_chain,
             Some(boc) => self.balance.checked_voucher(boc)?.tokens().get(),
         };
-        let next = &mut self.next;
-        down("signed", next.tokens_chain, signed)?;
-        down("stored", next.tokens_db, db)?;
-        if !beginning {
-            down("all", next.tokens_max, max)?;
+        let counts = judge(signed)?;
+        if signed > self.next.tokens_chain {
+            self.next.voucher = payment.boc().map(|boc| boc.to_vec());
         }
-        if signed > next.tokens_chain {
-            next.voucher = payment.boc().map(|boc| boc.to_vec());
-        }
-        next.tokens_chain = signed;
-        next.tokens_db = db;
-        next.tokens_max = max;
+        self.next.tokens_chain = counts;
         Ok(())
     }
 
@@ -308,13 +323,23 @@ pub(crate) mod tests {
         let store = || Arc::new(WorkerStore::open(folder.path()).unwrap());
         let balance = Balance::open(channel(), MODEL, store()).unwrap();
         balance.begin(&SignedPayment::Empty, 0, 0).unwrap();
-        balance
-            .update(&payment(VoucherOp::WorkerPayout, 10, &key()), 20, 30)
-            .unwrap();
-        for (signed, db, max, which) in [(9, 20, 30, "signed"), (10, 19, 30, "stored"), (10, 20, 29, "all")] {
-            let error = balance
-                .update(&payment(VoucherOp::WorkerPayout, signed, &key()), db, max)
-                .unwrap_err();
+        let voucher = |tokens| payment(VoucherOp::WorkerPayout, tokens, &key());
+        balance.update(&voucher(10), 20, 30).unwrap();
+        for (signed, db, max) in [(9, 20, 30), (10, 19, 30), (10, 20, 29)] {
+            // Older news of the same connection.
+            balance.update(&voucher(signed), db, max).unwrap();
+            let known = balance.known();
+            assert_eq!(
+                (
+                    known.tokens_committed_to_blockchain,
+                    known.tokens_committed_to_db,
+                    known.max_tokens
+                ),
+                (10, 20, 30)
+            );
+        }
+        for (signed, db, which) in [(9, 20, "signed"), (10, 19, "stored")] {
+            let error = balance.begin(&voucher(signed), db, 30).unwrap_err();
             assert!(
                 matches!(error, WorkerError::WentDown { which: found, .. } if found == which),
                 "{error}"

@@ -96,7 +96,7 @@ pub enum WorkerError {
     /// A proxy's total went down.
     #[error("the proxy's total of {which} tokens went from {known} down to {found}")]
     WentDown {
-        /// Signed, stored or all.
+        /// Signed or stored.
         which: &'static str,
         /// What we remember.
         known: u64,
@@ -174,7 +174,7 @@ impl WorkerError {
             Self::Runner(error) => error.hint(),
             Self::Link(error) => error.hint(),
             Self::Chain(error) => error.hint(),
-            Self::Store(_) => "check the disk and the worker's data folder",
+            Self::Store(error) => error.hint(),
             Self::ForeignContract { .. } => "check that worker and proxy follow the same root contract",
             Self::Voucher(_) | Self::WentDown { .. } | Self::Countersignature | Self::Negative => {
                 "the proxy may have lost data; keep this worker's data folder as evidence"

@@ -16,8 +16,9 @@ use crate::request::Request;
 use crate::workers::Lease;
 
 /// The answer is to end before the worker has ended it. A worker that knows cancel is told, and has a moment to account for
-/// what it delivered; one that does not is followed to its end, because it counts only there. What still comes goes to the
-/// client that waits for it, so that both have the bytes that the worker signs for.
+/// what it delivered; what still comes goes to the client that waits for it, so that both have the bytes that the worker signs
+/// for. One that does not know cancel signs nothing and counts only at its end: it is followed there, and what it goes on to say
+/// is given to nobody, because nobody may be charged for it.
 pub(super) async fn wind_up(
     client: &ClientPeer,
     request: &Request,
@@ -35,8 +36,7 @@ pub(super) async fn wind_up(
     if knows_cancel {
         tell_to_stop(work, lease).await;
     }
-    let is_paid = knows_cancel || work.ended != Ended::ReservationUsed;
-    let is_listening = work.is_begun && work.ended != Ended::ClientTooSlow && is_paid;
+    let is_listening = knows_cancel && work.is_begun && work.ended != Ended::ClientTooSlow;
     loop {
         let message = match timeout_at(until, inbox.queue.recv()).await {
             Err(_) => return,

@@ -1,24 +1,30 @@
 //! The bytes of one batch in a journal.
 //!
 //! ```text
-//! batch   = header payload zeros                                    (up to the next multiple of 512 bytes)
+//! batch   = header payload zeros                                    (up to the next multiple of 4096 bytes)
 //! header  = mark:4 length:4 generation:8 sequence:8 check:8 payload_check:8
 //! payload = log_offset:8 log_length:4 log:log_length row*
 //! row     = table:1 key_length:2 value_length:4 key value           (integers little-endian)
 //! ```
-//! A check is the first eight bytes of SHA-256: the payload's over the payload, the header's over all of the header but
-//! itself. So a batch that was being written is told from one that is there, and no sector that holds an acknowledged
-//! batch is written again before the batch is in the database.
+//! A check is the first eight bytes of SHA-256: the payload's over the file's salt and the payload, the header's over the salt
+//! and all of the header but itself. So a batch that was being written is told from one that is there; nobody who has a say in
+//! what a batch holds can make a part of it pass for a batch; and no page that holds an acknowledged batch is written again
+//! before the batch is in the database.
 
 use sha2::{Digest, Sha256};
 
 use crate::limits::MAX_JOURNAL_BATCH_BYTES;
 use crate::table::Table;
 
-/// Batches begin at multiples of this: the smallest piece that a disk writes.
-pub(crate) const ALIGNMENT: u64 = 512;
+/// Batches begin at multiples of this: a page, the smallest piece that the system writes.
+pub(crate) const ALIGNMENT: u64 = 4096;
+/// Bytes of a salt.
+pub(crate) const SALT_BYTES: usize = 16;
 /// Bytes before the payload.
 pub(crate) const HEADER_BYTES: usize = 40;
+
+/// Random bytes of a journal file, known to nobody else.
+pub(crate) type Salt = [u8; SALT_BYTES];
 
 const MARK: [u8; 4] = *b"cjb1";
 const LOG_BYTES: usize = 12;
@@ -55,6 +61,7 @@ pub(crate) struct Header {
 /// Writes a batch into `buffer`, whose former content goes; `None` when it would be longer than any batch may be.
 pub(crate) fn encode(
     buffer: &mut Vec<u8>,
+    salt: &Salt,
     (generation, sequence): (u64, u64),
     (log_offset, log): (u64, &[u8]),
     puts: &[Put],
@@ -75,34 +82,34 @@ pub(crate) fn encode(
     if length > MAX_JOURNAL_BATCH_BYTES {
         return None;
     }
-    let payload_check = check(&[&buffer[HEADER_BYTES..]]);
+    let payload_check = check(&[salt, &buffer[HEADER_BYTES..]]);
     let header = Header {
         length,
         generation,
         sequence,
         payload_check,
     };
-    buffer[..HEADER_BYTES].copy_from_slice(&header.encode());
+    buffer[..HEADER_BYTES].copy_from_slice(&header.encode(salt));
     let padded = buffer.len().next_multiple_of(ALIGNMENT as usize);
     buffer.resize(padded, 0);
     Some(())
 }
 
 impl Header {
-    fn encode(&self) -> [u8; HEADER_BYTES] {
+    fn encode(&self, salt: &Salt) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         bytes[..4].copy_from_slice(&MARK);
         bytes[4..8].copy_from_slice(&self.length.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.generation.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.sequence.to_le_bytes());
         bytes[32..].copy_from_slice(&self.payload_check);
-        let check = check(&[&bytes[..24], &bytes[32..]]);
+        let check = check(&[salt, &bytes[..24], &bytes[32..]]);
         bytes[24..32].copy_from_slice(&check);
         bytes
     }
 
-    /// The header, if these bytes are one.
-    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+    /// The header, if these bytes are one of a file with this salt.
+    pub(crate) fn parse(bytes: &[u8], salt: &Salt) -> Option<Self> {
         let bytes: &[u8; HEADER_BYTES] = bytes.get(..HEADER_BYTES)?.try_into().ok()?;
         if bytes[..4] != MARK {
             return None;
@@ -114,12 +121,12 @@ impl Header {
             sequence: u64::from_le_bytes(take(&mut rest)?),
             payload_check: bytes[32..].try_into().ok()?,
         };
-        (header.length <= MAX_JOURNAL_BATCH_BYTES && header.encode() == *bytes).then_some(header)
+        (header.length <= MAX_JOURNAL_BATCH_BYTES && header.encode(salt) == *bytes).then_some(header)
     }
 
     /// Whether this is the payload that belongs to it.
-    pub(crate) fn fits(&self, payload: &[u8]) -> bool {
-        payload.len() == self.length as usize && check(&[payload]) == self.payload_check
+    pub(crate) fn fits(&self, payload: &[u8], salt: &Salt) -> bool {
+        payload.len() == self.length as usize && check(&[salt, payload]) == self.payload_check
     }
 
     /// Bytes from its beginning to where the next one begins.
@@ -187,6 +194,8 @@ mod tests {
     use super::*;
     use crate::table::TABLES;
 
+    const SALT: Salt = [7; SALT_BYTES];
+
     fn any_put() -> impl Strategy<Value = Put> {
         let bytes = || prop::collection::vec(any::<u8>(), 0..80).prop_map(Vec::into_boxed_slice);
         (prop::sample::select(TABLES.to_vec()), bytes(), bytes()).prop_map(|(table, key, value)| Put {
@@ -207,12 +216,13 @@ mod tests {
         fn a_batch_survives_its_bytes(payload in any_payload(), generation: u64, sequence: u64) {
             let mut bytes = vec![1, 2, 3];
             let place = (generation, sequence);
-            encode(&mut bytes, place, (payload.log_offset, &payload.log), &payload.puts).unwrap();
-            let header = Header::parse(&bytes).unwrap();
+            encode(&mut bytes, &SALT, place, (payload.log_offset, &payload.log), &payload.puts).unwrap();
+            let header = Header::parse(&bytes, &SALT).unwrap();
             prop_assert_eq!((header.generation, header.sequence), place);
             prop_assert_eq!(header.stride(), bytes.len() as u64);
             let read = &bytes[HEADER_BYTES..][..header.length as usize];
-            prop_assert!(header.fits(read));
+            prop_assert!(header.fits(read, &SALT));
+            prop_assert!(Header::parse(&bytes, &[8; SALT_BYTES]).is_none(), "a header of another file");
             prop_assert_eq!(Payload::decode(read).unwrap(), payload);
         }
 
@@ -221,20 +231,20 @@ mod tests {
             payload in any_payload(), at in any::<prop::sample::Index>(), flip in 1u8..
         ) {
             let mut bytes = Vec::new();
-            encode(&mut bytes, (3, 4), (payload.log_offset, &payload.log), &payload.puts).unwrap();
-            let used = HEADER_BYTES + Header::parse(&bytes).unwrap().length as usize;
+            encode(&mut bytes, &SALT, (3, 4), (payload.log_offset, &payload.log), &payload.puts).unwrap();
+            let used = HEADER_BYTES + Header::parse(&bytes, &SALT).unwrap().length as usize;
             bytes[at.index(used)] ^= flip;
-            let is_whole = Header::parse(&bytes)
-                .is_some_and(|header| header.fits(&bytes[HEADER_BYTES..][..header.length as usize]));
+            let is_whole = Header::parse(&bytes, &SALT)
+                .is_some_and(|header| header.fits(&bytes[HEADER_BYTES..][..header.length as usize], &SALT));
             prop_assert!(!is_whole);
         }
 
         #[test]
         fn decoding_garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = Header::parse(&bytes);
+            let _ = Header::parse(&bytes, &SALT);
             if let Ok(payload) = Payload::decode(&bytes) {
                 let mut again = Vec::new();
-                encode(&mut again, (0, 0), (payload.log_offset, &payload.log), &payload.puts).unwrap();
+                encode(&mut again, &SALT, (0, 0), (payload.log_offset, &payload.log), &payload.puts).unwrap();
                 prop_assert_eq!(&again[HEADER_BYTES..][..bytes.len()], &bytes[..]);
             }
         }

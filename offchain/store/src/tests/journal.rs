@@ -26,7 +26,7 @@ fn flip(folder: &Path, batch: usize) {
     // A new store writes its first generation itself.
     let path = journal(folder, 1);
     let mut bytes = fs::read(&path).unwrap();
-    bytes[512 * (batch + 1) + 50] ^= 1;
+    bytes[4096 * (batch + 1) + 50] ^= 1;
     fs::write(&path, bytes).unwrap();
 }
 
