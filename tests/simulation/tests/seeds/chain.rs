@@ -90,11 +90,11 @@ impl World {
             if now > chain.now() {
                 chain.set_now(now).unwrap();
             }
-            while !state.is_faulty {
-                match chain.pending().unwrap().first() {
-                    Some(message) => state.deliver(chain, 0, message),
-                    None => return,
+            if !state.is_faulty {
+                while let Some(message) = chain.pending().unwrap().first() {
+                    state.deliver(chain, 0, message);
                 }
+                return;
             }
             let pending = chain.pending().unwrap();
             for _ in 0..state.rng.random_range(0..=pending.len()) {
