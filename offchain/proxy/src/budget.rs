@@ -280,7 +280,7 @@ mod tests {
         assert_eq!(through(&[&lines], 2), line.repeat(2));
         assert_eq!(through(&[&line, &line, &line], 500), lines);
         assert_eq!(through(&[&line, &line, &line, &line], 9 + 1), line.repeat(4));
-        let pretty = "{\n  \"a\": {\n  }\n}\n".repeat(1);
+        let pretty = "{\n  \"a\": {\n  }\n}\n";
         let mut delivered = Delivered::default();
         delivered.take(pretty.as_bytes(), |_| true);
         assert_eq!(delivered.kind, Kind::Document);
