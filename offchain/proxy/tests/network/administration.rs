@@ -58,14 +58,16 @@ async fn a_drained_worker_gets_nothing_new_until_it_is_enabled_even_when_it_come
     client.first_part(1).await;
     let other = Worker::connect(&network, proxy.workers, address(5), Act::Answer).await;
     for id in 2..6 {
-        assert_eq!(client.ask(id).await.body, b"one two three");
+        client.send(id, MODEL, 1000).await;
+        assert_eq!(client.answered(id).await, b"one two three");
     }
     assert_eq!((served(&first), served(&other)), (1, 4));
     client.cancel(1).await;
     first.link.close().await;
     let again = Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
     for id in 6..10 {
-        assert_eq!(client.ask(id).await.body, b"one two three");
+        client.send(id, MODEL, 1000).await;
+        assert_eq!(client.answered(id).await, b"one two three");
     }
     assert_eq!(served(&again), 0);
 
@@ -86,7 +88,8 @@ async fn a_reload_changes_the_routing_of_what_comes_from_then_on() {
     Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
     let mut client = Client::connect(&network, proxy.clients, address(3)).await;
     for id in 1..4 {
-        assert_eq!(client.ask(id).await.body, b"one two three");
+        client.send(id, MODEL, 1000).await;
+        assert_eq!(client.answered(id).await, b"one two three");
     }
     config.routing = RoutingConfig {
         requests_per_second: 0.01,

@@ -220,7 +220,7 @@ async fn a_quoted_request_whose_worker_is_lost_goes_to_another_one_that_is_no_de
     until("the worker is gone", || lost.link.is_closed()).await;
     let other = Worker::connect(&network, proxy.workers, address(5), Act::Answer).await;
     send(&client, 1, first.quote_id, &Wish::default()).await;
-    assert_eq!(client.outcome(1).await.body, b"one two three");
+    assert_eq!(client.answered(1).await, b"one two three");
     let dearer = WorkerPacket::from(NewCoefficient { new_coefficient: 1001 });
     other.link.send_packet(dearer.encode()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;

@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::support::{Act, Client, Network, Worker, address, until};
+use crate::support::{Act, Client, MODEL, Network, Worker, address, until};
 use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::Nanoton;
 use cocoon_ledger::OutageCredit;
@@ -355,7 +355,8 @@ async fn nobody_is_served_whose_channel_is_not_durable() {
     };
     let (_worker, mut client, served) = tokio::join!(worker, client, disk);
     assert_eq!(served, 0);
-    assert_eq!(client.ask(1).await.body, b"one two three");
+    client.send(1, MODEL, 1000).await;
+    assert_eq!(client.answered(1).await, b"one two three");
 }
 
 pub(crate) fn copy_folder(from: &std::path::Path, to: &std::path::Path) {

@@ -269,3 +269,25 @@ fn a_checkpoint_is_due_when_the_journal_has_grown() {
     drop(store);
     checkpoints.run().unwrap();
 }
+
+#[test]
+fn what_a_checkpoint_that_panicked_did_not_move_is_not_written_over() {
+    let platter = Platter::default();
+    let (store, _) = ProxyStore::open_on(platter.disk(), &folder()).unwrap();
+    store.put_state("setting", &7).unwrap();
+    let checkpoints = store.checkpoints();
+    platter.on_sync(&folder().join(files::DATABASE), || panic!("within the database"));
+    assert!(catch_unwind(AssertUnwindSafe(|| checkpoints.run())).is_err());
+    assert!(
+        checkpoints.run().is_err(),
+        "the next one would write over their journal"
+    );
+    assert!(
+        store.put_state("setting", &8).is_err(),
+        "the store is to be opened again"
+    );
+    // What the database says at its end is its own affair.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(store)));
+    let (again, _) = ProxyStore::open_on(platter.disk(), &folder()).unwrap();
+    assert_eq!(again.state::<u64>("setting").unwrap(), Some(7));
+}

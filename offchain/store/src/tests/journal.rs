@@ -3,7 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
+use sha2::{Digest, Sha256};
+
 use super::*;
+use crate::disk::RealDisk;
+use crate::journal::{Journal, Place};
 
 fn journal(folder: &Path, number: u8) -> PathBuf {
     folder.join(format!("journal-{number}"))
@@ -123,4 +127,37 @@ fn a_log_that_lost_what_was_not_synced_is_completed() {
         ProxyStore::open(folder.path()),
         Err(StoreError::LogCut { .. })
     ));
+}
+
+/// The header of an empty batch far ahead, in a file with this salt.
+fn header(salt: &[u8]) -> Vec<u8> {
+    let check = |parts: &[&[u8]]| Sha256::digest(parts.concat())[..8].to_vec();
+    let numbers = [(1_u64 << 60).to_le_bytes(), 0_u64.to_le_bytes()].concat();
+    let mut bytes = [b"cjb1".as_slice(), &[0; 4], &numbers, &[0; 8], &check(&[salt])].concat();
+    let own = check(&[salt, &bytes[..24], &bytes[32..]]);
+    bytes[24..32].copy_from_slice(&own);
+    bytes
+}
+
+/// Peers have a say in what records hold.
+#[test]
+fn a_part_of_a_batch_passes_for_a_batch_only_with_the_salt_of_its_file() {
+    for knows_salt in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = RealDisk::shared();
+        let mut written = Journal::create(disk.as_ref(), folder.path()).unwrap();
+        let file = fs::read(journal(folder.path(), 0)).unwrap();
+        let salt = if knows_salt { file[8..24].to_vec() } else { vec![0; 16] };
+        // On the next page: before the records stand the batch's header and their place in the log.
+        let log = [vec![0; 4096 - 40 - 12], header(&salt)].concat();
+        written.append(0, &log, &[]).unwrap();
+        drop(written);
+        // The database has this batch since long.
+        let from = Place {
+            generation: 3,
+            sequence: 1,
+        };
+        let opened = Journal::open(disk.as_ref(), folder.path(), from, |_| Ok(()));
+        assert_eq!(opened.is_err(), knows_salt);
+    }
 }

@@ -134,6 +134,13 @@ impl Client {
         })
     }
 
+    /// The whole body of a request's answer; fails with the error when there is one.
+    pub(crate) async fn answered(&mut self, id: u8) -> Vec<u8> {
+        let outcome = self.outcome(id).await;
+        assert_eq!(outcome.error, None, "request {id}");
+        outcome.body
+    }
+
     pub(crate) async fn ask(&mut self, id: u8) -> Outcome {
         self.send(id, MODEL, 1000).await;
         self.outcome(id).await

@@ -11,10 +11,11 @@ use cocoon_protocol::codec::encode;
 use cocoon_protocol::extension::{Countersigned, Proof, ReceiptSignature, TokenCounts, WorkProgress, WorkReport};
 use cocoon_protocol::handshake::{WorkerBalances, WorkerConnecting, WorkerOffer};
 use cocoon_protocol::http::Response;
-use cocoon_protocol::message::{ProxyQuery, ProxyToWorker, WorkerPacket};
+use cocoon_protocol::message::{ProxyQuery, ProxyToWorker, WorkerPacket, WorkerQuery};
 use cocoon_protocol::proxy::{TokensUsed, WorkerRequestPayment};
 use cocoon_protocol::session_proof::Role;
 use cocoon_protocol::version::{Version, VersionRange};
+use cocoon_protocol::worker::UpdatePaymentStatus;
 use cocoon_ratls::{
     Connector, Identity, IdentityKeeper, PeerPolicy, SessionBinding, Simulated, SystemClock, TrustSettings, TrustStore,
 };
@@ -144,6 +145,11 @@ impl Worker {
             .await
             .map_err(|e| e.to_string())?;
         let version = handshake(&link, connection.session.as_ref(), &owner, versions, memory).await?;
+        // Answered by whoever serves: from then on the proxy counts on it.
+        let question = WorkerQuery::from(UpdatePaymentStatus).encode();
+        link.query(question, Duration::from_secs(30))
+            .await
+            .map_err(|e| e.to_string())?;
         let worker = Self {
             link: link.clone(),
             payments: Arc::default(),
