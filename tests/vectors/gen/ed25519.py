@@ -115,5 +115,7 @@ def verify(public, message, signature):
     response = int.from_bytes(signature[32:], "little")
     if key is None or point is None or response >= ORDER:
         return False
+    if any(_same(_times(8, part), NEUTRAL) for part in (key, point)):
+        return False  # of small order: such a key or signature may fit several messages
     challenge = _number(signature[:32], public, message)
     return _same(_base_times(response), _add(point, _times(challenge, key)))

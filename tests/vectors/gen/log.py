@@ -82,7 +82,7 @@ def document():
             for (entry, _, signature), receipt in zip(entries, network.receipts, strict=True)
         ],
         "evidence": {runner.evidence: {"key": ed25519.public_key(runner.leaf).hex(), "image": runner.image_hash} for runner in evidence(network)},
-        "roots": {str(size): tiles.root(leaves[:size]).hex() for size in (0, 1, 2, 3, 7, 8, 255, 256, 257, 272, ENTRIES)},
+        "roots": {str(size): tiles.root(leaves[:size]).hex() for size in (0, 1, 2, 3, 4, 7, 8, 200, 255, 256, 257, 272, ENTRIES)},
         "inclusion": [
             {"index": index, "size": size, "proof": hexes(tiles.inclusion(leaves[:size], index))}
             for index, size in ((0, 1), (0, 2), (1, 3), (6, 7), (255, 256), (255, 257), (256, 257), (0, ENTRIES), (100, ENTRIES), (ENTRIES - 1, ENTRIES))
