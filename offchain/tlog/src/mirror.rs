@@ -98,10 +98,18 @@ impl Mirror {
         mirrored: &mut Mirrored,
     ) -> Result<(), TlogError> {
         let skipped = usize::try_from(self.writer.size().saturating_sub(batch.first)).unwrap_or(usize::MAX);
-        let items = batch.ids.iter().zip(&batch.receipts).zip(&batch.signatures).zip(receipts);
+        let items = batch
+            .ids
+            .iter()
+            .zip(&batch.receipts)
+            .zip(&batch.signatures)
+            .zip(receipts);
         for (((id, bytes), signature), receipt) in items.skip(skipped) {
             self.writer.push(*id, bytes.to_vec(), *signature)?;
-            for hash in [receipt.receipt.proxy_evidence, receipt.receipt.statement.worker_evidence] {
+            for hash in [
+                receipt.receipt.proxy_evidence,
+                receipt.receipt.statement.worker_evidence,
+            ] {
                 self.take_evidence(hash, mirrored).await?;
             }
         }

@@ -135,7 +135,10 @@ impl LogWriter {
     /// Adds the worker's signature of an entry that had none. Says whether there was a place for it.
     pub fn sign(&mut self, index: u64, signature: Signature) -> Result<bool, TlogError> {
         self.check()?;
-        let (number, place) = (index / TILE_WIDTH, usize::try_from(index % TILE_WIDTH).unwrap_or(usize::MAX));
+        let (number, place) = (
+            index / TILE_WIDTH,
+            usize::try_from(index % TILE_WIDTH).unwrap_or(usize::MAX),
+        );
         let signatures = if number == self.full_bundles() {
             &mut self.open.signatures
         } else if number < self.full_bundles() {

@@ -54,7 +54,9 @@ impl Cosigner {
                 note: log.note().to_owned(),
             };
             let name = &self.witness.name;
-            let answer = self.web.post(&self.url, request.to_text(), name, MAX_WITNESS_REQUEST_BYTES);
+            let answer = self
+                .web
+                .post(&self.url, request.to_text(), name, MAX_WITNESS_REQUEST_BYTES);
             let answer = answer.await?;
             let text = String::from_utf8_lossy(&answer.body);
             let is_size = answer.kind.is_some_and(|kind| kind.as_bytes() == SIZE_TYPE.as_bytes());
@@ -66,7 +68,10 @@ impl Cosigner {
                 }
                 StatusCode::CONFLICT if is_size && may_begin_again => {
                     may_begin_again = false;
-                    let size = text.trim_end_matches('\n').parse().map_err(|_| self.refused("no size"))?;
+                    let size = text
+                        .trim_end_matches('\n')
+                        .parse()
+                        .map_err(|_| self.refused("no size"))?;
                     if size > log.size() {
                         return Err(self.refused(&format!("it has signed a log of {size} entries")));
                     }

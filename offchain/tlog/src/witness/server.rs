@@ -74,18 +74,15 @@ pub struct Witness {
 
 impl std::fmt::Debug for Witness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Witness").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Witness")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
 impl Witness {
     /// A witness of this name and key that follows the logs that sign with `logs`. What it signed before is in the folder.
-    pub fn open(
-        name: String,
-        key: SigningKey,
-        logs: &[PublicKey],
-        folder: SharedFolder,
-    ) -> Result<Self, TlogError> {
+    pub fn open(name: String, key: SigningKey, logs: &[PublicKey], folder: SharedFolder) -> Result<Self, TlogError> {
         let files = Files::new(folder);
         let mut newest = BTreeMap::new();
         let logs: BTreeMap<String, PublicKey> = logs
