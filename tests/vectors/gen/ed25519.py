@@ -47,6 +47,25 @@ def _times(scalar, point):
     return sum_
 
 
+def _base_times(scalar):
+    """`_times(scalar, BASE)`, from a table."""
+    sum_ = NEUTRAL
+    for power in _BASE_POWERS:
+        if scalar & 1:
+            sum_ = _add(sum_, power)
+        scalar >>= 1
+    return sum_
+
+
+def _powers(point):
+    for _ in range(256):
+        yield point
+        point = _add(point, point)
+
+
+_BASE_POWERS = list(_powers(BASE))
+
+
 def _same(left, right):
     return (left[0] * right[2] - right[0] * left[2]) % PRIME == 0 and (left[1] * right[2] - right[1] * left[2]) % PRIME == 0
 
@@ -76,15 +95,15 @@ def _number(*parts):
 
 def public_key(secret):
     """The 32 bytes of the public key of a 32-byte seed."""
-    return _compress(_times(_expand(secret)[0], BASE))
+    return _compress(_base_times(_expand(secret)[0]))
 
 
 def sign(secret, message):
     """64 bytes."""
     scalar, prefix = _expand(secret)
-    public = _compress(_times(scalar, BASE))
+    public = _compress(_base_times(scalar))
     nonce = _number(prefix, message)
-    point = _compress(_times(nonce, BASE))
+    point = _compress(_base_times(nonce))
     return point + ((nonce + _number(point, public, message) * scalar) % ORDER).to_bytes(32, "little")
 
 
@@ -96,5 +115,7 @@ def verify(public, message, signature):
     response = int.from_bytes(signature[32:], "little")
     if key is None or point is None or response >= ORDER:
         return False
+    if any(_same(_times(8, part), NEUTRAL) for part in (key, point)):
+        return False  # of small order: such a key or signature may fit several messages
     challenge = _number(signature[:32], public, message)
-    return _same(_times(response, BASE), _add(point, _times(challenge, key)))
+    return _same(_base_times(response), _add(point, _times(challenge, key)))

@@ -248,6 +248,12 @@ def forged():
     signed_more = ed25519.sign(PROXY_SECRET, codec.receipt_cell(more).hash)
     yield "a statement that the worker did not sign", "worker signature", codec.signed_cell(more, signed_more, worker)
     yield "a signature whose number is not reduced", "proxy signature", codec.signed_cell(base, high, worker)
+    # With the neutral point for R the equation holds; whoever has the key can make it, and no reader may take it.
+    neutral = (1).to_bytes(32, "little")
+    scalar, _ = ed25519._expand(PROXY_SECRET)
+    challenge = ed25519._number(neutral, ed25519.public_key(PROXY_SECRET), codec.receipt_cell(base).hash)
+    flat = neutral + (challenge * scalar % order).to_bytes(32, "little")
+    yield "a signature whose point is of small order", "proxy signature", codec.signed_cell(base, flat, worker)
 
 
 def prices():

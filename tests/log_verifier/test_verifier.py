@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""The verifier against bundles that it should believe and those that it should not.
+
+    python3 -B tests/log_verifier/test_verifier.py
+"""
+
+import copy
+import functools
+import json
+import pathlib
+import sys
+import tempfile
+import unittest
+
+import fault
+import certificates
+import checkpoints
+import ed25519
+import make
+import tamper
+import tree
+from history import History
+from published import Published, number
+from verify import verify
+
+# The same receipts are signed and checked over and over.
+ed25519.sign, ed25519.verify = functools.cache(ed25519.sign), functools.cache(ed25519.verify)
+VECTORS = pathlib.Path(__file__).resolve().parent.parent / "vectors"
+
+
+class GoldenLog(unittest.TestCase):
+    """tests/vectors/log.json, which another implementation reads as well."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.facts = json.loads((VECTORS / "log.json").read_text())
+        cls.key = bytes.fromhex(cls.facts["proxy_key"])
+        cls.log = Published(VECTORS / "log", cls.key)
+
+    def test_its_roots_at_every_size_are_those_of_the_vectors(self):
+        self.log.watch = {int(size) for size in self.facts["roots"]}
+        entries = [entry for batch in self.log.batches() for entry in batch]
+        self.assertEqual([id_.hex() for id_, _, _ in entries], [row["id"] for row in self.facts["receipts"]])
+        self.assertEqual({str(size): root.hex() for size, root in self.log.roots.items()}, self.facts["roots"])
+
+    def test_every_proof_holds_and_none_for_another_leaf_size_or_root(self):
+        hashes = lambda values: [bytes.fromhex(value) for value in values]
+        roots = {int(size): bytes.fromhex(root) for size, root in self.facts["roots"].items()}
+        for case in self.facts["inclusion"]:
+            index, size, proof = case["index"], case["size"], hashes(case["proof"])
+            leaf = tree.leaf_hash(bytes.fromhex(self.facts["receipts"][index]["id"]))
+            self.assertTrue(tree.verify_inclusion(leaf, index, size, proof, roots[size]))
+            self.assertFalse(tree.verify_inclusion(leaf, index, size, proof + [leaf], roots[size]))
+            self.assertFalse(tree.verify_inclusion(roots[0], index, size, proof, roots[size]))
+            self.assertFalse(tree.verify_inclusion(leaf, index + 1, size, proof, roots[size]))
+        for case in self.facts["consistency"]:
+            old, new, proof = case["old"], case["new"], hashes(case["proof"])
+            self.assertTrue(tree.verify_consistency(old, roots[old], new, roots[new], proof), case)
+            self.assertFalse(tree.verify_consistency(old, roots[old], new, roots[new], proof + [roots[0]]))
+            self.assertEqual(old in (0, new), tree.verify_consistency(old, roots[old], new, roots[old], proof))
+
+    def test_certificates_give_their_key_and_image(self):
+        for hash_, told in self.facts["evidence"].items():
+            key, image = certificates.read(self.log.certificate(hash_), hash_)
+            self.assertEqual({"key": key.hex(), "image": image}, told)
+
+    def test_no_certificate_with_a_flipped_bit_is_believed(self):
+        hash_ = next(iter(self.facts["evidence"]))
+        der = self.log.certificate(hash_)
+        for at in range(0, len(der), 37):
+            changed = der[:at] + bytes([der[at] ^ 4]) + der[at + 1 :]
+            with self.assertRaises(fault.Fault):
+                certificates.read(changed, hash_)
+        for length in range(0, len(der), 41):
+            with self.assertRaises(fault.Fault):
+                certificates.read(der[:length], hash_)
+
+    def test_witnesses_are_known_by_name_and_key(self):
+        witness = self.facts["witness"]
+        known = [(witness["name"], bytes.fromhex(witness["key"]))]
+        self.assertEqual(checkpoints.witnesses(self.log.note, known), {witness["name"]: witness["time"]})
+        self.assertEqual(checkpoints.witnesses(self.log.note, [(witness["name"], self.key)]), {})
+
+    def test_checkpoints_of_the_list_are_refused(self):
+        size, _ = checkpoints.open_checkpoint(self.facts["empty_checkpoint"].encode(), self.key)
+        self.assertEqual(size, 0)
+        for case in self.facts["refused_checkpoints"]:
+            with self.assertRaises(fault.Fault, msg=case["name"]):
+                checkpoints.open_checkpoint(case["note"].encode(), self.key)
+
+    def test_numbers_are_written_in_groups_of_three(self):
+        written = {0: "000", 999: "999", 1000: "x001/000", 1234067: "x001/x234/067"}
+        self.assertEqual({index: number(index) for index in written}, written)
+
+
+class Bundles(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.base = pathlib.Path(cls.folder.name)
+        cls.bundle = cls.base / "honest"
+        cls.secret = make.make(cls.bundle, 40)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def test_an_honest_bundle_is_equal(self):
+        # Of the larger one the tiles have a second level.
+        make.make(self.base / "large", 261)
+        for bundle, receipts in ((self.bundle, 40), (self.base / "large", 261)):
+            report = verify(bundle)
+            self.assertEqual((report["verdict"], report["receipts"], report["anchors"]), ("equal", receipts, 4))
+
+    def test_every_tampering_is_refused_for_its_reason(self):
+        for way, (class_, kinds) in tamper.WAYS.items():
+            with self.subTest(way.__name__, of=class_):
+                target = self.base / way.__name__
+                tamper.tamper(self.bundle, self.secret, way, target)
+                with self.assertRaises(fault.Fault) as caught:
+                    verify(target)
+                self.assertIn(caught.exception.kind, kinds, caught.exception.sentence)
+
+    def test_what_is_not_settled_is_open_and_not_equal(self):
+        target = self.base / "open"
+        tamper.shutil.copytree(self.bundle, target)
+        chain = json.loads((target / "chain.json").read_text())
+        client = chain["facts"]["clients"][0]
+        client["settlements"].pop()
+        client["tokens"] = client["settlements"][-1]["tokens"]
+        (target / "chain.json").write_text(json.dumps(chain))
+        self.assertEqual(verify(target)["verdict"], "open")
+
+
+class Chains(unittest.TestCase):
+    """chain.json as it must not be."""
+
+    @classmethod
+    def setUpClass(cls):
+        network = make.made_up.Network().run(6)
+        cls.chain, _ = make.chain(network, [bytes(32)] * 6)
+
+    def test_another_form_is_refused(self):
+        History(json.dumps(self.chain))
+        changes = {
+            "another version": lambda chain: chain.update(version=2),
+            "an unknown field": lambda chain: chain.update(more=1),
+            "a missing field": lambda chain: chain.pop("key"),
+            "a number with a point": lambda chain: chain.update(time=1.5),
+            "a truth for a number": lambda chain: chain.update(time=True),
+            "a negative number": lambda chain: chain.update(time=-1),
+            "a number beyond 64 bits": lambda chain: chain.update(time=1 << 64),
+            "a hash in capitals": lambda chain: chain.update(key=chain["key"].upper()),
+            "an amount that is a number": lambda chain: chain["facts"]["proxies"][0].update(balance=1),
+            "an amount with a leading zero": lambda chain: chain["facts"]["proxies"][0].update(balance="01"),
+            "another grace": lambda chain: chain["facts"].update(grace=3601),
+            "one client twice": lambda chain: chain["facts"]["clients"].append(chain["facts"]["clients"][0]),
+            "a proxy without params": lambda chain: chain["facts"]["params"].pop(),
+            "an unknown list": lambda chain: chain["facts"]["listings"][0].update(kind="guest_image"),
+            "a proxy that is none": lambda chain: chain.update(proxy=chain["root"]),
+        }
+        for name, change in changes.items():
+            chain = copy.deepcopy(self.chain)
+            change(chain)
+            with self.assertRaises(fault.Fault, msg=name) as caught:
+                History(json.dumps(chain))
+            self.assertEqual(caught.exception.kind, "bundle", name)
+
+    def test_text_that_is_no_object_is_refused(self):
+        for text in ("", "[]", "{", '{"version":1,"version":1}', "NaN", "\xff"):
+            with self.assertRaises(fault.Fault, msg=text):
+                History(text.encode("latin-1"))
+
+
+if __name__ == "__main__":
+    sys.exit(not unittest.main(exit=False).result.wasSuccessful())
