@@ -4,6 +4,7 @@ use cocoon_bindings::BindingsError;
 use cocoon_bindings::ton::Address;
 use cocoon_chain::ChainError;
 use cocoon_store::StoreError;
+use cocoon_tlog::TlogError;
 use std::path::PathBuf;
 
 /// What keeps an audit from reaching a verdict. What it finds is no error but a [`crate::Difference`].
@@ -16,6 +17,9 @@ pub enum AuditError {
     /// The chain cannot be read.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// The published log cannot be read.
+    #[error(transparent)]
+    Tlog(#[from] TlogError),
     /// An address cannot be computed.
     #[error("address cannot be computed: {0}")]
     Bindings(#[from] BindingsError),
@@ -38,14 +42,6 @@ pub enum AuditError {
     LateSignatures {
         /// How many are looked up.
         limit: usize,
-    },
-    /// The log gives another part than the one that was asked for.
-    #[error("the log gives receipt {found} where {expected} should come")]
-    Position {
-        /// Number of the receipt that should come, from 0.
-        expected: u64,
-        /// Number of the one that came.
-        found: u64,
     },
     /// A file of a bundle, a state or a statement cannot be read or written.
     #[error("{}: {source}", path.display())]
@@ -84,12 +80,12 @@ impl AuditError {
     pub fn may_retry(&self) -> bool {
         match self {
             Self::Store(error) => error.may_retry(),
+            Self::Tlog(error) => error.may_retry(),
             Self::Chain(error) => error.retry() != cocoon_chain::Retry::Never,
             Self::Restless { .. } | Self::CutOff { .. } => true,
             Self::Bindings(_)
             | Self::RootHistory { .. }
             | Self::LateSignatures { .. }
-            | Self::Position { .. }
             | Self::File { .. }
             | Self::Damaged { .. }
             | Self::OtherState { .. } => false,
@@ -100,12 +96,12 @@ impl AuditError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Store(error) => error.hint(),
+            Self::Tlog(error) => error.hint(),
             Self::Chain(error) => error.hint(),
             Self::Restless { .. } => "try again when fewer clients connect",
             Self::Bindings(_) => "the proxy contract's parameters hold no code: is it a proxy contract?",
             Self::RootHistory { .. } => "ask a chain server that keeps the whole history of the root contract",
             Self::LateSignatures { .. } => "audit the published log with --log: signatures stand beside their receipts there",
-            Self::Position { .. } => "the log changed while it was read, or its server mixes two logs: try again",
             Self::File { .. } => "check the path, the permissions and the free space",
             Self::Damaged { .. } => "get the file again from where it came",
             Self::OtherState { .. } => "give each audit a state file of its own, or delete this one to begin anew",

@@ -4,7 +4,7 @@ use crate::error::AuditError;
 use crate::root::RootHistory;
 use cocoon_bindings::ton::{Address, Load};
 use cocoon_bindings::types::{ClientStep, WorkerStep};
-use cocoon_bindings::units::{ParamsVersion, PublicKey};
+use cocoon_bindings::units::PublicKey;
 use cocoon_bindings::{client_state_init, proxy_state_init, worker_state_init};
 use cocoon_chain::{
     AccountState, ChainClient, ChainError, ClientAccount, ProxyAccount, Transaction, WorkerAccount, transactions_after,
@@ -110,12 +110,6 @@ impl ChainHistory {
     /// The chain's time when it was read, Unix seconds.
     pub fn time(&self) -> u32 {
         self.proxy.account.account.time
-    }
-
-    /// The version of the terms that a contract has.
-    pub(crate) fn version_of(&self, proxy: &Address) -> Option<ParamsVersion> {
-        self.contract(proxy)
-            .map(|contract| contract.account.params.params_version)
     }
 
     /// Whether the contracts of a receipt are among those fetched.

@@ -110,18 +110,18 @@ pub fn judge(
     Ok(compare::compare(history, &judge, None))
 }
 
-struct Run<'a> {
-    log: &'a dyn Log,
+struct Run<'l, 'c, 'o> {
+    log: &'l dyn Log,
     evidence: Arc<dyn EvidenceSource>,
-    options: Options<'a>,
+    options: Options<'o>,
     certificates: Arc<Certificates>,
-    state: Option<StateFile<'a>>,
+    state: Option<StateFile<'c>>,
 }
 
 type Working = JoinHandle<Result<Vec<Outcome>, AuditError>>;
 
-impl<'a> Run<'a> {
-    fn new(log: &'a dyn Log, options: Options<'a>) -> Result<Self, AuditError> {
+impl<'l, 'o> Run<'l, '_, 'o> {
+    fn new(log: &'l dyn Log, options: Options<'o>) -> Result<Self, AuditError> {
         Ok(Self {
             log,
             evidence: log.evidence()?,

@@ -79,6 +79,11 @@ impl Ledger {
         }
     }
 
+    /// Whether both are of one scope.
+    pub(crate) fn is_of(&self, other: &Self) -> bool {
+        self.scope == other.scope
+    }
+
     /// Adds a receipt, priced by the terms of its contract. Sums that would overflow stay at their largest: they are of receipts
     /// whose total an audit has already refused.
     pub(crate) fn add(&mut self, receipt: &Receipt, terms: &Params) {

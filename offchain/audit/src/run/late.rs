@@ -8,8 +8,9 @@ use crate::verdict::{Difference, DifferenceKind as Kind};
 use cocoon_bindings::units::PublicKey;
 use cocoon_receipt::{ReceiptId, Signature, SignedReceipt};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-impl Run<'_> {
+impl Run<'_, '_, '_> {
     /// Checks them. What is left has no receipt.
     pub(super) async fn late(&mut self, judge: &mut Judge, key: &PublicKey) -> Result<Option<Difference>, AuditError> {
         let late = judge.state.late.iter();
@@ -36,7 +37,7 @@ impl Run<'_> {
                 let Some(signature) = late.remove(&id) else {
                     continue;
                 };
-                if let Err(what) = self.check_late(&signed, signature)? {
+                if let Err(what) = self.check_late(&signed, signature).await? {
                     return Ok(Some(Difference::of_receipt(Kind::Signature, id, what)));
                 }
                 if signed.worker_signature.is_none() {
@@ -49,18 +50,21 @@ impl Run<'_> {
         Ok(without.map(|id| Difference::of_receipt(Kind::Log, *id, "a worker's signature without its receipt")))
     }
 
-    fn check_late(
+    /// Certificates may come from elsewhere: a thread that may wait looks them up.
+    async fn check_late(
         &self,
         signed: &SignedReceipt,
         signature: Option<Signature>,
     ) -> Result<Result<(), String>, AuditError> {
-        let statement = &signed.receipt.statement;
-        let worker = self
-            .certificates
-            .look(self.evidence.as_ref(), &statement.worker_evidence)?;
+        let (certificates, evidence) = (Arc::clone(&self.certificates), Arc::clone(&self.evidence));
+        let hash = signed.receipt.statement.worker_evidence;
+        let look = tokio::task::spawn_blocking(move || certificates.look(evidence.as_ref(), &hash));
+        let worker = look.await.map_err(|error| AuditError::CutOff {
+            reason: error.to_string(),
+        })??;
         let check = || {
             let signature = signature.ok_or("the state of the audit is damaged")?;
-            let verified = statement.verify(&signature, &worker?.leaf_key);
+            let verified = signed.receipt.statement.verify(&signature, &worker?.leaf_key);
             verified.map_err(|error| error.to_string())
         };
         Ok(check())

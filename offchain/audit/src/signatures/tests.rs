@@ -2,7 +2,7 @@
 
 use super::*;
 use curve25519_dalek::constants::EIGHT_TORSION;
-use ed25519_dalek::hazmat::ExpandedSecretKey;
+use curve25519_dalek::scalar::clamp_integer;
 use ed25519_dalek::{Signer, SigningKey};
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -32,8 +32,8 @@ fn many(count: usize) -> Vec<Signed> {
 
 /// A signature with this `R`, which its key's owner computes for it: `s·B = R + k·A` but for what is added to `R`.
 fn made(tag: u8, number: usize, nonce: u64, added: EdwardsPoint, key_added: EdwardsPoint) -> Signed {
-    let expanded = ExpandedSecretKey::from(&[tag; 32]);
-    let key = EdwardsPoint::mul_base(&expanded.scalar) + key_added;
+    let secret = Scalar::from_bytes_mod_order(clamp_integer([tag; 32]));
+    let key = EdwardsPoint::mul_base(&secret) + key_added;
     let key = PublicKey::new(key.compress().to_bytes());
     let nonce = Scalar::from(nonce);
     let r = (EdwardsPoint::mul_base(&nonce) + added).compress().to_bytes();
@@ -43,7 +43,7 @@ fn made(tag: u8, number: usize, nonce: u64, added: EdwardsPoint, key_added: Edwa
         .chain_update(key.as_bytes())
         .chain_update(hash.as_slice());
     let k = Scalar::from_bytes_mod_order_wide(&k.finalize().into());
-    let s = nonce + k * expanded.scalar;
+    let s = nonce + k * secret;
     let mut signature = [0; 64];
     signature[..32].copy_from_slice(&r);
     signature[32..].copy_from_slice(s.as_bytes());

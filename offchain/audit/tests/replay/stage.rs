@@ -106,6 +106,7 @@ impl Stage {
         };
         let used = pricing::adjust(&counts, Coefficient::new(1000), &self.params.multipliers);
         let number = self.client_head.seqno;
+        let now = u64::from(self.chain.with(|chain| chain.now())) * 1000;
         let statement = WorkStatement {
             root: self.root.clone(),
             params_version: self.params.params_version,
@@ -124,9 +125,9 @@ impl Stage {
             used,
             coefficient: Coefficient::new(1000),
             timing: Timing {
-                started_ms: number,
-                first_token_ms: number,
-                finished_ms: number,
+                started_ms: now,
+                first_token_ms: now,
+                finished_ms: now,
             },
             finish: FinishReason::Stop,
         };
