@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Changes a bundle in the ways that a verifier must notice, as the one who has the proxy's key could.
 
-    python3 tests/log_verifier/tamper.py BUNDLE KEY FOLDER     writes FOLDER/NAME for each way; KEY is 64 hex digits or a file
+    python3 tests/log_verifier/tamper.py BUNDLE KEY FOLDER     writes FOLDER/NAME for each way; KEY is the file of the proxy's key: 64 hex digits
     python3 tests/log_verifier/tamper.py --list                names them
 
 Where the cheat is the proxy's, everything below is signed and hashed again, so that only what the cheat is about does not fit.
@@ -363,7 +363,7 @@ def main(arguments):
     if len(arguments) != 3:
         sys.exit(__doc__)
     bundle, key, folder = arguments
-    secret = bytes.fromhex(key) if len(key) == 64 else pathlib.Path(key).read_bytes()
+    secret = bytes.fromhex(pathlib.Path(key).read_text().strip())
     for way in WAYS:
         tamper(bundle, secret, way, pathlib.Path(folder) / way.__name__)
 
