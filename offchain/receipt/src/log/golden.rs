@@ -29,7 +29,7 @@ fn hashes(value: &Value) -> Vec<HashBytes> {
 }
 
 fn tile(id: TileId) -> Result<Vec<HashBytes>, std::io::Error> {
-    let bytes = std::fs::read(folder().join(id.path()))?;
+    let bytes = std::fs::read(folder().join(id.to_string()))?;
     Ok(bytes
         .chunks(32)
         .map(|hash| HashBytes(hash.try_into().unwrap()))
