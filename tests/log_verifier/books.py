@@ -123,12 +123,14 @@ class Books:
         return unsettled
 
     def settled(self, name, contract, channel, price):
-        last = 0
+        settled = 0
         for row in contract["settlements"]:
-            tokens = row["tokens"]
+            begin, tokens = row["from"], row["tokens"]
             require(tokens <= channel.total, "settlement", f"{name}: {tokens} tokens were settled, its receipts sum to {channel.total}")
             require(tokens not in channel.awaited, "settlement", f"{name}: {tokens} tokens were settled, but no receipt ends there")
-            require(tokens >= last, "settlement", f"{name}: {tokens} tokens were settled after {last}")
-            require(row["amount"] == (tokens - last) * price, "amount", f"{name}: {row['amount']} for {tokens - last} tokens at {price}")
-            last = tokens
-        require(contract["tokens"] == last, "balance", f"{name}: it says {contract['tokens']} tokens, its history {last}")
+            require(begin <= tokens, "settlement", f"{name}: {tokens} tokens were settled after {begin}")
+            require(row["amount"] == (tokens - begin) * price, "amount", f"{name}: {row['amount']} for {tokens - begin} tokens at {price}")
+            settled += tokens - begin
+        # A refused payout is not among them; the next one begins where the contract was put back to.
+        require(contract["tokens"] == settled, "balance", f"{name}: it says {contract['tokens']} tokens, its history {settled}")
+        require(settled <= channel.total, "settlement", f"{name}: {settled} tokens were settled, its receipts sum to {channel.total}")

@@ -88,7 +88,7 @@ def fields(**forms):
     return read
 
 
-SETTLEMENTS = rows(fields(tokens=number, amount=amount, lt=number, time=number))
+SETTLEMENTS = rows(fields(**{"from": number}, tokens=number, amount=amount, lt=number, time=number))
 FACTS = fields(
     test_network=flag,
     grace=number,

@@ -40,7 +40,7 @@ def contracts(network, side, price):
         for at, (tokens, time) in enumerate(totals[contract], 1):
             if (at % 7 == 0 or at == len(totals[contract])) and tokens > last:
                 amount = (tokens - last) * made_up.TERMS[versions[contract]][price]
-                settlements.append({"tokens": tokens, "amount": str(amount), "lt": 1000 * time + at, "time": time})
+                settlements.append({"from": last, "tokens": tokens, "amount": str(amount), "lt": 1000 * time + at, "time": time})
                 last = tokens
         row = {"address": contract, "proxy": proxies[contract], "tokens": last, "settlements": settlements}
         rows.append(row | ({"balance": "1000000000"} if side == "client" else {}))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Changes a bundle in the ways that a verifier must notice, as the one who has the proxy's key could.
 
-    python3 tests/log_verifier/tamper.py BUNDLE KEY FOLDER     writes FOLDER/NAME for each way; KEY is 64 hex digits or a file
+    python3 tests/log_verifier/tamper.py BUNDLE KEY FOLDER     writes FOLDER/NAME for each way; KEY is the file of the proxy's key: 64 hex digits
     python3 tests/log_verifier/tamper.py --list                names them
 
 Where the cheat is the proxy's, everything below is signed and hashed again, so that only what the cheat is about does not fit.
@@ -14,6 +14,7 @@ import pathlib
 import shutil
 import sys
 
+import fault  # noqa: F401  (finds the modules below)
 import certificate
 import ed25519
 import notes
@@ -24,6 +25,10 @@ from checkpoints import parse
 from published import WIDTH, number, split
 
 FOREIGN = hashlib.sha256(b"a key that is not the proxy's").digest()
+
+
+class Impossible(Exception):
+    """The bundle has nothing that could be changed so."""
 
 
 class Bundle:
@@ -258,8 +263,10 @@ def fork(bundle):
 
 def fork_of_log(bundle):
     """Another history than the one that was anchored: sound in itself, signed by the proxy."""
-    size = max(anchor["size"] for proxy in bundle.chain["facts"]["proxies"] for anchor in proxy["anchors"])
-    at = max(0, size - 1)
+    sizes = [anchor["size"] for proxy in bundle.chain["facts"]["proxies"] for anchor in proxy["anchors"] if anchor["size"]]
+    if not sizes:
+        raise Impossible("nothing was anchored")
+    at = max(sizes) - 1
     statement = bundle.receipts[at]["statement"]
     bundle.receipts[at]["statement"] |= {"response_hash": hashlib.sha256(statement["response_hash"].encode()).hexdigest()}
     bundle.signatures[at] = None
@@ -363,9 +370,14 @@ def main(arguments):
     if len(arguments) != 3:
         sys.exit(__doc__)
     bundle, key, folder = arguments
-    secret = bytes.fromhex(key) if len(key) == 64 else pathlib.Path(key).read_bytes()
+    secret = bytes.fromhex(pathlib.Path(key).read_text().strip())
     for way in WAYS:
-        tamper(bundle, secret, way, pathlib.Path(folder) / way.__name__)
+        target = pathlib.Path(folder) / way.__name__
+        try:
+            tamper(bundle, secret, way, target)
+        except Impossible as reason:
+            shutil.rmtree(target)
+            print(f"{way.__name__}: left out, {reason}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from books import Books
 from fault import Fault, require
 from history import History
 from published import Published
+from raw import Raw
 
 
 def verify(bundle):
@@ -25,6 +26,8 @@ def verify(bundle):
     except OSError as error:
         raise Fault("bundle", f"chain.json cannot be read: {error.strerror}") from error
     history = History(text)
+    # A bundle without the raw half says so in the report: then the decoded one is only its maker's word.
+    contracts = Raw(history).check() if history.accounts or history.transactions else 0
     log = Published(bundle / "log", history.key)
     anchors = history.anchors()
     log.watch = {anchor["size"] for _, anchor in anchors}
@@ -34,7 +37,7 @@ def verify(bundle):
             books.take(*entry)
     check_anchors(anchors, log)
     unsettled = books.close()
-    counted = {"receipts": books.receipts, "tokens": books.tokens, "signed_by_worker": books.signed, "anchors": len(anchors)}
+    counted = {"receipts": books.receipts, "tokens": books.tokens, "signed_by_worker": books.signed, "anchors": len(anchors), "contracts": contracts}
     return {"verdict": "open" if unsettled else "equal", "unsettled": unsettled, **counted}
 
 
@@ -54,7 +57,8 @@ def check_anchors(anchors, log):
 def sentence(report):
     if report["verdict"] == "different":
         return report["difference"]["sentence"]
-    counted = f"{report['receipts']} receipts over {report['tokens']} tokens, {report['anchors']} anchors"
+    counted = f"{report['receipts']} receipts over {report['tokens']} tokens, {report['anchors']} anchors, "
+    counted += f"{report['contracts']} contracts replayed" if report["contracts"] else "the chain as it was told"
     return f"Open: {counted}; {report['unsettled']} tokens are not settled yet" if report["verdict"] == "open" else f"Equal: {counted}"
 
 

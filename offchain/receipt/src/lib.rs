@@ -31,6 +31,7 @@ mod finish;
 pub mod limits;
 pub mod log;
 mod receipt;
+pub mod reputation;
 mod salted;
 mod signed;
 mod statement;

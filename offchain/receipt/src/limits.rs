@@ -15,3 +15,10 @@ pub const MAX_NOTE_BYTES: usize = 16 * 1024;
 
 /// Most witnesses that are looked for in one note; no more signatures fit one anyway.
 pub const MAX_COSIGNATURES: usize = 64;
+
+/// Days before a day whose receipts count for a worker's reputation on it (`docs/reputation.md`): long enough to tell workers
+/// apart that are asked seldom, and what is older has an eighth of its weight anyway.
+pub const REPUTATION_WINDOW_DAYS: u64 = 56;
+
+/// Days after which a receipt weighs half as much in a reputation: a worker that was mended is believed within weeks.
+pub const REPUTATION_HALF_DAYS: u64 = 14;

@@ -22,6 +22,8 @@
 //! ```
 
 mod checkpoint;
+#[cfg(test)]
+mod golden;
 mod proofs;
 mod tiles;
 
