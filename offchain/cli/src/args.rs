@@ -1,6 +1,7 @@
 //! What can be typed: commands, options, help texts.
 
 pub mod attest;
+pub mod dispute;
 pub mod doctor;
 pub mod governance;
 pub mod governor;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use self::attest::AttestCommand;
+use self::dispute::DisputeCommand;
 use self::doctor::DoctorCommand;
 use self::governance::RootCommand;
 use self::governor::GovernorCommand;
@@ -115,6 +117,12 @@ pub enum Command {
     Quote(QuoteArgs),
     /// Check every receipt against the log and the chain
     Audit(AuditArgs),
+    /// Evidence for the contracts: two checkpoints that contradict each other, a claim by a receipt
+    Dispute {
+        /// What it is about.
+        #[command(subcommand)]
+        command: DisputeCommand,
+    },
     /// Show what runs and what the contracts hold
     Status,
     /// The contract that rules a network

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod chat;
 pub(crate) mod claims;
 pub(crate) mod config;
+pub(crate) mod dispute;
 pub(crate) mod doctor;
 pub(crate) mod governance;
 pub(crate) mod governor;

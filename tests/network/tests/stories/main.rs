@@ -9,6 +9,7 @@
 mod chat;
 mod deployed_peers;
 mod deployed_quirks;
+mod disputes;
 mod embeddings;
 mod governance;
 mod hostile;
