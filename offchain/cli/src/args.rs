@@ -9,6 +9,7 @@ pub mod image;
 pub mod keymanager;
 pub mod model;
 pub mod operate;
+pub mod replay;
 pub mod simulator;
 
 use std::path::PathBuf;

@@ -14,6 +14,7 @@ pub(crate) mod keymanager;
 pub(crate) mod model;
 pub(crate) mod operate;
 pub(crate) mod quote;
+pub(crate) mod replay;
 pub(crate) mod root;
 pub(crate) mod run;
 pub(crate) mod simulator;
