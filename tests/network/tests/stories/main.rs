@@ -19,3 +19,4 @@ mod models;
 mod operations;
 mod privacy;
 mod quotes;
+mod replay;
