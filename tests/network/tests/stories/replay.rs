@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cocoon_network_tests::api::{question, streamed};
+use cocoon_network_tests::api::question;
 use cocoon_network_tests::process::Processes;
 use serde_json::{Value, json};
 
@@ -35,10 +35,10 @@ async fn a_disclosed_answer_is_computed_once_more_and_is_the_same() {
     assert_eq!(printed["seed"], receipt["seed"]);
 
     // Streamed: the same content.
-    let mut events = api.stream(&streamed(asked)).await.unwrap();
-    let mut request_id = events.request_id().map(str::to_owned);
-    while events.next().await.unwrap().is_some() {}
-    let receipt = api.receipt(&request_id.take().unwrap()).await.unwrap().body;
+    let mut events = api.stream(&asked).await.unwrap();
+    let request_id = events.request_id().unwrap();
+    while events.next().await.is_some() {}
+    let receipt = api.receipt(&request_id).await.unwrap().body;
     let id = receipt["id"].as_str().unwrap().to_owned();
     let file = folder.path().join(format!("{id}.json"));
     let (code, printed, told) = network.run(&["audit", "replay", file.to_str().unwrap()]).await.unwrap();
