@@ -11,7 +11,7 @@ mod writer;
 
 pub(crate) use embeddings::Embeddings;
 pub(crate) use local::Local;
-pub(crate) use replay::{Again, Recorded};
+pub(crate) use replay::Recorded;
 pub(crate) use upstream::Upstream;
 
 use crate::answering::Answering;
