@@ -1,6 +1,7 @@
 //! What can be typed: commands, options, help texts.
 
 pub mod attest;
+pub mod dispute;
 pub mod doctor;
 pub mod governance;
 pub mod governor;
@@ -8,6 +9,7 @@ pub mod image;
 pub mod keymanager;
 pub mod model;
 pub mod operate;
+pub mod replay;
 pub mod simulator;
 
 use std::path::PathBuf;
@@ -15,6 +17,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use self::attest::AttestCommand;
+use self::dispute::DisputeCommand;
 use self::doctor::DoctorCommand;
 use self::governance::RootCommand;
 use self::governor::GovernorCommand;
@@ -115,6 +118,12 @@ pub enum Command {
     Quote(QuoteArgs),
     /// Check every receipt against the log and the chain
     Audit(AuditArgs),
+    /// Evidence for the contracts: two checkpoints that contradict each other, a claim by a receipt
+    Dispute {
+        /// What it is about.
+        #[command(subcommand)]
+        command: DisputeCommand,
+    },
     /// Show what runs and what the contracts hold
     Status,
     /// The contract that rules a network

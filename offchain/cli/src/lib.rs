@@ -122,6 +122,7 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Chat(args) => command::chat::run(&global, args, output).await,
         Command::Quote(args) => command::quote::run(&global, args, output).await,
         Command::Audit(args) => command::audit::run(&global, args, output).await,
+        Command::Dispute { command } => command::dispute::run(&global, command, output).await,
         Command::Status => command::status::run(&global, output).await,
         Command::Root {
             command: RootCommand::Show(args),

@@ -32,6 +32,10 @@ pub struct ClientConfig {
     /// Whether every answer that comes whole waits for its receipt, as `x-cocoon-receipt: wait` asks for one.
     #[serde(default)]
     pub wait_for_receipts: bool,
+    /// Folder where each exchange is kept with its receipt, so that its owner can open it to a third party and replay it. Prompts and
+    /// answers are kept nowhere without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disclosures_dir: Option<PathBuf>,
     /// Proxies at once. Requests go to the one that has the fewest; each needs a client contract of its own, with a stake.
     #[serde(default = "default_proxy_connections")]
     pub proxy_connections: u32,
@@ -73,6 +77,7 @@ impl ClientConfig {
 impl NamesFiles for ClientConfig {
     fn files_mut(&mut self) -> Vec<&mut PathBuf> {
         let own = std::iter::once(&mut self.data_dir).chain(&mut self.secret_file);
+        let own = own.chain(&mut self.disclosures_dir);
         let files = own.chain(self.chain.files_mut());
         let files = files.chain(self.attestation.files_mut());
         let files = files.chain(self.wallet.files_mut());

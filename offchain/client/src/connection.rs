@@ -85,6 +85,7 @@ impl ProxyConnection {
             proxy_key: identity.public_key,
             proxy_evidence: peer.evidence_hash(),
             client: client_contract.clone(),
+            disclosures: context.disclosures.clone(),
         };
         let connection = Arc::new(Self {
             address,

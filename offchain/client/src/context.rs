@@ -13,6 +13,7 @@ use cocoon_store::{Checkpoints, ClientStore};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::FundingConfig;
+use crate::disclosures::Disclosures;
 use crate::error::ClientError;
 use crate::receipts::CertificateRules;
 use crate::secret::Secret;
@@ -37,6 +38,8 @@ pub struct Context {
     pub network: SharedNetwork,
     /// Whether and how to pay in.
     pub funding: Live<Option<FundingConfig>>,
+    /// Where exchanges are kept, if they are.
+    pub(crate) disclosures: Option<Disclosures>,
     /// Takes the failure of the own disk that ends the client.
     pub(crate) failed: mpsc::Sender<ClientError>,
 }

@@ -2,7 +2,8 @@
 //! every answer in between.
 //!
 //! **Invariant:** no byte of a request leaves before the proxy's evidence, image and contract were checked; a request
-//! always ends, with an answer or a typed error; prompts and answers are never logged or stored, only hashed.
+//! always ends, with an answer or a typed error; prompts and answers are never logged, and stored only, where
+//! the configuration names a folder for them (`disclosures_dir`); else they are only hashed.
 //!
 //! Main entry: [`start`] with a [`ClientConfig`]. [`ensure_client_contract`] deploys and funds the contract that pays.
 //!
@@ -25,6 +26,7 @@ pub mod connection;
 mod context;
 pub mod contract;
 mod dialer;
+mod disclosures;
 mod driver;
 mod error;
 mod http;

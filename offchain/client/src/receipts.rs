@@ -11,7 +11,7 @@ use cocoon_protocol::codec::encode;
 use cocoon_protocol::extension::{Evidence, GetEvidence, Receipt as ReceiptMessage};
 use cocoon_protocol::limits::EVIDENCE_TIMEOUT;
 use cocoon_ratls::{PeerPolicy, SharedClock, TrustStore, verify_certificate};
-use cocoon_receipt::{ChannelHead, ClientView, ReceiptId, SignedReceipt, verify_for_client};
+use cocoon_receipt::{ChannelHead, ClientView, Disclosure, ReceiptId, SignedReceipt, verify_for_client};
 use cocoon_runner::link::LinkHandle;
 use cocoon_runner::off_thread;
 use cocoon_store::{ClientStore, StoredReceipt};
@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
 
 use crate::calls::{CallEvent, Exchange};
+use crate::disclosures::Disclosures;
 use crate::limits::MAX_RECEIPT_BURST;
 
 /// The verdict on one receipt.
@@ -58,6 +59,7 @@ pub(crate) struct ReceiptKeeper {
     pub(crate) proxy_key: PublicKey,
     pub(crate) proxy_evidence: [u8; 32],
     pub(crate) client: Address,
+    pub(crate) disclosures: Option<Disclosures>,
 }
 
 /// Keys of workers whose certificates were accepted in this second under this state of the root contract: the same question
@@ -105,7 +107,7 @@ impl ReceiptKeeper {
         judged: &mut Judged,
     ) -> Result<(), crate::ClientError> {
         let mut head = self.store().head(&self.proxy, &self.client)?;
-        let (mut stored, mut waiting) = (Vec::new(), Vec::new());
+        let (mut stored, mut waiting, mut opened) = (Vec::new(), Vec::new(), Vec::new());
         for mut job in burst {
             let Ok(signed) = SignedReceipt::from_boc(&job.message.receipt) else {
                 tracing::error!("a receipt could not be read");
@@ -113,6 +115,9 @@ impl ReceiptKeeper {
             };
             let reply = job.reply.take();
             let receipt = self.judge(signed, &job, &mut head, judged).await;
+            if self.disclosures.is_some() {
+                opened.extend(job.exchange.as_ref().and_then(|exchange| disclosed(&receipt, exchange)));
+            }
             let note = ReceiptNote {
                 id: receipt.receipt.id(),
                 fault: receipt.fault.clone(),
@@ -122,9 +127,15 @@ impl ReceiptKeeper {
             // A burst is a long time of checking signatures; answers go before.
             tokio::task::yield_now().await;
         }
-        let store = Arc::clone(&self.store);
+        let (store, disclosures) = (Arc::clone(&self.store), self.disclosures.clone());
         let (proxy, client) = (self.proxy.clone(), self.client.clone());
         let kept = off_thread(move || {
+            for disclosure in &opened {
+                let put = disclosures.as_ref().map(|disclosures| disclosures.put(disclosure));
+                if let Some(Err(error)) = put {
+                    tracing::warn!(%error, "an exchange could not be kept for its owner");
+                }
+            }
             let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
             store.put_receipts(&stored, (&proxy, &client, &head))
         });
@@ -315,6 +326,18 @@ impl ReceiptKeeper {
     fn store(&self) -> std::sync::MutexGuard<'_, ClientStore> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The exchange behind a receipt, if receipt and bytes belong together.
+fn disclosed(stored: &StoredReceipt, exchange: &Exchange) -> Option<Disclosure> {
+    let disclosure = Disclosure {
+        receipt: stored.receipt.clone(),
+        request_salt: stored.request_salt,
+        request: exchange.request.to_vec(),
+        response_salt: stored.response_salt,
+        response: exchange.body.concat(),
+    };
+    disclosure.check().is_ok().then_some(disclosure)
 }
 
 fn lost_task() -> cocoon_store::StoreError {

@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::account::{self, Accounts};
 use crate::config::ClientConfig;
+use crate::disclosures::Disclosures;
 use crate::context::Context;
 use crate::dialer::{Dialing, Upstream};
 use crate::error::ClientError;
@@ -170,6 +171,14 @@ async fn context(
         path: config.data_dir.clone(),
         source,
     })?;
+    let disclosures = config.disclosures_dir.as_deref().map(|folder| {
+        tracing::warn!(folder = %folder.display(), "prompts and answers are kept in files: disclosures_dir is set");
+        Disclosures::open(folder).map_err(|source| RunnerError::Unwritable {
+            path: folder.to_owned(),
+            source,
+        })
+    });
+    let disclosures = disclosures.transpose()?;
     let secret = Secret::load_or_create(&config.secret_path())?;
     if config.wallet.managed.is_some() {
         let problem = "a client gives no evidence of itself, so no key manager gives it a key";
@@ -191,6 +200,7 @@ async fn context(
         clock,
         network,
         funding: Live::new(config.funding),
+        disclosures,
         failed,
     })
 }

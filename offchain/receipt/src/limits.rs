@@ -7,6 +7,9 @@ pub const MAX_RECEIPT_BYTES: usize = 4096;
 /// Version written into statements and receipts. A reader refuses any other: unknown fields would go unchecked.
 pub const FORMAT_VERSION: u8 = 1;
 
+/// Version of a disclosed exchange.
+pub const DISCLOSURE_VERSION: u32 = 1;
+
 /// Deepest inclusion or consistency proof that is checked: a tree of 2^64 leaves.
 pub const MAX_PROOF_NODES: usize = 64;
 

@@ -4,12 +4,14 @@ mod constraint;
 mod embeddings;
 mod local;
 mod prepare;
+mod replay;
 mod tools;
 mod upstream;
 mod writer;
 
 pub(crate) use embeddings::Embeddings;
 pub(crate) use local::Local;
+pub(crate) use replay::Recorded;
 pub(crate) use upstream::Upstream;
 
 use crate::answering::Answering;

@@ -34,6 +34,7 @@ mod metrics;
 mod papers;
 mod payout;
 mod pricing;
+mod replay;
 mod request;
 mod session;
 mod signing;
@@ -46,3 +47,4 @@ pub use config::{BackendConfig, EngineConfig, ModelConfig, PayoutConfig, Pricing
 pub use daemon::{RunningWorker, start, start_on};
 pub use error::{Retry, Who, WorkerError};
 pub use metrics::METRICS;
+pub use replay::{Replay, ReplayError, ReplayVerdict, Replayer};

@@ -105,11 +105,17 @@ impl Governors {
     /// Has the command write a message and a wallet send it; gives what was printed.
     pub async fn send(&self, from: &NodeWallet, line: &str) -> Result<Value, Failure> {
         let printed = self.run(line).await?;
-        let exported: ExportedMessage =
-            serde_json::from_value(printed["message"].clone()).map_err(failed("reading an exported message"))?;
-        let message = exported.to_message().map_err(failed("reading an exported message"))?;
-        from.send(vec![message]).await.map_err(failed("sending a message"))?;
+        self.send_exported(from, &printed["message"]).await?;
         Ok(printed)
+    }
+
+    /// Has a wallet send a message that was printed.
+    pub async fn send_exported(&self, from: &NodeWallet, message: &Value) -> Result<(), Failure> {
+        let exported: ExportedMessage =
+            serde_json::from_value(message.clone()).map_err(failed("reading an exported message"))?;
+        let message = exported.to_message().map_err(failed("reading an exported message"))?;
+        let sent = from.send(vec![message]).await;
+        sent.map(drop).map_err(failed("sending a message"))
     }
 
     /// A signer proposes; gives the number.

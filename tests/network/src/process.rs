@@ -9,6 +9,7 @@ use std::{
 };
 
 use cocoon_cli::local::{layout::DataDir, network::NetworkFile};
+use cocoon_client::ClientConfig;
 use cocoon_proxy::ProxyConfig;
 use cocoon_worker::{BackendConfig, WorkerConfig};
 use serde_json::Value;
@@ -80,6 +81,28 @@ impl Processes {
         config.models[0].backend = BackendConfig::Upstream { url: url.to_owned() };
         let text = toml::to_string(&config).map_err(failed("writing worker.toml"))?;
         fs::write(path, text).map_err(failed("writing worker.toml"))
+    }
+
+    /// Lets the client keep what was asked and answered, in this folder.
+    pub fn keep_disclosures(&self, folder: &Path) -> Result<(), Failure> {
+        let path = self.data.config_file("client");
+        let mut config: ClientConfig = cocoon_runner::config::load(&path).map_err(failed("reading client.toml"))?;
+        config.disclosures_dir = Some(folder.to_owned());
+        let text = toml::to_string(&config).map_err(failed("writing client.toml"))?;
+        fs::write(path, text).map_err(failed("writing client.toml"))
+    }
+
+    /// Runs the command on this network; gives its exit code, what it printed as JSON, and what it told.
+    pub async fn run(&self, arguments: &[&str]) -> Result<(Option<i32>, Value, String), Failure> {
+        let mut command = command(&self.data)?;
+        command.args(arguments).arg("--json");
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .map_err(failed("running the command"))?
+            .map_err(failed("running the command"))?;
+        let printed = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        Ok((output.status.code(), printed, told))
     }
 
     /// Makes connections to the proxy cheap: the work is a defence that stories need not wait for.

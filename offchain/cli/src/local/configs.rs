@@ -160,6 +160,7 @@ impl Configs {
                 secret_file: None,
                 max_body_bytes: cocoon_client::limits::DEFAULT_MAX_BODY_BYTES,
                 wait_for_receipts: false,
+                disclosures_dir: None,
                 max_requests: cocoon_client::limits::DEFAULT_MAX_REQUESTS,
                 proxy_connections: 1,
                 root_refresh_seconds: 5,

@@ -123,6 +123,7 @@ impl World {
             secret_file: None,
             max_body_bytes: options.max_body_bytes,
             wait_for_receipts: options.wait_for_receipts,
+            disclosures_dir: None,
             max_requests: options.max_requests,
             proxy_connections: options.proxy_connections,
             root_refresh_seconds: 1,

@@ -8,7 +8,8 @@ use crate::limits::MAX_MERGED_EVENTS;
 use bytes::Bytes;
 use cocoon_bindings::tokens::TokenCounts;
 use cocoon_engine::{
-    EngineEvent, EngineHandle, EngineLoad, FinishReason as EngineFinish, PayerSalt, StepOutput, Usage,
+    EngineError, EngineEvent, EngineHandle, EngineLoad, FinishReason as EngineFinish, PayerSalt, StepOutput,
+    SubmitRequest, Ticket, Usage,
 };
 use cocoon_receipt::FinishReason;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -73,49 +74,81 @@ impl Local {
             .with_tools(card.tools)
             .with_logprobs(submit.logprobs.is_some());
 
-        // Bounded by the request's own bound on tokens.
-        let (sender, events) = unbounded_channel();
-        let mut tickets = Vec::new();
-        for (at, index) in (0..choices).zip(0u64..) {
-            let sender = sender.clone();
-            let sink = Box::new(move |event| drop(sender.send((at, event))));
-            let ticket = self.engine.submit(submit.choice(index), sink);
-            tickets.push(ticket.map_err(|error| refusal(&error))?);
-        }
-        drop(sender);
-        let answers = Answers {
-            writer,
-            events,
-            usage: vec![Usage::default(); choices],
-            finish: vec![None; choices],
-        };
+        let answers = self
+            .submit(&submit, choices, writer)
+            .map_err(|error| refusal(&error))?;
         if request.stream() {
             answers.stream(out).await
         } else {
             answers.whole(out).await
         }
     }
+
+    /// Asks the engine for all answers to a request.
+    pub(super) fn submit(
+        &self,
+        submit: &SubmitRequest,
+        choices: usize,
+        writer: Writer,
+    ) -> Result<Answers, EngineError> {
+        // Bounded by the request's own bound on tokens.
+        let (sender, events) = unbounded_channel();
+        let mut tickets = Vec::new();
+        for (at, index) in (0..choices).zip(0u64..) {
+            let sender = sender.clone();
+            let sink = Box::new(move |event| drop(sender.send((at, event))));
+            tickets.push(self.engine.submit(submit.choice(index), sink)?);
+        }
+        Ok(Answers {
+            writer,
+            events,
+            usage: vec![Usage::default(); choices],
+            finish: vec![None; choices],
+            _tickets: tickets,
+        })
+    }
+
+    pub(super) fn engine(&self) -> &EngineHandle {
+        &self.engine
+    }
+
+    pub(super) fn model(&self) -> &str {
+        &self.model
+    }
 }
 
 /// The answers to one request while they come.
-struct Answers {
+pub(super) struct Answers {
     writer: Writer,
     events: UnboundedReceiver<(usize, EngineEvent)>,
     usage: Vec<Usage>,
     finish: Vec<Option<EngineFinish>>,
+    /// Dropped, they end the work.
+    _tickets: Vec<Ticket>,
 }
 
 impl Answers {
-    async fn whole(mut self, out: &mut Answering) -> Result<(Bytes, FinishReason), Trouble> {
+    /// Waits for all of every answer.
+    pub(super) async fn collect(&mut self) -> Result<Vec<Piece>, Trouble> {
         let mut pieces = vec![Piece::default(); self.usage.len()];
         while !self.are_complete() {
             for (piece, next) in pieces.iter_mut().zip(self.next().await?) {
                 piece.append(next);
             }
         }
+        Ok(pieces)
+    }
+
+    /// The answers as one document.
+    pub(super) fn write(&mut self, pieces: Vec<Piece>, usage: cocoon_openai::Usage) -> String {
+        self.writer.whole(pieces, usage)
+    }
+
+    async fn whole(mut self, out: &mut Answering) -> Result<(Bytes, FinishReason), Trouble> {
+        let pieces = self.collect().await?;
         out.count(self.counts());
         out.head(&ok_head("application/json", out.started())).await?;
-        let body = self.writer.whole(pieces, out.usage());
+        let body = self.write(pieces, out.usage());
         Ok((body.into(), self.reason()))
     }
 
@@ -176,7 +209,7 @@ impl Answers {
     }
 
     /// Of all answers together: they share one prompt.
-    fn counts(&self) -> TokenCounts {
+    pub(super) fn counts(&self) -> TokenCounts {
         let first = self.usage.first().copied().unwrap_or_default();
         self.usage.iter().fold(
             TokenCounts {

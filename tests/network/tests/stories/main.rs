@@ -9,6 +9,7 @@
 mod chat;
 mod deployed_peers;
 mod deployed_quirks;
+mod disputes;
 mod embeddings;
 mod governance;
 mod hostile;
@@ -18,3 +19,4 @@ mod models;
 mod operations;
 mod privacy;
 mod quotes;
+mod replay;

@@ -1,0 +1,136 @@
+//! The same model answers once more, and what differs is told by its place.
+
+use cocoon_engine::tiny;
+use cocoon_openai::sse::encode_data;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn asked(endpoint: Endpoint, fields: Value) -> Request {
+    Request::parse(endpoint, fields.to_string().as_bytes()).unwrap()
+}
+
+fn chat(stream: bool) -> Request {
+    let fields = json!({
+        "model": "tiny", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 12, "temperature": 1.2,
+        "n": 2, "logprobs": true, "stream": stream,
+    });
+    asked(Endpoint::Chat, fields)
+}
+
+fn replayer(folder: &std::path::Path) -> Replayer {
+    tiny::write_to(folder).unwrap();
+    Replayer::load(&EngineConfig::new(folder.to_owned()), &"tiny@local:1".parse().unwrap()).unwrap()
+}
+
+fn recorded(seed: u64) -> Recorded {
+    Recorded {
+        seed,
+        created: 1_790_000_000,
+        id: [7; 12],
+        usage: cocoon_openai::Usage::default(),
+    }
+}
+
+#[tokio::test]
+async fn the_same_seed_gives_the_same_bytes_and_another_one_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let replayer = replayer(folder.path());
+    let first = replayer.local.again(&chat(false), recorded(5)).await.unwrap();
+    let second = replayer.local.again(&chat(false), recorded(5)).await.unwrap();
+    assert_eq!(first.body, second.body);
+    assert_eq!(first.sampling_hash, second.sampling_hash);
+    let other = replayer.local.again(&chat(false), recorded(6)).await.unwrap();
+    let read = |body: &str| Answer::read_whole(body.as_bytes()).unwrap();
+    assert_eq!(read(&first.body).difference(&read(&second.body), false), None);
+    let difference = read(&first.body).difference(&read(&other.body), false).unwrap();
+    assert!(difference.starts_with("answer "), "{difference}");
+}
+
+/// The events of a stream that a document would have been.
+fn as_events(document: &Value, pieces: usize) -> String {
+    let mut events = String::new();
+    for choice in document["choices"].as_array().unwrap() {
+        let text: Vec<char> = choice["message"]["content"].as_str().unwrap_or_default().chars().collect();
+        let logprobs = choice["logprobs"]["content"].as_array().unwrap();
+        for (at, piece) in text.chunks(text.len().div_ceil(pieces).max(1)).enumerate() {
+            let told = if at == 0 { logprobs.as_slice() } else { &[] };
+            let piece: String = piece.iter().collect();
+            let choice = json!({"index": choice["index"], "delta": {"content": piece}, "logprobs": {"content": told}});
+            events += &encode_data(&json!({"id": document["id"], "choices": [choice]}).to_string());
+        }
+        let end = json!({"index": choice["index"], "delta": {}, "finish_reason": choice["finish_reason"]});
+        events += &encode_data(&json!({"id": document["id"], "choices": [end]}).to_string());
+    }
+    events + &encode_data("[DONE]")
+}
+
+#[tokio::test]
+async fn a_stream_says_the_same_however_it_was_cut_into_events() {
+    let folder = tempfile::tempdir().unwrap();
+    let replayer = replayer(folder.path());
+    let again = replayer.local.again(&chat(true), recorded(5)).await.unwrap();
+    let document: Value = serde_json::from_str(&again.body).unwrap();
+    let now = Answer::read_whole(again.body.as_bytes()).unwrap();
+    for pieces in 1..5 {
+        let events = as_events(&document, pieces);
+        let then = Answer::read(&chat(true), events.as_bytes()).unwrap();
+        assert_eq!((then.id, then.difference(&now, false)), (Some([7; 12]), None));
+        // An answer that was cut anywhere is a beginning of the whole one, and nothing else.
+        let half: String = events.split_inclusive("\n\n").take(1).collect();
+        let cut = Answer::read(&chat(true), half.as_bytes()).unwrap();
+        assert_eq!(cut.difference(&now, true), None);
+        assert!(cut.difference(&now, false).is_some());
+    }
+}
+
+#[test]
+fn the_first_difference_is_told_without_content() {
+    let answer = |change: fn(&mut Value)| {
+        let mut document = json!({"id": "chatcmpl-x", "created": 5, "choices": [{
+            "index": 0, "finish_reason": "tool_calls", "logprobs": {"content": [{"token": "a"}, {"token": "b"}]},
+            "message": {"content": "a secret", "reasoning_content": "why", "tool_calls": [
+                {"id": "1", "function": {"name": "f", "arguments": "{}"}},
+                {"id": "2", "function": {"name": "g", "arguments": "{}"}}]},
+        }]});
+        change(&mut document);
+        Answer::read_whole(document.to_string().as_bytes()).unwrap()
+    };
+    let then = answer(|_| {});
+    assert_eq!(then.difference(&answer(|_| {}), false), None);
+    let cases: [(fn(&mut Value), &str); 6] = [
+        (
+            |d| d["choices"][0]["message"]["content"] = "a secrex".into(),
+            "answer 0 differs in `content` after 7 characters",
+        ),
+        (
+            |d| d["choices"][0]["message"]["reasoning_content"] = "why not".into(),
+            "answer 0 differs in `reasoning_content` after 3 characters",
+        ),
+        (
+            |d| d["choices"][0]["logprobs"]["content"][1]["token"] = "c".into(),
+            "answer 0 differs in the probabilities after 1 tokens",
+        ),
+        (
+            |d| d["choices"][0]["message"]["tool_calls"][1]["function"]["arguments"] = "[]".into(),
+            "answer 0 differs in its calls of tools after 1 calls",
+        ),
+        (
+            |d| d["choices"][0]["finish_reason"] = "length".into(),
+            "answer 0 differs in why it ended",
+        ),
+        (|d| d["choices"] = json!([]), "there were 1 answers, there are 0"),
+    ];
+    for (change, expected) in cases {
+        assert_eq!(then.difference(&answer(change), false).as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn what_is_no_answer_is_told_and_never_panics() {
+    for body in ["", "[]", "{\"choices\": 5}", "data: {\n\n", "null"] {
+        let _ = Answer::read(&chat(true), body.as_bytes());
+        let _ = Answer::read(&chat(false), body.as_bytes());
+    }
+    assert!(Answer::read_whole(b"not json").is_err());
+}

@@ -1,0 +1,118 @@
+//! Evidence goes to the contracts without the proxy: it lied about its log, or it does not settle.
+
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cocoon_bindings::checkpoint::{Checkpoint, SignedCheckpoint};
+use cocoon_bindings::client::ClaimByReceipt;
+use cocoon_bindings::ton::{Address, boc_base64, boc_bytes, from_cell, parse_address, to_cell};
+use cocoon_bindings::{ExportedMessage, Nanoton, QueryId};
+use cocoon_chain::ProxyAccount;
+use cocoon_cli::local::actors;
+use cocoon_network_tests::{api::question, governance::Governors, inprocess::Network};
+use cocoon_receipt::SignedReceipt;
+
+fn checkpoint(proxy: &Address, seqno: u64, root: u8) -> Checkpoint {
+    Checkpoint {
+        proxy: proxy.clone(),
+        seqno,
+        size: 1_000_000,
+        root_hash: [root; 32].into(),
+        time: 1_790_000_000 + seqno,
+    }
+}
+
+/// Two readers compare what the proxy showed them, and one of them is paid for telling.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_roots_of_one_size_cost_the_proxy_a_share_of_its_stake() {
+    let network = Network::start().await.unwrap();
+    let governors = Governors::gather(network.local()).await.unwrap();
+    let proxy = parse_address(&network.local().file().proxy_contract).unwrap();
+    let key = cocoon_runner::keys::load_key(&network.local().data().key_file(actors::PROXY_CONTRACT)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let written = |name: &str, seqno, root| {
+        let signed = SignedCheckpoint::sign(checkpoint(&proxy, seqno, root), &key).unwrap();
+        let path = folder.path().join(name);
+        // One as bytes, the others as text: both are bags of cells.
+        let cell = signed.to_cell().unwrap();
+        let content = if seqno == 7 {
+            boc_bytes(&cell)
+        } else {
+            boc_base64(&cell).into_bytes()
+        };
+        std::fs::write(&path, content).unwrap();
+        path
+    };
+    let (mine, yours, same) = (written("mine", 7, 1), written("yours", 8, 2), written("same", 9, 1));
+    let reporter = governors.signer(0).unwrap();
+    let line = |first: &Path, second: &Path| {
+        format!(
+            "dispute equivocation {} {} --reporter {}",
+            first.display(),
+            second.display(),
+            reporter.address()
+        )
+    };
+    let nothing = governors.run(&line(&mine, &same)).await.unwrap_err();
+    assert!(nothing.to_string().contains("failed"), "{nothing}");
+
+    let stake = |account: ProxyAccount| account.stake;
+    let fetch = async || ProxyAccount::fetch(governors.chain().as_ref(), &proxy).await.unwrap();
+    let coins = async || governors.chain().account(reporter.address()).await.unwrap().balance;
+    let (before, had) = (stake(fetch().await), coins().await);
+    let printed = governors.send(reporter, &line(&mine, &yours)).await.unwrap();
+    assert_eq!(printed["is_proven"], true);
+    assert_eq!(printed["contradiction"], "one size has two roots");
+    let lost = before.checked_sub(stake(fetch().await)).unwrap();
+    assert_eq!(lost.get(), before.get() / 4, "a quarter of the stake");
+    let gained = coins().await.checked_sub(had).unwrap();
+    assert!(
+        gained > lost.saturating_sub(Nanoton::new(100_000_000)),
+        "{gained} of {lost}"
+    );
+    network.stop().await.unwrap();
+}
+
+/// A client keeps one file, from which anybody makes the messages that settle its contract when its proxy is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_in_a_file_is_a_claim_for_the_owners_wallet() {
+    let network = Network::start().await.unwrap();
+    let governors = Governors::gather(network.local()).await.unwrap();
+    let asked = network
+        .api()
+        .chat(&question(network.model(), "Hello", 5))
+        .await
+        .unwrap();
+    assert_eq!(asked.status, 200, "{:#}", asked.body);
+    let receipt = network.api().receipt(&asked.receipt_id.unwrap()).await.unwrap().body;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("receipt.boc");
+    std::fs::write(&file, receipt["boc"].as_str().unwrap()).unwrap();
+    let owner = governors.signer(1).unwrap().address();
+    let line = format!("dispute claim {} --excesses {owner} --query-id 9", file.display());
+
+    let printed = governors.run(&line).await.unwrap();
+    assert_eq!(printed["receipt"], receipt["id"]);
+    assert_eq!(printed["tokens"], receipt["channel"]["after"]);
+    let message = |name: &str| {
+        let exported: ExportedMessage = serde_json::from_value(printed[name].clone()).unwrap();
+        exported.to_message().unwrap()
+    };
+    let (claim, settle) = (message("claim"), message("settle"));
+    let client = parse_address(&network.local().file().client_contract).unwrap();
+    assert_eq!((&claim.to, &settle.to), (&client, &client));
+    let claimed: ClaimByReceipt = from_cell(&claim.body).unwrap();
+    let signed = SignedReceipt::from_boc(&STANDARD.decode(receipt["boc"].as_str().unwrap()).unwrap()).unwrap();
+    assert_eq!(claimed.signature, signed.proxy_signature.0);
+    assert_eq!(*to_cell(&claimed.receipt).unwrap().repr_hash(), signed.id().0);
+    assert_eq!((claimed.query_id, &claimed.send_excesses_to), (QueryId::new(9), owner));
+
+    std::fs::write(&file, "AAAA").unwrap();
+    let refused = governors.run(&line).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("hint: evidence is one bag of cells"),
+        "{refused}"
+    );
+    network.stop().await.unwrap();
+}
