@@ -47,6 +47,11 @@ impl DataDir {
         self.0.join(role)
     }
 
+    /// The log that the proxy publishes.
+    pub fn log_dir(&self) -> PathBuf {
+        self.0.join("log")
+    }
+
     /// Configuration of a runner.
     pub fn config_file(&self, role: &str) -> PathBuf {
         self.0.join(format!("{role}.toml"))
