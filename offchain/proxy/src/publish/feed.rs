@@ -181,7 +181,10 @@ impl Feed {
     }
 
     fn take_evidence(&mut self, receipt: &SignedReceipt) -> Result<(), ProxyError> {
-        for hash in [receipt.receipt.proxy_evidence, receipt.receipt.statement.worker_evidence] {
+        for hash in [
+            receipt.receipt.proxy_evidence,
+            receipt.receipt.statement.worker_evidence,
+        ] {
             if self.seen_evidence.contains(&hash) {
                 continue;
             }
@@ -200,3 +203,6 @@ impl Feed {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
