@@ -17,9 +17,10 @@ use cocoon_chain::{ChainError, ProxyAccount};
 use cocoon_ledger::{Changes, LedgerError};
 use cocoon_receipt::tree::Frontier;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::error::ProxyError;
-use crate::limits::{ANCHOR_VALUE, MIN_ANCHOR_PAUSE};
+use crate::limits::{ANCHOR_TICK, ANCHOR_VALUE, MIN_ANCHOR_PAUSE};
 use crate::state::Proxy;
 
 /// Name of the setting that holds the newest [`Anchored`].
@@ -29,14 +30,16 @@ pub(crate) const ANCHOR: &str = "anchor";
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AnchorConfig {
-    /// Seconds between two checkpoints of a log that grows; 0: none.
+    /// Seconds between two checkpoints of a log that grows; 0: none by time.
     pub every: f64,
+    /// So many new receipts do not wait for it; 0: none by number.
+    pub count: u64,
 }
 
 impl Default for AnchorConfig {
     /// An hour: the gas of a checkpoint is about 0.01 TON.
     fn default() -> Self {
-        Self { every: 3600.0 }
+        Self { every: 3600.0, count: 0 }
     }
 }
 
@@ -86,15 +89,41 @@ pub(crate) async fn check(proxy: &Proxy) -> Result<(), ProxyError> {
     Ok(())
 }
 
-/// Anchors on the timer until dropped.
+impl AnchorConfig {
+    /// Until it is looked again.
+    fn pause(&self) -> Duration {
+        let every = Duration::from_secs_f64(self.every);
+        let pause = match (self.count, self.every > 0.0) {
+            (0, _) => every,
+            (_, true) => every.min(ANCHOR_TICK),
+            (_, false) => ANCHOR_TICK,
+        };
+        pause.max(MIN_ANCHOR_PAUSE)
+    }
+
+    /// Whether a log of `size` is anchored now: the last time was so long ago, and the log had `last` receipts then.
+    fn is_due(&self, since: Duration, size: u64, last: u64) -> bool {
+        let by_time = self.every > 0.0 && since.as_secs_f64() >= self.every;
+        let by_count = self.count > 0 && size.saturating_sub(last) >= self.count;
+        by_time || by_count
+    }
+}
+
+/// Anchors on the timer, or when many receipts came, until dropped.
 pub(crate) async fn keep_anchoring(proxy: Arc<Proxy>, mut last: Option<Anchored>) {
-    let every = proxy.config.anchor.every;
-    if every <= 0.0 {
+    let config = proxy.config.anchor;
+    if config.every <= 0.0 && config.count == 0 {
         return;
     }
     let mut balance_before: Option<Nanoton> = None;
+    let mut since = Instant::now();
     loop {
-        tokio::time::sleep(Duration::from_secs_f64(every).max(MIN_ANCHOR_PAUSE)).await;
+        tokio::time::sleep(config.pause()).await;
+        let before = last.as_ref().map_or(0, |last| last.size);
+        if !config.is_due(since.elapsed(), proxy.books.reader().tree().size(), before) {
+            continue;
+        }
+        since = Instant::now();
         match anchor(&proxy, &mut last, &mut balance_before).await {
             Ok(()) => {}
             Err(ProxyError::Chain(error)) => tracing::warn!(%error, "the log was not anchored"),
@@ -201,6 +230,20 @@ mod tests {
             root_hash: tree.root(),
             time: 1,
         }
+    }
+
+    #[test]
+    fn a_log_is_anchored_by_time_by_number_or_by_what_comes_first() {
+        let hour = Duration::from_secs(3600);
+        let by_time = AnchorConfig { every: 3600.0, count: 0 };
+        assert!(by_time.is_due(hour, 9, 9) && !by_time.is_due(hour / 2, 9_000_000, 0));
+        assert_eq!(by_time.pause(), hour);
+        let by_count = AnchorConfig { every: 0.0, count: 10 };
+        assert!(by_count.is_due(Duration::ZERO, 19, 9) && !by_count.is_due(10 * hour, 18, 9));
+        let both = AnchorConfig { every: 3600.0, count: 10 };
+        assert!(both.is_due(hour, 9, 9) && both.is_due(Duration::ZERO, 10, 0) && !both.is_due(hour / 2, 9, 0));
+        assert_eq!((by_count.pause(), both.pause()), (ANCHOR_TICK, ANCHOR_TICK));
+        assert_eq!(AnchorConfig { every: 0.1, count: 0 }.pause(), MIN_ANCHOR_PAUSE);
     }
 
     #[test]

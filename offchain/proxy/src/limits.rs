@@ -102,6 +102,9 @@ pub const RELEASE_QUIET: Duration = Duration::from_secs(1);
 /// Value attached to a checkpoint; what is left comes back. The contract asks for 0.1 TON at least.
 pub const ANCHOR_VALUE: Nanoton = Nanoton::new(200_000_000);
 
+/// How often it is looked whether so many receipts came that the log is anchored before its time.
+pub const ANCHOR_TICK: Duration = Duration::from_secs(5);
+
 /// Shortest pause between two checkpoints: one must be seen before the next.
 pub const MIN_ANCHOR_PAUSE: Duration = Duration::from_millis(500);
 

@@ -18,7 +18,7 @@ fn anchored(network: &Network) -> Option<ProxyTail> {
 
 fn config(network: &Network) -> ProxyConfig {
     ProxyConfig {
-        anchor: AnchorConfig { every: 0.5 },
+        anchor: AnchorConfig { every: 0.5, count: 0 },
         ..network.config()
     }
 }
