@@ -90,7 +90,11 @@ impl ChainClient for RecordedChain<'_> {
             self.recorded().transactions.insert(address.clone(), transactions);
         }
         let recorded = self.recorded();
-        let transactions = recorded.transactions.get(address).map(Vec::as_slice).unwrap_or_default();
+        let transactions = recorded
+            .transactions
+            .get(address)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let end = match from {
             None => transactions.len(),
             Some(from) => {

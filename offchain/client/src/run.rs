@@ -21,9 +21,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::account::{self, Accounts};
 use crate::config::ClientConfig;
-use crate::disclosures::Disclosures;
 use crate::context::Context;
 use crate::dialer::{Dialing, Upstream};
+use crate::disclosures::Disclosures;
 use crate::error::ClientError;
 use crate::http::{self, App};
 use crate::limits::{MAX_PROXY_CONNECTIONS, RECEIPT_WAIT};

@@ -39,7 +39,10 @@ pub struct AnchorConfig {
 impl Default for AnchorConfig {
     /// An hour: the gas of a checkpoint is about 0.01 TON.
     fn default() -> Self {
-        Self { every: 3600.0, count: 0 }
+        Self {
+            every: 3600.0,
+            count: 0,
+        }
     }
 }
 
@@ -103,7 +106,7 @@ impl AnchorConfig {
 
     /// Whether a log of `size` is anchored now: the last time was so long ago, and the log had `last` receipts then.
     fn is_due(&self, since: Duration, size: u64, last: u64) -> bool {
-        let by_time = self.every > 0.0 && since.as_secs_f64() >= self.every;
+        let by_time = self.every > 0.0 && since >= Duration::from_secs_f64(self.every);
         let by_count = self.count > 0 && size.saturating_sub(last) >= self.count;
         by_time || by_count
     }
@@ -235,12 +238,18 @@ mod tests {
     #[test]
     fn a_log_is_anchored_by_time_by_number_or_by_what_comes_first() {
         let hour = Duration::from_secs(3600);
-        let by_time = AnchorConfig { every: 3600.0, count: 0 };
+        let by_time = AnchorConfig {
+            every: 3600.0,
+            count: 0,
+        };
         assert!(by_time.is_due(hour, 9, 9) && !by_time.is_due(hour / 2, 9_000_000, 0));
         assert_eq!(by_time.pause(), hour);
         let by_count = AnchorConfig { every: 0.0, count: 10 };
         assert!(by_count.is_due(Duration::ZERO, 19, 9) && !by_count.is_due(10 * hour, 18, 9));
-        let both = AnchorConfig { every: 3600.0, count: 10 };
+        let both = AnchorConfig {
+            every: 3600.0,
+            count: 10,
+        };
         assert!(both.is_due(hour, 9, 9) && both.is_due(Duration::ZERO, 10, 0) && !both.is_due(hour / 2, 9, 0));
         assert_eq!((by_count.pause(), both.pause()), (ANCHOR_TICK, ANCHOR_TICK));
         assert_eq!(AnchorConfig { every: 0.1, count: 0 }.pause(), MIN_ANCHOR_PAUSE);

@@ -169,7 +169,10 @@ mod tests {
     #[test]
     fn what_is_not_a_disclosure_is_refused_by_its_reason() {
         let document = || DisclosureDocument::from(&opened(vec![1], vec![2]));
-        let version = DisclosureDocument { version: 2, ..document() };
+        let version = DisclosureDocument {
+            version: 2,
+            ..document()
+        };
         assert_eq!(Disclosure::try_from(version), Err(DisclosureError::Version(2)));
         let salt = DisclosureDocument {
             request_salt: "00".into(),
@@ -180,7 +183,10 @@ mod tests {
             receipt: "AAAA".into(),
             ..document()
         };
-        assert!(matches!(Disclosure::try_from(receipt), Err(DisclosureError::Receipt(_))));
+        assert!(matches!(
+            Disclosure::try_from(receipt),
+            Err(DisclosureError::Receipt(_))
+        ));
     }
 
     #[test]

@@ -129,10 +129,14 @@ impl Replayer {
             id: then.id.unwrap_or_default(),
             usage: then.usage.clone(),
         };
-        let again = self.local.again(&request, recorded).await.map_err(|trouble| match trouble {
-            Trouble::Refused(_) => ReplayError::Refused,
-            _ => ReplayError::Stopped,
-        })?;
+        let again = self
+            .local
+            .again(&request, recorded)
+            .await
+            .map_err(|trouble| match trouble {
+                Trouble::Refused(_) => ReplayError::Refused,
+                _ => ReplayError::Stopped,
+            })?;
         let asks_for = request.seed().map(i64::cast_unsigned);
         let is_told = statement.sampling_hash.0 != [0; 32];
         let difference = if is_told && again.sampling_hash != statement.sampling_hash.0 {

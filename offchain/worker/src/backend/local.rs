@@ -74,9 +74,7 @@ impl Local {
             .with_tools(card.tools)
             .with_logprobs(submit.logprobs.is_some());
 
-        let answers = self
-            .submit(&submit, choices, writer)
-            .map_err(|error| refusal(&error))?;
+        let answers = self.submit(&submit, choices, writer).map_err(|error| refusal(&error))?;
         if request.stream() {
             answers.stream(out).await
         } else {

@@ -1,9 +1,9 @@
 //! A request answered once more, to compare it with what was answered then.
 
+use super::Trouble;
 use super::local::Local;
 use super::prepare::{Prepared, prepare, refusal};
 use super::writer::Writer;
-use super::Trouble;
 use cocoon_bindings::tokens::TokenCounts;
 use cocoon_engine::PayerSalt;
 use cocoon_openai::{Request, Usage};

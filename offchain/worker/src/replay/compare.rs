@@ -90,7 +90,10 @@ impl Answer {
         if missing.is_some() || (!is_cut && self.choices.len() != count) {
             return Some(format!("there were {} answers, there are {count}", self.choices.len()));
         }
-        let both = self.choices.iter().filter_map(|(index, then)| Some((index, then, now.choices.get(index)?)));
+        let both = self
+            .choices
+            .iter()
+            .filter_map(|(index, then)| Some((index, then, now.choices.get(index)?)));
         both.into_iter()
             .find_map(|(index, then, now)| Some(format!("answer {index} differs {}", then.difference(now, is_cut)?)))
     }
@@ -99,14 +102,20 @@ impl Answer {
 impl Choice {
     /// Adds a whole choice or the next piece of one.
     fn take(&mut self, choice: &Value) {
-        let part = ["message", "delta"].into_iter().find_map(|name| choice.get(name)).unwrap_or(choice);
+        let part = ["message", "delta"]
+            .into_iter()
+            .find_map(|name| choice.get(name))
+            .unwrap_or(choice);
         for name in TEXTS {
             if let Some(text) = part[name].as_str() {
                 self.texts.entry(name).or_default().push_str(text);
             }
         }
         for (at, call) in part["tool_calls"].as_array().into_iter().flatten().enumerate() {
-            let index = call["index"].as_u64().and_then(|index| usize::try_from(index).ok()).unwrap_or(at);
+            let index = call["index"]
+                .as_u64()
+                .and_then(|index| usize::try_from(index).ok())
+                .unwrap_or(at);
             // A number that leaves out others is as good as the next one.
             let index = index.min(self.calls.len());
             if index == self.calls.len() {

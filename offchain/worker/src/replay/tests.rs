@@ -51,7 +51,11 @@ async fn the_same_seed_gives_the_same_bytes_and_another_one_does_not() {
 fn as_events(document: &Value, pieces: usize) -> String {
     let mut events = String::new();
     for choice in document["choices"].as_array().unwrap() {
-        let text: Vec<char> = choice["message"]["content"].as_str().unwrap_or_default().chars().collect();
+        let text: Vec<char> = choice["message"]["content"]
+            .as_str()
+            .unwrap_or_default()
+            .chars()
+            .collect();
         let logprobs = choice["logprobs"]["content"].as_array().unwrap();
         for (at, piece) in text.chunks(text.len().div_ceil(pieces).max(1)).enumerate() {
             let told = if at == 0 { logprobs.as_slice() } else { &[] };

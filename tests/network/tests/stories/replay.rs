@@ -30,7 +30,11 @@ async fn a_disclosed_answer_is_computed_once_more_and_is_the_same() {
     let file = folder.path().join(format!("{id}.json"));
     let line = ["audit", "replay", file.to_str().unwrap()];
     let (code, printed, told) = network.run(&line).await.unwrap();
-    assert_eq!((code, &printed["verdict"]), (Some(0), &json!("identical")), "{printed:#} {told}");
+    assert_eq!(
+        (code, &printed["verdict"]),
+        (Some(0), &json!("identical")),
+        "{printed:#} {told}"
+    );
     assert_eq!(printed["receipt"], receipt["id"]);
     assert_eq!(printed["seed"], receipt["seed"]);
 
@@ -42,7 +46,11 @@ async fn a_disclosed_answer_is_computed_once_more_and_is_the_same() {
     let id = receipt["id"].as_str().unwrap().to_owned();
     let file = folder.path().join(format!("{id}.json"));
     let (code, printed, told) = network.run(&["audit", "replay", file.to_str().unwrap()]).await.unwrap();
-    assert_eq!((code, &printed["verdict"]), (Some(0), &json!("same_content")), "{printed:#} {told}");
+    assert_eq!(
+        (code, &printed["verdict"]),
+        (Some(0), &json!("same_content")),
+        "{printed:#} {told}"
+    );
 
     // Another answer than was given does not belong to the receipt.
     let mut document = kept(folder.path(), &id);
@@ -50,7 +58,10 @@ async fn a_disclosed_answer_is_computed_once_more_and_is_the_same() {
     std::fs::write(&file, document.to_string()).unwrap();
     let (code, _, told) = network.run(&["audit", "replay", file.to_str().unwrap()]).await.unwrap();
     assert_eq!(code, Some(5), "{told}");
-    assert!(told.contains("the response is not the one that the receipt was made for"), "{told}");
+    assert!(
+        told.contains("the response is not the one that the receipt was made for"),
+        "{told}"
+    );
     assert!(told.contains("hint: "), "{told}");
 
     // Only the owner of the files may read them.
