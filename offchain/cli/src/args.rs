@@ -8,6 +8,7 @@ pub mod governance;
 pub mod governor;
 pub mod image;
 pub mod keymanager;
+pub mod log;
 pub mod model;
 pub mod operate;
 pub mod replay;
@@ -25,6 +26,7 @@ use self::governance::RootCommand;
 use self::governor::GovernorCommand;
 use self::image::ImageCommand;
 use self::keymanager::KeyManagerCommand;
+use self::log::LogCommand;
 use self::model::ModelCommand;
 use self::operate::{ConfigCommand, OperateCommand, SettleCommand};
 use self::simulator::SimulatorCommand;
@@ -125,6 +127,12 @@ pub enum Command {
         /// What it is about.
         #[command(subcommand)]
         command: DisputeCommand,
+    },
+    /// The log of receipts that a proxy publishes
+    Log {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: LogCommand,
     },
     /// Show what runs and what the contracts hold
     Status,
