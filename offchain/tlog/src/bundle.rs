@@ -145,7 +145,8 @@ mod tests {
             let width = width.index(ids.len());
             prop_assert_eq!(entries(&bytes, width as u64, whole), Ok(ids[..width].to_vec()));
             let shorter = bytes.slice(..cut.index(bytes.len()));
-            prop_assert!(matches!(entries(&shorter, whole, whole), Err(BundleError::Cut { .. })));
+            let is_cut = matches!(entries(&shorter, whole, whole), Err(BundleError::Cut { .. }));
+            prop_assert!(is_cut);
             let fewer = entries(&bytes, whole - 1, whole - 1);
             prop_assert_eq!(fewer, Err(BundleError::Trailing { bytes: 34 }));
             let more = entries(&bytes, whole + 1, whole + 1);

@@ -46,6 +46,9 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest silence of a server within an answer.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Longest wait for a witness's signature: the next checkpoint waits too.
+pub const WITNESS_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Witnesses that one log asks: more signatures make the note longer than readers take.
 pub const MAX_WITNESSES: usize = 16;
 

@@ -72,7 +72,7 @@ impl DataDir {
     pub fn clear(&self) -> std::io::Result<()> {
         let files = [self.network_file(), self.chain_state_file(), self.platform_file()];
         let configs = ["chain", "proxy", "worker", "client"].map(|part| self.config_file(part));
-        let folders = ["keys", "proxy", "worker", "client", "model"].map(|folder| self.0.join(folder));
+        let folders = ["keys", "proxy", "log", "worker", "client", "model"].map(|folder| self.0.join(folder));
         for path in files.iter().chain(&configs) {
             remove(std::fs::remove_file(path))?;
         }

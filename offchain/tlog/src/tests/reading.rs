@@ -165,13 +165,11 @@ async fn swapped_dropped_and_doubled_entries_are_found() {
     // A receipt in the place of another: its entry does not name it.
     let platter = whole.copy();
     platter.tamper("receipts/000", |bytes| {
-        let length = 2 + usize::from(u16::from_be_bytes([bytes[0], bytes[1]]));
-        bytes[..2 * length].rotate_left(length);
+        let end = |at: usize| at + 2 + usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
+        let (first, second) = (end(0), end(end(0)));
+        bytes[..second].rotate_left(first);
     });
-    assert!(matches!(
-        read_all(&platter).await,
-        Err(TlogError::Name { index: 0 } | TlogError::Receipt { .. })
-    ));
+    assert!(matches!(read_all(&platter).await, Err(TlogError::Name { index: 0 })));
     // Signed by another key.
     let log = PublishedLog::open(whole.source(), cocoon_bindings::units::PublicKey::new([3; 32])).await;
     assert!(matches!(log, Err(TlogError::Checkpoint(_))));

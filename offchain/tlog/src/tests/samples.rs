@@ -95,9 +95,14 @@ pub(super) fn receipts(count: u64) -> Vec<SignedReceipt> {
 
 /// Root of the tree over the first `size` of these receipts.
 pub(super) fn root_of(receipts: &[SignedReceipt], size: u64) -> HashBytes {
-    let leaves = receipts.iter().take(size as usize);
-    let leaves: Vec<_> = leaves.map(|receipt| leaf_hash(receipt.id().0.as_slice())).collect();
-    tree::root(&leaves)
+    tree::root(&leaves(&receipts[..size as usize]))
+}
+
+pub(super) fn leaves(receipts: &[SignedReceipt]) -> Vec<HashBytes> {
+    receipts
+        .iter()
+        .map(|receipt| leaf_hash(receipt.id().0.as_slice()))
+        .collect()
 }
 
 /// Without the worker's signature.

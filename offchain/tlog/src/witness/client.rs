@@ -1,13 +1,15 @@
 //! Asking a witness.
 
 use cocoon_receipt::log::{Checkpoint, WitnessKey};
+use futures_util::future::join_all;
 use http::StatusCode;
+use tokio::time::timeout;
 use url::Url;
 
 use super::request::AddCheckpoint;
 use crate::error::TlogError;
 use crate::http::{Web, base_url};
-use crate::limits::MAX_WITNESS_REQUEST_BYTES;
+use crate::limits::{MAX_WITNESS_REQUEST_BYTES, WITNESS_TIMEOUT};
 use crate::published::PublishedLog;
 
 /// What a witness says in a 409 when it wants another beginning.
@@ -80,6 +82,25 @@ impl Cosigner {
                 status => return Err(self.refused(&format!("status {}", status.as_u16()))),
             }
         }
+    }
+
+    /// Asks several at once; returns the log's checkpoint with the signatures of those that gave one in time, and what the others
+    /// said.
+    pub async fn ask_all(cosigners: &mut [Self], log: &PublishedLog) -> (String, Vec<TlogError>) {
+        let asked = cosigners.iter_mut().map(|cosigner| async move {
+            match timeout(WITNESS_TIMEOUT, cosigner.ask(log, log.note())).await {
+                Ok(answer) => answer,
+                Err(_) => Err(cosigner.refused("it is silent")),
+            }
+        });
+        let (mut note, mut refusals) = (log.note().to_owned(), Vec::new());
+        for answer in join_all(asked).await {
+            match answer {
+                Ok(signed) => note.push_str(signed.strip_prefix(log.note()).unwrap_or_default()),
+                Err(refusal) => refusals.push(refusal),
+            }
+        }
+        (note, refusals)
     }
 
     /// The note with the witness's signature, which must hold.
