@@ -205,18 +205,22 @@ impl<'l, 'o> Run<'l, '_, 'o> {
             cores => cores,
         };
         let mut working: VecDeque<Working> = VecDeque::new();
-        let (mut is_read, mut finding) = (false, None);
+        let mut end = None;
         loop {
             // One more than there are cores, so that none waits for this task.
-            while !is_read && working.len() <= cores {
-                match source.next().await? {
-                    Piece::Entries(entries) => working.push_back(self.examine(&rules, entries)),
-                    Piece::Difference(difference) => (is_read, finding) = (true, Some(difference)),
-                    Piece::End => is_read = true,
+            while end.is_none() && working.len() <= cores {
+                match source.next().await {
+                    Ok(Piece::Entries(entries)) => working.push_back(self.examine(&rules, entries)),
+                    Ok(Piece::Difference(difference)) => end = Some(Ok(Some(difference))),
+                    Ok(Piece::End) => end = Some(Ok(None)),
+                    Err(error) => end = Some(Err(error)),
                 }
             }
             let Some(next) = working.pop_front() else {
-                return Ok(finding);
+                if let (Some(Err(_)), Some(file)) = (&end, &mut self.state) {
+                    file.write(&judge.state)?;
+                }
+                return end.unwrap_or(Ok(None));
             };
             let cut_off = |error: tokio::task::JoinError| AuditError::CutOff {
                 reason: error.to_string(),
