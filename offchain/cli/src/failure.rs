@@ -168,6 +168,18 @@ pub fn from_proxy(error: cocoon_proxy::ProxyError) -> Failure {
     Failure::new(exit, error, hint)
 }
 
+/// A published log that cannot be read, written or believed. That it is not what it says it is, is a verdict on it.
+pub fn from_tlog(error: cocoon_tlog::TlogError) -> Failure {
+    let exit = match error.who() {
+        cocoon_tlog::Who::Caller => Exit::Usage,
+        cocoon_tlog::Who::Local => Exit::Configuration,
+        cocoon_tlog::Who::Log => Exit::Negative,
+        _ => Exit::Peer,
+    };
+    let hint = error.hint();
+    Failure::new(exit, error, hint)
+}
+
 /// An audit that came to no verdict.
 pub fn from_audit(error: cocoon_audit::AuditError) -> Failure {
     let exit = match &error {
