@@ -40,9 +40,9 @@ impl Signed {
     }
 }
 
-/// Which of these do not verify, by their place.
-pub fn wrong(signed: &[Signed], random: &mut impl RngCore) -> Vec<usize> {
-    if signed.len() >= MIN_TOGETHER && all_verify(signed, random) {
+/// Which of these do not verify, by their place. `random` is asked for randomness when they are enough to be checked together.
+pub fn wrong<R: RngCore>(signed: &[Signed], random: impl FnOnce() -> R) -> Vec<usize> {
+    if signed.len() >= MIN_TOGETHER && all_verify(signed, &mut random()) {
         return Vec::new();
     }
     let each = signed.iter().enumerate();

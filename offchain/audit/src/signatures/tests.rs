@@ -58,7 +58,7 @@ fn of_signer(tag: u8, number: usize, key_added: EdwardsPoint, (r, nonce): ([u8; 
 /// Checks that together and one by one agree, and gives what is wrong.
 fn agreed(signed: &[Signed]) -> Vec<usize> {
     let one_by_one: Vec<usize> = (0..signed.len()).filter(|at| !signed[*at].verifies()).collect();
-    assert_eq!(wrong(signed, &mut random()), one_by_one);
+    assert_eq!(wrong(signed, random), one_by_one);
     assert!(one_by_one.is_empty() || !all_verify(signed, &mut random()));
     one_by_one
 }

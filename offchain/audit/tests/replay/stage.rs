@@ -166,6 +166,7 @@ impl Stage {
     }
 
     /// The key that the worker signs with.
+    #[allow(dead_code, reason = "the benchmark asks for it")]
     pub(crate) fn worker_key(&self) -> PublicKey {
         self.worker_identity.leaf_key()
     }
