@@ -160,7 +160,7 @@ fn main() {
             match at {
                 0 => assert!(signed.iter().all(|one| black_box(one).verifies())),
                 1 => assert!(signed.chunks(TOGETHER).all(|some| batch_equation(some, &mut random))),
-                2 => assert!(signed.chunks(TOGETHER).all(|some| wrong(some, &mut random).is_empty())),
+                2 => assert!(signed.chunks(TOGETHER).all(|some| wrong(some, StdRng::from_os_rng).is_empty())),
                 _ => {
                     let options = Options {
                         cores: 1,

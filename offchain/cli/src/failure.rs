@@ -191,17 +191,6 @@ pub fn from_audit(error: cocoon_audit::AuditError) -> Failure {
     Failure::new(exit, error, hint)
 }
 
-/// A failure of a published log.
-pub fn from_tlog(error: cocoon_tlog::TlogError) -> Failure {
-    let exit = match error.who() {
-        cocoon_tlog::Who::Caller => Exit::Usage,
-        cocoon_tlog::Who::Local => Exit::Configuration,
-        _ => Exit::Peer,
-    };
-    let hint = error.hint();
-    Failure::new(exit, error, hint)
-}
-
 fn exit_of(who: cocoon_runner::Who) -> Exit {
     match who {
         cocoon_runner::Who::Local | cocoon_runner::Who::Host => Exit::Configuration,

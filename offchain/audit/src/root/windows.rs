@@ -76,13 +76,15 @@ impl fmt::Display for NotListed {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listings {
     windows: BTreeMap<(Listed, HashBytes), Vec<Window>>,
+    /// Whether a model was ever listed.
+    has_models: bool,
 }
 
 impl Listings {
     /// Whether something was listed at a time, Unix milliseconds. A network that never listed a model restricts none.
     pub fn check(&self, list: Listed, hash: &HashBytes, time_ms: u64) -> Result<(), NotListed> {
         let Some(windows) = self.windows.get(&(list, *hash)) else {
-            let restricts = list != Listed::Model || self.iter().any(|(list, ..)| list == Listed::Model);
+            let restricts = list != Listed::Model || self.has_models;
             return if restricts { Err(NotListed::Never) } else { Ok(()) };
         };
         if windows.iter().any(|window| window.covers(time_ms)) {
@@ -121,6 +123,7 @@ impl Listings {
         if until.is_some_and(|until| until < from) {
             return;
         }
+        self.has_models |= list == Listed::Model;
         let windows = self.windows.entry((list, hash)).or_default();
         match windows.last_mut() {
             Some(last) if last.until.is_some_and(|until| until >= from) => last.until = until,
