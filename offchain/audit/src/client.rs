@@ -1,7 +1,8 @@
 //! A client contract's history: paid in, charged, refunded.
 
+use crate::channel::Channel;
+use crate::facts::Settlement;
 use crate::history::{ChainHistory, ContractHistory};
-use crate::receipts::Channel;
 use crate::verdict::{ChannelReport, Difference, DifferenceKind as Kind, Role};
 use cocoon_bindings::client::{ClientMessage, ClientState};
 use cocoon_bindings::client_state_init;
@@ -12,6 +13,43 @@ use cocoon_chain::{ClientAccount, Message, Transaction};
 
 /// First bits of a bounced message that brings its body along.
 const RICH_BOUNCE: u32 = 0xffff_fffe;
+
+/// The totals that the contract settled, and the one that it counts now.
+pub(crate) fn points(contract: &ContractHistory<ClientAccount>) -> Vec<u64> {
+    let mut points: Vec<u64> = contract.transactions.iter().filter_map(charged).map(TokenCount::get).collect();
+    points.push(contract.account.tokens_used.get());
+    points.retain(|tokens| *tokens > 0);
+    points
+}
+
+/// The total that a transaction charges up to, if it charges.
+fn charged(transaction: &Transaction) -> Option<TokenCount> {
+    let message = transaction.in_msg.as_ref().filter(|message| !message.bounced)?;
+    if !transaction.success() {
+        return None;
+    }
+    match ClientMessage::load_from(&mut message.body()).ok()? {
+        ClientMessage::ChargeSigned(charge) => Some(charge.payload.new_tokens),
+        ClientMessage::GrantRefundSigned(grant) => Some(grant.payload.new_tokens),
+        // A claim by receipt: the contract tells what it settled.
+        ClientMessage::SettleClaim(_) => reported(transaction).map(|state| state.tokens_used),
+        _ => None,
+    }
+}
+
+/// The charges that held: all of them, a charge is never taken back.
+pub(crate) fn settlements(contract: &ContractHistory<ClientAccount>) -> Vec<Settlement> {
+    let mut from = TokenCount::ZERO;
+    let mut settled = Vec::new();
+    for transaction in &contract.transactions {
+        if let Some(tokens) = charged(transaction).filter(|tokens| *tokens > from) {
+            let price = contract.account.params.price_per_token;
+            settled.push(Settlement::new(from, tokens, price, transaction));
+            from = tokens;
+        }
+    }
+    settled
+}
 
 /// Replays a client contract against its channel.
 pub(crate) fn check(
@@ -28,7 +66,13 @@ pub(crate) fn check(
         }
         return Err(differs(Kind::Contract, "there is no contract, but receipts charge it"));
     };
-    let (account, proxy) = (&contract.account, &chain.proxy);
+    let account = &contract.account;
+    let Some(proxy) = chain.contract(&account.constants.proxy) else {
+        return Err(differs(Kind::Contract, "it is not a client contract of this proxy"));
+    };
+    if channel.proxy.as_ref().is_some_and(|of_receipts| *of_receipts != proxy.address) {
+        return Err(differs(Kind::Contract, "it is of another proxy contract than its receipts"));
+    }
     let expected = client_state_init(
         &account.constants.owner,
         &proxy.address,
@@ -121,6 +165,11 @@ impl Replay {
             Ok(ClientMessage::RequestRefundFromOwner(_)) => self.balance = self.balance.min(self.stake),
             Ok(ClientMessage::ChargeSigned(charge)) => {
                 let tokens = charge.payload.new_tokens;
+                self.charge(tokens, channel)
+                    .map_err(|(kind, what)| differs(kind, tokens, what))?;
+            }
+            Ok(ClientMessage::SettleClaim(_)) => {
+                let tokens = charged(transaction).unwrap_or(self.tokens);
                 self.charge(tokens, channel)
                     .map_err(|(kind, what)| differs(kind, tokens, what))?;
             }

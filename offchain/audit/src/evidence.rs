@@ -1,101 +1,73 @@
 //! The certificates that receipts name.
 
-use crate::images::ListedImages;
-use crate::verdict::{Difference, DifferenceKind as Kind, Totals};
+use crate::error::AuditError;
 use cocoon_attest::{Evidence, report_data_for_key};
 use cocoon_bindings::ImageHash;
 use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::PublicKey;
 use cocoon_ratls::ParsedCertificate;
-use cocoon_receipt::SignedReceipt;
-use cocoon_store::{EvidenceFolder, StoreError};
-use std::collections::{BTreeMap, BTreeSet};
+use cocoon_store::EvidenceFolder;
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
 
 /// Where certificates are looked up by their SHA-256.
-pub trait EvidenceSource {
+pub trait EvidenceSource: Send + Sync {
     /// The certificate with this hash, if it is kept.
-    fn certificate(&self, hash: &HashBytes) -> Result<Option<Vec<u8>>, StoreError>;
+    fn certificate(&self, hash: &HashBytes) -> Result<Option<Vec<u8>>, AuditError>;
 }
 
 impl EvidenceSource for EvidenceFolder {
-    fn certificate(&self, hash: &HashBytes) -> Result<Option<Vec<u8>>, StoreError> {
-        self.get(hash)
+    fn certificate(&self, hash: &HashBytes) -> Result<Option<Vec<u8>>, AuditError> {
+        Ok(self.get(hash)?)
     }
 }
 
 impl EvidenceSource for BTreeMap<HashBytes, Vec<u8>> {
-    fn certificate(&self, hash: &HashBytes) -> Result<Option<Vec<u8>>, StoreError> {
+    fn certificate(&self, hash: &HashBytes) -> Result<Option<Vec<u8>>, AuditError> {
         Ok(self.get(hash).cloned())
     }
 }
 
 /// What a certificate turned out to be.
-#[derive(Debug, Clone, Copy)]
-struct Known {
-    leaf_key: PublicKey,
-    image: ImageHash,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) leaf_key: PublicKey,
+    pub(crate) image: ImageHash,
 }
 
-/// Looks at each certificate once.
-pub(crate) struct Certificates<'a> {
-    source: &'a dyn EvidenceSource,
-    listed: &'a ListedImages,
-    known: BTreeMap<HashBytes, Result<Known, String>>,
+/// What is known of each certificate: it is looked at once, whoever asks.
+#[derive(Debug, Default)]
+pub(crate) struct Certificates {
+    known: RwLock<BTreeMap<HashBytes, Result<Known, String>>>,
 }
 
-impl<'a> Certificates<'a> {
-    pub(crate) fn new(source: &'a dyn EvidenceSource, listed: &'a ListedImages) -> Self {
-        Self {
-            source,
-            listed,
-            known: BTreeMap::new(),
-        }
-    }
-
-    /// Checks what a receipt names, and the worker's signature with it. An unreadable store is an error of its own.
-    pub(crate) fn check(
-        &mut self,
-        signed: &SignedReceipt,
-        totals: &mut Totals,
-    ) -> Result<Result<(), Difference>, StoreError> {
-        let (id, receipt) = (signed.id(), &signed.receipt);
-        let differs = |kind, what: String| Difference::of_receipt(kind, id, what);
-        let worker = self.look(&receipt.statement.worker_evidence)?;
-        let proxy = self.look(&receipt.proxy_evidence)?;
-        totals.certificates = self.known.len() as u64;
-        let checked = || {
-            let worker = listed(worker, &self.listed.worker).map_err(|what| format!("the worker's certificate {what}"));
-            let worker = worker.map_err(|what| differs(Kind::Evidence, what))?;
-            let proxy = listed(proxy, &self.listed.proxy).map_err(|what| format!("the proxy's certificate {what}"));
-            proxy.map_err(|what| differs(Kind::Evidence, what))?;
-            let signed = signed.verify_worker(&worker.leaf_key);
-            signed.map_err(|error| differs(Kind::Signature, error.to_string()))
-        };
-        Ok(checked().map(|is_signed| totals.signed_by_worker += u64::from(is_signed)))
-    }
-
-    fn look(&mut self, hash: &HashBytes) -> Result<Result<Known, String>, StoreError> {
-        if let Some(known) = self.known.get(hash) {
+impl Certificates {
+    /// What the certificate with this hash is, or what is wrong with it. An unreadable source is an error of its own.
+    pub(crate) fn look(
+        &self,
+        source: &dyn EvidenceSource,
+        hash: &HashBytes,
+    ) -> Result<Result<Known, String>, AuditError> {
+        // Nobody leaves an entry half written.
+        if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(hash) {
             return Ok(known.clone());
         }
-        let known = match self.source.certificate(hash)? {
+        let known = match source.certificate(hash)? {
             None => Err(format!("{hash} is not kept")),
             Some(der) => read(&der).map_err(|what| format!("{hash} {what}")),
         };
-        self.known.insert(*hash, known.clone());
+        let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(*hash, known.clone());
         Ok(known)
     }
-}
 
-fn listed(known: Result<Known, String>, images: &BTreeSet<ImageHash>) -> Result<Known, String> {
-    let known = known?;
-    if images.contains(&known.image) {
-        Ok(known)
-    } else {
-        Err(format!(
-            "is of image {}, which the root contract never listed",
-            known.image
-        ))
+    /// The certificates that were looked at and are sound.
+    pub(crate) fn sound(&self) -> BTreeMap<HashBytes, Known> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let sound = known
+            .iter()
+            .filter_map(|(hash, known)| Some((*hash, *known.as_ref().ok()?)));
+        sound.collect()
     }
 }
 

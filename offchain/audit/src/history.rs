@@ -1,13 +1,13 @@
 //! What the chain says: contracts and everything that ever happened to them.
 
 use crate::error::AuditError;
-use crate::images::ListedImages;
+use crate::root::RootHistory;
 use cocoon_bindings::ton::{Address, Load};
 use cocoon_bindings::types::{ClientStep, WorkerStep};
-use cocoon_bindings::{client_state_init, worker_state_init};
+use cocoon_bindings::units::PublicKey;
+use cocoon_bindings::{client_state_init, proxy_state_init, worker_state_init};
 use cocoon_chain::{
-    AccountState, ChainClient, ChainError, ClientAccount, ProxyAccount, RootView, Transaction, WorkerAccount,
-    transactions_after,
+    AccountState, ChainClient, ChainError, ClientAccount, ProxyAccount, Transaction, WorkerAccount, transactions_after,
 };
 use cocoon_receipt::SignedReceipt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,77 +23,93 @@ pub struct ContractHistory<T> {
     pub transactions: Vec<Transaction>,
 }
 
-/// Everything that an audit asks of the chain.
+/// Everything that an audit asks of the chain about one proxy: each version of the terms made it another contract.
 #[derive(Debug, Clone)]
 pub struct ChainHistory {
-    /// The proxy contract.
+    /// The contract that was asked for.
     pub proxy: ContractHistory<ProxyAccount>,
-    /// Client contracts: those of receipts and those that the proxy contract heard of. None if it is not there.
+    /// The other contracts of its key, under other terms.
+    pub others: BTreeMap<Address, ContractHistory<ProxyAccount>>,
+    /// Client contracts: those of receipts and those that a proxy contract heard of. None if it is not there.
     pub clients: BTreeMap<Address, Option<ContractHistory<ClientAccount>>>,
     /// Worker contracts, likewise.
     pub workers: BTreeMap<Address, Option<ContractHistory<WorkerAccount>>>,
-    /// Images that the root contract ever listed.
-    pub images: ListedImages,
-    /// Whether the root contract says that this is a test network.
-    pub test_network: bool,
+    /// Terms and lists of the root contract, at every time.
+    pub root: RootHistory,
 }
 
 impl ChainHistory {
-    /// Fetches all of it.
+    /// Fetches all of it. `receipts` tell of contracts that no proxy contract has heard of yet; none need be given.
     pub async fn fetch(
         chain: &dyn ChainClient,
         proxy: &Address,
         receipts: &[SignedReceipt],
     ) -> Result<Self, AuditError> {
-        let account = ProxyAccount::fetch(chain, proxy).await?;
-        let transactions = up_to(chain, proxy, &account.account).await?;
-        let proxy = ContractHistory {
-            address: proxy.clone(),
-            account,
-            transactions,
-        };
-        let root = RootView::fetch(chain, &proxy.account.root).await?;
-        let root_history = transactions_after(chain, &root.address, 0).await?;
+        let mut named = Named::default();
+        receipts.iter().for_each(|signed| named.add(signed));
+        Self::fetch_with(chain, proxy, &named).await
+    }
 
-        let (mut clients, mut workers) = heard_of(&proxy)?;
-        clients.extend(receipts.iter().map(|signed| signed.receipt.client.clone()));
-        workers.extend(receipts.iter().map(|signed| signed.receipt.statement.worker.clone()));
+    /// The same, with contracts that are known to be named.
+    pub(crate) async fn fetch_with(
+        chain: &dyn ChainClient,
+        proxy: &Address,
+        named: &Named,
+    ) -> Result<Self, AuditError> {
+        let proxy = fetch_proxy(chain, proxy).await?;
+        let root = RootHistory::fetch(chain, &proxy.account.root).await?;
+        let mut others = BTreeMap::new();
+        for terms in root.terms.values() {
+            let (owner, key) = (&proxy.account.owner, &proxy.account.proxy_public_key);
+            // Without the code of a proxy contract there was none.
+            let Ok(init) = proxy_state_init(owner, key, &root.address, &terms.params) else {
+                continue;
+            };
+            let address = init.address()?;
+            if address == proxy.address {
+                continue;
+            }
+            if let Some(other) = there(fetch_proxy(chain, &address).await)? {
+                others.insert(address, other);
+            }
+        }
         let mut history = Self {
-            images: ListedImages::of(&root.data, &root_history),
-            test_network: root.is_test(),
             proxy,
+            others,
             clients: BTreeMap::new(),
             workers: BTreeMap::new(),
+            root,
         };
-        for address in clients {
-            let fetched = match there(ClientAccount::fetch(chain, &address).await)? {
-                None => None,
-                Some(account) => {
-                    let transactions = up_to(chain, &address, &account.account).await?;
-                    Some(ContractHistory {
-                        address: address.clone(),
-                        account,
-                        transactions,
-                    })
-                }
-            };
-            history.clients.insert(address, fetched);
+        let mut known = named.clone();
+        for contract in history.contracts() {
+            heard_of(contract, &mut known)?;
         }
-        for address in workers {
-            let fetched = match there(WorkerAccount::fetch(chain, &address).await)? {
-                None => None,
-                Some(account) => {
-                    let transactions = up_to(chain, &address, &account.account).await?;
-                    Some(ContractHistory {
-                        address: address.clone(),
-                        account,
-                        transactions,
-                    })
-                }
-            };
-            history.workers.insert(address, fetched);
-        }
+        history.extend(chain, &known).await?;
         Ok(history)
+    }
+
+    /// All contracts of the proxy.
+    pub fn contracts(&self) -> impl Iterator<Item = &ContractHistory<ProxyAccount>> {
+        std::iter::once(&self.proxy).chain(self.others.values())
+    }
+
+    /// One of them.
+    pub fn contract(&self, address: &Address) -> Option<&ContractHistory<ProxyAccount>> {
+        if self.proxy.address == *address {
+            Some(&self.proxy)
+        } else {
+            self.others.get(address)
+        }
+    }
+
+    /// The key that all of them hold.
+    pub fn key(&self) -> &PublicKey {
+        &self.proxy.account.proxy_public_key
+    }
+
+    /// The chain's time when it was read, Unix seconds.
+    pub fn time(&self) -> u32 {
+        self.proxy.account.account.time
     }
 
     /// Whether the contracts of a receipt are among those fetched.
@@ -101,18 +117,98 @@ impl ChainHistory {
         let receipt = &signed.receipt;
         self.clients.contains_key(&receipt.client) && self.workers.contains_key(&receipt.statement.worker)
     }
+
+    /// Fetches contracts that are not known yet. Returns whether something was settled with one of them: then receipts that
+    /// were read before must be read again.
+    pub(crate) async fn extend(&mut self, chain: &dyn ChainClient, named: &Named) -> Result<bool, AuditError> {
+        let mut has_settled = false;
+        for address in &named.clients {
+            if self.clients.contains_key(address) {
+                continue;
+            }
+            let fetched = match there(ClientAccount::fetch(chain, address).await)? {
+                None => None,
+                Some(account) => {
+                    let transactions = up_to(chain, address, &account.account).await?;
+                    Some(ContractHistory {
+                        address: address.clone(),
+                        account,
+                        transactions,
+                    })
+                }
+            };
+            has_settled |= fetched
+                .as_ref()
+                .is_some_and(|contract| !crate::client::points(contract).is_empty());
+            self.clients.insert(address.clone(), fetched);
+        }
+        for address in &named.workers {
+            if self.workers.contains_key(address) {
+                continue;
+            }
+            let fetched = match there(WorkerAccount::fetch(chain, address).await)? {
+                None => None,
+                Some(account) => {
+                    let transactions = up_to(chain, address, &account.account).await?;
+                    Some(ContractHistory {
+                        address: address.clone(),
+                        account,
+                        transactions,
+                    })
+                }
+            };
+            has_settled |= fetched
+                .as_ref()
+                .is_some_and(|contract| !crate::worker::points(contract).is_empty());
+            self.workers.insert(address.clone(), fetched);
+        }
+        Ok(has_settled)
+    }
+}
+
+/// Contracts that receipts name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) clients: BTreeSet<Address>,
+    pub(crate) workers: BTreeSet<Address>,
+}
+
+impl Named {
+    pub(crate) fn add(&mut self, signed: &SignedReceipt) {
+        let receipt = &signed.receipt;
+        self.clients.insert(receipt.client.clone());
+        self.workers.insert(receipt.statement.worker.clone());
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.clients.extend(other.clients.iter().cloned());
+        self.workers.extend(other.workers.iter().cloned());
+    }
+}
+
+async fn fetch_proxy(
+    chain: &dyn ChainClient,
+    address: &Address,
+) -> Result<ContractHistory<ProxyAccount>, AuditError> {
+    let account = ProxyAccount::fetch(chain, address).await?;
+    let transactions = up_to(chain, address, &account.account).await?;
+    Ok(ContractHistory {
+        address: address.clone(),
+        account,
+        transactions,
+    })
 }
 
 /// What is not there is a finding, not a failure.
-fn there<T>(fetched: Result<T, ChainError>) -> Result<Option<T>, ChainError> {
-    match fetched {
-        Err(ChainError::NotDeployed { .. }) => Ok(None),
+fn there<T, E: Into<AuditError>>(fetched: Result<T, E>) -> Result<Option<T>, AuditError> {
+    match fetched.map_err(Into::into) {
+        Err(AuditError::Chain(ChainError::NotDeployed { .. })) => Ok(None),
         fetched => fetched.map(Some),
     }
 }
 
 /// The history that led to this state: what came after is left for the next audit.
-async fn up_to(
+pub(crate) async fn up_to(
     chain: &dyn ChainClient,
     address: &Address,
     account: &AccountState,
@@ -125,9 +221,9 @@ async fn up_to(
 
 /// Client and worker contracts that wrote to the proxy contract. Anyone may send such a message; only contracts of this
 /// proxy have the addresses that follow from its terms.
-fn heard_of(proxy: &ContractHistory<ProxyAccount>) -> Result<(BTreeSet<Address>, BTreeSet<Address>), AuditError> {
-    let (mut clients, mut workers) = (BTreeSet::new(), BTreeSet::new());
+fn heard_of(proxy: &ContractHistory<ProxyAccount>, known: &mut Named) -> Result<(), AuditError> {
     let account = &proxy.account;
+    let (key, params) = (&account.proxy_public_key, &account.params);
     for message in proxy
         .transactions
         .iter()
@@ -136,17 +232,18 @@ fn heard_of(proxy: &ContractHistory<ProxyAccount>) -> Result<(BTreeSet<Address>,
         let Some(source) = message.source.as_ref() else {
             continue;
         };
+        if known.clients.contains(source) || known.workers.contains(source) {
+            continue;
+        }
         if let Ok(step) = ClientStep::load_from(&mut message.body()) {
-            let (key, params) = (&account.proxy_public_key, &account.params);
             if client_state_init(&step.owner, &proxy.address, key, params)?.address()? == *source {
-                clients.insert(source.clone());
+                known.clients.insert(source.clone());
             }
-        } else if let Ok(step) = WorkerStep::load_from(&mut message.body()) {
-            let (key, params) = (&account.proxy_public_key, &account.params);
-            if worker_state_init(&step.owner, &proxy.address, key, params)?.address()? == *source {
-                workers.insert(source.clone());
-            }
+        } else if let Ok(step) = WorkerStep::load_from(&mut message.body())
+            && worker_state_init(&step.owner, &proxy.address, key, params)?.address()? == *source
+        {
+            known.workers.insert(source.clone());
         }
     }
-    Ok((clients, workers))
+    Ok(())
 }

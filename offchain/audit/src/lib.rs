@@ -1,13 +1,17 @@
 //! Replays a proxy's receipts against the chain: who signed, what was counted, what it cost, what was charged and paid.
 //!
-//! Every receipt is checked by itself and as a link of its two channels, and its price recomputed from the raw counts.
-//! Then the history of each contract is replayed: each charge and payout must end where a receipt ends and move tokens
-//! times price, and what the contracts hold now must be what the replay gives.
+//! The chain is read first: every version of the terms, what the root contract listed when, and the history of each contract
+//! of the proxy's key. Then the receipts go by once: each is checked by itself, on all cores, and in its order as a link of its two
+//! channels and as an entry of the log. Last, each contract's history is replayed: each charge and payout must end where a
+//! receipt ends and move tokens times price, each anchored checkpoint must be a beginning of the log, and what the contracts hold now
+//! must be what the replay gives.
 //!
 //! **Invariant:** the verdict "equal" is given only if nothing was left unchecked that the verdict speaks of: what is not
-//! settled yet makes it "open", what cannot be read makes it "different" or an error.
+//! settled yet makes it "open", what cannot be read makes it "different" or an error. What is kept in memory grows with the network
+//! (contracts, settlements), never with the receipts.
 //!
-//! Main function: [`run`] for a store and a chain; [`judge`] is the same as a pure function.
+//! Main functions: [`run`] for a store and a chain, [`run_with`] for any [`Log`], [`Bundle`] for an audit without a network;
+//! [`judge`] is the same as a pure function.
 //!
 //! ```no_run
 //! # async fn audit(chain: &dyn cocoon_chain::ChainClient, proxy: &cocoon_bindings::ton::Address) -> Result<(), cocoon_audit::AuditError> {
@@ -19,22 +23,43 @@
 //!
 //! Not checked: the platform's signature over a quote (its collateral is valid for weeks, receipts are kept for years;
 //! the proxy verified it when the worker connected). That the quote is for the key that signed the receipt, and that the
-//! root contract listed its image, is.
+//! root contract listed its image at that time, is.
 
+mod bundle;
+mod channel;
 mod client;
 mod error;
 mod evidence;
+mod examine;
+mod facts;
 mod history;
-mod images;
+mod judge;
+pub mod limits;
+mod log;
 mod proxy;
-mod receipts;
+mod recording;
+mod root;
 mod run;
+pub mod signatures;
+mod source;
+mod state;
+mod statement;
 mod verdict;
 mod worker;
 
+pub use bundle::{Bundle, CHAIN_FILE, LOG_FOLDER, write_bundle};
 pub use error::AuditError;
 pub use evidence::EvidenceSource;
+pub use facts::{
+    AnchorFact, CertificateFact, ClientFact, Facts, ListingFact, ParamsFact, ProxyFact, Settlement, WorkerFact,
+};
 pub use history::{ChainHistory, ContractHistory};
-pub use images::ListedImages;
-pub use run::{judge, run};
-pub use verdict::{ChannelReport, Difference, DifferenceKind, Report, Role, Totals, Verdict, counted};
+pub use log::{Log, PublishedReceipts, StoreLog};
+pub use recording::RecordedChain;
+pub use root::{Listed, Listings, NotListed, RootHistory, Terms, Window};
+pub use run::{Audited, Options, judge, run, run_resumable, run_with};
+pub use source::{Entry, Head, MemorySource, Piece, ReceiptSource, StoreSource};
+pub use statement::{Line, Scope, Sums, to_csv};
+pub use verdict::{
+    ChannelReport, Difference, DifferenceKind, LogReport, ProxyReport, Report, Role, Totals, Verdict, counted,
+};

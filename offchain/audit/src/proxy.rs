@@ -1,16 +1,54 @@
-//! The proxy contract's history: its part of each payout, and what it paid to workers.
+//! A proxy contract's history: its terms, its part of each payout, what it paid to workers, the checkpoints that it keeps.
 
-use crate::history::ChainHistory;
+use crate::history::{ChainHistory, ContractHistory};
 use crate::verdict::{Difference, DifferenceKind as Kind, Role};
 use cocoon_bindings::proxy::ProxyMessage;
-use cocoon_bindings::ton::{Address, Load};
+use cocoon_bindings::ton::{Address, HashBytes, Load};
 use cocoon_bindings::types::{Lifecycle, PayoutNotificationForOwner, WorkerStep};
 use cocoon_bindings::units::Nanoton;
-use cocoon_chain::Transaction;
+use cocoon_chain::{ProxyAccount, Transaction};
 
-/// Replays the proxy contract.
-pub(crate) fn check(chain: &ChainHistory) -> Result<(), Difference> {
-    let proxy = &chain.proxy;
+/// A checkpoint of the log that a contract keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Anchor {
+    pub(crate) proxy: Address,
+    pub(crate) seqno: u64,
+    pub(crate) size: u64,
+    pub(crate) root: HashBytes,
+    pub(crate) time: u64,
+    pub(crate) lt: u64,
+}
+
+impl Anchor {
+    pub(crate) fn differs(&self, what: String) -> Difference {
+        Difference::of_contract(Kind::Anchor, Role::Proxy, &self.proxy, None, what).at(self.lt)
+    }
+}
+
+/// The checkpoints that a contract ever kept, in their order.
+pub(crate) fn anchors(proxy: &ContractHistory<ProxyAccount>) -> Vec<Anchor> {
+    let successful = proxy.transactions.iter().filter(|transaction| transaction.success());
+    let anchors = successful.filter_map(|transaction| {
+        let message = transaction.in_msg.as_ref().filter(|message| !message.bounced)?;
+        let Ok(ProxyMessage::AnchorSigned(signed)) = ProxyMessage::load_from(&mut message.body()) else {
+            return None;
+        };
+        let checkpoint = signed.checkpoint;
+        Some(Anchor {
+            proxy: proxy.address.clone(),
+            seqno: checkpoint.seqno,
+            size: checkpoint.size,
+            root: checkpoint.root_hash,
+            time: checkpoint.time,
+            lt: transaction.lt,
+        })
+    });
+    anchors.collect()
+}
+
+/// Replays a proxy contract.
+pub(crate) fn check(proxy: &ContractHistory<ProxyAccount>, chain: &ChainHistory) -> Result<(), Difference> {
+    check_terms(proxy, chain)?;
     let differs = |what: String| Difference::of_contract(Kind::Balance, Role::Proxy, &proxy.address, None, what);
     let mut balance = Nanoton::ZERO;
     for transaction in proxy.transactions.iter().filter(|transaction| transaction.success()) {
@@ -25,6 +63,24 @@ pub(crate) fn check(chain: &ChainHistory) -> Result<(), Difference> {
         )));
     }
     Ok(())
+}
+
+/// The contract carries the root contract's terms, at the version that it names.
+fn check_terms(proxy: &ContractHistory<ProxyAccount>, chain: &ChainHistory) -> Result<(), Difference> {
+    let params = &proxy.account.params;
+    let version = params.params_version;
+    let terms = chain.root.terms.get(&version).map(|terms| terms.params.for_proxy());
+    if terms.as_ref() == Some(params) {
+        return Ok(());
+    }
+    let what = format!("its terms are not those of the root contract at version {version}");
+    Err(Difference::of_contract(
+        Kind::Contract,
+        Role::Proxy,
+        &proxy.address,
+        None,
+        what,
+    ))
 }
 
 /// The balance after a transaction.

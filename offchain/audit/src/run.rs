@@ -1,65 +1,90 @@
 //! The audit as a whole.
 
+mod compare;
+mod late;
+
 use crate::error::AuditError;
 use crate::evidence::{Certificates, EvidenceSource};
-use crate::history::ChainHistory;
-use crate::receipts::{Channel, Replay};
-use crate::verdict::{ChannelReport, Difference, DifferenceKind, Report, Verdict};
-use crate::{client, proxy, worker};
+use crate::examine::{Outcome, Rules};
+use crate::history::{ChainHistory, Named};
+use crate::judge::{Judge, State};
+use crate::limits::MAX_ROUNDS;
+use crate::log::{Log, StoreLog};
+use crate::source::{MemorySource, Piece, ReceiptSource};
+use crate::state::StateFile;
+use crate::statement::{Ledger, Line, Scope};
+use crate::verdict::{Difference, Report};
 use cocoon_bindings::ton::Address;
-use cocoon_bindings::units::TokenCount;
 use cocoon_chain::ChainClient;
 use cocoon_receipt::SignedReceipt;
-use cocoon_store::{EvidenceFolder, StoreError, files, read_receipts};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
 
-/// How often the chain is asked again because receipts of new contracts came in meanwhile.
-const MAX_ROUNDS: usize = 5;
+/// How an audit is done.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// Receipts are looked at on so many cores; 0: on all.
+    pub cores: usize,
+    /// Of whom sums by day and model are made.
+    pub statement: Option<Scope>,
+    /// Told how many receipts were judged, and about how many there are.
+    pub progress: Option<&'a mut (dyn FnMut(u64, Option<u64>) + Send)>,
+}
+
+/// What came of an audit.
+#[derive(Debug)]
+pub struct Audited {
+    /// The verdict.
+    pub report: Report,
+    /// The chain as it was read.
+    pub history: ChainHistory,
+    /// Sums by day and model, if they were asked for; of all receipts only when nothing differs.
+    pub statement: Vec<Line>,
+    pub(crate) certificates: Arc<Certificates>,
+}
 
 /// Audits the store of a proxy, which may be running, against the chain.
 ///
 /// A receipt is durable before anything is charged for it: read after the chain, the log has all that the chain has.
 pub async fn run(store: &Path, chain: &dyn ChainClient, proxy: &Address) -> Result<Report, AuditError> {
-    let log = store.join(files::RECEIPTS);
-    let evidence = EvidenceFolder::open(&store.join(files::EVIDENCE))?;
-    let mut known = own(read(&log)?.unwrap_or_default(), proxy);
-    for _ in 0..MAX_ROUNDS {
-        let history = ChainHistory::fetch(chain, proxy, &known).await?;
-        match read(&log)? {
-            Err(difference) => return Ok(Judgement::new(&history).report(Some(difference))),
-            Ok(receipts)
-                if receipts
-                    .iter()
-                    .all(|signed| is_other(signed, &history) || history.covers(signed)) =>
-            {
-                return judge(&receipts, &history, &evidence);
-            }
-            Ok(receipts) => known = own(receipts, proxy),
-        }
+    let log = StoreLog::new(store);
+    let audited = run_with(&log, chain, proxy, Options::default()).await?;
+    Ok(audited.report)
+}
+
+/// Audits a log against the chain. What is kept in memory does not grow with the log.
+pub async fn run_with(
+    log: &dyn Log,
+    chain: &dyn ChainClient,
+    proxy: &Address,
+    options: Options<'_>,
+) -> Result<Audited, AuditError> {
+    Run::new(log, options)?.whole(chain, proxy).await
+}
+
+/// Audits a log against the chain as it was when the audit began, and goes on where it was interrupted: the state file holds the
+/// chain and what became of the receipts so far. It is removed when there is a verdict.
+pub async fn run_resumable(
+    log: &dyn Log,
+    chain: &dyn ChainClient,
+    proxy: &Address,
+    state: &Path,
+    options: Options<'_>,
+) -> Result<Audited, AuditError> {
+    let mut file = StateFile::open(state, chain, proxy)?;
+    let mut run = Run::new(log, options)?;
+    run.scope_state(&mut file)?;
+    let recorded = file.chain();
+    run.state = Some(file);
+    let audited = run.whole(recorded.as_ref(), proxy).await?;
+    if let Some(file) = run.state {
+        file.remove()?;
     }
-    Err(AuditError::Restless { rounds: MAX_ROUNDS })
-}
-
-/// The receipts of one contract of the proxy: their channels are looked up on chain.
-fn own(mut receipts: Vec<SignedReceipt>, proxy: &Address) -> Vec<SignedReceipt> {
-    receipts.retain(|signed| signed.receipt.statement.proxy == *proxy);
-    receipts
-}
-
-/// Whether a receipt belongs to another contract of this proxy. One version of the terms has one contract, so another
-/// contract under the same terms is a difference.
-fn is_other(signed: &SignedReceipt, history: &ChainHistory) -> bool {
-    let statement = &signed.receipt.statement;
-    let terms = &history.proxy.account.params;
-    statement.proxy != history.proxy.address && statement.params_version != terms.params_version
-}
-
-/// The receipts, or what the log itself tells to be wrong with them.
-fn read(log: &Path) -> Result<Result<Vec<SignedReceipt>, Difference>, StoreError> {
-    match read_receipts(log) {
-        Ok(receipts) => Ok(Ok(receipts)),
-        Err(error) => finding(&error).map(Err).ok_or(error),
-    }
+    Ok(audited)
 }
 
 /// Audits receipts, in the order of their log, against a history and the certificates that they name.
@@ -68,89 +93,152 @@ pub fn judge(
     history: &ChainHistory,
     evidence: &dyn EvidenceSource,
 ) -> Result<Report, AuditError> {
-    let mut judgement = Judgement::new(history);
-    let mut certificates = Certificates::new(evidence, &history.images);
-    for signed in receipts {
-        if is_other(signed, history) {
-            let others = &mut judgement.replay.totals.of_other_contracts;
-            *others = others.saturating_add(1);
-            continue;
+    let (rules, certificates) = (Rules::of(history), Certificates::default());
+    let mut judge = Judge::new(history, State::new(history, Ledger::default()));
+    let mut source = MemorySource::new(receipts);
+    let mut random = StdRng::from_os_rng();
+    loop {
+        let entries = source.take();
+        if entries.is_empty() {
+            break;
         }
-        if let Err(difference) = judgement.replay.take(signed, history) {
-            return Ok(judgement.report(Some(difference)));
-        }
-        if let Err(difference) = certificates.check(signed, &mut judgement.replay.totals)? {
-            return Ok(judgement.report(Some(difference)));
+        let outcomes = rules.examine(entries, &certificates, evidence, &mut random)?;
+        if let Err(difference) = judge.take(outcomes, history)? {
+            return Ok(compare::report(history, &judge.state, Vec::new(), Some(difference)));
         }
     }
-    let difference = judgement.compare().err();
-    Ok(judgement.report(difference))
+    Ok(compare::compare(history, &judge, None))
 }
 
-/// What the store found out by itself.
-fn finding(error: &StoreError) -> Option<Difference> {
-    let (StoreError::Damaged { receipt, .. } | StoreError::Inconsistent { receipt, .. }) = error else {
-        return None;
-    };
-    Some(Difference {
-        kind: DifferenceKind::Log,
-        receipt: Some(receipt.clone()),
-        contract: None,
-        transaction: None,
-        sentence: format!("Receipt {receipt}: {error}."),
-    })
+struct Run<'l, 'c, 'o> {
+    log: &'l dyn Log,
+    evidence: Arc<dyn EvidenceSource>,
+    options: Options<'o>,
+    certificates: Arc<Certificates>,
+    state: Option<StateFile<'c>>,
 }
 
-struct Judgement<'a> {
-    history: &'a ChainHistory,
-    replay: Replay,
-    channels: Vec<ChannelReport>,
-}
+type Working = JoinHandle<Result<Vec<Outcome>, AuditError>>;
 
-impl<'a> Judgement<'a> {
-    fn new(history: &'a ChainHistory) -> Self {
-        Self {
+impl<'l, 'o> Run<'l, '_, 'o> {
+    fn new(log: &'l dyn Log, options: Options<'o>) -> Result<Self, AuditError> {
+        Ok(Self {
+            log,
+            evidence: log.evidence()?,
+            options,
+            certificates: Arc::default(),
+            state: None,
+        })
+    }
+
+    /// An interrupted audit made the same sums, or it is another one.
+    fn scope_state(&self, file: &mut StateFile<'_>) -> Result<(), AuditError> {
+        file.must_have(&self.ledger())
+    }
+
+    fn ledger(&self) -> Ledger {
+        self.options.statement.clone().map(Ledger::new).unwrap_or_default()
+    }
+
+    async fn whole(&mut self, chain: &dyn ChainClient, proxy: &Address) -> Result<Audited, AuditError> {
+        let mut named = Named::default();
+        for _ in 0..MAX_ROUNDS {
+            let mut history = ChainHistory::fetch_with(chain, proxy, &named).await?;
+            let mut source = match self.log.open(history.key()).await? {
+                Ok(source) => source,
+                Err(difference) => {
+                    let state = State::new(&history, self.ledger());
+                    return Ok(self.audited(history, &state, Vec::new(), Some(difference)));
+                }
+            };
+            let resumed = self.state.as_mut().and_then(StateFile::take_state);
+            let state = resumed.unwrap_or_else(|| State::new(&history, self.ledger()));
+            source.skip(state.entries).await?;
+            let mut judge = Judge::new(&history, state);
+            if let Some(difference) = self.stream(source.as_mut(), &mut judge, &history).await? {
+                return Ok(self.audited(history, &judge.state, Vec::new(), Some(difference)));
+            }
+            // What was settled with a contract that only receipts name was not known when they were read.
+            if history.extend(chain, &judge.unknown).await? {
+                named.merge(&judge.unknown);
+                continue;
+            }
+            if let Some(difference) = self.late(&mut judge, history.key()).await? {
+                return Ok(self.audited(history, &judge.state, Vec::new(), Some(difference)));
+            }
+            let report = compare::compare(&history, &judge, source.head());
+            return Ok(Audited {
+                report,
+                statement: judge.state.ledger.lines(),
+                history,
+                certificates: Arc::clone(&self.certificates),
+            });
+        }
+        Err(AuditError::Restless { rounds: MAX_ROUNDS })
+    }
+
+    fn audited(
+        &self,
+        history: ChainHistory,
+        state: &State,
+        channels: Vec<crate::ChannelReport>,
+        difference: Option<Difference>,
+    ) -> Audited {
+        Audited {
+            report: compare::report(&history, state, channels, difference),
+            statement: state.ledger.lines(),
             history,
-            replay: Replay::default(),
-            channels: Vec::new(),
+            certificates: Arc::clone(&self.certificates),
         }
     }
 
-    /// Receipts against contracts: clients, workers, the proxy.
-    fn compare(&mut self) -> Result<(), Difference> {
-        let none = Channel::default();
-        for (address, contract) in &self.history.clients {
-            let channel = self.replay.clients.get(address).unwrap_or(&none);
-            self.channels
-                .push(client::check(address, contract.as_ref(), channel, self.history)?);
-        }
-        for (address, contract) in &self.history.workers {
-            let channel = self.replay.workers.get(address).unwrap_or(&none);
-            self.channels
-                .push(worker::check(address, contract.as_ref(), channel, self.history)?);
-        }
-        proxy::check(self.history)
-    }
-
-    fn report(self, difference: Option<Difference>) -> Report {
-        let account = &self.history.proxy.account;
-        let is_open = self.channels.iter().any(|channel| channel.open > TokenCount::ZERO);
-        let verdict = match &difference {
-            Some(_) => Verdict::Different,
-            None if is_open => Verdict::Open,
-            None => Verdict::Equal,
+    /// Reads receipts, has them examined by all cores, and judges them in their order.
+    async fn stream(
+        &mut self,
+        source: &mut dyn ReceiptSource,
+        judge: &mut Judge,
+        history: &ChainHistory,
+    ) -> Result<Option<Difference>, AuditError> {
+        let rules = Arc::new(Rules::of(history));
+        let cores = match self.options.cores {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            cores => cores,
         };
-        Report {
-            verdict,
-            difference,
-            proxy: self.history.proxy.address.clone(),
-            root: account.root.clone(),
-            test_network: self.history.test_network,
-            params_version: account.params.params_version,
-            price_per_token: account.params.price_per_token,
-            worker_fee_per_token: account.params.worker_fee_per_token,
-            totals: self.replay.totals,
-            channels: self.channels,
+        let mut working: VecDeque<Working> = VecDeque::new();
+        let (mut is_read, mut finding) = (false, None);
+        loop {
+            // One more than there are cores, so that none waits for this task.
+            while !is_read && working.len() <= cores {
+                match source.next().await? {
+                    Piece::Entries(entries) => working.push_back(self.examine(&rules, entries)),
+                    Piece::Difference(difference) => (is_read, finding) = (true, Some(difference)),
+                    Piece::End => is_read = true,
+                }
+            }
+            let Some(next) = working.pop_front() else {
+                return Ok(finding);
+            };
+            let cut_off = |error: tokio::task::JoinError| AuditError::CutOff {
+                reason: error.to_string(),
+            };
+            let outcomes = next.await.map_err(cut_off)??;
+            if let Err(difference) = judge.take(outcomes, history)? {
+                return Ok(Some(difference));
+            }
+            if let Some(progress) = &mut self.options.progress {
+                progress(judge.state.totals.receipts, source.len_hint());
+            }
+            if let Some(file) = &mut self.state {
+                file.keep(&judge.state)?;
+            }
         }
+    }
+
+    fn examine(&self, rules: &Arc<Rules>, entries: Vec<crate::Entry>) -> Working {
+        let (rules, certificates) = (Arc::clone(rules), Arc::clone(&self.certificates));
+        let evidence = Arc::clone(&self.evidence);
+        tokio::task::spawn_blocking(move || {
+            rules.examine(entries, &certificates, evidence.as_ref(), &mut StdRng::from_os_rng())
+        })
     }
 }

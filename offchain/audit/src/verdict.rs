@@ -1,9 +1,9 @@
 //! What an audit says.
 
-use cocoon_bindings::ton::Address;
+use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::{Nanoton, ParamsVersion, TokenCount};
 use cocoon_receipt::ReceiptId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The outcome in one word.
@@ -43,6 +43,10 @@ pub enum DifferenceKind {
     Amount,
     /// A balance or counter on chain is not what its history gives.
     Balance,
+    /// A checkpoint on chain is not one of this log.
+    Anchor,
+    /// What a bundle says in plain is not what its transactions say.
+    Bundle,
 }
 
 /// The first thing that differs.
@@ -70,6 +74,17 @@ impl Difference {
             contract: None,
             transaction: None,
             sentence,
+        }
+    }
+
+    /// Of the log as a whole.
+    pub(crate) fn of_log(what: impl fmt::Display) -> Self {
+        Self {
+            kind: DifferenceKind::Log,
+            receipt: None,
+            contract: None,
+            transaction: None,
+            sentence: format!("The log: {what}."),
         }
     }
 
@@ -103,7 +118,7 @@ impl Difference {
 }
 
 /// Which side of a channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Pays.
@@ -146,7 +161,7 @@ pub struct ChannelReport {
 }
 
 /// Numbers over all receipts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Totals {
     /// Receipts.
     pub receipts: u64,
@@ -160,14 +175,30 @@ pub struct Totals {
     pub capped: u64,
     /// Certificates looked at.
     pub certificates: u64,
-    /// Receipts of other contracts of the proxy, under other terms: each contract has an audit of its own.
-    #[serde(skip_serializing_if = "is_none")]
-    pub of_other_contracts: u64,
 }
 
-/// Whether there is nothing to show; the field came later than the others.
-fn is_none(count: &u64) -> bool {
-    *count == 0
+/// One contract of the proxy: each version of the terms made another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProxyReport {
+    /// The contract.
+    pub contract: Address,
+    /// Version of its terms.
+    pub params_version: ParamsVersion,
+    /// What a client pays for a token.
+    pub price_per_token: Nanoton,
+    /// What of it the worker gets.
+    pub worker_fee_per_token: Nanoton,
+    /// Checkpoints of the log that it kept; each is the root of its beginning.
+    pub anchors: u64,
+}
+
+/// The log as the receipts make it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct LogReport {
+    /// Receipts.
+    pub size: u64,
+    /// Root of the tree over their ids.
+    pub root: HashBytes,
 }
 
 /// What an audit found.
@@ -189,6 +220,10 @@ pub struct Report {
     pub price_per_token: Nanoton,
     /// What of it the worker gets.
     pub worker_fee_per_token: Nanoton,
+    /// All contracts of the proxy, the one above first.
+    pub proxies: Vec<ProxyReport>,
+    /// The log, as far as it was read.
+    pub log: LogReport,
     /// Numbers over all receipts.
     pub totals: Totals,
     /// Channels that were compared; up to the first difference.
@@ -199,6 +234,17 @@ impl Report {
     /// 0 only if everything is equal to the last token.
     pub fn exit_code(&self) -> u8 {
         u8::from(self.verdict != Verdict::Equal)
+    }
+
+    /// Whether a later reading of log and chain may find what this one lacks: tokens that are not settled yet, or receipts that a
+    /// published log does not have yet although the chain has settled them.
+    pub fn may_change(&self) -> bool {
+        let kind = self.difference.as_ref().map(|difference| difference.kind);
+        match self.verdict {
+            Verdict::Equal => false,
+            Verdict::Open => true,
+            Verdict::Different => matches!(kind, Some(DifferenceKind::Settlement | DifferenceKind::Anchor)),
+        }
     }
 
     /// The verdict in one sentence.

@@ -1,7 +1,8 @@
 //! A worker contract's history: paid and, if the proxy could not pay, unpaid again.
 
+use crate::channel::Channel;
+use crate::facts::Settlement;
 use crate::history::{ChainHistory, ContractHistory};
-use crate::receipts::Channel;
 use crate::verdict::{ChannelReport, Difference, DifferenceKind as Kind, Role};
 use cocoon_bindings::ton::{Address, Load, from_cell};
 use cocoon_bindings::types::{WorkerPayoutPayload, WorkerStep};
@@ -13,6 +14,55 @@ use cocoon_chain::{Message, Transaction, WorkerAccount};
 /// First bits of a bounced message that brings its body along.
 const RICH_BOUNCE: u32 = 0xffff_fffe;
 
+/// The totals that the contract had paid, and the one that it counts now.
+pub(crate) fn points(contract: &ContractHistory<WorkerAccount>) -> Vec<u64> {
+    let mut points: Vec<u64> = contract.transactions.iter().filter_map(asked_up_to).map(TokenCount::get).collect();
+    points.push(contract.account.tokens.get());
+    points.retain(|tokens| *tokens > 0);
+    points
+}
+
+/// The total that a transaction asks payment up to, if it asks.
+fn asked_up_to(transaction: &Transaction) -> Option<TokenCount> {
+    let message = transaction.in_msg.as_ref().filter(|message| !message.bounced)?;
+    if !transaction.success() {
+        return None;
+    }
+    match WorkerMessage::load_from(&mut message.body()).ok()? {
+        WorkerMessage::PayoutSigned(payout) => Some(payout.payload.new_tokens),
+        WorkerMessage::LastPayoutSigned(payout) => Some(payout.payload.new_tokens),
+        // A claim by statement: the contract tells the proxy contract what it counts.
+        WorkerMessage::SettleClaim(_) => steps(transaction).map(|step| step.tokens).next(),
+        _ => None,
+    }
+}
+
+/// The payouts that held: one that bounced is taken back.
+pub(crate) fn settlements(contract: &ContractHistory<WorkerAccount>) -> Vec<Settlement> {
+    let params = &contract.account.params;
+    let mut replay = Replay::new(params.price_per_token, params.worker_fee_per_token);
+    let mut settled: Vec<Settlement> = Vec::new();
+    for transaction in contract.transactions.iter().filter(|transaction| transaction.success()) {
+        let Some(message) = transaction.in_msg.as_ref() else {
+            continue;
+        };
+        if message.bounced {
+            let before = replay.tokens;
+            replay.undo(message);
+            let delta = before.saturating_sub(replay.tokens);
+            let is_it = |one: &Settlement| one.tokens.saturating_sub(one.from) == delta;
+            if let Some(at) = settled.iter().rposition(is_it) {
+                settled.remove(at);
+            }
+        } else if let Some(tokens) = asked_up_to(transaction).filter(|tokens| *tokens > replay.tokens) {
+            let price = params.worker_fee_per_token;
+            settled.push(Settlement::new(replay.tokens, tokens, price, transaction));
+            replay.tokens = tokens;
+        }
+    }
+    settled
+}
+
 /// Replays a worker contract against its channel.
 pub(crate) fn check(
     address: &Address,
@@ -22,12 +72,17 @@ pub(crate) fn check(
 ) -> Result<ChannelReport, Difference> {
     let last = channel.covering(channel.tokens());
     let differs = |kind, what: &str| Difference::of_contract(kind, Role::Worker, address, last, what);
-    let mut replay = Replay::new(chain.proxy.account.params.price_per_token, Nanoton::ZERO);
     // A worker may deploy its contract when there is something to be paid.
     let Some(contract) = contract else {
-        return Ok(report(address, channel, &replay));
+        return Ok(report(address, channel, &Replay::new(Nanoton::ZERO, Nanoton::ZERO)));
     };
-    let (account, proxy) = (&contract.account, &chain.proxy);
+    let account = &contract.account;
+    let Some(proxy) = chain.contract(&account.proxy) else {
+        return Err(differs(Kind::Contract, "it is not a worker contract of this proxy"));
+    };
+    if channel.proxy.as_ref().is_some_and(|of_receipts| *of_receipts != proxy.address) {
+        return Err(differs(Kind::Contract, "it is of another proxy contract than its receipts"));
+    }
     let (key, params) = (&proxy.account.proxy_public_key, &proxy.account.params);
     let expected = worker_state_init(&account.owner, &proxy.address, key, params);
     if !expected
@@ -36,7 +91,7 @@ pub(crate) fn check(
     {
         return Err(differs(Kind::Contract, "it is not a worker contract of this proxy"));
     }
-    replay = Replay::new(account.params.price_per_token, account.params.worker_fee_per_token);
+    let mut replay = Replay::new(account.params.price_per_token, account.params.worker_fee_per_token);
     for transaction in contract.transactions.iter().filter(|transaction| transaction.success()) {
         replay.step(address, transaction, channel)?;
     }
@@ -88,10 +143,8 @@ impl Replay {
             self.undo(message);
             return Ok(());
         }
-        let tokens = match WorkerMessage::load_from(&mut message.body()) {
-            Ok(WorkerMessage::PayoutSigned(payout)) => payout.payload.new_tokens,
-            Ok(WorkerMessage::LastPayoutSigned(payout)) => payout.payload.new_tokens,
-            _ => return Ok(()),
+        let Some(tokens) = asked_up_to(transaction) else {
+            return Ok(());
         };
         let differs = |(kind, what): (Kind, String)| {
             Difference::of_contract(kind, Role::Worker, address, channel.covering(tokens), what).at(transaction.lt)
@@ -165,9 +218,11 @@ impl Replay {
 
 /// What the contract asked its proxy to pay.
 fn asked(transaction: &Transaction) -> Option<WorkerPayoutPayload> {
-    let steps = transaction
-        .out_msgs
-        .iter()
-        .filter_map(|message| WorkerStep::load_from(&mut message.body()).ok());
-    steps.filter_map(|step| step.payload).next()
+    steps(transaction).filter_map(|step| step.payload).next()
+}
+
+/// What the contract told its proxy contract.
+fn steps(transaction: &Transaction) -> impl Iterator<Item = WorkerStep> {
+    let messages = transaction.out_msgs.iter();
+    messages.filter_map(|message| WorkerStep::load_from(&mut message.body()).ok())
 }

@@ -1,6 +1,7 @@
 //! What can be typed: commands, options, help texts.
 
 pub mod attest;
+pub mod audit;
 pub mod doctor;
 pub mod governance;
 pub mod governor;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use self::attest::AttestCommand;
+use self::audit::AuditArgs;
 use self::doctor::DoctorCommand;
 use self::governance::RootCommand;
 use self::governor::GovernorCommand;
@@ -361,20 +363,4 @@ pub struct QuoteArgs {
     /// Price in thousandths of the network's that is paid at most
     #[arg(long, value_name = "N", default_value_t = 4000)]
     pub max_coefficient: u32,
-}
-
-/// Options of `audit`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Exit code 0 only when every number is equal to the last token, 1 when one differs or tokens are
-not settled yet. The chain's saved state is used when the network does not run.
-
-Examples:
-  cocoon audit
-  cocoon audit --wait 30      gives a running network time to settle
-  cocoon audit --data-dir /srv/net --json")]
-pub struct AuditArgs {
-    /// While some tokens are not settled yet, look again for so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
-    pub wait: u64,
 }

@@ -119,6 +119,14 @@ pub enum LedgerError {
         /// Receipts here.
         size: u64,
     },
+    /// The log that was published has more receipts than this one, or others.
+    #[error("the published log has {published} receipts, this one of {size} did not lead to it")]
+    BehindPublished {
+        /// Receipts under the newest checkpoint that was signed.
+        published: u64,
+        /// Receipts here.
+        size: u64,
+    },
     /// A peer holds what this proxy's key has signed for it, and this ledger does not have it.
     #[error("the owner of {contract} holds our signature for {what} {proven}, this database knows {known}")]
     BehindPeer {
@@ -160,6 +168,7 @@ impl LedgerError {
             Self::BehindContract { .. }
                 | Self::ForeignCommit { .. }
                 | Self::BehindAnchor { .. }
+                | Self::BehindPublished { .. }
                 | Self::BehindPeer { .. }
         )
     }
@@ -175,6 +184,7 @@ impl LedgerError {
             Self::BehindContract { .. }
             | Self::ForeignCommit { .. }
             | Self::BehindAnchor { .. }
+            | Self::BehindPublished { .. }
             | Self::BehindPeer { .. } => {
                 "restore the newest copy of the database; never run two proxies with one contract"
             }

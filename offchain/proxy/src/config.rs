@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::anchor::AnchorConfig;
 use crate::error::ProxyError;
 use crate::outage::OutageConfig;
+use crate::publish::LogConfig;
 
 pub use routing::RoutingConfig;
 
@@ -61,6 +62,9 @@ pub struct ProxyConfig {
     /// Checkpoints of the receipt log on chain.
     #[serde(default)]
     pub anchor: AnchorConfig,
+    /// The published log.
+    #[serde(default, skip_serializing_if = "LogConfig::is_default")]
+    pub log: LogConfig,
     /// The administration socket.
     #[serde(default, skip_serializing_if = "AdminConfig::is_default")]
     pub admin: AdminConfig,
@@ -185,6 +189,7 @@ impl ProxyConfig {
                 expected: "0 to 2592000 seconds",
             });
         }
+        self.log.check(&self.store_dir)?;
         if t.commit_max < t.commit_min {
             return Err(ProxyError::Setting {
                 key: "timers.commit_max",
@@ -221,7 +226,7 @@ impl NamesFiles for ProxyConfig {
         let own = std::iter::once(&mut self.store_dir).chain(&mut self.contract_key_file);
         let files = own.chain(managed).chain(self.chain.files_mut());
         let files = files.chain(self.attestation.files_mut());
-        let files = files.chain(self.wallet.files_mut());
+        let files = files.chain(self.wallet.files_mut()).chain(&mut self.log.folder);
         files.chain(&mut self.admin.socket).collect()
     }
 

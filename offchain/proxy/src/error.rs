@@ -7,6 +7,7 @@ use cocoon_ledger::LedgerError;
 use cocoon_ratls::RatlsError;
 use cocoon_runner::RunnerError;
 use cocoon_store::StoreError;
+use cocoon_tlog::TlogError;
 
 /// Whose fault a failure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,9 @@ pub enum ProxyError {
     /// The own certificate could not be issued.
     #[error(transparent)]
     Ratls(#[from] RatlsError),
+    /// The published log cannot be written or taken up.
+    #[error("the published log: {0}")]
+    Published(#[from] TlogError),
     /// A message or an address could not be built.
     #[error(transparent)]
     Bindings(#[from] BindingsError),
@@ -120,6 +124,7 @@ impl ProxyError {
             Self::Chain(error) => error.hint().to_string(),
             Self::Runner(error) => error.hint().to_string(),
             Self::Ratls(error) => error.hint().to_string(),
+            Self::Published(error) => error.hint().into(),
             Self::Bindings(_) => "the root contract's parameters do not fit this build".into(),
             Self::WriterStopped { .. } => "check free space and the disk, then start again".into(),
         }

@@ -132,3 +132,12 @@ pub const STORE_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The least pause between two looks at the proxy's own accounts: only the statistics show them.
 pub const ACCOUNTS_EVERY: Duration = Duration::from_secs(5);
+
+/// Longest pause between two looks whether many receipts wait to be published.
+pub const PUBLICATION_TICK: Duration = Duration::from_millis(250);
+
+/// How long a daemon that ends publishes what is left; the next start does the rest.
+pub const LAST_PUBLICATION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Certificates that the publication remembers to have looked for; with more it looks again.
+pub const MAX_REMEMBERED_EVIDENCE: usize = 65_536;

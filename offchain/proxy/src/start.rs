@@ -31,6 +31,7 @@ use crate::instance::Instance;
 use crate::limits::STORE_CLOSE_TIMEOUT;
 use crate::listen::Role;
 use crate::outage::ChainAge;
+use crate::publish::{self, Publication};
 use crate::recovery::Recovery;
 use crate::state::{Proxy, Registrations};
 use crate::vouchers::Vouchers;
@@ -45,6 +46,8 @@ pub struct RunningProxy {
     pub workers: SocketAddr,
     /// Statistics and administration.
     pub http: SocketAddr,
+    /// Where the published log is served, if the proxy does that.
+    pub log: Option<SocketAddr>,
     /// The proxy contract.
     pub contract: Address,
     /// The wallet that sends its messages.
@@ -114,6 +117,11 @@ pub async fn start_on(
     let client_port = listen(network.as_ref(), config.listen.clients).await?;
     let worker_port = listen(network.as_ref(), config.listen.workers).await?;
     let http_port = listen(network.as_ref(), config.listen.http).await?;
+    let log_port = match config.log.listen {
+        Some(address) => Some(listen(network.as_ref(), address).await?),
+        None => None,
+    };
+    let publication = Publication::new(&config.log, &config.store_dir, Arc::clone(&disk))?.map(Arc::new);
 
     let root = address("chain.root", &config.chain.root)?;
     let owner = address("wallet.owner", &config.wallet.owner)?;
@@ -178,6 +186,7 @@ pub async fn start_on(
         registrations: Registrations::default(),
         stats: Default::default(),
         accounts: Default::default(),
+        publication,
         image,
         chain_age,
         recovery: Recovery::default(),
@@ -240,15 +249,27 @@ pub async fn start_on(
     proxy.spawn_while_trusted(outage::keep_watch(Arc::clone(&proxy)));
     proxy.spawn_while_trusted(settlement::keep_settling(Arc::clone(&proxy)));
     proxy.spawn_while_trusted(anchor::keep_anchoring(Arc::clone(&proxy), anchored));
+    if let Some(publication) = &proxy.publication {
+        proxy.spawn_while_trusted(publish::keep_publishing(Arc::clone(&proxy), Arc::clone(publication)));
+    }
     shutdown.spawn_until_stop(accounts::keep_looking(Arc::clone(&proxy)));
     let router = http::router(Arc::clone(&proxy));
     admin::start(&proxy.config.admin, http::operated(&proxy), router.clone(), &shutdown)?;
-    let server = cocoon_runner::http::serve_on(http_port, router, shutdown.token().clone())?;
+    let mut servers = vec![cocoon_runner::http::serve_on(
+        http_port,
+        router,
+        shutdown.token().clone(),
+    )?];
+    if let (Some(port), Some(folder)) = (log_port, &proxy.config.log.folder) {
+        let router = cocoon_tlog::serve::router(folder);
+        servers.push(cocoon_runner::http::serve_on(port, router, shutdown.token().clone())?);
+    }
+    let log = servers.get(1).map(HttpServer::address);
     tracing::info!(%clients, %workers, %http, contract = %proxy.on_chain().contract, "proxy serves");
 
     let wallet = proxy.wallet.address().clone();
     let task = tokio::spawn(async move {
-        let ended = end(proxy, shutdown, server, failures, store_failed).await;
+        let ended = end(proxy, shutdown, servers, failures, store_failed).await;
         // The store may be opened again when this returns. A task that hangs on to it must not keep the daemon.
         let _ = tokio::time::timeout(STORE_CLOSE_TIMEOUT, store_closed).await;
         ended
@@ -257,6 +278,7 @@ pub async fn start_on(
         clients,
         workers,
         http,
+        log,
         contract,
         wallet,
         task,
@@ -267,7 +289,7 @@ pub async fn start_on(
 async fn end(
     proxy: Arc<Proxy>,
     shutdown: Shutdown,
-    server: HttpServer,
+    servers: Vec<HttpServer>,
     mut failures: mpsc::Receiver<ProxyError>,
     store_failed: oneshot::Receiver<ProxyError>,
 ) -> Result<(), ProxyError> {
@@ -291,7 +313,13 @@ async fn end(
     if let Drained::TimedOut { left } = shutdown.drain(Duration::from_secs(10)).await {
         tracing::warn!(left, "tasks were still running at the end");
     }
-    let served = server.join().await;
+    if let Some(publication) = proxy.publication.as_ref().filter(|_| failure.is_none()) {
+        publish::last(&proxy, publication).await;
+    }
+    let mut served = Ok(());
+    for server in servers {
+        served = served.and(server.join().await);
+    }
     match failure {
         Some(error) => Err(error),
         None => Ok(served?),

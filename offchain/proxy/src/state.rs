@@ -22,6 +22,7 @@ use crate::config::ProxyConfig;
 use crate::error::ProxyError;
 use crate::instance::{Instance, Instances};
 use crate::outage::{ChainAge, Mode};
+use crate::publish::Publication;
 use crate::quotes::QuoteDesk;
 use crate::recovery::Recovery;
 use crate::stats::Stats;
@@ -48,6 +49,8 @@ pub(crate) struct Proxy {
     pub(crate) registrations: Registrations,
     pub(crate) stats: Stats,
     pub(crate) accounts: Accounts,
+    /// The published log, if there is one.
+    pub(crate) publication: Option<Arc<Publication>>,
     /// The image that this proxy's evidence shows.
     pub(crate) image: Option<ImageHash>,
     pub(crate) chain_age: ChainAge,

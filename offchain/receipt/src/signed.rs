@@ -104,6 +104,19 @@ impl SignedReceipt {
         Self::from_cell(&decode_boc(bytes)?)
     }
 
+    /// The same, and the hashes that are signed: reading computes them anyway.
+    pub fn from_boc_hashed(bytes: &[u8]) -> Result<(Self, Hashes), ReceiptError> {
+        let cell = decode_boc(bytes)?;
+        let signed = Self::from_cell(&cell)?;
+        // What was read has no other encoding, so the cells at hand are those that it would be written as.
+        let receipt = first_reference("signed receipt", &cell)?;
+        let hashes = Hashes {
+            id: ReceiptId(*receipt.repr_hash()),
+            statement: *first_reference("receipt", &receipt)?.repr_hash(),
+        };
+        Ok((signed, hashes))
+    }
+
     /// As a cell.
     pub fn to_cell(&self) -> Cell {
         let worker = self
@@ -140,6 +153,11 @@ impl SignedReceipt {
     }
 }
 
+/// The cell that a cell refers to first: the receipt in a signed one, the statement in a receipt.
+fn first_reference(what: &'static str, cell: &Cell) -> Result<Cell, ReceiptError> {
+    Reader::new(what, cell)?.reference()
+}
+
 fn worker_signature(cell: &Cell) -> Result<Signature, ReceiptError> {
     let mut r = Reader::new("worker signature", cell)?;
     let signature = Signature(r.signature()?);
@@ -164,6 +182,8 @@ mod tests {
             let boc = signed.to_boc();
             prop_assert!(boc.len() <= crate::limits::MAX_RECEIPT_BYTES);
             let read = SignedReceipt::from_boc(&boc).unwrap();
+            let hashes = signed.receipt.hashes();
+            prop_assert_eq!(SignedReceipt::from_boc_hashed(&boc).unwrap(), (read.clone(), hashes));
             prop_assert_eq!(read.verify_proxy(&PublicKey::from(&SigningKey::from_bytes(&[1; 32]))), Ok(()));
             prop_assert_eq!(read.verify_worker(&PublicKey::from(&SigningKey::from_bytes(&[2; 32]))), Ok(with_worker));
             prop_assert_eq!(read, signed);

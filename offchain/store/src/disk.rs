@@ -122,7 +122,7 @@ impl DiskFile for File {
     }
 }
 
-/// A file read from its beginning.
+/// A file read from somewhere to its end.
 #[derive(Debug)]
 pub(crate) struct Reading {
     file: Box<dyn DiskFile>,
@@ -131,7 +131,12 @@ pub(crate) struct Reading {
 
 impl Reading {
     pub(crate) fn new(file: Box<dyn DiskFile>) -> Self {
-        Self { file, offset: 0 }
+        Self::at(file, 0)
+    }
+
+    /// From this byte on.
+    pub(crate) fn at(file: Box<dyn DiskFile>, offset: u64) -> Self {
+        Self { file, offset }
     }
 }
 

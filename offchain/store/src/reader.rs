@@ -67,6 +67,20 @@ impl LogReader {
         })
     }
 
+    /// Opens a log on a disk where record number `index` begins, `offset` bytes from its beginning: as [`LogEntry::end`] of the one
+    /// before it said. Another place is damage to whoever reads from there.
+    pub fn open_at(disk: &dyn Disk, path: &Path, offset: u64, index: u64) -> Result<Self, StoreError> {
+        let offset = offset.max(MAGIC.len() as u64);
+        let file = disk.read(path).map_err(io("open", path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file: BufReader::new(Reading::at(file, offset)),
+            next_index: index,
+            offset,
+            state: State::Reading,
+        })
+    }
+
     /// Where the last whole record ends.
     pub fn offset(&self) -> u64 {
         self.offset

@@ -283,7 +283,7 @@ fn the_report_is_json_with_the_verdict_first() {
 }
 
 #[test]
-fn receipts_of_another_contract_under_other_terms_are_counted_and_not_judged() {
+fn a_receipt_of_a_contract_that_the_key_does_not_have_is_found() {
     let mut stage = Stage::new();
     stage.serve(10);
     let Some(LogRecord::Receipt(signed)) = stage.records.first().cloned() else {
@@ -295,10 +295,6 @@ fn receipts_of_another_contract_under_other_terms_are_counted_and_not_judged() {
     receipt.client = stage::person(78);
     receipt.statement.worker = stage::person(79);
     let other = SignedReceipt::sign(receipt, &stage.key);
-    let before = stage.audit();
     stage.records.insert(0, LogRecord::Receipt(other));
-    let after = stage.audit();
-    assert_eq!(after.totals.of_other_contracts, 1);
-    assert_eq!((after.verdict, after.difference), (before.verdict, before.difference));
-    assert_eq!(after.totals.tokens, before.totals.tokens);
+    assert_eq!(stage.audit().difference.unwrap().kind, DifferenceKind::Terms);
 }

@@ -21,6 +21,7 @@ use cocoon_ratls::{Identity, Simulated};
 use cocoon_receipt::{ChannelHead, FinishReason, Receipt, ReceiptId, Signature, SignedReceipt, Timing, WorkStatement};
 use cocoon_store::{EvidenceFolder, LogRecord, ReceiptLog, files};
 use ed25519_dalek::SigningKey;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub(crate) const PRICE: u128 = 20;
@@ -36,9 +37,9 @@ pub(crate) struct Stage {
     pub(crate) client: Address,
     pub(crate) worker: Address,
     pub(crate) records: Vec<LogRecord>,
-    chain: EmulatedChain,
+    pub(crate) chain: EmulatedChain,
     root: Address,
-    proxy: Address,
+    pub(crate) proxy: Address,
     params: Params,
     worker_identity: Identity,
     proxy_identity: Identity,
@@ -100,12 +101,29 @@ impl Stage {
 
     /// An answer that costs so many tokens, with its receipt.
     pub(crate) fn serve(&mut self, tokens: u64) -> ReceiptId {
+        let receipt = self.receipt(tokens);
+        let id = receipt.id();
+        let statement = receipt.statement.hash();
+        let mut signed = SignedReceipt::sign(receipt, &self.key);
+        signed.worker_signature = Some(self.sign_as_worker(&statement));
+        self.records.push(LogRecord::Receipt(signed));
+        id
+    }
+
+    /// The worker's signature over a statement.
+    pub(crate) fn sign_as_worker(&self, statement: &HashBytes) -> Signature {
+        Signature(self.worker_identity.sign(statement.as_slice()))
+    }
+
+    /// The next receipt, which both channels go on from.
+    pub(crate) fn receipt(&mut self, tokens: u64) -> Receipt {
         let counts = TokenCounts {
             completion: tokens,
             ..TokenCounts::default()
         };
         let used = pricing::adjust(&counts, Coefficient::new(1000), &self.params.multipliers);
         let number = self.client_head.seqno;
+        let now = u64::from(self.chain.with(|chain| chain.now())) * 1000;
         let statement = WorkStatement {
             root: self.root.clone(),
             params_version: self.params.params_version,
@@ -124,9 +142,9 @@ impl Stage {
             used,
             coefficient: Coefficient::new(1000),
             timing: Timing {
-                started_ms: number,
-                first_token_ms: number,
-                finished_ms: number,
+                started_ms: now,
+                first_token_ms: now,
+                finished_ms: now,
             },
             finish: FinishReason::Stop,
         };
@@ -137,14 +155,23 @@ impl Stage {
             proxy_evidence: self.proxy_identity.evidence_hash().into(),
             statement,
         };
-        let id = receipt.id();
-        let statement = receipt.statement.hash();
-        self.client_head = self.client_head.extend(&receipt.channel, id.0).unwrap();
-        self.worker_head = self.worker_head.extend(&receipt.statement.channel, statement).unwrap();
-        let mut signed = SignedReceipt::sign(receipt, &self.key);
-        signed.worker_signature = Some(Signature(self.worker_identity.sign(statement.as_slice())));
-        self.records.push(LogRecord::Receipt(signed));
-        id
+        let hashes = receipt.hashes();
+        self.client_head = self.client_head.extend(&receipt.channel, hashes.id.0).unwrap();
+        let link = &receipt.statement.channel;
+        self.worker_head = self.worker_head.extend(link, hashes.statement).unwrap();
+        receipt
+    }
+
+    /// The key that the worker signs with.
+    pub(crate) fn worker_key(&self) -> PublicKey {
+        self.worker_identity.leaf_key()
+    }
+
+    /// The certificates by their hashes.
+    pub(crate) fn certificates(&self) -> BTreeMap<HashBytes, Vec<u8>> {
+        let identities = [&self.worker_identity, &self.proxy_identity];
+        let each = identities.map(|identity| (identity.evidence_hash().into(), identity.certificate_der().to_vec()));
+        each.into()
     }
 
     /// Charges the client up to a cumulative count.

@@ -1,47 +1,212 @@
-//! `cocoon audit`: every receipt of the local network's proxy against the chain.
+//! `cocoon audit`: every receipt of a proxy against the chain.
 
-use std::fmt::Write as _;
+mod text;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cocoon_audit::{Report, Role, Verdict, counted};
+use cocoon_audit::{
+    Audited, Bundle, Log, Options, PublishedReceipts, Role, Scope, StoreLog, Verdict, run_resumable, run_with, to_csv,
+    write_bundle,
+};
 use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_chain::{EmulatedChain, HttpApi, SharedChain};
 
-use crate::args::{AuditArgs, Global};
+use crate::args::Global;
+use crate::args::audit::{
+    AuditArgs, AuditBundleArgs, AuditCommand, AuditRunArgs, AuditSourceArgs, AuditStatementArgs, AuditedArgs,
+    StatementFormat, StatementRole,
+};
 use crate::failure::{self, Exit, Failure, OrFail as _};
 use crate::local::layout::DataDir;
 use crate::local::network::NetworkFile;
 use crate::output::Output;
+use crate::progress::Portion;
 
 const WAIT_POLL: Duration = Duration::from_millis(500);
 
+/// Receipts from which on it is shown how far an audit is.
+const SHOWN_FROM: u64 = 20_000;
+
 /// Runs the command.
 pub(crate) async fn run(global: &Global, args: AuditArgs, output: Output) -> Result<Exit, Failure> {
-    let network = NetworkFile::load(&DataDir::new(&global.data_dir))?;
-    let proxy = parse_address(&network.proxy_contract).or_fail(
-        Exit::Configuration,
-        "network.json is damaged",
-        "start over with `cocoon up --fresh`",
-    )?;
-    let chain = chain(&network, &proxy, output).await?;
+    match args.command {
+        None => audit(global, args.run, output).await,
+        Some(AuditCommand::Run(args)) => audit(global, args, output).await,
+        Some(AuditCommand::Bundle(args)) => bundle(global, args, output).await,
+        Some(AuditCommand::Statement(args)) => statement(global, args, output).await,
+    }
+}
+
+async fn audit(global: &Global, args: AuditRunArgs, output: Output) -> Result<Exit, Failure> {
     let deadline = Instant::now() + Duration::from_secs(args.wait);
-    let report = loop {
-        let audited = cocoon_audit::run(&network.proxy_store_dir, chain.as_ref(), &proxy).await;
-        let report = audited.map_err(failure::from_audit)?;
-        if report.verdict != Verdict::Open || Instant::now() >= deadline {
-            break report;
+    let subject = Subject::of(global, &args.source, output).await?;
+    let audited = loop {
+        let audited = subject.audit(args.resume.as_deref(), None, output).await?;
+        if !audited.report.may_change() || Instant::now() >= deadline {
+            break audited;
         }
         tokio::time::sleep(WAIT_POLL).await;
     };
-    output.result(&report, text)?;
-    if report.verdict == Verdict::Equal {
-        return Ok(Exit::Done);
+    output.result(&audited.report, text::of)?;
+    Ok(exit(&audited, output))
+}
+
+async fn bundle(global: &Global, args: AuditBundleArgs, output: Output) -> Result<Exit, Failure> {
+    let place = Place::of(global, &args.audited, output).await?;
+    let from = match &args.audited.from {
+        Some(from) => from.clone(),
+        None => DataDir::new(&global.data_dir).log_dir().display().to_string(),
+    };
+    let deadline = Instant::now() + Duration::from_secs(args.wait);
+    let audited = loop {
+        let log = cocoon_tlog::source(&from).map_err(failure::from_tlog)?;
+        let mut shown = Shown::new(output);
+        let mut progress = |done, all| shown.at(done, all);
+        let options = Options {
+            cores: args.audited.cores,
+            statement: None,
+            progress: Some(&mut progress),
+        };
+        let written = write_bundle(&args.out, log, place.chain.as_ref(), &place.proxy, options).await;
+        let audited = written.map_err(failure::from_audit)?;
+        if !audited.report.may_change() || Instant::now() >= deadline {
+            break audited;
+        }
+        tokio::time::sleep(WAIT_POLL).await;
+    };
+    output.note(format!(
+        "The bundle is in {}: `cocoon audit run --bundle` checks it without network.",
+        args.out.display()
+    ));
+    output.result(&audited.report, text::of)?;
+    Ok(exit(&audited, output))
+}
+
+async fn statement(global: &Global, args: AuditStatementArgs, output: Output) -> Result<Exit, Failure> {
+    let subject = Subject::of(global, &args.source, output).await?;
+    let scope = Scope {
+        role: match args.role {
+            StatementRole::Client => Role::Client,
+            StatementRole::Worker => Role::Worker,
+            StatementRole::Proxy => Role::Proxy,
+        },
+        address: args.address.as_deref().map(address).transpose()?,
+    };
+    let audited = subject.audit(None, Some(scope), output).await?;
+    if audited.report.verdict == Verdict::Different {
+        output.note("The sums are of what comes before the difference.");
+        output.note(audited.report.sentence());
+    }
+    if output.json || args.format == StatementFormat::Json {
+        let output = Output { json: true };
+        output.result(&audited.statement, |_| String::new())?;
+    } else {
+        output.stdout(&to_csv(&audited.statement))?;
+    }
+    // What is not settled yet is no fault of a statement.
+    Ok(if audited.report.verdict == Verdict::Different {
+        Exit::Negative
+    } else {
+        Exit::Done
+    })
+}
+
+fn exit(audited: &Audited, output: Output) -> Exit {
+    if audited.report.verdict == Verdict::Equal {
+        return Exit::Done;
     }
     if output.json {
-        output.note(report.sentence());
+        output.note(audited.report.sentence());
     }
-    Ok(Exit::Negative)
+    Exit::Negative
+}
+
+/// What is audited.
+enum Subject {
+    Bundle(Bundle, usize),
+    Log(Box<dyn Log>, Place, usize),
+}
+
+impl Subject {
+    async fn of(global: &Global, args: &AuditSourceArgs, output: Output) -> Result<Self, Failure> {
+        let cores = args.audited.cores;
+        if let Some(path) = &args.bundle {
+            return Ok(Self::Bundle(Bundle::open(path).map_err(failure::from_audit)?, cores));
+        }
+        let place = Place::of(global, &args.audited, output).await?;
+        let log: Box<dyn Log> = match &args.audited.from {
+            Some(from) => {
+                let source = cocoon_tlog::source(from).map_err(failure::from_tlog)?;
+                Box::new(PublishedReceipts::new(source))
+            }
+            None => {
+                let network = NetworkFile::load(&DataDir::new(&global.data_dir))?;
+                Box::new(StoreLog::new(&network.proxy_store_dir))
+            }
+        };
+        Ok(Self::Log(log, place, cores))
+    }
+
+    async fn audit(&self, resume: Option<&Path>, scope: Option<Scope>, output: Output) -> Result<Audited, Failure> {
+        let mut shown = Shown::new(output);
+        let mut progress = |done, all| shown.at(done, all);
+        let options = |cores| Options {
+            cores,
+            statement: scope,
+            progress: Some(&mut progress),
+        };
+        let audited = match (self, resume) {
+            (Self::Bundle(bundle, cores), _) => bundle.audit(options(*cores)).await,
+            (Self::Log(log, place, cores), None) => {
+                run_with(log.as_ref(), place.chain.as_ref(), &place.proxy, options(*cores)).await
+            }
+            (Self::Log(log, place, cores), Some(state)) => {
+                let (chain, proxy) = (place.chain.as_ref(), &place.proxy);
+                run_resumable(log.as_ref(), chain, proxy, state, options(*cores)).await
+            }
+        };
+        audited.map_err(failure::from_audit)
+    }
+}
+
+/// A proxy contract and the chain that it is on.
+struct Place {
+    chain: SharedChain,
+    proxy: Address,
+}
+
+impl Place {
+    async fn of(global: &Global, args: &AuditedArgs, output: Output) -> Result<Self, Failure> {
+        let proxy = args.proxy.as_deref().map(address).transpose()?;
+        if let (Some(url), Some(proxy)) = (&args.chain_url, &proxy) {
+            let chain = HttpApi::new(url, None).map_err(failure::from_chain)?;
+            return Ok(Self {
+                chain: Arc::new(chain),
+                proxy: proxy.clone(),
+            });
+        }
+        let network = NetworkFile::load(&DataDir::new(&global.data_dir))?;
+        let own = parse_address(&network.proxy_contract).or_fail(
+            Exit::Configuration,
+            "network.json is damaged",
+            "start over with `cocoon up --fresh`",
+        )?;
+        let chain = chain(&network, &own, output).await?;
+        Ok(Self {
+            chain,
+            proxy: proxy.unwrap_or(own),
+        })
+    }
+}
+
+fn address(text: &str) -> Result<Address, Failure> {
+    parse_address(text).or_fail(
+        Exit::Usage,
+        "the address of a contract was expected",
+        "write it raw, as 0:HEX, or in its form of 48 characters",
+    )
 }
 
 /// The running chain, or the one that was saved when the network stopped.
@@ -61,41 +226,23 @@ async fn chain(network: &NetworkFile, proxy: &Address, output: Output) -> Result
     ))
 }
 
-fn text(report: &Report) -> String {
-    let mut text = format!("{}\n", report.sentence());
-    let totals = &report.totals;
-    // Writing to a String cannot fail.
-    let mut line = |line: String| {
-        let _ = writeln!(text, "{line}");
-    };
-    if report.test_network {
-        line("SIMULATED: a test network, whose evidence proves nothing about hardware.".into());
+/// How far a long audit is; a short one says nothing.
+struct Shown {
+    output: Output,
+    bar: Option<Portion>,
+}
+
+impl Shown {
+    fn new(output: Output) -> Self {
+        Self { output, bar: None }
     }
-    line(format!("proxy contract  {}", report.proxy));
-    line(format!(
-        "price           {} per token, {} of it to the worker",
-        report.price_per_token, report.worker_fee_per_token
-    ));
-    line(format!(
-        "receipts        {}, {} signed by the worker, {}",
-        totals.receipts,
-        totals.signed_by_worker,
-        counted(totals.certificates, "certificate")
-    ));
-    for channel in &report.channels {
-        let (verb, way) = match channel.role {
-            Role::Client => ("charged", "for"),
-            Role::Worker | Role::Proxy => ("paid", "as"),
-        };
-        line(format!(
-            "{:<15} {}: {}, {}, {} {verb} {way} {}",
-            channel.role.to_string(),
-            channel.contract,
-            counted(channel.receipts, "receipt"),
-            counted(channel.tokens.get(), "token"),
-            channel.settled,
-            channel.amount
-        ));
+
+    fn at(&mut self, done: u64, all: Option<u64>) {
+        if done >= SHOWN_FROM && self.bar.is_none() {
+            self.bar = Some(Portion::new(self.output, "Auditing receipts"));
+        }
+        if let Some(bar) = &self.bar {
+            bar.at(done, all.unwrap_or(done).max(done));
+        }
     }
-    text
 }

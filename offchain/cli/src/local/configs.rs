@@ -7,7 +7,7 @@ use cocoon_bindings::Nanoton;
 use cocoon_bindings::ton::Address;
 use cocoon_client::{ClientConfig, FundingConfig};
 use cocoon_localnet::{Clock, LocalNetConfig, NetworkConfig};
-use cocoon_proxy::{Listen, ProxyConfig, Timers};
+use cocoon_proxy::{Listen, LogConfig, ProxyConfig, Timers};
 use cocoon_runner::admin::AdminConfig;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
 use cocoon_worker::{BackendConfig, EngineConfig, ModelConfig, WorkerConfig};
@@ -137,6 +137,12 @@ impl Configs {
                 routing: Default::default(),
                 outage: Default::default(),
                 anchor: Default::default(),
+                log: LogConfig {
+                    folder: Some(data.log_dir()),
+                    listen: ports.proxy_log,
+                    every: 1.0,
+                    ..LogConfig::default()
+                },
             },
             worker: WorkerConfig {
                 admin: admin("worker"),

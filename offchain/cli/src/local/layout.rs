@@ -47,6 +47,11 @@ impl DataDir {
         self.0.join(role)
     }
 
+    /// The log that the proxy publishes.
+    pub fn log_dir(&self) -> PathBuf {
+        self.0.join("log")
+    }
+
     /// Configuration of a runner.
     pub fn config_file(&self, role: &str) -> PathBuf {
         self.0.join(format!("{role}.toml"))
@@ -67,7 +72,7 @@ impl DataDir {
     pub fn clear(&self) -> std::io::Result<()> {
         let files = [self.network_file(), self.chain_state_file(), self.platform_file()];
         let configs = ["chain", "proxy", "worker", "client"].map(|part| self.config_file(part));
-        let folders = ["keys", "proxy", "worker", "client", "model"].map(|folder| self.0.join(folder));
+        let folders = ["keys", "proxy", "log", "worker", "client", "model"].map(|folder| self.0.join(folder));
         for path in files.iter().chain(&configs) {
             remove(std::fs::remove_file(path))?;
         }

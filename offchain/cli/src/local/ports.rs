@@ -18,6 +18,9 @@ pub struct Ports {
     pub proxy_workers: SocketAddr,
     /// The proxy's port for clients.
     pub proxy_clients: SocketAddr,
+    /// Where the proxy serves its published log; a network of before has none.
+    #[serde(default)]
+    pub proxy_log: Option<SocketAddr>,
     /// The worker's HTTP.
     pub worker: SocketAddr,
 }
@@ -32,6 +35,7 @@ impl Ports {
             proxy: at(11000),
             proxy_workers: at(11001),
             proxy_clients: at(11002),
+            proxy_log: Some(at(11003)),
             worker: at(12000),
         }
     }
@@ -52,6 +56,7 @@ impl Ports {
             proxy: choose(self.proxy)?,
             proxy_workers: choose(self.proxy_workers)?,
             proxy_clients: choose(self.proxy_clients)?,
+            proxy_log: self.proxy_log.map(&mut choose).transpose()?,
             worker: choose(self.worker)?,
         })
     }

@@ -245,6 +245,7 @@ fn describe(
         proxy: configs.proxy.listen.http,
         proxy_workers: configs.proxy.listen.workers,
         proxy_clients: configs.proxy.listen.clients,
+        proxy_log: configs.proxy.log.listen,
         worker: configs.worker.http,
     };
     // There is at least one.

@@ -82,6 +82,14 @@ const CHAIN_AGE: Metric = Metric::gauge(
     "cocoon_proxy_chain_age_seconds",
     "Age of what is known of the chain, as `[outage]` counts it: since it was read, and how late its blocks were.",
 );
+const PUBLISHED: Metric = Metric::gauge(
+    "cocoon_proxy_published_receipts",
+    "Receipts under the newest checkpoint of the published log.",
+);
+const COSIGNED: Metric = Metric::gauge(
+    "cocoon_proxy_checkpoint_witnesses",
+    "Witnesses that signed the newest checkpoint.",
+);
 const COMMITS_BEHIND: Metric = Metric::gauge(
     "cocoon_proxy_state_commits_behind",
     "State commits that were begun and not seen on chain yet.",
@@ -115,6 +123,8 @@ pub const METRICS: &[Metric] = &[
     UNSETTLED_NANOTON,
     CHAIN_AGE,
     COMMITS_BEHIND,
+    PUBLISHED,
+    COSIGNED,
     WALLET,
 ];
 
@@ -132,6 +142,12 @@ pub(super) fn write(proxy: &Proxy, page: &mut Exposition) {
     page.one(&QUOTED, quoted as f64);
     money(proxy, page);
     page.one(&CHAIN_AGE, proxy.chain_age.age().as_secs_f64());
+    let (published, cosigned) = proxy
+        .publication
+        .as_ref()
+        .map_or((0, 0), |publication| publication.published());
+    page.one(&PUBLISHED, published as f64);
+    page.one(&COSIGNED, cosigned as f64);
     page.one(&WALLET, nanoton(proxy.accounts.seen().wallet.balance) as f64);
 }
 

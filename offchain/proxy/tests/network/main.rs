@@ -12,6 +12,7 @@ mod anchoring;
 mod bounds;
 mod countersigning;
 mod proofs;
+mod publishing;
 mod quotes;
 mod recovery;
 mod requests;

@@ -6,10 +6,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::PublicKey;
 use ed25519_dalek::{Signer as _, SigningKey};
-use signed_note::{Note, Signer, Verifier, VerifierList, key_id};
+use signed_note::{Note, Signer, Verifier, VerifierList, is_key_name_valid, key_id};
 
 use crate::limits::{MAX_COSIGNATURES, MAX_NOTE_BYTES};
 
@@ -72,16 +72,38 @@ pub struct Cosignature {
     pub time: u64,
 }
 
+impl WitnessKey {
+    /// From the text that tools for signed notes use, `name+id+key` of type 4.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (name, key) = parse_key(text, WITNESS_KEY)?;
+        Some(Self { name, key })
+    }
+
+    /// As that text.
+    pub fn verifier_key(&self) -> String {
+        key_text(&self.name, &with_type(WITNESS_KEY, &self.key))
+    }
+}
+
 impl Checkpoint {
-    /// The name of a proxy's log.
-    pub fn origin_of(proxy: &Address) -> String {
-        format!("cocoon-receipts/{proxy}")
+    /// The name of the log of the proxy that signs with `key`: a log outlives contracts, its key stays.
+    pub fn origin_of(key: &PublicKey) -> String {
+        format!("cocoon-receipts/{key}")
     }
 
     /// The key of a log as tools for signed notes take it: `name+id+key`.
     pub fn verifier_key(origin: &str, key: &PublicKey) -> String {
-        let bytes = with_type(LOG_KEY, key);
-        format!("{origin}+{:08x}+{}", key_id(origin, &bytes), STANDARD.encode(bytes))
+        key_text(origin, &with_type(LOG_KEY, key))
+    }
+
+    /// Origin and key from that text.
+    pub fn parse_verifier_key(text: &str) -> Option<(String, PublicKey)> {
+        parse_key(text, LOG_KEY)
+    }
+
+    /// The origin that a note names, unchecked: to look for the key that it should be signed with.
+    pub fn named_origin(note: &str) -> Result<String, CheckpointError> {
+        Ok(Self::read(&bounded(note)?)?.origin)
     }
 
     /// What is signed.
@@ -101,6 +123,10 @@ impl Checkpoint {
         (!origin.is_empty() && checkpoint.text().as_bytes() == text).then_some(checkpoint)
     }
 
+    fn read(note: &Note) -> Result<Self, CheckpointError> {
+        Self::parse(note.text()).ok_or_else(|| CheckpointError::Format("its text is not three lines".into()))
+    }
+
     /// The note, signed by the log.
     pub fn sign(&self, key: &SigningKey) -> Result<String, CheckpointError> {
         let mut note = Note::new(self.text().as_bytes(), &[]).map_err(format)?;
@@ -115,8 +141,7 @@ impl Checkpoint {
     /// Reads a note of the log `origin` and checks the log's signature. Other signatures are left alone.
     pub fn open(note: &str, origin: &str, key: &PublicKey) -> Result<Self, CheckpointError> {
         let note = bounded(note)?;
-        let checkpoint =
-            Self::parse(note.text()).ok_or_else(|| CheckpointError::Format("its text is not three lines".into()))?;
+        let checkpoint = Self::read(&note)?;
         if checkpoint.origin != origin {
             return Err(CheckpointError::Origin {
                 expected: origin.to_owned(),
@@ -176,6 +201,21 @@ fn format(error: impl std::fmt::Display) -> CheckpointError {
 
 fn utf8(note: Vec<u8>) -> Result<String, CheckpointError> {
     String::from_utf8(note).map_err(format)
+}
+
+fn key_text(name: &str, bytes: &[u8; 33]) -> String {
+    format!("{name}+{:08x}+{}", key_id(name, bytes), STANDARD.encode(bytes))
+}
+
+/// Name and key of a text that has the id that both make.
+fn parse_key(text: &str, kind: u8) -> Option<(String, PublicKey)> {
+    let (name, rest) = text.split_once('+')?;
+    let (_, encoded) = rest.split_once('+')?;
+    let bytes: [u8; 33] = STANDARD.decode(encoded).ok()?.try_into().ok()?;
+    let (found, key) = bytes.split_first_chunk::<1>()?;
+    let key = PublicKey::new(key.try_into().ok()?);
+    let is_same = found[0] == kind && is_key_name_valid(name) && key_text(name, &bytes) == text;
+    is_same.then(|| (name.to_owned(), key))
 }
 
 fn with_type(kind: u8, key: &PublicKey) -> [u8; 33] {
@@ -271,130 +311,4 @@ impl Verifier for WitnessKey {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::samples::address;
-
-    fn key(tag: u8) -> SigningKey {
-        SigningKey::from_bytes(&[tag; 32])
-    }
-
-    fn checkpoint() -> Checkpoint {
-        Checkpoint {
-            origin: Checkpoint::origin_of(&address(2)),
-            size: 300,
-            root: HashBytes([9; 32]),
-        }
-    }
-
-    fn open(note: &str) -> Result<Checkpoint, CheckpointError> {
-        Checkpoint::open(note, &Checkpoint::origin_of(&address(2)), &PublicKey::from(&key(1)))
-    }
-
-    #[test]
-    fn a_signed_checkpoint_opens_with_its_own_key_and_name_only() {
-        let note = checkpoint().sign(&key(1)).unwrap();
-        assert_eq!(open(&note), Ok(checkpoint()));
-        let origin = checkpoint().origin;
-        assert_eq!(
-            Checkpoint::open(&note, &origin, &PublicKey::from(&key(2))),
-            Err(CheckpointError::Unsigned)
-        );
-        let other = Checkpoint::origin_of(&address(3));
-        assert!(matches!(
-            Checkpoint::open(&note, &other, &PublicKey::from(&key(1))),
-            Err(CheckpointError::Origin { .. })
-        ));
-    }
-
-    #[test]
-    fn tools_for_signed_notes_verify_it_with_the_text_of_the_key() {
-        let note = checkpoint().sign(&key(1)).unwrap();
-        let text = Checkpoint::verifier_key(&checkpoint().origin, &PublicKey::from(&key(1)));
-        let verifier = signed_note::StandardVerifier::new(&text).unwrap();
-        let known = VerifierList::new(vec![Box::new(verifier)]);
-        assert!(Note::from_bytes(note.as_bytes()).unwrap().verify(&known).is_ok());
-    }
-
-    #[test]
-    fn witnesses_sign_beside_the_log_and_are_told_apart() {
-        let note = checkpoint().sign(&key(1)).unwrap();
-        let witness = |tag: u8| WitnessKey {
-            name: format!("witness.example/{tag}"),
-            key: PublicKey::from(&key(tag)),
-        };
-        let first = Checkpoint::cosign(&note, &witness(5).name, &key(5), 1_700_000_000).unwrap();
-        let both = Checkpoint::cosign(&first, &witness(6).name, &key(6), 1_700_000_009).unwrap();
-        let again = Checkpoint::cosign(&both, &witness(5).name, &key(5), 1_700_000_010).unwrap();
-        assert_eq!(open(&again), Ok(checkpoint()));
-        let seen = |note: &str, witnesses: &[WitnessKey]| {
-            let found = Checkpoint::cosignatures(note, witnesses).unwrap();
-            found
-                .into_iter()
-                .map(|found| (found.witness, found.time))
-                .collect::<Vec<_>>()
-        };
-        assert!(seen(&note, &[witness(5)]).is_empty());
-        assert_eq!(seen(&both, &[witness(5)]), [(witness(5).name, 1_700_000_000)]);
-        assert_eq!(seen(&again, &[witness(5), witness(6), witness(7)]).len(), 2);
-        assert!(seen(&again, &[witness(5)])[0].1 == 1_700_000_010);
-        let mut thief = witness(5);
-        thief.key = PublicKey::from(&key(6));
-        assert!(seen(&first, &[thief]).is_empty(), "another key has another id");
-        assert!(matches!(
-            Checkpoint::cosign(&note, "a b", &key(5), 1),
-            Err(CheckpointError::Name(_))
-        ));
-    }
-
-    #[test]
-    fn a_changed_time_or_text_is_not_what_the_witness_signed() {
-        let witness = WitnessKey {
-            name: "witness.example".into(),
-            key: PublicKey::from(&key(5)),
-        };
-        let note = Checkpoint::cosign(&checkpoint().sign(&key(1)).unwrap(), &witness.name, &key(5), 7).unwrap();
-        let larger = note.replacen("\n300\n", "\n301\n", 1);
-        assert!(Checkpoint::cosignatures(&larger, std::slice::from_ref(&witness)).is_err());
-        assert_eq!(open(&larger), Err(CheckpointError::Unsigned));
-    }
-
-    #[test]
-    fn another_spelling_of_a_text_is_no_checkpoint() {
-        let texts = [
-            "x\n+3\nA\n",
-            "x\n03\nA\n",
-            "\n3\nA\n",
-            "x\n3\nA",
-            "x\n3\nA\nmore\n",
-            "x\n-3\nA\n",
-        ];
-        for text in texts.map(|text| text.replace('A', &STANDARD.encode([9; 32]))) {
-            assert_eq!(Checkpoint::parse(text.as_bytes()), None, "{text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn garbage_is_refused_without_panic(note in ".{0,300}") {
-            prop_assert!(open(&note).is_err());
-            prop_assert!(Checkpoint::cosign(&note, "w", &key(5), 1).is_err());
-        }
-
-        #[test]
-        fn a_changed_letter_never_opens_as_another_checkpoint(at in any::<prop::sample::Index>(), letter in "[ -~\n]") {
-            let note = checkpoint().sign(&key(1)).unwrap();
-            let starts: Vec<_> = note.char_indices().map(|(start, _)| start).collect();
-            let start = starts[at.index(starts.len())];
-            let mut changed = note.clone();
-            let end = start + note[start..].chars().next().unwrap().len_utf8();
-            changed.replace_range(start..end, &letter);
-            match open(&changed) {
-                Ok(opened) => prop_assert_eq!(opened, checkpoint()),
-                Err(_) => prop_assert!(changed != note),
-            }
-        }
-    }
-}
+mod tests;

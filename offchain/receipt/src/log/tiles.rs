@@ -1,4 +1,5 @@
-//! Tiles: runs of 256 hashes of one level, under names that never change once they are full (C2SP tlog-tiles).
+//! Tiles: runs of 256 hashes of one level, under names that never change once they are full (C2SP tlog-tiles). What stands beside
+//! them, 256 items in each, is named in the same way.
 
 use std::fmt;
 
@@ -19,6 +20,15 @@ pub enum TileKind {
     Hashes(u8),
     /// The entries themselves, each after its length in two big-endian bytes.
     Entries,
+    /// The receipts of the same entries. Not of tlog-tiles.
+    Receipts,
+    /// The workers' signatures over the statements of the same entries. Not of tlog-tiles.
+    Signatures,
+}
+
+impl TileKind {
+    /// The kinds that have one item for each entry.
+    pub const BUNDLES: [Self; 3] = [Self::Entries, Self::Receipts, Self::Signatures];
 }
 
 /// The name of a tile.
@@ -44,18 +54,32 @@ impl TileId {
         })
     }
 
-    /// Whether it will never change.
+    /// The bundle of a kind that holds the items from `256 × index` on in a log of `size` entries; `None` when there is none.
+    pub fn bundle(kind: TileKind, index: u64, size: u64) -> Option<Self> {
+        let first = index.checked_mul(TILE_WIDTH).filter(|first| *first < size)?;
+        let width = (size - first).min(TILE_WIDTH);
+        Some(Self { kind, index, width })
+    }
+
+    /// Whether it is whole.
     pub fn is_full(&self) -> bool {
         self.width == TILE_WIDTH
     }
 
     /// From its path; `None` for every other text, so that one tile has one path.
     pub fn parse(path: &str) -> Option<Self> {
-        let rest = path.strip_prefix("tile/")?;
-        let (kind, rest) = rest.split_once('/')?;
-        let kind = match kind {
-            "entries" => TileKind::Entries,
-            digit => TileKind::Hashes(digit.parse().ok().filter(|level| *level < MAX_LEVELS)?),
+        let (first, rest) = path.split_once('/')?;
+        let (kind, rest) = match first {
+            "receipts" => (TileKind::Receipts, rest),
+            "signatures" => (TileKind::Signatures, rest),
+            "tile" => match rest.split_once('/')? {
+                ("entries", rest) => (TileKind::Entries, rest),
+                (digit, rest) => {
+                    let level = digit.parse().ok().filter(|level| *level < MAX_LEVELS)?;
+                    (TileKind::Hashes(level), rest)
+                }
+            },
+            _ => return None,
         };
         let (place, width) = match rest.split_once(".p/") {
             Some((place, width)) => (place, width.parse().ok()?),
@@ -73,12 +97,14 @@ impl TileId {
     }
 }
 
-/// The path under which it is served: `tile/0/x001/x234/067`, `tile/entries/000.p/5`.
+/// The path under which it is served: `tile/0/x001/x234/067`, `tile/entries/000.p/5`, `receipts/000.p/5`.
 impl fmt::Display for TileId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             TileKind::Hashes(level) => write!(f, "tile/{level}/")?,
             TileKind::Entries => f.write_str("tile/entries/")?,
+            TileKind::Receipts => f.write_str("receipts/")?,
+            TileKind::Signatures => f.write_str("signatures/")?,
         }
         let mut thousands = vec![self.index % 1000];
         let mut rest = self.index / 1000;
@@ -220,6 +246,10 @@ mod tests {
             width: 256,
         };
         assert_eq!(entries.to_string(), "tile/entries/x001/000");
+        let receipts = TileId::bundle(TileKind::Receipts, 1, 300).map(|bundle| bundle.to_string());
+        assert_eq!(receipts.as_deref(), Some("receipts/001.p/44"));
+        assert_eq!(TileId::bundle(TileKind::Receipts, 2, 512), None);
+        assert_eq!(TileId::bundle(TileKind::Receipts, u64::MAX, 512), None);
     }
 
     #[test]
@@ -238,6 +268,10 @@ mod tests {
             "/tile/0/000",
             "tile/0/x001/x234",
             "tile/entries/000.p/+5",
+            "tile/receipts/000",
+            "receipts/0/000",
+            "signatures",
+            "entries/000",
             "",
         ];
         for path in wrong {
@@ -247,14 +281,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_path_leads_back_to_its_tile(level in 0u8..8, index: u64, width in 1u64..=256, entries: bool) {
-            let kind = if entries { TileKind::Entries } else { TileKind::Hashes(level) };
+        fn a_path_leads_back_to_its_tile(level in 0u8..8, index: u64, width in 1u64..=256, which in 0usize..6) {
+            let kind = TileKind::BUNDLES.get(which).copied().unwrap_or(TileKind::Hashes(level));
             let tile = TileId { kind, index, width };
             prop_assert_eq!(TileId::parse(&tile.to_string()), Some(tile));
         }
 
         #[test]
-        fn any_text_is_a_path_or_not_without_panic(text in "tile/[0-9a-z./]{0,40}") {
+        fn any_text_is_a_path_or_not_without_panic(text in "(tile|receipts|signatures)/[0-9a-z./]{0,40}") {
             if let Some(tile) = TileId::parse(&text) {
                 prop_assert_eq!(tile.to_string(), text);
             }

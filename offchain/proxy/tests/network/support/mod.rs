@@ -307,6 +307,7 @@ impl Network {
             routing: RoutingConfig::default(),
             outage: Default::default(),
             anchor: Default::default(),
+            log: Default::default(),
         }
     }
 

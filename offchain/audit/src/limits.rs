@@ -1,0 +1,35 @@
+//! Bounds of this crate, each with its reason.
+
+/// Seconds for which a receipt may still name what the root contract has taken off its lists. A proxy that cannot read the
+/// chain serves for up to half an hour (`[outage]` in docs/recovery.md), what runs then is finished, and clocks differ.
+pub const LISTING_GRACE_SECONDS: u64 = 3600;
+
+/// Seconds by which a proxy's clock may be behind the chain's: what was listed a moment ago may be used at once.
+pub const CLOCK_SKEW_SECONDS: u64 = 300;
+
+/// How often the chain is asked again because receipts name contracts that it was not asked about.
+pub const MAX_ROUNDS: usize = 5;
+
+/// Receipts that are checked as one piece of work: enough for the signatures of a piece to be cheap together, few enough
+/// that the pieces under way fit in a few megabytes for each core.
+pub const BATCH: usize = 2048;
+
+/// Receipts of a store's log that wait for their worker's signature, which is written behind them. A worker answers
+/// within seconds.
+pub const LATE_WINDOW: usize = 8192;
+
+/// Signatures that came later than that, looked up in a second reading of the log.
+pub const MAX_LATE: usize = 65_536;
+
+/// Signatures from which on checking them together costs less than one by one.
+pub const MIN_TOGETHER: usize = 96;
+
+/// Groups of eight random sums in which points of small order are looked for when signatures are checked together. One that
+/// only the strict check refuses gets through with a chance of one in 2^32, which nobody can try out beforehand.
+pub const TORSION_GROUPS: usize = 4;
+
+/// Bytes of a bundle's description of the chain: a hundred thousand transactions.
+pub const MAX_CHAIN_FILE_BYTES: u64 = 1 << 30;
+
+/// Bytes of the state of an interrupted audit.
+pub const MAX_STATE_FILE_BYTES: u64 = 1 << 30;

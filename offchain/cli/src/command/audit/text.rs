@@ -1,0 +1,51 @@
+//! A report in words.
+
+use std::fmt::Write as _;
+
+use cocoon_audit::{Report, Role, counted};
+
+/// The whole of it, the verdict first.
+pub(super) fn of(report: &Report) -> String {
+    let mut text = format!("{}\n", report.sentence());
+    let totals = &report.totals;
+    // Writing to a String cannot fail.
+    let mut line = |line: String| {
+        let _ = writeln!(text, "{line}");
+    };
+    if report.test_network {
+        line("SIMULATED: a test network, whose evidence proves nothing about hardware.".into());
+    }
+    line(format!("proxy contract  {}", report.proxy));
+    for other in report.proxies.iter().skip(1) {
+        line(format!(
+            "and             {}, of version {} of the terms",
+            other.contract, other.params_version
+        ));
+    }
+    line(format!(
+        "price           {} per token, {} of it to the worker",
+        report.price_per_token, report.worker_fee_per_token
+    ));
+    line(format!(
+        "receipts        {}, {} signed by the worker, {}",
+        totals.receipts,
+        totals.signed_by_worker,
+        counted(totals.certificates, "certificate")
+    ));
+    for channel in &report.channels {
+        let (verb, way) = match channel.role {
+            Role::Client => ("charged", "for"),
+            Role::Worker | Role::Proxy => ("paid", "as"),
+        };
+        line(format!(
+            "{:<15} {}: {}, {}, {} {verb} {way} {}",
+            channel.role.to_string(),
+            channel.contract,
+            counted(channel.receipts, "receipt"),
+            counted(channel.tokens.get(), "token"),
+            channel.settled,
+            channel.amount
+        ));
+    }
+    text
+}

@@ -1,0 +1,241 @@
+//! The published log: receipts that are durable here go into files that anybody may read (docs/log.md), under a checkpoint that is
+//! signed with the contract's key.
+//!
+//! A checkpoint is signed only over receipts whose tree is the one of this database. A published log that is longer than this one,
+//! or another one, says that the database was rolled back: then nothing is signed and nobody is served.
+
+mod feed;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use cocoon_bindings::units::PublicKey;
+use cocoon_receipt::log::WitnessKey;
+use cocoon_runner::off_thread;
+use cocoon_store::{SharedDisk, files};
+use cocoon_tlog::limits::MAX_WITNESSES;
+use cocoon_tlog::{Cosigner, FolderSource, PublishedLog, TlogError};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::error::ProxyError;
+use crate::limits::{LAST_PUBLICATION_TIMEOUT, PUBLICATION_TICK};
+use crate::state::Proxy;
+use feed::{Feed, Origin};
+
+/// `[log]` of the configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// Folder of the published log; without it nothing is published. Belongs to one proxy; any web server may serve it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub folder: Option<PathBuf>,
+    /// Where the proxy itself serves it over HTTP, for everybody; without it, it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// Longest wait of a receipt for the next checkpoint, in seconds.
+    pub every: f64,
+    /// So many receipts do not wait for it.
+    pub count: u64,
+    /// Who is asked to sign each checkpoint too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<WitnessConfig>,
+}
+
+/// One witness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessConfig {
+    /// URL before `/add-checkpoint`.
+    pub url: String,
+    /// Its verifier key, `name+id+key`.
+    pub key: String,
+}
+
+impl Default for LogConfig {
+    /// A checkpoint costs a handful of small files and their syncs.
+    fn default() -> Self {
+        Self {
+            folder: None,
+            listen: None,
+            every: 10.0,
+            count: 4096,
+            witnesses: Vec::new(),
+        }
+    }
+}
+
+impl LogConfig {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Refuses what makes no sense.
+    pub(crate) fn check(&self, store: &Path) -> Result<(), ProxyError> {
+        let wrong = |key, expected| Err(ProxyError::Setting { key, expected });
+        if !(0.05..=86_400.0).contains(&self.every) {
+            return wrong("log.every", "0.05 to 86400 seconds");
+        }
+        if self.count == 0 {
+            return wrong("log.count", "at least 1 receipt");
+        }
+        if self.folder.as_deref() == Some(store) {
+            return wrong("log.folder", "another folder than store_dir, which is not for others");
+        }
+        if self.folder.is_none() && (self.listen.is_some() || !self.witnesses.is_empty()) {
+            return wrong("log.folder", "a folder, for what is served or witnessed");
+        }
+        if self.witnesses.len() > MAX_WITNESSES {
+            return wrong("log.witnesses", "at most 16 witnesses");
+        }
+        self.cosigners().map(drop)
+    }
+
+    fn cosigners(&self) -> Result<Vec<Cosigner>, ProxyError> {
+        let wrong = || ProxyError::Setting {
+            key: "log.witnesses",
+            expected: "http or https addresses with keys as name+id+key",
+        };
+        let cosigner = |witness: &WitnessConfig| {
+            let key = WitnessKey::parse(&witness.key).ok_or_else(wrong)?;
+            Cosigner::new(&witness.url, key).map_err(|_| wrong())
+        };
+        self.witnesses.iter().map(cosigner).collect()
+    }
+}
+
+/// The published log of a proxy that runs.
+pub(crate) struct Publication {
+    config: LogConfig,
+    folder: PathBuf,
+    /// Where receipts are read.
+    receipts: PathBuf,
+    disk: SharedDisk,
+    /// Taken up at the first publication, and again after one that failed.
+    feed: Mutex<Option<Feed>>,
+    witnesses: Mutex<Vec<Cosigner>>,
+    /// Receipts under the newest checkpoint.
+    size: AtomicU64,
+    /// Witnesses that signed it.
+    cosigned: AtomicU64,
+}
+
+impl Publication {
+    /// What the configuration says; `None` when nothing is published.
+    pub(crate) fn new(config: &LogConfig, store: &Path, disk: SharedDisk) -> Result<Option<Self>, ProxyError> {
+        let Some(folder) = config.folder.clone() else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            folder,
+            receipts: store.join(files::RECEIPTS),
+            disk,
+            feed: Mutex::default(),
+            witnesses: Mutex::new(config.cosigners()?),
+            size: AtomicU64::new(0),
+            cosigned: AtomicU64::new(0),
+            config: config.clone(),
+        }))
+    }
+
+    /// Receipts under the newest checkpoint, and the witnesses that signed it.
+    pub(crate) fn published(&self) -> (u64, u64) {
+        (self.size.load(Ordering::Relaxed), self.cosigned.load(Ordering::Relaxed))
+    }
+
+    /// Publishes what is durable now.
+    async fn publish(&self, proxy: &Proxy) -> Result<(), ProxyError> {
+        let mut slot = self.feed.lock().await;
+        let taken = slot.take();
+        let tree = proxy.books.reader().tree();
+        let origin = Origin {
+            folder: self.folder.clone(),
+            receipts: self.receipts.clone(),
+            disk: Arc::clone(&self.disk),
+            evidence: proxy.books.reader().evidence().clone(),
+            key: proxy.books.key().clone(),
+        };
+        let instance = proxy.on_chain();
+        let addresses = (instance.root.to_string(), instance.contract.to_string());
+        let work = move || -> Result<(Feed, bool), ProxyError> {
+            let mut feed = match taken {
+                Some(feed) => feed,
+                None => Feed::open(origin)?,
+            };
+            let is_new = feed.publish(&tree, addresses)?;
+            Ok((feed, is_new))
+        };
+        let ended = |error: cocoon_runner::NotDone| ProxyError::WriterStopped {
+            reason: error.to_string(),
+        };
+        // After a failure the feed is gone, and the next one is taken up from the last checkpoint.
+        let (mut feed, is_new) = off_thread(work).await.map_err(ended)??;
+        self.size.store(feed.published(), Ordering::Relaxed);
+        if is_new {
+            match self.cosign(proxy, &mut feed).await {
+                Ok(()) => {}
+                Err(error) => tracing::warn!(%error, hint = error.hint(), "the checkpoint has no witnesses"),
+            }
+        }
+        *slot = Some(feed);
+        Ok(())
+    }
+
+    /// Asks the witnesses to sign the newest checkpoint too.
+    async fn cosign(&self, proxy: &Proxy, feed: &mut Feed) -> Result<(), TlogError> {
+        let witnesses = &mut *self.witnesses.lock().await;
+        if witnesses.is_empty() {
+            return Ok(());
+        }
+        let source = Arc::new(FolderSource::new(&self.folder));
+        let log = PublishedLog::open(source, PublicKey::from(proxy.books.key())).await?;
+        let (note, refusals) = Cosigner::ask_all(witnesses, &log).await;
+        for error in &refusals {
+            tracing::warn!(%error, "a witness did not sign the checkpoint");
+        }
+        let signed = witnesses.len().saturating_sub(refusals.len()) as u64;
+        self.cosigned.store(signed, Ordering::Relaxed);
+        if signed > 0 {
+            feed.witnessed(&note)?;
+        }
+        Ok(())
+    }
+}
+
+/// Publishes on the timer, or when many receipts wait, until dropped.
+pub(crate) async fn keep_publishing(proxy: Arc<Proxy>, publication: Arc<Publication>) {
+    let every = Duration::from_secs_f64(publication.config.every);
+    let mut last: Option<(Instant, bool)> = None;
+    loop {
+        let waiting = proxy.books.reader().tree().size();
+        let waiting = waiting.saturating_sub(publication.published().0);
+        let is_due = last.is_none_or(|(last, _)| last.elapsed() >= every);
+        let has_failed = last.is_some_and(|(_, is_done)| !is_done);
+        if is_due || (waiting >= publication.config.count && !has_failed) {
+            let published = publication.publish(&proxy).await;
+            last = Some((Instant::now(), published.is_ok()));
+            match published {
+                Ok(()) => {}
+                Err(error @ ProxyError::RolledBack(_)) => return proxy.fail(error),
+                Err(error) => tracing::warn!(%error, hint = error.hint(), "the log was not published"),
+            }
+        }
+        tokio::time::sleep(every.min(PUBLICATION_TICK)).await;
+    }
+}
+
+/// Publishes what the last requests left, at an orderly end.
+pub(crate) async fn last(proxy: &Proxy, publication: &Publication) {
+    if proxy.recovery.error().is_some() {
+        return;
+    }
+    match tokio::time::timeout(LAST_PUBLICATION_TIMEOUT, publication.publish(proxy)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, hint = error.hint(), "the last receipts were not published"),
+        Err(_) => tracing::warn!("the last receipts were not published in time: the next start does it"),
+    }
+}

@@ -1,0 +1,208 @@
+//! From the receipt log of this proxy into the published one, in the order of the former. Blocks on disks.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use cocoon_bindings::ton::HashBytes;
+use cocoon_ledger::LedgerError;
+use cocoon_receipt::SignedReceipt;
+use cocoon_receipt::tree::{Frontier, leaf_hash};
+use cocoon_store::{EvidenceFolder, LogReader, LogRecord, SharedDisk};
+use cocoon_tlog::{DiskFolder, Mark, Publisher, TlogError};
+use ed25519_dalek::SigningKey;
+
+use crate::error::ProxyError;
+use crate::limits::MAX_REMEMBERED_EVIDENCE;
+
+/// What a feed is made of.
+pub(super) struct Origin {
+    pub(super) folder: PathBuf,
+    pub(super) receipts: PathBuf,
+    pub(super) disk: SharedDisk,
+    pub(super) evidence: EvidenceFolder,
+    pub(super) key: SigningKey,
+}
+
+/// The publisher, and how far it has read.
+pub(super) struct Feed {
+    publisher: Publisher,
+    receipts: PathBuf,
+    disk: SharedDisk,
+    evidence: EvidenceFolder,
+    /// Next record of the receipt log.
+    next: Next,
+    /// Certificates that are published, or are not here.
+    seen_evidence: HashSet<HashBytes>,
+    described: Option<(String, String)>,
+}
+
+/// A place in the receipt log.
+#[derive(Clone, Copy, Default)]
+struct Next {
+    offset: u64,
+    record: u64,
+    /// Where the record of the newest receipt before it begins.
+    last_offset: u64,
+}
+
+impl Feed {
+    /// Takes up the published log at its last checkpoint. Where to go on in the receipt log says a mark, which is compared with the
+    /// log, or reading it from its beginning.
+    pub(super) fn open(origin: Origin) -> Result<Self, ProxyError> {
+        let publisher = Publisher::open(DiskFolder::shared(origin.folder), origin.key)?;
+        let mut feed = Self {
+            publisher,
+            receipts: origin.receipts,
+            disk: origin.disk,
+            evidence: origin.evidence,
+            next: Next::default(),
+            seen_evidence: HashSet::new(),
+            described: None,
+        };
+        match feed.publisher.mark() {
+            Some(mark) if feed.fits(&mark) => {
+                feed.next = Next {
+                    offset: mark.offset,
+                    record: mark.record,
+                    last_offset: mark.last_offset,
+                };
+            }
+            _ => feed.find_place()?,
+        }
+        Ok(feed)
+    }
+
+    /// Receipts under the newest checkpoint.
+    pub(super) fn published(&self) -> u64 {
+        self.publisher.size()
+    }
+
+    /// Puts the checkpoint with the signatures of witnesses in its place.
+    pub(super) fn witnessed(&mut self, note: &str) -> Result<(), TlogError> {
+        self.publisher.witnessed(note)
+    }
+
+    /// Whether the last receipt that was published stands where the mark says.
+    fn fits(&self, mark: &Mark) -> bool {
+        let reader = LogReader::open_at(self.disk.as_ref(), &self.receipts, mark.last_offset, 0);
+        let entry = reader.ok().and_then(|mut reader| reader.next()).and_then(Result::ok);
+        let found = entry.and_then(|entry| match entry.record {
+            LogRecord::Receipt(receipt) => Some(receipt.id()),
+            LogRecord::WorkerSignature(..) => None,
+        });
+        found.is_some() && self.publisher.last().is_ok_and(|last| last == found)
+    }
+
+    /// Reads the receipts that are published from the beginning of the receipt log: they must be the same.
+    fn find_place(&mut self) -> Result<(), ProxyError> {
+        let size = self.publisher.size();
+        let mut tree = Frontier::default();
+        if size > 0 {
+            for entry in LogReader::open_on(self.disk.as_ref(), &self.receipts)? {
+                let entry = entry?;
+                match entry.record {
+                    LogRecord::Receipt(receipt) => {
+                        tree.push(leaf_hash(receipt.id().0.as_slice()));
+                        self.next.last_offset = entry.offset;
+                    }
+                    LogRecord::WorkerSignature(id, signature) => self.publisher.add_signature(&id, signature)?,
+                }
+                (self.next.offset, self.next.record) = (entry.end, entry.index + 1);
+                if tree.size() == size {
+                    break;
+                }
+            }
+        }
+        self.compare(&tree)
+    }
+
+    /// What is published must be what this tree is over.
+    fn compare(&self, tree: &Frontier) -> Result<(), ProxyError> {
+        let (published, size) = (self.publisher.size(), tree.size());
+        if published == size && self.publisher.root() == tree.root() {
+            return Ok(());
+        }
+        Err(LedgerError::BehindPublished { published, size }.into())
+    }
+
+    /// Publishes the receipts of `tree`, the one over all that are durable; says whether there is a new checkpoint.
+    pub(super) fn publish(&mut self, tree: &Frontier, addresses: (String, String)) -> Result<bool, ProxyError> {
+        if self.publisher.size() > tree.size() {
+            return self.compare(tree).map(|()| false);
+        }
+        if self.described.as_ref() != Some(&addresses) {
+            self.publisher.describe(addresses.0.clone(), addresses.1.clone())?;
+            self.described = Some(addresses);
+        }
+        let is_first = self.publisher.note().is_none();
+        if tree.size() > 0 {
+            self.read_to(tree.size())?;
+        }
+        if self.publisher.size() < tree.size() {
+            tracing::warn!(
+                read = self.publisher.size(),
+                durable = tree.size(),
+                "the receipt log could not be read to its end: published later"
+            );
+            return Ok(false);
+        }
+        self.compare(tree)?;
+        if !is_first && !self.publisher.has_changes() {
+            return Ok(false);
+        }
+        let mark = (tree.size() > 0).then_some(Mark {
+            size: tree.size(),
+            offset: self.next.offset,
+            record: self.next.record,
+            last_offset: self.next.last_offset,
+        });
+        self.publisher.publish(mark)?;
+        tracing::debug!(size = tree.size(), "a checkpoint of the log was published");
+        Ok(true)
+    }
+
+    /// Takes over receipts up to `size`, and the signatures that stand behind them.
+    fn read_to(&mut self, size: u64) -> Result<(), ProxyError> {
+        let Next { offset, record, .. } = self.next;
+        for entry in LogReader::open_at(self.disk.as_ref(), &self.receipts, offset, record)? {
+            let entry = entry?;
+            match entry.record {
+                LogRecord::Receipt(_) if self.publisher.size() == size => break,
+                LogRecord::Receipt(receipt) => {
+                    self.take_evidence(&receipt)?;
+                    self.publisher.add(&receipt)?;
+                    self.next.last_offset = entry.offset;
+                }
+                LogRecord::WorkerSignature(id, signature) => self.publisher.add_signature(&id, signature)?,
+            }
+            (self.next.offset, self.next.record) = (entry.end, entry.index + 1);
+        }
+        Ok(())
+    }
+
+    fn take_evidence(&mut self, receipt: &SignedReceipt) -> Result<(), ProxyError> {
+        for hash in [
+            receipt.receipt.proxy_evidence,
+            receipt.receipt.statement.worker_evidence,
+        ] {
+            if self.seen_evidence.contains(&hash) {
+                continue;
+            }
+            if self.seen_evidence.len() >= MAX_REMEMBERED_EVIDENCE {
+                self.seen_evidence.clear();
+            }
+            self.seen_evidence.insert(hash);
+            if self.publisher.has_evidence(&hash)? {
+                continue;
+            }
+            match self.evidence.get(&hash)? {
+                Some(certificate) => self.publisher.put_evidence(&certificate)?,
+                None => tracing::warn!(%hash, "a receipt names a certificate that is not here"),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

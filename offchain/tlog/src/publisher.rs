@@ -1,0 +1,154 @@
+//! A proxy's side of its published log: receipts go in as they become durable, a signed checkpoint comes out.
+
+use std::collections::{BTreeMap, HashMap};
+
+use cocoon_bindings::ton::HashBytes;
+use cocoon_bindings::units::PublicKey;
+use cocoon_receipt::log::Checkpoint;
+use cocoon_receipt::{ReceiptId, Signature, SignedReceipt};
+use ed25519_dalek::SigningKey;
+
+use crate::description::Description;
+use crate::error::TlogError;
+use crate::folder::SharedFolder;
+use crate::limits::{BUNDLES_LOOKED_AT_AGAIN, MAX_AWAITED};
+use crate::writer::{LogWriter, Mark};
+
+/// Publishes the receipts of one proxy, signed with the key of its contracts.
+///
+/// The same receipts must come in the same order in every life: what was signed once is never signed otherwise. Whoever has
+/// another account of them compares it before each [`Publisher::publish`].
+pub struct Publisher {
+    writer: LogWriter,
+    key: SigningKey,
+    /// Places of receipts whose workers have not signed yet.
+    awaited: HashMap<ReceiptId, u64>,
+    /// The same, the oldest first.
+    awaited_order: BTreeMap<u64, ReceiptId>,
+    has_changes: bool,
+}
+
+impl std::fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Publisher")
+            .field("size", &self.size())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Publisher {
+    /// Takes up the log in a folder at its last checkpoint, or begins one.
+    pub fn open(folder: SharedFolder, key: SigningKey) -> Result<Self, TlogError> {
+        let writer = LogWriter::open(folder, PublicKey::from(&key))?;
+        let mut publisher = Self {
+            writer,
+            key,
+            awaited: HashMap::new(),
+            awaited_order: BTreeMap::new(),
+            has_changes: false,
+        };
+        for (index, id) in publisher.writer.unsigned(BUNDLES_LOOKED_AT_AGAIN)? {
+            publisher.await_signature(index, id);
+        }
+        publisher.has_changes = publisher.writer.note().is_none();
+        Ok(publisher)
+    }
+
+    /// Entries, those behind the last checkpoint included.
+    pub fn size(&self) -> u64 {
+        self.writer.size()
+    }
+
+    /// Root of the tree over them.
+    pub fn root(&self) -> HashBytes {
+        self.writer.root()
+    }
+
+    /// The last entry.
+    pub fn last(&self) -> Result<Option<ReceiptId>, TlogError> {
+        self.writer.last()
+    }
+
+    /// How far the proxy's own log was read at the last checkpoint.
+    pub fn mark(&self) -> Option<Mark> {
+        self.writer.mark()
+    }
+
+    /// The last checkpoint.
+    pub fn note(&self) -> Option<&str> {
+        self.writer.note()
+    }
+
+    /// Whether something was added since the last checkpoint.
+    pub fn has_changes(&self) -> bool {
+        self.has_changes
+    }
+
+    /// Adds the next receipt.
+    pub fn add(&mut self, receipt: &SignedReceipt) -> Result<(), TlogError> {
+        let (index, id) = (self.size(), receipt.id());
+        let bare = SignedReceipt {
+            worker_signature: None,
+            ..receipt.clone()
+        };
+        self.has_changes = true;
+        self.writer.push(id, bare.to_boc(), receipt.worker_signature)?;
+        if receipt.worker_signature.is_none() {
+            self.await_signature(index, id);
+        }
+        Ok(())
+    }
+
+    /// Adds a worker's signature to a receipt further up. One for a receipt that has it, or is too far up, changes nothing.
+    pub fn add_signature(&mut self, id: &ReceiptId, signature: Signature) -> Result<(), TlogError> {
+        if let Some(index) = self.awaited.remove(id) {
+            self.awaited_order.remove(&index);
+            self.has_changes |= self.writer.sign(index, signature)?;
+        }
+        Ok(())
+    }
+
+    fn await_signature(&mut self, index: u64, id: ReceiptId) {
+        if self.awaited.len() >= MAX_AWAITED
+            && let Some((_, oldest)) = self.awaited_order.pop_first()
+        {
+            self.awaited.remove(&oldest);
+        }
+        self.awaited.insert(id, index);
+        self.awaited_order.insert(index, id);
+    }
+
+    /// Whether the certificate with this hash is published.
+    pub fn has_evidence(&self, hash: &HashBytes) -> Result<bool, TlogError> {
+        self.writer.has_evidence(hash)
+    }
+
+    /// Publishes a certificate with the next checkpoint.
+    pub fn put_evidence(&mut self, certificate: &[u8]) -> Result<(), TlogError> {
+        self.writer.put_evidence(certificate)
+    }
+
+    /// Says which log this is.
+    pub fn describe(&mut self, root: String, proxy: String) -> Result<(), TlogError> {
+        let description = Description::new(&PublicKey::from(&self.key), root, proxy);
+        self.writer.describe(&description.to_bytes())
+    }
+
+    /// Signs a checkpoint over everything that was added and puts it in its place. Returns it as a note.
+    pub fn publish(&mut self, mark: Option<Mark>) -> Result<String, TlogError> {
+        let checkpoint = Checkpoint {
+            origin: Checkpoint::origin_of(&PublicKey::from(&self.key)),
+            size: self.size(),
+            root: self.root(),
+        };
+        let note = checkpoint.sign(&self.key)?;
+        self.writer.seal(&note, mark)?;
+        self.has_changes = false;
+        Ok(note)
+    }
+
+    /// Puts the last checkpoint with the signatures of witnesses in its place.
+    pub fn witnessed(&mut self, note: &str) -> Result<(), TlogError> {
+        self.writer.reseal(note)
+    }
+}

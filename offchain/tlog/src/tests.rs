@@ -1,0 +1,9 @@
+//! A log through its whole life: written, read, copied, witnessed, and written through crashes.
+
+mod crash;
+mod platter;
+mod publishing;
+mod reading;
+mod samples;
+mod serving;
+mod witnessing;
