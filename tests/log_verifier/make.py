@@ -67,6 +67,8 @@ def chain(network, leaves):
         for version, terms in sorted(made_up.TERMS.items())
     ]
     runners = {runner.evidence: runner for other in (made_up.Network(), network) for runner in (other.proxy, *other.workers.values())}
+    named = {hash_ for receipt in network.receipts for hash_ in (receipt["proxy_evidence"], receipt["statement"]["worker_evidence"])}
+    runners = {hash_: runner for hash_, runner in runners.items() if hash_ in named}
     return {
         "version": 1,
         "time": network.now // 1000,

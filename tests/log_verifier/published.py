@@ -112,3 +112,8 @@ class Published:
             raise Fault("evidence", f"certificate {hash_} is not kept") from error
         require(hashlib.sha256(der).hexdigest() == hash_, "evidence", f"certificate {hash_} has another hash")
         return der
+
+    def check_evidence(self):
+        """Certificates that no receipt names have the hash that names them, too."""
+        for path in sorted((self.folder / "evidence").glob("*")):
+            self.certificate(path.name)

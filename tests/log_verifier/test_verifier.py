@@ -121,6 +121,32 @@ class Bundles(unittest.TestCase):
                     verify(target)
                 self.assertIn(caught.exception.kind, kinds, caught.exception.sentence)
 
+    def test_no_bit_of_the_log_may_flip(self):
+        small = self.base / "small"
+        make.make(small, 9)
+        draw = lambda *name, below: make.made_up.number("flip", *name, below=below)
+        files = sorted(path for path in (small / "log").rglob("*") if path.is_file() and path.name != "log.json")
+        for file in files:
+            honest = file.read_bytes()
+            for at in range(24):
+                changed = bytearray(honest)
+                changed[draw(file.name, at, below=len(honest))] ^= 1 << draw(file.name, at, "bit", below=8)
+                file.write_bytes(changed)
+                with self.subTest(file=file.name, at=at), self.assertRaises(fault.Fault):
+                    verify(small)
+            file.write_bytes(honest)
+        self.assertEqual(verify(small)["verdict"], "equal")
+
+    def test_a_damaged_chain_is_refused_or_read_but_never_breaks_the_verifier(self):
+        text = (self.bundle / "chain.json").read_bytes()
+        for at in range(60):
+            place = make.made_up.number("damage", at, below=len(text))
+            for damaged in (text[:place], text[:place] + b"7" + text[place + 1 :], text[:place] + b"[" + text[place:]):
+                try:
+                    History(damaged)
+                except fault.Fault as caught:
+                    self.assertEqual(caught.kind, "bundle")
+
     def test_what_is_not_settled_is_open_and_not_equal(self):
         target = self.base / "open"
         tamper.shutil.copytree(self.bundle, target)

@@ -37,6 +37,8 @@ def verify(bundle):
             books.take(*entry)
     check_anchors(anchors, log)
     unsettled = books.close()
+    log.check_evidence()
+    require(set(books.known) == set(history.certificates), "bundle", "chain.json: its certificates are not those that the receipts name")
     counted = {"receipts": books.receipts, "tokens": books.tokens, "signed_by_worker": books.signed, "anchors": len(anchors), "contracts": contracts}
     return {"verdict": "open" if unsettled else "equal", "unsettled": unsettled, **counted}
 

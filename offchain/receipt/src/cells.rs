@@ -9,6 +9,8 @@ use crate::limits::{FORMAT_VERSION, MAX_RECEIPT_BYTES};
 
 /// First bytes of a BoC with any roots, index and checksum optional.
 const BOC_MAGIC: &[u8; 4] = &[0xb5, 0xee, 0x9c, 0x72];
+/// Flags that a BoC of a receipt does not have: bits of a cache in the index, and two that are always zero.
+const OTHER_FLAGS: u8 = 0x38;
 /// Flag of a BoC that begins with an index of its cells.
 const BOC_HAS_INDEX: u8 = 0x80;
 /// Flag of a BoC that ends with a checksum.
@@ -122,11 +124,12 @@ pub(crate) fn decode_boc(bytes: &[u8]) -> Result<Cell, ReceiptError> {
 }
 
 /// How long a BoC is, by its header: magic, flags, widths, counts, length of the cells, root (`serialized_boc` in TON's
-/// `boc.tlb`). `None` for another container and for a header that ends too early.
+/// `boc.tlb`). `None` for another container, for flags that mean nothing here, which the library passes over, and for a header
+/// that ends too early.
 fn boc_length(bytes: &[u8]) -> Option<usize> {
     let (magic, rest) = bytes.split_first_chunk::<4>()?;
     let (&[flags, offset_width], rest) = rest.split_first_chunk::<2>()?;
-    if magic != BOC_MAGIC {
+    if magic != BOC_MAGIC || flags & OTHER_FLAGS != 0 {
         return None;
     }
     let (size_width, offset_width) = (usize::from(flags & 7), usize::from(offset_width));

@@ -158,6 +158,8 @@ def from_boc(data):
     flags = number(1)
     has_index, has_checksum, size = flags >> 7, flags >> 6 & 1, flags & 7
     offset = number(1)
+    if flags & 0x38:
+        raise CellError("flags that mean nothing here")
     if not 1 <= size <= 4 or not 1 <= offset <= 8:
         raise CellError("a width is out of range")
     count, roots, absent = number(size), number(size), number(size)

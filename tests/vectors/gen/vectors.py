@@ -222,6 +222,9 @@ def refused():
     yield "no bytes", "layout", b""
     yield "one byte is missing", "layout", boc[:-1]
     yield "one byte follows", "layout", boc + b"\0"
+    for flag in (8, 16, 32):
+        yield f"a bag with flag {flag}", "layout", boc[:4] + bytes([boc[4] | flag]) + boc[5:]
+    yield "a bag with its old magic", "layout", bytes.fromhex("68ff65f3") + boc[4:]
     two_roots = bytearray(boc)
     two_roots[7] = 2
     yield "two roots", "layout", bytes(two_roots)
