@@ -1,5 +1,5 @@
 //! Cheats, one in each life, in which nothing else goes wrong: by a proxy that falsifies its books, by a worker, or by a client.
-//! Whoever is cheated, or whoever audits, must find it and be able to say whose it is. How each is found is in docs/audit.md.
+//! Whoever is cheated, or whoever audits, must find it and be able to say whose it is. How each is found is in docs/cheats.md.
 
 mod books;
 mod peers;
