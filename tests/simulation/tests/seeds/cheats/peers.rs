@@ -28,7 +28,7 @@ pub(super) fn found(world: &World<'_>, cheat: Cheat, ears: &Ears) -> Result<Opti
                 (contract == liars_contract(world).to_string()).then_some(of_worker(line))
             }),
         Cheat::AnotherAnswerHashed => held(world, &log)?,
-        Cheat::WalletOfAnother => refused(world, "secret"),
+        Cheat::WalletOfAnother => refused(world, "sha256 mismatch"),
         Cheat::OneRequestTwice => refused(world, "this request id is in use"),
         Cheat::MoreThanItPaid => refused(world, "balance"),
         _ => return Err("it is not a peer's".into()),

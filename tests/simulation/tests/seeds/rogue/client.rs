@@ -109,6 +109,12 @@ async fn shake_hands(
         }
         step => prove_session::<_, Over>(link, step, session, Role::Client).await?,
     };
+    if liar.cheat == Some(Cheat::WalletOfAnother) {
+        // As if it were the secret of that wallet: without it, only the wallet's own message on chain would let it in.
+        let data = Bytes::from_static(SECRET);
+        ask(encode(&AuthorizeWithProxyShort { data })).await?;
+        return Err(Over);
+    }
     let (state, question) = state.authorize(SECRET);
     let finished = state.finished(&ask(question).await?);
     finished.inspect_err(|error| liar.hear(error))?;
