@@ -105,12 +105,12 @@ impl ClientError {
         match self {
             Self::Runner(e) => e.retry(),
             Self::Link(e) => e.retry(),
+            // A proxy that cannot be reached now is dialed again: another one costs another contract.
+            Self::Attested(e) => e.retry().into(),
             Self::Chain(_) | Self::NoProxy | Self::NoEffect(_) => Retry::SamePeer,
-            Self::Attested(_)
-            | Self::Handshake(_)
-            | Self::ForeignContract { .. }
-            | Self::Voucher(_)
-            | Self::ReceiptUnknown { .. } => Retry::OtherPeer,
+            Self::Handshake(_) | Self::ForeignContract { .. } | Self::Voucher(_) | Self::ReceiptUnknown { .. } => {
+                Retry::OtherPeer
+            }
             Self::ContractClosed(_) | Self::ProxyAddress(_) => Retry::OtherPeer,
             Self::Contract(_) | Self::Store(_) | Self::Secret { .. } => Retry::Never,
         }

@@ -70,7 +70,7 @@ pub struct Position {
     pub after: TokenCount,
 }
 
-/// Totals and place of one channel. `max ≥ db ≥ chain`, and each only grows.
+/// Totals and place of one channel. `max ≥ db ≥ chain ≥ signable`, and each only grows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// Everything charged, durable or not.
@@ -78,8 +78,11 @@ pub struct Account {
     /// What is durable here. Not stored: a stored row is durable as it stands.
     #[serde(skip)]
     pub(crate) db: TokenCount,
-    /// What a state commit on chain covers; only this is ever signed.
+    /// What a state commit on chain covers.
     pub(crate) chain: TokenCount,
+    /// The same, as far as it is durable here: only this is ever signed. Not stored: a stored row is durable as it stands.
+    #[serde(skip)]
+    pub(crate) signable: TokenCount,
     /// Number of the last receipt.
     pub(crate) seqno: u64,
     /// Its hash.
@@ -113,6 +116,7 @@ impl Account {
             max: TokenCount::ZERO,
             db: TokenCount::ZERO,
             chain: TokenCount::ZERO,
+            signable: TokenCount::ZERO,
             seqno: 0,
             hash: HashBytes::ZERO,
             marks: Vec::new(),
@@ -130,9 +134,9 @@ impl Account {
         self.db
     }
 
-    /// What a state commit on chain covers: the amount that a voucher may carry.
+    /// What a state commit on chain covers, once that is durable here: the amount that a voucher may carry.
     pub fn chain(&self) -> TokenCount {
-        self.chain
+        self.signable
     }
 
     /// Number and hash of the last receipt.
@@ -162,13 +166,16 @@ impl Account {
         self.max = position.after;
     }
 
-    pub(crate) fn persisted(&mut self, value: TokenCount) {
-        self.db = self.db.max(value.min(self.max));
+    /// A row that was like this is durable now.
+    pub(crate) fn persisted(&mut self, row: &Self) {
+        self.db = self.db.max(row.max.min(self.max));
+        self.signable = self.signable.max(row.chain.min(self.chain));
     }
 
     /// A row that was read back is durable as it stands.
     pub(crate) fn restored(&mut self) {
         self.db = self.max;
+        self.signable = self.chain;
         self.submitted = None;
     }
 

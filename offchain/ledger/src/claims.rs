@@ -17,6 +17,12 @@ fn charged(ledger: &mut Ledger, used: u64) {
     ledger.persisted(&changes);
 }
 
+/// A commit is seen on chain, and what follows from it becomes durable.
+fn land(ledger: &mut Ledger, note: CommitNote) {
+    let changes = ledger.commit_landed(note).unwrap();
+    ledger.persisted(&changes);
+}
+
 fn ledger() -> Ledger {
     let mut ledger = Ledger::default();
     ledger.open_client(&client(0), &client(0));
@@ -54,7 +60,7 @@ fn only_what_a_commit_on_chain_covers_is_settled() {
     assert!(ledger.settlements(0, &eager()).is_empty());
     let (note, _) = ledger.begin_commit(HashBytes([7; 32])).unwrap();
     charged(&mut ledger, 2);
-    ledger.commit_landed(note).unwrap();
+    land(&mut ledger, note);
     let due = ledger.settlements(0, &eager());
     let (tokens, client, worker) = (TokenCount::new(40), client(0), worker(0));
     assert_eq!(
@@ -70,11 +76,29 @@ fn only_what_a_commit_on_chain_covers_is_settled() {
 }
 
 #[test]
+fn a_commit_that_landed_is_settled_once_that_is_durable() {
+    let mut ledger = ledger();
+    charged(&mut ledger, 40);
+    let (note, _) = ledger.begin_commit(HashBytes([7; 32])).unwrap();
+    let changes = ledger.commit_landed(note).unwrap();
+    assert!(ledger.settlements(0, &eager()).is_empty());
+    // Whoever starts from the stored rows settles at once: they are durable.
+    let restored = Ledger::restore(
+        changes.clients.clone(),
+        changes.workers.clone(),
+        changes.commits.clone().unwrap(),
+    );
+    assert_eq!(restored.client(&client(0)).unwrap().account.chain().get(), 40);
+    ledger.persisted(&changes);
+    assert_eq!(ledger.settlements(0, &eager()).len(), 2);
+}
+
+#[test]
 fn small_debts_wait_for_their_threshold() {
     let mut ledger = ledger();
     charged(&mut ledger, 40);
     let (note, _) = ledger.begin_commit(HashBytes([7; 32])).unwrap();
-    ledger.commit_landed(note).unwrap();
+    land(&mut ledger, note);
     let of = |amount| Thresholds {
         client_charge: Nanoton::new(amount),
         worker_payout: Nanoton::new(amount),
@@ -114,7 +138,7 @@ fn a_claim_of_durable_receipts_that_no_commit_covers_yet_is_no_rollback() {
     // Nothing is due: the contracts have it already, and a commit that lands later changes nothing.
     assert!(ledger.settlements(0, &eager()).is_empty());
     let (note, _) = ledger.begin_commit(HashBytes([7; 32])).unwrap();
-    ledger.commit_landed(note).unwrap();
+    land(&mut ledger, note);
     assert!(ledger.settlements(0, &eager()).is_empty());
     // One token more than the receipts say is a rollback as before.
     let ahead = ClientOnChain {
@@ -150,7 +174,9 @@ fn commits_of_a_crashed_session_land_in_any_order() {
     let (first, _) = ledger.begin_commit(HashBytes([7; 32])).unwrap();
     charged(&mut ledger, 5);
     let (second, _) = ledger.begin_commit(HashBytes([8; 32])).unwrap();
-    ledger.commit_landed(second).unwrap();
+    let changes = ledger.commit_landed(second).unwrap();
+    assert_eq!(ledger.client(&client(0)).unwrap().account.chain().get(), 0);
+    ledger.persisted(&changes);
     assert_eq!(ledger.client(&client(0)).unwrap().account.chain().get(), 15);
     assert_eq!(ledger.commit_landed(first), Ok(Changes::default()));
     assert_eq!(ledger.client(&client(0)).unwrap().account.chain().get(), 15);
@@ -189,7 +215,7 @@ fn a_closing_client_is_refunded_once_nothing_runs_and_everything_is_committed() 
         Err(LedgerError::ClientClosing)
     );
     let (note, _) = ledger.begin_commit(HashBytes([7; 32])).unwrap();
-    ledger.commit_landed(note).unwrap();
+    land(&mut ledger, note);
     let is_refund = |s: &Settlement| matches!(s, Settlement::ClientRefund { .. });
     assert!(!ledger.settlements(0, &eager()).iter().any(is_refund));
     ledger.release(running).unwrap();
@@ -201,7 +227,7 @@ fn a_refund_that_the_contract_refuses_is_offered_less_and_less_often() {
     let mut ledger = ledger();
     charged(&mut ledger, 10);
     let (note, _) = ledger.begin_commit(HashBytes([7; 32])).unwrap();
-    ledger.commit_landed(note).unwrap();
+    land(&mut ledger, note);
     let mut offered = Vec::new();
     for now in 0..1000 {
         // Closed and reopened without anything used in between: the contract is at the total of the refund and refuses it.
@@ -227,7 +253,7 @@ fn a_refund_that_the_contract_refuses_is_offered_less_and_less_often() {
     ledger.see_client(&client(0), open).unwrap();
     charged(&mut ledger, 5);
     let (note, _) = ledger.begin_commit(HashBytes([7; 32])).unwrap();
-    ledger.commit_landed(note).unwrap();
+    land(&mut ledger, note);
     let is_charge = |s: &Settlement| matches!(s, Settlement::ClientCharge { .. });
     assert!(ledger.settlements(1000, &eager()).iter().any(is_charge));
 }

@@ -171,8 +171,12 @@ impl Run {
             }
             Step::LandCommit if !self.in_flight.is_empty() => {
                 let note = self.in_flight.remove(0);
+                let before = self.totals();
                 let changes = self.ledger.commit_landed(note).unwrap();
+                // Nothing of it is signed before it is durable.
+                prop_assert_eq!(before, self.totals());
                 self.disk.write(&changes);
+                self.ledger.persisted(&changes);
                 prop_assert_eq!(self.ledger.commit_landed(note).unwrap(), Changes::default());
             }
             Step::Crash => {

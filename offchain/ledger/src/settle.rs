@@ -91,7 +91,7 @@ impl Ledger {
         let clients = self.clients.iter().filter_map(|(client, channel)| {
             let on_chain = channel.on_chain.as_ref()?;
             let account = &channel.account;
-            let tokens = account.chain;
+            let tokens = account.chain();
             let is_leaving = match on_chain.state {
                 ContractState::Normal => channel.retired.is_some(),
                 ContractState::Closing => true,
@@ -114,7 +114,7 @@ impl Ledger {
         let is_running = self.is_retired_running();
         let workers = self.workers.iter().filter_map(|(worker, channel)| {
             let on_chain = channel.on_chain.as_ref()?;
-            let tokens = channel.account.chain;
+            let tokens = channel.account.chain();
             // The contract closes with it, so nothing may still be earned.
             if channel.retired.is_some() && channel.account.max == tokens && !is_running {
                 let is_due = on_chain.state != ContractState::Closed
@@ -179,7 +179,7 @@ fn is_idle(account: &Account, now: u64, thresholds: &Thresholds) -> bool {
 /// The same for a refund, of which only one of the same total keeps the next back.
 fn is_refundable(account: &Account, now: u64, thresholds: &Thresholds) -> bool {
     account.submitted.is_none_or(|submitted| {
-        submitted.is_refund && submitted.tokens != account.chain || is_overdue(submitted, now, thresholds)
+        submitted.is_refund && submitted.tokens != account.chain() || is_overdue(submitted, now, thresholds)
     })
 }
 

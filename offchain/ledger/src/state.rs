@@ -285,12 +285,12 @@ impl Ledger {
     pub fn persisted(&mut self, changes: &Changes) {
         for (contract, row) in &changes.clients {
             if let Some(channel) = self.clients.get_mut(contract) {
-                channel.account.persisted(row.account.max);
+                channel.account.persisted(&row.account);
             }
         }
         for (contract, row) in &changes.workers {
             if let Some(channel) = self.workers.get_mut(contract) {
-                channel.account.persisted(row.account.max);
+                channel.account.persisted(&row.account);
             }
         }
     }

@@ -147,7 +147,8 @@ mod tests {
 
     fn commit(ledger: &mut Ledger) {
         let (note, _) = ledger.begin_commit(HashBytes([9; 32])).unwrap();
-        ledger.commit_landed(note).unwrap();
+        let changes = ledger.commit_landed(note).unwrap();
+        ledger.persisted(&changes);
     }
 
     #[test]

@@ -27,6 +27,16 @@ pub enum Retry {
     OtherPeer,
 }
 
+impl From<cocoon_ratls::Retry> for Retry {
+    fn from(retry: cocoon_ratls::Retry) -> Self {
+        match retry {
+            cocoon_ratls::Retry::Never => Self::Never,
+            cocoon_ratls::Retry::SamePeer => Self::SamePeer,
+            cocoon_ratls::Retry::OtherPeer => Self::OtherPeer,
+        }
+    }
+}
+
 /// What can go wrong while a daemon starts or stops.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

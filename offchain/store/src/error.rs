@@ -33,6 +33,14 @@ pub enum StoreError {
         /// What it said.
         reason: String,
     },
+    /// A database of an earlier version could not be brought to the present format. It is as it was.
+    #[error("database {path} is of an earlier version and cannot be upgraded: {reason}")]
+    Upgrade {
+        /// The database.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A stored row does not parse.
     #[error("database {path}: row {key} of {table} does not parse: {reason}")]
     Row {
@@ -143,6 +151,9 @@ impl StoreError {
             }
             Self::NoJournal { .. } | Self::Journal { .. } => {
                 "database, journal and receipt log belong together: restore the newest copy of all of them"
+            }
+            Self::Upgrade { .. } => {
+                "keep a copy of the store; see that there is space for a second copy of the database beside it"
             }
             Self::NotALog { .. } => "check the path",
             Self::NotBacked { .. } => "the database and the log disagree: run `cocoon audit` before anything else",

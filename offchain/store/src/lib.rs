@@ -26,6 +26,7 @@ mod client;
 mod disk;
 mod error;
 mod evidence;
+mod format;
 mod journal;
 pub mod limits;
 mod log;

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::checkpoint::{Checkpoints, Due};
 use crate::disk::{Disk, DiskFile, Storage};
 use crate::error::StoreError;
+use crate::format;
 use crate::journal::{Journal, Payload, Place, Put};
 use crate::limits::{DATABASE_CACHE_BYTES, MAX_WAITING_JOURNAL_BYTES, MAX_WAITING_ROWS};
 use crate::log::ReceiptLog;
@@ -32,6 +33,8 @@ pub(crate) struct Rows {
 pub(crate) struct Shared {
     path: PathBuf,
     database: Database,
+    /// The file that had the name before its format was changed: its lock turns away whoever opened it by then.
+    _replaced: Option<Box<dyn DiskFile>>,
     /// Locked before the overlay.
     journal: Mutex<Journal>,
     overlay: RwLock<Overlay>,
@@ -68,6 +71,10 @@ impl Rows {
         if is_new {
             file.set_size(0).map_err(io("truncate", at))?;
         }
+        let (file, replaced) = match format::is_old(file.as_ref()).map_err(io("read", at))? {
+            true => (format::upgraded(disk, path, file.as_ref())?, Some(file)),
+            false => (file, None),
+        };
         let database = Database::builder()
             .set_cache_size(DATABASE_CACHE_BYTES)
             // The format before repairs itself in place: a crash within a repair could leave a database that does not open.
@@ -94,6 +101,7 @@ impl Rows {
             shared: Arc::new(Shared {
                 path: path.to_owned(),
                 database,
+                _replaced: replaced,
                 journal: Mutex::new(journal),
                 overlay: RwLock::new(overlay),
                 log: Mutex::default(),

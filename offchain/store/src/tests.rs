@@ -133,6 +133,7 @@ fn filled(folder: &Path, charges: &[u64]) -> Vec<SignedReceipt> {
 
 mod crash;
 mod damage;
+mod format;
 mod journal;
 mod peers;
 mod platter;

@@ -149,7 +149,8 @@ impl WorkerError {
         match self {
             Self::Link(error) => error.retry(),
             Self::Runner(error) => error.retry(),
-            Self::Chain(_) | Self::Timeout { .. } | Self::Ratls(_) => Retry::SamePeer,
+            Self::Ratls(error) => error.retry().into(),
+            Self::Chain(_) | Self::Timeout { .. } => Retry::SamePeer,
             Self::Handshake(_) | Self::Malformed(_) | Self::NoProxy => Retry::OtherPeer,
             Self::ForeignContract { .. }
             | Self::Voucher(_)

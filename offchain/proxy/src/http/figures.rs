@@ -41,7 +41,7 @@ const REQUEST_TIME: Metric = Metric::histogram(
 );
 const DISK_SYNC: Metric = Metric::histogram(
     "cocoon_proxy_disk_sync_seconds",
-    "To make a group of writes durable in log and database.",
+    "To make a group of writes durable: one sync of the journal.",
 );
 const CONNECTIONS: Metric = Metric::gauge("cocoon_proxy_connections", "Connections, by the peer's role.");
 const WORKERS: Metric = Metric::gauge(

@@ -1,5 +1,7 @@
 //! Nobody gets more than is reserved, nobody is paid more than was asked for, and nobody shuts workers off from others.
 
+use std::time::Duration;
+
 use crate::support::{Act, Client, MODEL, Network, Wish, Worker, address, until};
 use cocoon_bindings::units::Nanoton;
 use cocoon_protocol::handshake::WorkerBalances;
@@ -225,4 +227,66 @@ async fn a_client_that_does_not_read_stops_the_worker_and_pays_for_what_it_repor
     client.link.close().await;
     stop.cancel();
     proxy.join().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_worker_is_followed_to_its_count_after_a_cancel_and_nobody_gets_the_rest() {
+    let network = network().await;
+    let (proxy, _stop) = network.start().await;
+    let worker = old_worker(&network, proxy.workers, Act::Unhurried).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    client.send(1, MODEL, 1000).await;
+    assert_eq!(&client.first_part(1).await[..], b"one ");
+    client.cancel(1).await;
+    let outcome = client.outcome(1).await;
+    assert!(outcome.body.is_empty(), "{:?}", outcome.body);
+    // It counts only at its end, for the whole of what it did.
+    let receipt = outcome.receipt.unwrap().receipt;
+    assert_eq!(receipt.charged(), 13);
+    assert_eq!(receipt.statement.finish, FinishReason::Cancelled);
+    assert_eq!(outcome.payment.unwrap().request_tokens, 13);
+    until("the worker is told of its payment", || {
+        worker
+            .payments
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|payment| payment.request_tokens == 13)
+    })
+    .await;
+    // Its place is free again.
+    assert_eq!(client.ask(2).await.body, b"one two three");
+}
+
+/// Answers of one worker's connection that may be ahead of their receipts: as the proxy has it.
+const AHEAD: usize = 256;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_of_a_worker_that_does_not_sign_run_ahead_only_so_far() {
+    let network = network().await;
+    network.add_client(address(6), Nanoton::from_ton(50));
+    let (proxy, _stop) = network.start().await;
+    Worker::connect(&network, proxy.workers, address(4), Act::AnswerSilent).await;
+    let mut clients = Vec::new();
+    for owner in [3, 6] {
+        clients.push(Client::connect(&network, proxy.clients, address(owner)).await);
+    }
+    // Few enough at once for a connection; each ends before the worker's time to sign is over.
+    let (mut ended, each) = (0, AHEAD as u8 / 2 - 4);
+    for id in 0..each {
+        for client in &mut clients {
+            client.send(id, MODEL, 100).await;
+            client.answered_only(id).await;
+            ended += 1;
+        }
+    }
+    for id in each..each + 10 {
+        for client in &clients {
+            client.send(id, MODEL, 100).await;
+        }
+    }
+    for client in &mut clients {
+        ended += client.ends_within(Duration::from_millis(1500)).await;
+    }
+    assert_eq!(ended, AHEAD);
 }

@@ -227,3 +227,19 @@ async fn a_quoted_request_whose_worker_is_lost_goes_to_another_one_that_is_no_de
     send(&client, 2, second.quote_id, &Wish::default()).await;
     assert_eq!(client.outcome(2).await.error.unwrap().0, 703);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_stops_does_not_wait_for_quotes() {
+    let network = network().await;
+    let (proxy, stop) = network.start().await;
+    let _worker = Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
+    let client = Client::connect(&network, proxy.clients, address(3)).await;
+    let (_, terms) = quote(&client).await.unwrap();
+    assert_eq!(terms.max_tokens, 1000);
+    let begun = tokio::time::Instant::now();
+    stop.cancel();
+    proxy.join().await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    // Nothing of it holds the store.
+    cocoon_store::ProxyStore::open(&network.store_dir()).unwrap();
+}

@@ -1,6 +1,9 @@
 //! The proxy's store and its evidence.
 
 use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use super::*;
 
@@ -94,4 +97,69 @@ fn evidence_comes_back_by_its_hash_and_a_changed_file_does_not() {
     fs::write(folder.path().join(format!("{hash}.der")), b"other").unwrap();
     assert_eq!(evidence.get(&hash).unwrap(), None);
     assert_eq!(evidence.get(&HashBytes::ZERO).unwrap(), None);
+}
+
+/// A disk on which somebody else starts the same store for the first time, just before this one opens its first file.
+#[derive(Debug)]
+struct Contended {
+    folder: PathBuf,
+    first: Mutex<Option<ProxyStoreHandle>>,
+    is_done: AtomicBool,
+}
+
+/// The other start, kept open.
+struct ProxyStoreHandle(ProxyStore);
+
+impl std::fmt::Debug for ProxyStoreHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ProxyStore")
+    }
+}
+
+impl Disk for Contended {
+    fn create_folder(&self, path: &Path) -> std::io::Result<()> {
+        RealDisk.create_folder(path)
+    }
+
+    fn read(&self, path: &Path) -> std::io::Result<Box<dyn DiskFile>> {
+        RealDisk.read(path)
+    }
+
+    fn write(&self, path: &Path) -> std::io::Result<Box<dyn DiskFile>> {
+        if !self.is_done.swap(true, Ordering::Relaxed) {
+            let (store, _) = ProxyStore::open(&self.folder).unwrap();
+            store.put_state("setting", &7).unwrap();
+            *self.first.lock().unwrap() = Some(ProxyStoreHandle(store));
+        }
+        RealDisk.write(path)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        RealDisk.exists(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        RealDisk.rename(from, to)
+    }
+
+    fn sync_folder(&self, path: &Path) -> std::io::Result<()> {
+        RealDisk.sync_folder(path)
+    }
+}
+
+#[test]
+fn of_two_first_starts_one_has_the_store_and_the_other_leaves_it_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Arc::new(Contended {
+        folder: folder.path().to_owned(),
+        first: Mutex::default(),
+        is_done: AtomicBool::new(false),
+    });
+    let late = ProxyStore::open_on(Arc::clone(&disk) as SharedDisk, folder.path()).map(drop);
+    assert!(matches!(late, Err(StoreError::InUse { .. })), "{late:?}");
+    let ProxyStoreHandle(first) = disk.first.lock().unwrap().take().unwrap();
+    assert_eq!(first.state::<u64>("setting").unwrap(), Some(7));
+    drop(first);
+    let (again, _) = ProxyStore::open(folder.path()).unwrap();
+    assert_eq!(again.state::<u64>("setting").unwrap(), Some(7));
 }

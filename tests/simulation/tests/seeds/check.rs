@@ -4,16 +4,15 @@
 
 use std::collections::BTreeSet;
 
-use cocoon_audit::{ChainHistory, Verdict, judge};
-use cocoon_bindings::ton::HashBytes;
+use cocoon_audit::{AuditError, ChainHistory, Verdict, judge};
+use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::types::Lifecycle;
 use cocoon_receipt::{ReceiptId, SignedReceipt};
-use cocoon_store::{ClientStore, EvidenceFolder, WorkerStore, files, read_receipts_on};
+use cocoon_store::{ClientStore, EvidenceFolder, StoreError, WorkerStore, files, read_receipts_on};
 use tokio::runtime::Builder;
 
 use crate::host::Life;
 use crate::nodes::Node;
-use crate::plan::TROUBLE_MS;
 use crate::user::{Outcome, PATIENCE_MS};
 use crate::world::World;
 
@@ -62,7 +61,7 @@ pub(crate) fn is_quiet(world: &World<'_>) -> bool {
 
 /// The last request was answered, after the faults.
 pub(crate) fn service(world: &World<'_>) -> Result<(), String> {
-    let calm = world.time.ms() - world.now() + TROUBLE_MS;
+    let calm = world.time.ms() - world.now() + world.until;
     let diary = world.diary.lock().unwrap();
     let after = || {
         diary
@@ -75,6 +74,24 @@ pub(crate) fn service(world: &World<'_>) -> Result<(), String> {
         true => Ok(()),
         false => Err(format!("it does not serve: {:?}", after().next_back())),
     }
+}
+
+/// A proxy's receipts as they are on its disk.
+pub(crate) fn log(world: &World<'_>, proxy: Node) -> Result<Vec<SignedReceipt>, StoreError> {
+    // Whoever looks is no node: it has a life of its own.
+    let life = Life::new([10, 0, 0, 4].into(), &world.time);
+    let disk = world.place_of(proxy).platter.disk(&life);
+    read_receipts_on(disk.as_ref(), &world.setting.file("proxy").join(files::RECEIPTS))
+}
+
+/// What the chain says of a proxy's contract and of those that receipts name.
+pub(crate) fn history(
+    world: &World<'_>,
+    contract: &Address,
+    receipts: &[SignedReceipt],
+) -> Result<ChainHistory, AuditError> {
+    let fetch = ChainHistory::fetch(&world.chain.chain, contract, receipts);
+    Builder::new_current_thread().build().unwrap().block_on(fetch)
 }
 
 /// The books agree.
@@ -91,7 +108,7 @@ pub(crate) fn books(world: &World<'_>) -> Result<(), Problem> {
     }) {
         let disk = place.platter.disk(&life);
         let folder = world.setting.file("proxy");
-        let log = read_receipts_on(disk.as_ref(), &folder.join(files::RECEIPTS)).map_err(|e| never(&e))?;
+        let log = log(world, place.node).map_err(|e| never(&e))?;
         let evidence = EvidenceFolder::open_on(disk, &folder.join(files::EVIDENCE)).map_err(|e| never(&e))?;
         let contracts = world.proxy_contracts(number);
         for contract in &contracts {
@@ -101,9 +118,7 @@ pub(crate) fn books(world: &World<'_>) -> Result<(), Problem> {
             if own.is_empty() && Some(contract) != contracts.last() && !world.chain.is_active(contract) {
                 continue;
             }
-            let fetch = ChainHistory::fetch(&world.chain.chain, contract, &log);
-            let history = Builder::new_current_thread().build().unwrap().block_on(fetch);
-            let history = history.map_err(|error| Problem::NotYet(format!("{error:?}")))?;
+            let history = history(world, contract, &log).map_err(|error| Problem::NotYet(format!("{error:?}")))?;
             reports.push(judge(&log, &history, &evidence).map_err(|e| never(&e))?);
         }
         receipts.extend(log);

@@ -4,13 +4,15 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use crate::cheats::{self, Cheat};
 use crate::plan::Plan;
 use crate::planted::Planted;
 use crate::setting::Setting;
-use crate::{entropy, panics, trace, world};
+use crate::{entropy, long, panics, trace, world};
 
 const SEED: &str = "COCOON_LIFE_SEED";
 const PLANTED: &str = "COCOON_LIFE_PLANTED";
+const COURSE: &str = "COCOON_LIFE_COURSE";
 const IS_TOLD: &str = "COCOON_LIFE_TOLD";
 /// The test that a process of a life is told to run.
 const TEST: &str = "books_agree_after_any_faults";
@@ -22,8 +24,50 @@ const OUTCOME: &str = "life of a network: ";
 pub(crate) struct Life {
     pub(crate) seed: u64,
     pub(crate) planted: Option<Planted>,
+    pub(crate) course: Course,
     /// Tells on the error stream what happens.
     pub(crate) is_told: bool,
+}
+
+/// What happens in a life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Course {
+    /// What is drawn from its seed.
+    Drawn,
+    /// Much work and changing terms.
+    Long,
+    /// A cheat.
+    With(Cheat),
+}
+
+impl Course {
+    fn name(self) -> String {
+        match self {
+            Self::Drawn => "drawn".to_owned(),
+            Self::Long => "long".to_owned(),
+            Self::With(cheat) => format!("{cheat:?}"),
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        match name {
+            "drawn" => Some(Self::Drawn),
+            "long" => Some(Self::Long),
+            cheat => Cheat::parse(cheat).map(Self::With),
+        }
+    }
+
+    fn live(self, life: Life) -> Result<(), String> {
+        match self {
+            Self::Drawn => {
+                let plan = Plan::draw(life.seed);
+                let setting = Setting::new(plan.proxies);
+                world::live(&setting, plan, life)
+            }
+            Self::Long => long::live(life),
+            Self::With(cheat) => cheats::live(cheat, life),
+        }
+    }
 }
 
 /// What became of it.
@@ -40,9 +84,11 @@ impl Life {
     pub(crate) fn of_this_process() -> Option<Self> {
         let seed = std::env::var(SEED).ok()?.parse().expect("a seed");
         let planted = std::env::var(PLANTED).ok();
+        let course = std::env::var(COURSE).unwrap_or_else(|_| Course::Drawn.name());
         Some(Self {
             seed,
             planted: planted.map(|name| Planted::parse(&name).expect("a planted fault")),
+            course: Course::parse(&course).expect("a course"),
             is_told: std::env::var_os(IS_TOLD).is_some(),
         })
     }
@@ -56,11 +102,7 @@ impl Life {
             if std::env::var_os("COCOON_TRACE").is_some() {
                 trace::show();
             }
-            let outcome = std::panic::catch_unwind(|| {
-                let plan = Plan::draw(self.seed);
-                let setting = Setting::new(plan.proxies);
-                world::live(&setting, plan, self)
-            });
+            let outcome = std::panic::catch_unwind(|| self.course.live(self));
             let outcome = outcome.unwrap_or_else(|_| Err("it panicked".to_owned()));
             let outcome = panics::all().map_or(outcome, Err);
             (trace::sum(), outcome.err())
@@ -76,6 +118,7 @@ impl Life {
         let mut command = Command::new(std::env::current_exe().expect("this program has a file"));
         command.args([TEST, "--exact", "--nocapture", "--test-threads=1"]);
         command.env(SEED, self.seed.to_string());
+        command.env(COURSE, self.course.name());
         if let Some(planted) = self.planted {
             command.env(PLANTED, format!("{planted:?}"));
         }

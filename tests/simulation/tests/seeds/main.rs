@@ -1,8 +1,9 @@
 //! Each seed is a life of a network: a client, one or two proxies and up to three workers run their real code, each on a
 //! runtime of its own whose clock the simulation holds. Connections are queues of bytes that can be delayed, cut and parted;
 //! disks lose what was not synced; the chain delivers late and in another order, lets messages bounce, or stands still; nodes
-//! die at any send, sync or question to the chain; machines sleep past the end of certificates; the network's owner changes
-//! prices and images; peers lie ([`rogue`]). Then the faults end, everything settles, and the books must agree: see [`check`].
+//! die at any send, sync or question to the chain, and between any two polls of their tasks; machines sleep past the end of
+//! certificates; the network's owner changes prices and images; peers lie ([`rogue`]). Then the faults end, everything settles,
+//! and the books must agree: see [`check`]. Two more courses are not drawn: much work ([`long`]), and single cheats ([`cheats`]).
 //!
 //! `COCOON_SEED=7 cargo test --release -p cocoon-simulation-tests` runs one seed and tells what happens in it;
 //! `COCOON_SEEDS=0..10000` a range. Everything in a life follows from its seed ([`entropy`], [`child`]), so that a seed that
@@ -17,11 +18,14 @@
 )]
 
 mod chain;
+mod cheats;
 mod check;
 mod child;
 mod disk;
+mod ears;
 mod entropy;
 mod host;
+mod long;
 mod network;
 mod nodes;
 mod panics;
@@ -39,7 +43,8 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use child::Life;
+use cheats::Cheat;
+use child::{Course, Life};
 use planted::Planted;
 
 /// Seeds of the usual run.
@@ -60,6 +65,7 @@ fn books_agree_after_any_faults() {
     let life = |seed| Life {
         seed,
         planted: None,
+        course: Course::Drawn,
         is_told: seeds.end - seeds.start == 1,
     };
     let next = AtomicU64::new(seeds.start);
@@ -91,6 +97,7 @@ fn a_planted_fault_is_noticed() {
             let life = Life {
                 seed,
                 planted: Some(planted),
+                course: Course::Drawn,
                 is_told: false,
             };
             Some((seed, life.run().problem?))
@@ -107,11 +114,53 @@ fn a_seed_lives_the_same_life_again() {
         let life = Life {
             seed,
             planted: None,
+            course: Course::Drawn,
             is_told: false,
         };
         let (first, again) = (life.run(), life.run());
         assert_eq!(first.trace, again.trace, "seed {seed}");
     }
+}
+
+#[test]
+fn ten_thousand_requests_audit_equal_while_prices_and_images_change() {
+    let life = Life {
+        seed: 1,
+        planted: None,
+        course: Course::Long,
+        is_told: false,
+    };
+    assert_eq!(life.run().problem, None);
+}
+
+#[test]
+fn each_cheat_is_found_and_is_its_authors() {
+    let cheats = Mutex::new(Cheat::ALL.into_iter());
+    let failures: Mutex<Vec<String>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                loop {
+                    let Some(cheat) = cheats.lock().unwrap().next() else {
+                        return;
+                    };
+                    let life = Life {
+                        seed: 1,
+                        planted: None,
+                        course: Course::With(cheat),
+                        is_told: false,
+                    };
+                    let problem = life.run().problem;
+                    failures
+                        .lock()
+                        .unwrap()
+                        .extend(problem.map(|problem| format!("{cheat:?}: {problem}")));
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{failures:#?}");
 }
 
 /// One seed, a range, or the usual ones.

@@ -8,7 +8,8 @@ use cocoon_runner::Surroundings;
 use cocoon_worker::WorkerConfig;
 use tokio_util::sync::CancellationToken;
 
-use crate::rogue::{self, Facts, Signed};
+use crate::cheats::Cheat;
+use crate::rogue::{self, Facts, Heard, Signed};
 use crate::setting::{MODEL, Setting, address, client_owner, proxy_owner};
 use crate::upstream::{self, Manners};
 
@@ -33,6 +34,10 @@ pub(crate) struct Lot {
     pub(crate) manners: Manners,
     /// What a lying worker signs.
     pub(crate) signed: Signed,
+    /// What a liar is told.
+    pub(crate) heard: Heard,
+    /// All that it does, if it cheats in one way only.
+    pub(crate) cheat: Option<Cheat>,
 }
 
 impl Node {
@@ -90,7 +95,7 @@ impl Node {
                     running.join.await.map_err(told)?.map_err(told)
                 }
                 Self::LyingWorker | Self::LyingClient => {
-                    rogue::lie(self, facts, surroundings, lot.seed, lot.signed).await;
+                    rogue::lie(self, facts, surroundings, lot).await;
                     Ok(())
                 }
             }

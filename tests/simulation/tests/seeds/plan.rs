@@ -3,10 +3,11 @@
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
+use crate::cheats::Cheat;
 use crate::nodes::Node;
 
-/// Milliseconds after which the faults end.
-pub(crate) const TROUBLE_MS: u64 = 60_000;
+/// Milliseconds after which the faults of a drawn course end.
+const TROUBLE_MS: u64 = 60_000;
 
 /// The course of a world.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct Plan {
     /// Each with a contract of its own; client and workers deal with all of them.
     pub(crate) proxies: u8,
     pub(crate) events: Vec<Event>,
+    /// Milliseconds after which the faults end.
+    pub(crate) until: u64,
     /// One write in so many is cut; 0: none.
     pub(crate) cuts: u32,
     pub(crate) is_chain_faulty: bool,
@@ -23,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) liars: Vec<Node>,
     /// Nothing but liars goes wrong.
     pub(crate) is_fair: bool,
+    /// All that a liar does, of everything that it could.
+    pub(crate) cheat: Option<Cheat>,
 }
 
 /// Something at some time.
@@ -39,10 +44,11 @@ pub(crate) enum What {
         streams: bool,
         tokens: u64,
     },
-    /// Dies at one of its next acts.
+    /// Dies at one of its next acts, or at the end of so many polls of its tasks after it.
     Doom {
         node: Node,
         acts: i64,
+        polls: i64,
         death: Death,
     },
     /// Is told to stop, and comes back.
@@ -108,6 +114,7 @@ impl Plan {
                         What::Doom {
                             node,
                             acts,
+                            polls: 0,
                             death: Death { is_silent, down },
                         },
                     );
@@ -170,11 +177,13 @@ impl Plan {
             workers,
             proxies,
             events,
+            until: TROUBLE_MS,
             cuts,
             is_chain_faulty: rng.random_bool(0.6),
             bad_answers,
             liars: Vec::new(),
             is_fair: false,
+            cheat: None,
         };
         for liar in [Node::LyingWorker, Node::LyingClient] {
             if rng.random_bool(0.2) {
@@ -184,7 +193,23 @@ impl Plan {
         if !plan.liars.is_empty() && rng.random_bool(0.3) {
             plan.be_fair();
         }
+        plan.move_deaths(seed);
         plan
+    }
+
+    /// Has two thirds of the deaths come where a task waits: soon after an act, or whatever the node does at that time. Drawn
+    /// from numbers of their own, so that all else in a plan is what it was before there were such deaths.
+    fn move_deaths(&mut self, seed: u64) {
+        let rng = &mut StdRng::seed_from_u64(seed ^ 0x706f_6c6c);
+        for event in &mut self.events {
+            if let What::Doom { acts, polls, .. } = &mut event.what {
+                match rng.random_range(0..3) {
+                    0 => {}
+                    1 => *polls = rng.random_range(1..60),
+                    _ => (*acts, *polls) = (0, rng.random_range(1..60)),
+                }
+            }
+        }
     }
 
     /// Leaves nothing that goes wrong but the liars.

@@ -5,6 +5,7 @@ mod client;
 mod worker;
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -25,7 +26,8 @@ use rand::{Rng as _, SeedableRng as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc::Receiver;
 
-use crate::nodes::Node;
+use crate::cheats::Cheat;
+use crate::nodes::{Lot, Node};
 use crate::setting::Setting;
 
 /// Secret of the lying client, whose hash its contract holds.
@@ -37,6 +39,9 @@ const STAY: Duration = Duration::from_secs(15);
 
 /// Statements that the lying worker signed.
 pub(crate) type Signed = Arc<Mutex<BTreeSet<HashBytes>>>;
+
+/// What liars were told by those to whom they lied.
+pub(crate) type Heard = Arc<Mutex<Vec<String>>>;
 
 /// Why a connection ended. Nobody asks: another one follows.
 #[derive(Debug)]
@@ -61,18 +66,23 @@ struct Liar {
     clock: SharedClock,
     network: SharedNetwork,
     signed: Signed,
+    heard: Heard,
+    /// All that it does, if it cheats in one way only.
+    cheat: Option<Cheat>,
     /// What it once sent, to be sent again.
     said: Vec<Bytes>,
 }
 
 /// Lies until its end.
-pub(crate) async fn lie(node: Node, facts: Facts, surroundings: Surroundings, seed: u64, signed: Signed) {
+pub(crate) async fn lie(node: Node, facts: Facts, surroundings: Surroundings, lot: Lot) {
     let liar = &mut Liar {
-        rng: StdRng::seed_from_u64(seed),
+        rng: StdRng::seed_from_u64(lot.seed),
         platform: SimulatedPlatform::from_json(&facts.platform).unwrap(),
         clock: surroundings.clock,
         network: surroundings.network,
-        signed,
+        signed: lot.signed,
+        heard: lot.heard,
+        cheat: lot.cheat,
         said: Vec::new(),
     };
     loop {
@@ -122,15 +132,32 @@ impl Liar {
             .ok()
     }
 
-    /// One time in `many`.
+    /// One time in `many`; never where it cheats in one way only.
     fn one_in(&mut self, many: u32) -> bool {
-        self.rng.random_range(0..many) == 0
+        self.rng.random_range(0..many) == 0 && self.cheat.is_none()
+    }
+
+    /// One of so many lies, or the one of its only cheat; as many as there are for none.
+    fn lie(&mut self, among: u32, only: &[(Cheat, u32)]) -> u32 {
+        let drawn = self.rng.random_range(0..among);
+        match self.cheat {
+            None => drawn,
+            Some(cheat) => only
+                .iter()
+                .find(|(one, _)| *one == cheat)
+                .map_or(among, |(_, lie)| *lie),
+        }
+    }
+
+    /// Keeps what it was told.
+    fn hear(&self, told: impl Display) {
+        self.heard.lock().unwrap().push(told.to_string());
     }
 
     /// Sends something: as it is, or cut, changed, twice, or together with something old.
     async fn say(&mut self, link: &LinkHandle, truth: Bytes) -> Result<(), Over> {
         let mut bytes = truth.to_vec();
-        match self.rng.random_range(0..40) {
+        match self.lie(40, &[]) {
             0 => bytes.truncate(self.rng.random_range(0..=truth.len())),
             1 => {
                 let at = self.rng.random_range(0..bytes.len().max(1));

@@ -2,25 +2,21 @@
 //! they are: the clock is the simulation's, so minutes pass in no time.
 //!
 //! Seen here: state commits, looks at contracts and at the root contract, payment status, pings, silence on both sides,
-//! redialing, and the shares of a request's time. Questions that never get an answer (handshake, authorisation, models) and
-//! the choice of another proxy are watched where a peer can be made to behave like that: in the tests of `runner`, `client`
-//! and `protocol`.
+//! redialing, and the shares of a request's time. In [`questions`]: handshake, authorisation, models, and the choice of another
+//! proxy.
 
-use std::io;
+mod questions;
+mod watched;
+
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use cocoon_bindings::ton::{Address, Cell, StackValue};
-use cocoon_chain::{AccountState, ChainClient, ChainError, GetterResult, SharedChain, Transaction, TransactionId};
 use cocoon_emulator::Emulator;
-use cocoon_ratls::{Listener, Network, Wire};
+use cocoon_ratls::{Listener, Wire};
 use cocoon_runner::Surroundings;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +27,7 @@ use crate::nodes::CLIENT;
 use crate::setting::{BEGIN, MODEL, Setting, address, client_owner, proxy_owner};
 use crate::user::{self, Diary, Outcome};
 use crate::{chain, entropy};
+use watched::{Act, Log, Watched, Wires, assert_within};
 
 const STEP_MS: u64 = 20;
 const BLOCK_MS: u64 = 400;
@@ -49,171 +46,6 @@ const PROXY_FOR_CLIENTS: &str = "10.0.0.1:11002";
 /// A tcp.ping in a record of TLS, and a tcp.query of payment status.
 const PING_BYTES: usize = 42;
 const STATUS_BYTES: usize = 50;
-
-/// What a node did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Act {
-    /// Read an account.
-    Read(Address),
-    /// Sent to the chain.
-    Sent,
-    Dialed(SocketAddr),
-    /// Wrote so many bytes on a connection that it dialed.
-    Wrote(SocketAddr, usize),
-    /// Let go of a connection that it dialed.
-    HungUp(SocketAddr),
-    /// The inference server was asked, or saw its connection end.
-    UpstreamAsked,
-    UpstreamEnded,
-}
-
-/// Who did what when, milliseconds.
-#[derive(Clone, Debug)]
-struct Log {
-    time: Arc<Time>,
-    acts: Arc<Mutex<Vec<(u64, IpAddr, Act)>>>,
-}
-
-impl Log {
-    fn note(&self, who: IpAddr, act: Act) {
-        self.acts.lock().unwrap().push((self.time.ms(), who, act));
-    }
-
-    /// When `who` did such things from `since` on.
-    fn times(&self, since: u64, who: IpAddr, is_it: impl Fn(&Act) -> bool) -> Vec<u64> {
-        let acts = self.acts.lock().unwrap();
-        let acts = acts
-            .iter()
-            .filter(|(at, by, act)| *at >= since && *by == who && is_it(act));
-        acts.map(|(at, ..)| *at).collect()
-    }
-
-    /// Time between two of them.
-    fn pauses(&self, since: u64, who: IpAddr, is_it: impl Fn(&Act) -> bool) -> Vec<u64> {
-        self.times(since, who, is_it)
-            .windows(2)
-            .map(|pair| pair[1] - pair[0])
-            .collect()
-    }
-}
-
-#[track_caller]
-fn assert_within(what: &str, pauses: &[u64], least: u64, most: u64, count: usize) {
-    assert!(pauses.len() >= count, "{what}: only {pauses:?}");
-    let is_within = |pause: &u64| (least..=most + SLACK_MS).contains(pause);
-    assert!(
-        pauses.iter().all(is_within),
-        "{what}: not {least}..{most} ms: {pauses:?}"
-    );
-}
-
-/// The chain, watched.
-#[derive(Debug)]
-struct Watched {
-    chain: SharedChain,
-    log: Log,
-    who: IpAddr,
-}
-
-#[async_trait]
-impl ChainClient for Watched {
-    async fn account(&self, address: &Address) -> Result<AccountState, ChainError> {
-        self.log.note(self.who, Act::Read(address.clone()));
-        self.chain.account(address).await
-    }
-
-    async fn run_get_method(
-        &self,
-        address: &Address,
-        method: &str,
-        arguments: Vec<StackValue>,
-    ) -> Result<GetterResult, ChainError> {
-        self.chain.run_get_method(address, method, arguments).await
-    }
-
-    async fn transactions(
-        &self,
-        address: &Address,
-        limit: usize,
-        from: Option<TransactionId>,
-    ) -> Result<Vec<Transaction>, ChainError> {
-        self.chain.transactions(address, limit, from).await
-    }
-
-    async fn send_boc(&self, message: &Cell) -> Result<(), ChainError> {
-        self.log.note(self.who, Act::Sent);
-        self.chain.send_boc(message).await
-    }
-
-    async fn now(&self) -> Result<u32, ChainError> {
-        self.chain.now().await
-    }
-}
-
-/// The network, watched.
-#[derive(Debug)]
-struct Wires {
-    network: Arc<dyn Network>,
-    log: Log,
-    who: IpAddr,
-}
-
-#[async_trait]
-impl Network for Wires {
-    async fn listen(&self, address: SocketAddr) -> io::Result<Listener> {
-        self.network.listen(address).await
-    }
-
-    async fn dial(&self, address: SocketAddr) -> io::Result<Wire> {
-        self.log.note(self.who, Act::Dialed(address));
-        let wire = self.network.dial(address).await?;
-        let end = Dialed {
-            wire,
-            log: self.log.clone(),
-            who: self.who,
-            to: address,
-        };
-        Ok(Wire::other(Box::new(end), address))
-    }
-}
-
-#[derive(Debug)]
-struct Dialed {
-    wire: Wire,
-    log: Log,
-    who: IpAddr,
-    to: SocketAddr,
-}
-
-impl Drop for Dialed {
-    fn drop(&mut self) {
-        self.log.note(self.who, Act::HungUp(self.to));
-    }
-}
-
-impl AsyncRead for Dialed {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Dialed {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.wire).poll_write(cx, bytes);
-        if let Poll::Ready(Ok(written)) = written {
-            self.log.note(self.who, Act::Wrote(self.to, written));
-        }
-        written
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_shutdown(cx)
-    }
-}
 
 /// An inference server that answers, or takes a question and says nothing.
 async fn upstream(mut listener: Listener, log: Log, is_silent: Arc<AtomicBool>) {
@@ -265,8 +97,9 @@ fn runtime() -> Runtime {
 }
 
 impl Clocks {
-    fn new() -> Self {
-        let setting = Setting::new(1);
+    /// A network whose root contract lists so many proxies, of which these nodes are there.
+    fn new(proxies: u8, nodes: &[IpAddr]) -> Self {
+        let setting = Setting::new(proxies);
         let time = Time::new(u64::from(BEGIN) * 1000);
         let mut clocks = Self {
             net: Net::new(0, Arc::clone(&time)),
@@ -282,15 +115,18 @@ impl Clocks {
             time,
             setting,
         };
-        for ip in [PROXY, OF_CLIENT, OF_WORKER] {
-            clocks.start(ip);
-        }
+        nodes.iter().for_each(|ip| clocks.start(*ip));
         clocks
     }
 
     fn start(&mut self, ip: IpAddr) {
+        let text = self.config(ip);
+        self.start_as(ip, text);
+    }
+
+    fn surroundings(&self, ip: IpAddr) -> Surroundings {
         let life = Life::new(ip, &self.time);
-        let surroundings = Surroundings {
+        Surroundings {
             chain: Arc::new(Watched {
                 chain: self.chain.of(&life),
                 log: self.log.clone(),
@@ -303,8 +139,13 @@ impl Clocks {
                 who: ip,
             }),
             disk: Platter::new(u64::from(ip == PROXY), None).disk(&life),
-        };
-        let (text, log, is_silent) = (self.config(ip), self.log.clone(), Arc::clone(&self.is_silent));
+        }
+    }
+
+    /// Starts a node with this configuration.
+    fn start_as(&mut self, ip: IpAddr, text: String) {
+        let surroundings = self.surroundings(ip);
+        let (log, is_silent) = (self.log.clone(), Arc::clone(&self.is_silent));
         let runtime = runtime();
         let stop = CancellationToken::new();
         runtime.spawn(async move {
@@ -392,25 +233,31 @@ impl Clocks {
         self.users.spawn(user::ask(net, time, diary, false, 5));
     }
 
-    /// Clients connected to the proxy, by its own figures.
-    fn connected(&mut self) -> String {
+    /// A page of a node, and when it came; nothing before that.
+    fn get(&mut self, from: SocketAddr, path: &str) -> Arc<Mutex<(u64, String)>> {
         let life = Life::new(USERS, &self.time);
-        let (net, page) = (self.net.of(&life), Arc::new(Mutex::new(String::new())));
-        let shown = Arc::clone(&page);
+        let (net, time, page) = (self.net.of(&life), Arc::clone(&self.time), Arc::default());
+        let shown: Arc<Mutex<(u64, String)>> = Arc::clone(&page);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: p\r\nConnection: close\r\n\r\n");
         self.users.spawn(async move {
-            let mut wire = net.dial((PROXY, 11000).into()).await.unwrap();
-            let request = "GET /metrics HTTP/1.1\r\nHost: p\r\nConnection: close\r\n\r\n";
+            let mut wire = net.dial(from).await.unwrap();
             wire.write_all(request.as_bytes()).await.unwrap();
             let mut text = String::new();
             wire.read_to_string(&mut text).await.unwrap();
-            *shown.lock().unwrap() = text;
+            *shown.lock().unwrap() = (time.ms(), text);
         });
+        page
+    }
+
+    /// Clients connected to the proxy, by its own figures.
+    fn connected(&mut self) -> String {
+        let page = self.get((PROXY, 11000).into(), "/metrics");
         self.pass(1);
-        let page = page.lock().unwrap();
+        let page = &page.lock().unwrap().1;
         let line = page
             .lines()
             .find(|line| line.starts_with("cocoon_proxy_connections{peer=\"client\"}"));
-        line.unwrap_or(&page).to_owned()
+        line.unwrap_or(page).to_owned()
     }
 }
 
@@ -418,19 +265,26 @@ async fn step() {
     tokio::time::sleep(Duration::from_millis(STEP_MS)).await;
 }
 
-#[test]
-fn every_timer_runs_as_deployed_when_nothing_is_configured() {
+/// Walks on a thread of its own, whose randomness follows from a seed.
+fn walk(steps: impl FnOnce() + Send + 'static) {
     let walk = || {
         entropy::seed(8);
         cocoon_ratls::run_in_place();
-        let mut clocks = Clocks::new();
+        steps();
+    };
+    std::thread::spawn(walk).join().unwrap();
+}
+
+#[test]
+fn every_timer_runs_as_deployed_when_nothing_is_configured() {
+    walk(|| {
+        let mut clocks = Clocks::new(1, &[PROXY, OF_CLIENT, OF_WORKER]);
         clocks.pass(20);
         while_working(&mut clocks);
         while_idle(&mut clocks);
         while_the_inference_server_is_silent(&mut clocks);
         while_the_proxy_is_cut_off(&mut clocks);
-    };
-    std::thread::spawn(walk).join().unwrap();
+    });
 }
 
 /// State commits, contracts, root contract.

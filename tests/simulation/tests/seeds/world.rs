@@ -1,6 +1,9 @@
 //! One world: its nodes, each on a runtime of its own whose clock goes as far as it is let, and the course of events.
 
+mod course;
 mod events;
+
+pub(crate) use course::{live, settled};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,15 +17,15 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::chain;
-use crate::check;
+use crate::cheats::Cheat;
 use crate::child;
 use crate::disk::Platter;
 use crate::host::{Life, Time};
 use crate::network::Net;
 use crate::nodes::{Lot, Node};
-use crate::plan::{Death, Plan, TROUBLE_MS, What};
+use crate::plan::{Death, Plan};
 use crate::planted::Planted;
-use crate::rogue::Signed;
+use crate::rogue::{Heard, Signed};
 use crate::setting::{BEGIN, Setting, liars_owner};
 use crate::trace;
 use crate::upstream::Manners;
@@ -33,12 +36,8 @@ const STEP: Duration = Duration::from_millis(20);
 const STEP_MS: u64 = 20;
 /// Milliseconds between two blocks.
 const BLOCK_MS: u64 = 400;
-/// Milliseconds that a network without faults gets to settle its books.
-const SETTLE_MS: u64 = 400_000;
 /// When a planted fault begins, milliseconds.
 const SABOTAGE_MS: u64 = 10_000;
-/// Milliseconds between two looks whether it has.
-const LOOK_MS: u64 = 4_000;
 
 /// A world.
 pub(crate) struct World<'a> {
@@ -54,6 +53,10 @@ pub(crate) struct World<'a> {
     pub(crate) client_deaths: Vec<u64>,
     /// What a lying worker signed.
     pub(crate) signed: Signed,
+    /// What liars were told that cheat in one way only.
+    pub(crate) heard: Heard,
+    /// Milliseconds after which the faults end.
+    pub(crate) until: u64,
     /// All terms so far, the newest last.
     terms: Vec<Params>,
     is_listed: bool,
@@ -65,6 +68,7 @@ pub(crate) struct World<'a> {
     users: Runtime,
     is_told: bool,
     planted: Option<Planted>,
+    cheat: Option<Cheat>,
     bad_answers: u32,
 }
 
@@ -91,68 +95,17 @@ fn runtime() -> Runtime {
     Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
+        // Whoever counts polls is asked after each of them.
+        .event_interval(1)
         .build()
         .unwrap()
 }
 
-/// Runs a seed to its end; an error says what does not hold.
-pub(crate) fn live(setting: &Setting, plan: Plan, life: child::Life) -> Result<(), String> {
-    let mut world = World::new(setting, life, &plan);
-    world.chain.set_faulty(plan.is_chain_faulty);
-    world.net.set_cuts(plan.cuts);
-    let plan_is_fair = plan.is_fair;
-    let mut events = plan.events.into_iter().peekable();
-    while world.now() < TROUBLE_MS {
-        while let Some(event) = events.next_if(|event| event.at <= world.now()) {
-            world.happen(event.what);
-        }
-        world.sabotage();
-        world.step();
-        check::requests(&world)?;
-    }
-    if plan_is_fair {
-        check::peace(&world)?;
-    }
-    world.calm();
-    let end = world.now() + SETTLE_MS;
-    let mut reason = "nothing was looked at".to_owned();
-    while world.now() < end {
-        for _ in 0..LOOK_MS / STEP_MS {
-            world.step();
-            check::requests(&world)?;
-        }
-        if !check::is_quiet(&world) {
-            continue;
-        }
-        match check::service(&world) {
-            Err(why) => {
-                reason = why;
-                world.happen(What::Ask {
-                    streams: false,
-                    tokens: 5,
-                });
-                continue;
-            }
-            Ok(()) => match check::books(&world) {
-                Ok(()) => return Ok(()),
-                Err(check::Problem::NotYet(why)) => reason = why,
-                Err(check::Problem::Never(why)) => return Err(why),
-            },
-        }
-    }
-    let words = world
-        .places
-        .iter()
-        .map(|place| format!("{:?}: {}", place.node, place.last_words));
-    Err(format!(
-        "does not settle: {reason}; {}",
-        words.collect::<Vec<_>>().join("; ")
-    ))
-}
-
 impl<'a> World<'a> {
     fn new(setting: &'a Setting, life: child::Life, plan: &Plan) -> Self {
-        let child::Life { seed, planted, is_told } = life;
+        let child::Life {
+            seed, planted, is_told, ..
+        } = life;
         let time = Time::new(u64::from(BEGIN) * 1000);
         let nodes = (0..plan.proxies).map(Node::Proxy).chain([Node::Client]);
         let nodes = nodes
@@ -187,6 +140,8 @@ impl<'a> World<'a> {
             diary: Diary::default(),
             client_deaths: Vec::new(),
             signed: Signed::default(),
+            heard: Heard::default(),
+            until: plan.until,
             terms: vec![setting.params.clone()],
             is_listed: true,
             has_liars_contract: !plan.liars.contains(&Node::LyingClient),
@@ -197,6 +152,7 @@ impl<'a> World<'a> {
             users: runtime(),
             is_told,
             planted,
+            cheat: plan.cheat,
             bad_answers: plan.bad_answers,
         }
     }
@@ -222,7 +178,7 @@ impl<'a> World<'a> {
         self.lived.contains(&node)
     }
 
-    fn tell(&self, what: impl std::fmt::Debug) {
+    pub(crate) fn tell(&self, what: impl std::fmt::Debug) {
         trace::note(self.now(), &what);
         if self.is_told {
             eprintln!("{:>7} ms: {what:?}", self.now());
@@ -232,6 +188,11 @@ impl<'a> World<'a> {
     fn note_client_death(&mut self) {
         let now = self.time.ms();
         self.client_deaths.push(now);
+    }
+
+    /// A node that there is.
+    pub(crate) fn place_of(&self, node: Node) -> &Place {
+        self.places.iter().find(|place| place.node == node).unwrap()
     }
 
     fn place(&mut self, node: Node) -> &mut Place {
@@ -255,13 +216,13 @@ impl<'a> World<'a> {
             self.net.slow(place.node.ip(), 0);
             place.platter.set_sync_fails(0);
             if let Some(running) = &place.running {
-                running.life.doom(i64::MAX);
+                running.life.spare();
             }
         }
     }
 
     /// Lets everybody's clock go on by one step.
-    fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         for index in 0..self.places.len() {
             self.step_of(index);
         }
@@ -287,7 +248,7 @@ impl<'a> World<'a> {
             }
             return;
         };
-        running.runtime.block_on(async { tokio::time::sleep(STEP).await });
+        running.runtime.block_on(running.life.run(STEP));
         let (is_dead, has_ended) = (running.life.is_dead(), running.main.is_finished());
         if !is_dead && !has_ended {
             return;
@@ -326,7 +287,7 @@ impl<'a> World<'a> {
     }
 
     fn start(&mut self, index: usize) {
-        let is_trouble = self.now() < TROUBLE_MS;
+        let is_trouble = self.now() < self.until;
         let place = &mut self.places[index];
         let (node, life, stop) = (
             place.node,
@@ -350,6 +311,8 @@ impl<'a> World<'a> {
                 bad: if is_trouble { self.bad_answers } else { 0 },
             },
             signed: Arc::clone(&self.signed),
+            heard: Arc::clone(&self.heard),
+            cheat: self.cheat,
         };
         let runtime = runtime();
         let main = runtime.spawn(node.main(self.setting, surroundings, stop.clone(), lot));

@@ -261,6 +261,28 @@ impl Client {
         }
     }
 
+    /// Reads a request's answer to its last message; payments and receipts of others are passed over.
+    pub(crate) async fn answered_only(&mut self, id: u8) {
+        loop {
+            if let Ok(answer) = Answer::from_proxy(self.next().await)
+                && answer.request_id == [id; 32]
+                && answer.is_last()
+            {
+                return;
+            }
+        }
+    }
+
+    /// How many answers end within this time.
+    pub(crate) async fn ends_within(&mut self, time: Duration) -> usize {
+        let (until, mut ended) = (tokio::time::Instant::now() + time, 0);
+        while let Ok(Some(LinkEvent::Packet(data))) = tokio::time::timeout_at(until, self.events.recv()).await {
+            let answer = Answer::from_proxy(ProxyToClient::decode(&data).unwrap());
+            ended += usize::from(answer.is_ok_and(|answer| answer.is_last()));
+        }
+        ended
+    }
+
     /// Whether nothing comes for so long.
     pub(crate) async fn is_silent_for(&mut self, time: Duration) -> bool {
         tokio::time::timeout(time, self.events.recv()).await.is_err()

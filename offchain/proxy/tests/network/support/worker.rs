@@ -37,6 +37,10 @@ pub(crate) enum Act {
     Endless,
     /// Answers, and does not sign.
     AnswerUnsigned,
+    /// Answers, and never says whether it signs.
+    AnswerSilent,
+    /// Answers "one two three", with a pause before each part but the first.
+    Unhurried,
     /// Sends garbage.
     Garbage,
     /// Takes the request and never says anything.
@@ -247,6 +251,9 @@ async fn serve(
                     panic!()
                 };
                 let statement = WorkStatement::from_boc(&question.statement).unwrap();
+                if act == Act::AnswerSilent {
+                    continue;
+                }
                 if act == Act::AnswerUnsigned {
                     link.answer_error(id, 0, "no").await.unwrap();
                     continue;
@@ -366,6 +373,9 @@ async fn run(
             tokio::time::sleep(Duration::from_millis(100)).await;
             link.close().await;
             return;
+        }
+        if act == Act::Unhurried {
+            tokio::time::sleep(Duration::from_millis(300)).await;
         }
         if is_endless {
             if cancelled.lock().unwrap().contains(&request_id) {

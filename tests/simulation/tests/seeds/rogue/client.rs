@@ -1,9 +1,11 @@
 //! A client that pays and lies.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use cocoon_bindings::ton::{Address, friendly};
+use cocoon_protocol::answer::{Answer, AnswerBody};
 use cocoon_protocol::client::{
     AuthorizeWithProxyShort, GetWorkerTypesV2, RequestRefund, RunQueryEx, UpdatePaymentStatus,
 };
@@ -11,13 +13,15 @@ use cocoon_protocol::codec::encode;
 use cocoon_protocol::extension::{Cancel, GetEvidence};
 use cocoon_protocol::handshake::{ClientConnecting, ClientOffer, ProofStep};
 use cocoon_protocol::http::Request;
+use cocoon_protocol::message::ProxyToClient;
 use cocoon_protocol::session_proof::Role;
 use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::SessionBinding;
-use cocoon_runner::link::{LinkHandle, prove_session};
+use cocoon_runner::link::{LinkEvent, LinkHandle, prove_session};
 use rand::Rng as _;
 
 use super::{Facts, Liar, Over, SECRET, STEP};
+use crate::cheats::Cheat;
 use crate::nodes::Node;
 use crate::setting::liars_owner;
 
@@ -34,10 +38,26 @@ pub(super) async fn connection(liar: &mut Liar, files: &Facts) -> Option<()> {
     let (link, mut events) = Liar::open(connection).await?;
     shake_hands(liar, &link, session.as_ref(), files).await.ok()?;
     loop {
-        while events.try_recv().is_ok() {}
-        something(liar, &link).await.ok()?;
+        while let Ok(event) = events.try_recv() {
+            hear(liar, &event);
+        }
+        match liar.cheat {
+            None => something(liar, &link).await.ok()?,
+            Some(cheat) => cheat_by(cheat, liar, &link).await.ok()?,
+        }
         let pause = liar.rng.random_range(10..2_000);
         tokio::time::sleep(Duration::from_millis(pause)).await;
+    }
+}
+
+/// Keeps the errors of what it was sent.
+fn hear(liar: &Liar, event: &LinkEvent) {
+    if let LinkEvent::Packet(data) = event
+        && let Ok(packet) = ProxyToClient::decode(data)
+        && let Ok(answer) = Answer::from_proxy(packet)
+        && let AnswerBody::Error { message, .. } = answer.body
+    {
+        liar.hear(message);
     }
 }
 
@@ -47,9 +67,13 @@ async fn shake_hands(
     session: Option<&SessionBinding>,
     files: &Facts,
 ) -> Result<(), Over> {
-    let ask = async |question: Bytes| link.query(question, STEP).await;
+    let heard = Arc::clone(&liar.heard);
+    let ask = async |question: Bytes| {
+        let answer = link.query(question, STEP).await;
+        answer.inspect_err(|error| heard.lock().unwrap().push(error.to_string()))
+    };
     // Somebody else's wallet needs somebody else's secret.
-    let owner: Address = if liar.one_in(5) {
+    let owner: Address = if liar.one_in(5) || liar.cheat == Some(Cheat::WalletOfAnother) {
         files.honest.clone()
     } else {
         liars_owner()
@@ -85,8 +109,15 @@ async fn shake_hands(
         }
         step => prove_session::<_, Over>(link, step, session, Role::Client).await?,
     };
+    if liar.cheat == Some(Cheat::WalletOfAnother) {
+        // As if it were the secret of that wallet: without it, only the wallet's own message on chain would let it in.
+        let data = Bytes::from_static(SECRET);
+        ask(encode(&AuthorizeWithProxyShort { data })).await?;
+        return Err(Over);
+    }
     let (state, question) = state.authorize(SECRET);
-    state.finished(&ask(question).await?)?;
+    let finished = state.finished(&ask(question).await?);
+    finished.inspect_err(|error| liar.hear(error))?;
     Ok(())
 }
 
@@ -128,6 +159,39 @@ fn query(liar: &mut Liar) -> RunQueryEx {
         flags: (),
         enable_debug: Some(rng.random()),
     }
+}
+
+/// A request without a fault.
+fn order(request_id: [u8; 32], max_tokens: i32) -> RunQueryEx {
+    let body = format!(
+        "{{\"model\":\"parrot\",\"stream\":true,\"max_tokens\":{max_tokens},\"messages\":[{{\"role\":\"user\",\"content\":\"x\"}}]}}"
+    );
+    RunQueryEx {
+        model_name: "parrot".to_owned(),
+        query: Request::post_json("/v1/chat/completions", Bytes::from(body)).encode(),
+        max_coefficient: 4000,
+        max_tokens,
+        timeout: 10.0,
+        request_id,
+        min_config_version: 1,
+        flags: (),
+        enable_debug: None,
+    }
+}
+
+/// What a client does that cheats in one way only.
+async fn cheat_by(cheat: Cheat, liar: &mut Liar, link: &LinkHandle) -> Result<(), Over> {
+    let id = [liar.rng.random(); 32];
+    match cheat {
+        Cheat::OneRequestTwice => {
+            for _ in 0..2 {
+                link.send_packet(encode(&order(id, 50))).await?;
+            }
+        }
+        Cheat::MoreThanItPaid => link.send_packet(encode(&order(id, 1_000_000_000))).await?,
+        _ => link.send_packet(encode(&order(id, 50))).await?,
+    }
+    Ok(())
 }
 
 async fn something(liar: &mut Liar, link: &LinkHandle) -> Result<(), Over> {

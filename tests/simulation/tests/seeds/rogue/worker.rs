@@ -22,6 +22,7 @@ use cocoon_runner::link::{LinkEvent, LinkHandle, prove_session};
 use rand::Rng as _;
 
 use super::{Facts, Liar, Over, STEP};
+use crate::cheats::Cheat;
 use crate::nodes::Node;
 use crate::setting::{MODEL, liars_owner};
 
@@ -103,9 +104,10 @@ async fn shake_hands(liar: &mut Liar, link: &LinkHandle, session: Option<&Sessio
         step => prove_session::<_, Over>(link, step, session, Role::Worker).await?,
     };
     let version = state.proxy.version;
-    if liar.one_in(3) {
+    if liar.one_in(3) || liar.cheat == Some(Cheat::ClaimsNeverEarned) {
         // Totals that nobody ever owed it.
-        let claimed = [i64::MAX, 1_000_000_000_000, -1, i64::MIN][liar.rng.random_range(0..4)];
+        let claimed =
+            [i64::MAX, -1, i64::MIN, 1_000_000_000_000][liar.lie(4, &[(Cheat::ClaimsNeverEarned, 3)]) as usize];
         let compare = CompareBalanceWithProxy {
             tokens_committed_to_blockchain: claimed,
             tokens_committed_to_db: claimed,
@@ -159,7 +161,7 @@ fn counts(completion: i64) -> TokenCounts {
 /// Says what it worked, or something else.
 async fn answer(liar: &mut Liar, link: &LinkHandle, work: Work, version: Version) -> Result<(), Over> {
     let Work { request_id, query } = work;
-    let lie = liar.rng.random_range(0..16);
+    let lie = liar.lie(16, &[(Cheat::MoreThanWasReserved, 9), (Cheat::AnotherAnswerHashed, 11)]);
     let id = if lie == 0 { [liar.rng.random(); 32] } else { request_id };
     let message = |body, final_info| {
         let request_id = id;
@@ -288,7 +290,7 @@ async fn sign(liar: &mut Liar, link: &LinkHandle, identity: &Identity, id: i64, 
     let Ok(statement) = WorkStatement::from_boc(&question.statement) else {
         return Ok(());
     };
-    let lie = liar.rng.random_range(0..12);
+    let lie = liar.lie(12, &[(Cheat::AnotherStatementSigned, 4)]);
     let signature = match lie {
         0 => return Ok(()),
         1 => return Ok(link.answer_error(id, -1, "x".repeat(10_000)).await?),

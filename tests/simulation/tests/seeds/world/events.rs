@@ -32,11 +32,16 @@ impl World<'_> {
                 );
                 self.users.spawn(asking);
             }
-            What::Doom { node, acts, death } => {
+            What::Doom {
+                node,
+                acts,
+                polls,
+                death,
+            } => {
                 let place = self.place(node);
                 place.death = death;
                 if let Some(running) = &place.running {
-                    running.life.doom(acts);
+                    running.life.doom(acts, polls);
                 }
             }
             What::Stop(node) => {
