@@ -1,6 +1,7 @@
 //! A log through its whole life: written, read, copied, witnessed, and written through crashes.
 
 mod crash;
+mod golden;
 mod platter;
 mod publishing;
 mod reading;

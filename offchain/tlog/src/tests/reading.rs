@@ -1,7 +1,5 @@
 //! What a reader proves, and what it finds when files were changed.
 
-use std::path::Path;
-
 use cocoon_bindings::ton::HashBytes;
 use cocoon_receipt::ReceiptId;
 use cocoon_receipt::log::Checkpoint;
@@ -243,42 +241,4 @@ async fn a_mirror_gets_signatures_that_came_later() {
     let log = PublishedLog::open(source, public_key()).await.unwrap();
     assert_eq!(log.batch(0).await.unwrap().decode().unwrap(), all[..256]);
     assert_eq!(log.batch(1).await.unwrap().decode().unwrap(), all[256..]);
-}
-
-/// The log that the independent implementation in Python wrote.
-#[tokio::test]
-async fn the_golden_log_of_another_implementation_is_read() {
-    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/log");
-    let source = crate::source(base.to_str().unwrap()).unwrap();
-    let description = crate::Description::read(source.as_ref()).await.unwrap();
-    let log = PublishedLog::open(source, description.public_key().unwrap())
-        .await
-        .unwrap();
-    let mut count = 0;
-    let mut batches = std::pin::pin!(log.receipts(0));
-    while let Some(batch) = batches.next().await {
-        for receipt in batch.unwrap().1 {
-            receipt.verify_proxy(log.key()).unwrap();
-            let statement = &receipt.receipt.statement;
-            assert!(log.evidence(&statement.worker_evidence).await.unwrap().is_some());
-            count += 1;
-        }
-    }
-    assert_eq!((count, log.size()), (275, 275));
-    // Taken up by our own writer, and copied.
-    let folder = tempfile::tempdir().unwrap();
-    let source = std::sync::Arc::new(FolderSource::new(&base));
-    let mut mirror = Mirror::open(source, *log.key(), DiskFolder::shared(folder.path())).unwrap();
-    mirror.update(&mut |_, _| ()).await.unwrap();
-    for path in [
-        "checkpoint",
-        "tile/0/000",
-        "tile/0/001.p/19",
-        "receipts/001.p/19",
-        "signatures/000",
-        "log.json",
-    ] {
-        let read = |base: &Path| std::fs::read(base.join(path)).unwrap();
-        assert_eq!(read(folder.path()), read(&base), "{path}");
-    }
 }
