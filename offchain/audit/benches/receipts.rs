@@ -7,7 +7,7 @@
 //!
 //! `cargo bench -p cocoon-audit`
 #![allow(clippy::print_stdout, reason = "the output of a benchmark")]
-#![allow(clippy::unwrap_used, reason = "a benchmark ends where it fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark ends where it fails")]
 
 #[path = "../tests/replay/stage.rs"]
 #[allow(dead_code, reason = "tests need more of it")]
