@@ -16,9 +16,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use cocoon_audit::limits::BATCH;
-use cocoon_audit::{
-    AuditError, Difference, Entry, EvidenceSource, Head, Log, Options, Piece, ReceiptSource, run_with,
-};
+use cocoon_audit::{AuditError, Difference, Entry, EvidenceSource, Head, Log, Options, Piece, ReceiptSource, run_with};
 use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::PublicKey;
 use cocoon_receipt::{Signature, SignedReceipt};
@@ -161,7 +159,10 @@ fn main() {
         progress: Some(&mut progress),
         ..Options::default()
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
     let audited = runtime.block_on(run_with(&log, &chain, &proxy, options)).unwrap();
     println!("{}", audited.report.sentence());
     assert_eq!(audited.report.difference, None);

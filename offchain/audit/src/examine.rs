@@ -151,7 +151,9 @@ impl Rules {
         let worker = certificates.look(evidence, &statement.worker_evidence)?;
         let proxy = certificates.look(evidence, &receipt.proxy_evidence)?;
         let of = |whose: &str, known: &Result<Known, String>, list| {
-            let found = known.as_ref().map_err(|what| format!("the {whose}'s certificate {what}"));
+            let found = known
+                .as_ref()
+                .map_err(|what| format!("the {whose}'s certificate {what}"));
             found.and_then(|known| {
                 let allowed = self.listings.check(list, &known.image.to_hash_bytes(), time);
                 let image = known.image;
@@ -221,11 +223,6 @@ fn price(receipt: &Receipt, multipliers: &Multipliers) -> Option<String> {
             ));
         }
     }
-    (receipt.charged() > used.total).then(|| {
-        format!(
-            "it charges {} tokens, {} were used",
-            receipt.charged(),
-            used.total
-        )
-    })
+    (receipt.charged() > used.total)
+        .then(|| format!("it charges {} tokens, {} were used", receipt.charged(), used.total))
 }

@@ -187,10 +187,7 @@ impl Named {
     }
 }
 
-async fn fetch_proxy(
-    chain: &dyn ChainClient,
-    address: &Address,
-) -> Result<ContractHistory<ProxyAccount>, AuditError> {
+async fn fetch_proxy(chain: &dyn ChainClient, address: &Address) -> Result<ContractHistory<ProxyAccount>, AuditError> {
     let account = ProxyAccount::fetch(chain, address).await?;
     let transactions = up_to(chain, address, &account.account).await?;
     Ok(ContractHistory {

@@ -6,9 +6,7 @@ pub(crate) use file::{ChainFile, RecordingFile, load, save};
 
 use crate::limits::MAX_HISTORY;
 use cocoon_bindings::ton::{Address, Cell, StackValue};
-use cocoon_chain::{
-    AccountState, ChainClient, ChainError, GetterResult, Transaction, TransactionId, history,
-};
+use cocoon_chain::{AccountState, ChainClient, ChainError, GetterResult, Transaction, TransactionId, history};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -91,7 +89,11 @@ impl ChainClient for RecordedChain<'_> {
             self.recorded().transactions.insert(address.clone(), transactions);
         }
         let recorded = self.recorded();
-        let transactions = recorded.transactions.get(address).map(Vec::as_slice).unwrap_or_default();
+        let transactions = recorded
+            .transactions
+            .get(address)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let end = match from {
             None => transactions.len(),
             Some(from) => {

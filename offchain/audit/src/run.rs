@@ -238,8 +238,6 @@ impl<'l, 'o> Run<'l, '_, 'o> {
     fn examine(&self, rules: &Arc<Rules>, entries: Vec<crate::Entry>) -> Working {
         let (rules, certificates) = (Arc::clone(rules), Arc::clone(&self.certificates));
         let evidence = Arc::clone(&self.evidence);
-        tokio::task::spawn_blocking(move || {
-            rules.examine(entries, &certificates, evidence.as_ref())
-        })
+        tokio::task::spawn_blocking(move || rules.examine(entries, &certificates, evidence.as_ref()))
     }
 }

@@ -90,7 +90,10 @@ impl Listings {
         if windows.iter().any(|window| window.covers(time_ms)) {
             return Ok(());
         }
-        let begun = windows.iter().rev().find(|window| u64::from(window.from) <= time_ms / 1000);
+        let begun = windows
+            .iter()
+            .rev()
+            .find(|window| u64::from(window.from) <= time_ms / 1000);
         Err(begun
             .or(windows.first())
             .map_or(NotListed::Never, |window| NotListed::NotThen(*window)))
@@ -203,10 +206,7 @@ mod tests {
             until: None,
         };
         listings.add(Listed::Model, HashBytes([2; 32]), window, TrustTimes::default());
-        assert_eq!(
-            listings.check(Listed::Model, &HASH, 100_000_000),
-            Err(NotListed::Never)
-        );
+        assert_eq!(listings.check(Listed::Model, &HASH, 100_000_000), Err(NotListed::Never));
         assert_eq!(
             listings.check(Listed::ProxyImage, &HASH, 100_000_000),
             Err(NotListed::Never)

@@ -2,10 +2,10 @@
 
 use cocoon_attest::simulated::{SimulatedPlatform, simulated_measurements};
 use cocoon_audit::Report;
+use cocoon_bindings::checkpoint::{Checkpoint, SignedCheckpoint};
 use cocoon_bindings::client::{AskToTopUp, WithdrawFromOwner};
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::proxy::AskToWithdrawEarnings;
-use cocoon_bindings::checkpoint::{Checkpoint, SignedCheckpoint};
 use cocoon_bindings::root::{AddModelHashFromOwner, ChangePricesFromOwner, DeleteWorkerHashFromOwner};
 use cocoon_bindings::tokens::TokenCounts;
 use cocoon_bindings::ton::{Address, Cell, HashBytes, to_cell};
@@ -300,7 +300,9 @@ impl Stage {
         for certificate in self.certificates().values() {
             publisher.put_evidence(certificate).unwrap();
         }
-        publisher.describe(self.root.to_string(), self.proxy.to_string()).unwrap();
+        publisher
+            .describe(self.root.to_string(), self.proxy.to_string())
+            .unwrap();
         publisher.publish(None).unwrap();
         folder
     }
