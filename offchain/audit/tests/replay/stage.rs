@@ -3,14 +3,16 @@
 use cocoon_attest::simulated::{SimulatedPlatform, simulated_measurements};
 use cocoon_audit::Report;
 use cocoon_bindings::checkpoint::{Checkpoint, SignedCheckpoint};
-use cocoon_bindings::client::{AskToTopUp, WithdrawFromOwner};
+use cocoon_bindings::client::{AskToTopUp, ClaimByReceipt, WithdrawFromOwner};
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::proxy::AskToWithdrawEarnings;
 use cocoon_bindings::root::{AddModelHashFromOwner, ChangePricesFromOwner, DeleteWorkerHashFromOwner};
 use cocoon_bindings::tokens::TokenCounts;
-use cocoon_bindings::ton::{Address, Cell, HashBytes, to_cell};
+use cocoon_bindings::ton::{Address, Cell, HashBytes, from_cell, to_cell};
+use cocoon_bindings::types::SettleClaim;
 use cocoon_bindings::units::{Coefficient, ModelHash, Nanoton, ParamsVersion, PublicKey, QueryId, TokenCount};
 use cocoon_bindings::voucher::{SignedVoucher, VoucherOp};
+use cocoon_bindings::worker::ClaimByStatement;
 use cocoon_bindings::{
     ContractKind, Multipliers, Params, RootData, STRUCT_VERSION, StateInit, client_state_init, proxy_state_init,
     root_state_init, worker_state_init,
@@ -271,6 +273,37 @@ impl Stage {
             LogRecord::WorkerSignature(..) => panic!("only receipts are anchored in tests"),
         });
         cocoon_receipt::tree::root(&leaves.collect::<Vec<_>>())
+    }
+
+    /// Worker and client claim with a receipt, and settle when the delay of the terms has passed.
+    pub(crate) fn claim(&mut self, record: usize) {
+        let LogRecord::Receipt(signed) = self.records[record].clone() else {
+            panic!("only receipts are claimed with")
+        };
+        let statement = &signed.receipt.statement;
+        let by_worker = ClaimByStatement {
+            query_id: self.next_query(),
+            send_excesses_to: person(4),
+            signature: statement.sign(&self.key).0,
+            statement: from_cell(&statement.to_cell()).unwrap(),
+        };
+        let by_client = ClaimByReceipt {
+            query_id: self.next_query(),
+            send_excesses_to: person(3),
+            signature: signed.proxy_signature.0,
+            receipt: from_cell(&signed.receipt.to_cell()).unwrap(),
+        };
+        let (worker, client) = (self.worker.clone(), self.client.clone());
+        self.send(&person(4), &worker, 1, to_cell(&by_worker).unwrap(), None);
+        self.send(&person(3), &client, 1, to_cell(&by_client).unwrap(), None);
+        self.wait(self.params.client_delay_before_close + 1);
+        for contract in [&worker, &client] {
+            let settle = SettleClaim {
+                query_id: self.next_query(),
+                send_excesses_to: person(9),
+            };
+            self.send(&person(9), contract, 1, to_cell(&settle).unwrap(), None);
+        }
     }
 
     /// Time goes by.
