@@ -7,7 +7,7 @@
 //!
 //! `cargo bench -p cocoon-audit`
 #![allow(clippy::print_stdout, reason = "the output of a benchmark")]
-#![allow(clippy::unwrap_used, reason = "a benchmark ends where it fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark ends where it fails")]
 
 #[path = "../tests/replay/stage.rs"]
 #[allow(dead_code, reason = "tests need more of it")]
@@ -160,7 +160,11 @@ fn main() {
             match at {
                 0 => assert!(signed.iter().all(|one| black_box(one).verifies())),
                 1 => assert!(signed.chunks(TOGETHER).all(|some| batch_equation(some, &mut random))),
-                2 => assert!(signed.chunks(TOGETHER).all(|some| wrong(some, StdRng::from_os_rng).is_empty())),
+                2 => assert!(
+                    signed
+                        .chunks(TOGETHER)
+                        .all(|some| wrong(some, StdRng::from_os_rng).is_empty())
+                ),
                 _ => {
                     let options = Options {
                         cores: 1,

@@ -5,7 +5,7 @@
 //! Receipts are real but for one thing: the proxy's signatures share one nonce, which gives its key away and saves the time
 //! of signing. One in sixteen is signed by the worker too.
 #![allow(clippy::print_stdout, reason = "the output of an example")]
-#![allow(clippy::unwrap_used, reason = "an example ends where it fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "an example ends where it fails")]
 
 #[path = "../tests/replay/stage.rs"]
 #[allow(dead_code, reason = "tests need more of it")]

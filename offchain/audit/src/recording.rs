@@ -6,9 +6,7 @@ pub(crate) use file::{ChainFile, RecordingFile, load, save};
 
 use crate::limits::MAX_HISTORY;
 use cocoon_bindings::ton::{Address, Cell, StackValue};
-use cocoon_chain::{
-    AccountState, ChainClient, ChainError, GetterResult, Transaction, TransactionId, history,
-};
+use cocoon_chain::{AccountState, ChainClient, ChainError, GetterResult, Transaction, TransactionId, history};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -96,8 +96,16 @@ fn check_bundle(folder: &Path) {
 
     let statement = ["audit", "statement", "--role", "client", "--bundle", "bundle"];
     let csv = String::from_utf8(cocoon(folder, &statement).stdout).unwrap();
-    let spent: u128 = csv.lines().skip(1).map(|line| line.rsplit(',').next().unwrap().parse::<u128>().unwrap()).sum();
-    let client = checked["channels"].as_array().unwrap().iter().find(|channel| channel["role"] == "client");
+    let spent: u128 = csv
+        .lines()
+        .skip(1)
+        .map(|line| line.rsplit(',').next().unwrap().parse::<u128>().unwrap())
+        .sum();
+    let client = checked["channels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|channel| channel["role"] == "client");
     assert_eq!(spent, number(&client.unwrap()["amount"]));
 
     let chain = folder.join("bundle/chain.json");

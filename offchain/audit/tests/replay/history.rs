@@ -50,7 +50,9 @@ fn a_receipt_at_the_price_of_another_version_is_found() {
     stage.change_prices(50);
     let mut receipt = stage.receipt(7);
     receipt.statement.proxy = old;
-    stage.records.push(LogRecord::Receipt(SignedReceipt::sign(receipt, &stage.key)));
+    stage
+        .records
+        .push(LogRecord::Receipt(SignedReceipt::sign(receipt, &stage.key)));
     assert_eq!(stage.audit().difference.unwrap().kind, DifferenceKind::Terms);
 }
 
@@ -68,7 +70,9 @@ fn a_channel_that_moves_to_another_proxy_contract_is_found() {
         if name_worker {
             receipt.statement.worker = worker.clone();
         }
-        stage.records.push(LogRecord::Receipt(SignedReceipt::sign(receipt, &stage.key)));
+        stage
+            .records
+            .push(LogRecord::Receipt(SignedReceipt::sign(receipt, &stage.key)));
         assert_eq!(stage.audit().difference.unwrap().kind, DifferenceKind::Channel);
         stage.records.pop();
     }
@@ -91,7 +95,11 @@ fn an_image_counts_until_the_grace_after_its_removal() {
         (difference.kind, difference.receipt),
         (DifferenceKind::Evidence, Some(late.to_string()))
     );
-    assert!(difference.sentence.contains("listed only from"), "{}", difference.sentence);
+    assert!(
+        difference.sentence.contains("listed only from"),
+        "{}",
+        difference.sentence
+    );
 }
 
 #[test]
@@ -128,6 +136,29 @@ fn anchored_checkpoints_are_beginnings_of_the_log() {
 }
 
 #[test]
+fn claims_that_were_settled_are_equal_like_vouchers() {
+    let mut stage = Stage::new();
+    stage.serve(40);
+    stage.serve(2);
+    stage.claim(1);
+    let report = stage.audit();
+    assert_eq!(report.verdict, Verdict::Equal, "{}", report.sentence());
+    let settlements: Vec<u64> = report.channels.iter().map(|channel| channel.settlements).collect();
+    assert_eq!(settlements, [1, 1]);
+    stage.records.pop();
+    assert_eq!(stage.audit().difference.unwrap().kind, DifferenceKind::Settlement);
+}
+
+#[test]
+fn an_empty_log_may_be_anchored() {
+    let mut stage = Stage::new();
+    stage.anchor(1, 0, cocoon_receipt::tree::root(&[]));
+    assert_eq!(stage.audit().verdict, Verdict::Equal);
+    stage.anchor(2, 1, HashBytes([7; 32]));
+    assert_eq!(stage.audit().difference.unwrap().kind, DifferenceKind::Anchor);
+}
+
+#[test]
 fn an_anchor_of_another_log_or_of_a_longer_one_is_found() {
     let mut stage = Stage::new();
     stage.serve(1);
@@ -157,7 +188,9 @@ fn a_signature_far_behind_its_receipt_is_checked_all_the_same() {
     let signature = signed.worker_signature.take().unwrap();
     for _ in 0..far {
         let receipt = stage.receipt(0);
-        stage.records.push(LogRecord::Receipt(SignedReceipt::sign(receipt, &stage.key)));
+        stage
+            .records
+            .push(LogRecord::Receipt(SignedReceipt::sign(receipt, &stage.key)));
     }
     stage.records.push(LogRecord::WorkerSignature(first, signature));
     stage.charge(1);
@@ -186,10 +219,16 @@ fn somebody_elses_contract_that_receipts_charge_is_found() {
     receipt.channel.previous = HashBytes::ZERO;
     receipt.channel.before = 0;
     receipt.channel.after = 5;
-    stage.records.push(LogRecord::Receipt(SignedReceipt::sign(receipt, &stage.key)));
+    stage
+        .records
+        .push(LogRecord::Receipt(SignedReceipt::sign(receipt, &stage.key)));
     let report = stage.audit();
     let difference = report.difference.unwrap();
     assert_eq!(difference.kind, DifferenceKind::Contract);
-    assert!(difference.sentence.contains("there is no contract"), "{}", difference.sentence);
+    assert!(
+        difference.sentence.contains("there is no contract"),
+        "{}",
+        difference.sentence
+    );
     assert!(report.channels.iter().all(|channel| channel.role == Role::Client));
 }

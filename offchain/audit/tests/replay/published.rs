@@ -121,7 +121,10 @@ fn a_history_with_a_transaction_left_out_is_damaged() {
     let (folder, _) = bundle(&stage);
     let path = folder.path().join(cocoon_audit::CHAIN_FILE);
     let whole: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-    let transactions = whole["transactions"][stage.client.to_string()].as_array().unwrap().len();
+    let transactions = whole["transactions"][stage.client.to_string()]
+        .as_array()
+        .unwrap()
+        .len();
     assert!(transactions > 1);
     for at in 0..transactions {
         let mut changed = whole.clone();
@@ -142,7 +145,11 @@ fn a_changed_byte_anywhere_in_the_log_of_a_bundle_is_found() {
     while let Some(next) = folders.pop() {
         for entry in std::fs::read_dir(next).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
+            if path.is_dir() {
+                folders.push(path)
+            } else {
+                files.push(path)
+            }
         }
     }
     let mut refused = 0;
@@ -158,12 +165,20 @@ fn a_changed_byte_anywhere_in_the_log_of_a_bundle_is_found() {
             changed[place] ^= 1;
             std::fs::write(&path, &changed).unwrap();
             let verdict = audit_bundle(folder.path()).map(|audited| audited.report.verdict);
-            assert!(matches!(verdict, Ok(Verdict::Different)), "{}: {verdict:?}", path.display());
+            assert!(
+                matches!(verdict, Ok(Verdict::Different)),
+                "{}: {verdict:?}",
+                path.display()
+            );
             refused += 1;
         }
         std::fs::remove_file(&path).unwrap();
         let verdict = audit_bundle(folder.path()).map(|audited| audited.report.verdict);
-        assert!(matches!(verdict, Ok(Verdict::Different)), "{}: {verdict:?}", path.display());
+        assert!(
+            matches!(verdict, Ok(Verdict::Different)),
+            "{}: {verdict:?}",
+            path.display()
+        );
         std::fs::write(&path, whole).unwrap();
     }
     assert!(refused > 20);
@@ -224,7 +239,9 @@ impl ReceiptSource for FailingSource {
         let some = self.left.min(40);
         self.left -= some;
         match some {
-            0 => Err(AuditError::CutOff { reason: "the server went away".into() }),
+            0 => Err(AuditError::CutOff {
+                reason: "the server went away".into(),
+            }),
             _ => Ok(Piece::Entries(self.entries.drain(..some).collect())),
         }
     }
@@ -285,10 +302,15 @@ fn a_statement_sums_up_what_was_charged_by_day_and_model() {
             statement: Some(Scope { role, address }),
             ..Options::default()
         };
-        block_on(run_with(&log, &stage.chain, &stage.proxy, options)).unwrap().statement
+        block_on(run_with(&log, &stage.chain, &stage.proxy, options))
+            .unwrap()
+            .statement
     };
     let of_clients = lines(Role::Client, None);
-    let amounts: Vec<(u64, u128)> = of_clients.iter().map(|line| (line.sums.receipts, line.sums.amount.get())).collect();
+    let amounts: Vec<(u64, u128)> = of_clients
+        .iter()
+        .map(|line| (line.sums.receipts, line.sums.amount.get()))
+        .collect();
     assert!(amounts.contains(&(2, 150 * PRICE)) && amounts.contains(&(1, 7 * PRICE)) && amounts.contains(&(1, 30)));
     assert_eq!(of_clients[0].day, "2026-05-28");
     assert_eq!(of_clients[1].day, "2026-05-29");
@@ -310,6 +332,9 @@ fn a_receipt_that_is_none_is_found() {
     let mut signed = SignedReceipt::sign(receipt, &stage.key);
     signed.proxy_signature.0[9] ^= 1;
     stage.records.push(LogRecord::Receipt(signed));
-    let difference = audit_published(&stage, stage.publish().path()).report.difference.unwrap();
+    let difference = audit_published(&stage, stage.publish().path())
+        .report
+        .difference
+        .unwrap();
     assert_eq!(difference.kind, DifferenceKind::Signature);
 }
