@@ -5,7 +5,7 @@
 //! Receipts are real but for one thing: the proxy's signatures share one nonce, which gives its key away and saves the time
 //! of signing. One in sixteen is signed by the worker too.
 #![allow(clippy::print_stdout, reason = "the output of an example")]
-#![allow(clippy::unwrap_used, reason = "an example ends where it fails")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "an example ends where it fails")]
 
 #[path = "../tests/replay/stage.rs"]
 #[allow(dead_code, reason = "tests need more of it")]
@@ -16,9 +16,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use cocoon_audit::limits::BATCH;
-use cocoon_audit::{
-    AuditError, Difference, Entry, EvidenceSource, Head, Log, Options, Piece, ReceiptSource, run_with,
-};
+use cocoon_audit::{AuditError, Difference, Entry, EvidenceSource, Head, Log, Options, Piece, ReceiptSource, run_with};
 use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::PublicKey;
 use cocoon_receipt::{Signature, SignedReceipt};
@@ -161,7 +159,10 @@ fn main() {
         progress: Some(&mut progress),
         ..Options::default()
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
     let audited = runtime.block_on(run_with(&log, &chain, &proxy, options)).unwrap();
     println!("{}", audited.report.sentence());
     assert_eq!(audited.report.difference, None);

@@ -102,7 +102,10 @@ impl Bundle {
             ("key", file.key == *history.key()),
             ("time", file.time == history.time()),
         ];
-        let wrong = names.iter().find(|(_, is_same)| !is_same).map(|(name, _)| (*name).to_owned());
+        let wrong = names
+            .iter()
+            .find(|(_, is_same)| !is_same)
+            .map(|(name, _)| (*name).to_owned());
         let wrong = wrong.or_else(|| first_other("facts", &facts, &file.facts));
         Ok(wrong.map(|what| Difference {
             kind: DifferenceKind::Bundle,

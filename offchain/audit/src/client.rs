@@ -16,7 +16,12 @@ const RICH_BOUNCE: u32 = 0xffff_fffe;
 
 /// The totals that the contract settled, and the one that it counts now.
 pub(crate) fn points(contract: &ContractHistory<ClientAccount>) -> Vec<u64> {
-    let mut points: Vec<u64> = contract.transactions.iter().filter_map(charged).map(TokenCount::get).collect();
+    let mut points: Vec<u64> = contract
+        .transactions
+        .iter()
+        .filter_map(charged)
+        .map(TokenCount::get)
+        .collect();
     points.push(contract.account.tokens_used.get());
     points.retain(|tokens| *tokens > 0);
     points
@@ -70,8 +75,15 @@ pub(crate) fn check(
     let Some(proxy) = chain.contract(&account.constants.proxy) else {
         return Err(differs(Kind::Contract, "it is not a client contract of this proxy"));
     };
-    if channel.proxy.as_ref().is_some_and(|of_receipts| *of_receipts != proxy.address) {
-        return Err(differs(Kind::Contract, "it is of another proxy contract than its receipts"));
+    if channel
+        .proxy
+        .as_ref()
+        .is_some_and(|of_receipts| *of_receipts != proxy.address)
+    {
+        return Err(differs(
+            Kind::Contract,
+            "it is of another proxy contract than its receipts",
+        ));
     }
     let expected = client_state_init(
         &account.constants.owner,

@@ -101,7 +101,9 @@ impl AuditError {
             Self::Restless { .. } => "try again when fewer clients connect",
             Self::Bindings(_) => "the proxy contract's parameters hold no code: is it a proxy contract?",
             Self::RootHistory { .. } => "ask a chain server that keeps the whole history of the root contract",
-            Self::LateSignatures { .. } => "audit the published log with --log: signatures stand beside their receipts there",
+            Self::LateSignatures { .. } => {
+                "audit the published log with --log: signatures stand beside their receipts there"
+            }
             Self::File { .. } => "check the path, the permissions and the free space",
             Self::Damaged { .. } => "get the file again from where it came",
             Self::OtherState { .. } => "give each audit a state file of its own, or delete this one to begin anew",

@@ -12,7 +12,8 @@ use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::{ParamsVersion, PublicKey};
 use cocoon_ledger::pricing;
 use cocoon_receipt::{Hashes, Receipt, ReceiptError, ReceiptId, Signature, SignedReceipt};
-use rand::RngCore;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use std::collections::BTreeMap;
 
 /// What the chain asks of every receipt.
@@ -65,7 +66,6 @@ impl Rules {
         entries: Vec<Entry>,
         certificates: &Certificates,
         evidence: &dyn EvidenceSource,
-        random: &mut impl RngCore,
     ) -> Result<Vec<Outcome>, AuditError> {
         let mut outcomes: Vec<Outcome> = entries.into_iter().map(read).collect();
         let mut signed = Vec::with_capacity(outcomes.len() * 2);
@@ -92,7 +92,7 @@ impl Rules {
                 });
             }
         }
-        for wrong in signatures::wrong(&signed, random) {
+        for wrong in signatures::wrong(&signed, StdRng::from_os_rng) {
             let Some((at, is_worker)) = owners.get(wrong).copied() else {
                 continue;
             };
@@ -151,7 +151,9 @@ impl Rules {
         let worker = certificates.look(evidence, &statement.worker_evidence)?;
         let proxy = certificates.look(evidence, &receipt.proxy_evidence)?;
         let of = |whose: &str, known: &Result<Known, String>, list| {
-            let found = known.as_ref().map_err(|what| format!("the {whose}'s certificate {what}"));
+            let found = known
+                .as_ref()
+                .map_err(|what| format!("the {whose}'s certificate {what}"));
             found.and_then(|known| {
                 let allowed = self.listings.check(list, &known.image.to_hash_bytes(), time);
                 let image = known.image;
@@ -221,11 +223,6 @@ fn price(receipt: &Receipt, multipliers: &Multipliers) -> Option<String> {
             ));
         }
     }
-    (receipt.charged() > used.total).then(|| {
-        format!(
-            "it charges {} tokens, {} were used",
-            receipt.charged(),
-            used.total
-        )
-    })
+    (receipt.charged() > used.total)
+        .then(|| format!("it charges {} tokens, {} were used", receipt.charged(), used.total))
 }

@@ -1,13 +1,14 @@
 //! What the chain says: contracts and everything that ever happened to them.
 
 use crate::error::AuditError;
+use crate::limits::MAX_HISTORY;
 use crate::root::RootHistory;
 use cocoon_bindings::ton::{Address, Load};
 use cocoon_bindings::types::{ClientStep, WorkerStep};
 use cocoon_bindings::units::PublicKey;
 use cocoon_bindings::{client_state_init, proxy_state_init, worker_state_init};
 use cocoon_chain::{
-    AccountState, ChainClient, ChainError, ClientAccount, ProxyAccount, Transaction, WorkerAccount, transactions_after,
+    AccountState, ChainClient, ChainError, ClientAccount, ProxyAccount, Transaction, WorkerAccount, history,
 };
 use cocoon_receipt::SignedReceipt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -186,10 +187,7 @@ impl Named {
     }
 }
 
-async fn fetch_proxy(
-    chain: &dyn ChainClient,
-    address: &Address,
-) -> Result<ContractHistory<ProxyAccount>, AuditError> {
+async fn fetch_proxy(chain: &dyn ChainClient, address: &Address) -> Result<ContractHistory<ProxyAccount>, AuditError> {
     let account = ProxyAccount::fetch(chain, address).await?;
     let transactions = up_to(chain, address, &account.account).await?;
     Ok(ContractHistory {
@@ -214,7 +212,7 @@ pub(crate) async fn up_to(
     account: &AccountState,
 ) -> Result<Vec<Transaction>, AuditError> {
     let last = account.last.map_or(0, |last| last.lt);
-    let mut transactions = transactions_after(chain, address, 0).await?;
+    let mut transactions = history(chain, address, 0, MAX_HISTORY).await?;
     transactions.retain(|transaction| transaction.lt <= last);
     Ok(transactions)
 }

@@ -10,6 +10,9 @@ pub const CLOCK_SKEW_SECONDS: u64 = 300;
 /// How often the chain is asked again because receipts name contracts that it was not asked about.
 pub const MAX_ROUNDS: usize = 5;
 
+/// Transactions of one contract: a payout every ten minutes for four years, in less than a gigabyte.
+pub const MAX_HISTORY: usize = 200_000;
+
 /// Receipts that are checked as one piece of work: enough for the signatures of a piece to be cheap together, few enough
 /// that the pieces under way fit in a few megabytes for each core.
 pub const BATCH: usize = 2048;

@@ -4,10 +4,9 @@ mod file;
 
 pub(crate) use file::{ChainFile, RecordingFile, load, save};
 
+use crate::limits::MAX_HISTORY;
 use cocoon_bindings::ton::{Address, Cell, StackValue};
-use cocoon_chain::{
-    AccountState, ChainClient, ChainError, GetterResult, Transaction, TransactionId, transactions_after,
-};
+use cocoon_chain::{AccountState, ChainClient, ChainError, GetterResult, Transaction, TransactionId, history};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -86,11 +85,15 @@ impl ChainClient for RecordedChain<'_> {
         let is_known = self.recorded().transactions.contains_key(address);
         if !is_known {
             let live = self.live("history", address)?;
-            let transactions = transactions_after(live, address, 0).await?;
+            let transactions = history(live, address, 0, MAX_HISTORY).await?;
             self.recorded().transactions.insert(address.clone(), transactions);
         }
         let recorded = self.recorded();
-        let transactions = recorded.transactions.get(address).map(Vec::as_slice).unwrap_or_default();
+        let transactions = recorded
+            .transactions
+            .get(address)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         let end = match from {
             None => transactions.len(),
             Some(from) => {

@@ -17,8 +17,6 @@ use crate::verdict::{Difference, Report};
 use cocoon_bindings::ton::Address;
 use cocoon_chain::ChainClient;
 use cocoon_receipt::SignedReceipt;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
@@ -96,13 +94,12 @@ pub fn judge(
     let (rules, certificates) = (Rules::of(history), Certificates::default());
     let mut judge = Judge::new(history, State::new(history, Ledger::default()));
     let mut source = MemorySource::new(receipts);
-    let mut random = StdRng::from_os_rng();
     loop {
         let entries = source.take();
         if entries.is_empty() {
             break;
         }
-        let outcomes = rules.examine(entries, &certificates, evidence, &mut random)?;
+        let outcomes = rules.examine(entries, &certificates, evidence)?;
         if let Err(difference) = judge.take(outcomes, history)? {
             return Ok(compare::report(history, &judge.state, Vec::new(), Some(difference)));
         }
@@ -205,18 +202,22 @@ impl<'l, 'o> Run<'l, '_, 'o> {
             cores => cores,
         };
         let mut working: VecDeque<Working> = VecDeque::new();
-        let (mut is_read, mut finding) = (false, None);
+        let mut end = None;
         loop {
             // One more than there are cores, so that none waits for this task.
-            while !is_read && working.len() <= cores {
-                match source.next().await? {
-                    Piece::Entries(entries) => working.push_back(self.examine(&rules, entries)),
-                    Piece::Difference(difference) => (is_read, finding) = (true, Some(difference)),
-                    Piece::End => is_read = true,
+            while end.is_none() && working.len() <= cores {
+                match source.next().await {
+                    Ok(Piece::Entries(entries)) => working.push_back(self.examine(&rules, entries)),
+                    Ok(Piece::Difference(difference)) => end = Some(Ok(Some(difference))),
+                    Ok(Piece::End) => end = Some(Ok(None)),
+                    Err(error) => end = Some(Err(error)),
                 }
             }
             let Some(next) = working.pop_front() else {
-                return Ok(finding);
+                if let (Some(Err(_)), Some(file)) = (&end, &mut self.state) {
+                    file.write(&judge.state)?;
+                }
+                return end.unwrap_or(Ok(None));
             };
             let cut_off = |error: tokio::task::JoinError| AuditError::CutOff {
                 reason: error.to_string(),
@@ -237,8 +238,6 @@ impl<'l, 'o> Run<'l, '_, 'o> {
     fn examine(&self, rules: &Arc<Rules>, entries: Vec<crate::Entry>) -> Working {
         let (rules, certificates) = (Arc::clone(rules), Arc::clone(&self.certificates));
         let evidence = Arc::clone(&self.evidence);
-        tokio::task::spawn_blocking(move || {
-            rules.examine(entries, &certificates, evidence.as_ref(), &mut StdRng::from_os_rng())
-        })
+        tokio::task::spawn_blocking(move || rules.examine(entries, &certificates, evidence.as_ref()))
     }
 }

@@ -3,11 +3,13 @@
 //! Together they are one sum of points: random multiples of `s·B − k·A − R`, each of which must be nothing. The keys of a log
 //! are few, so they come in once each, which halves the work again. The strict check also refuses what such a sum may miss:
 //!
-//! - `s` and `R` in another than their one encoding, and points of small order: looked at one by one, it costs little;
-//! - an `R` that is right but for a point of small order. With a key without such a part the right `R` has none either, so
+//! - `s` and `R` in another than their one encoding, and an `R` that is nothing: looked at one by one, it costs little;
+//! - an `R` that is, or is wrong by, a point of small order. With a key without such a part the right `R` has none either, so
 //!   random sums of all `R` must have none. Keys with such a part, which only an odd program makes, are checked one by one.
 //!
-//! The multiples must not be known to whoever made the signatures: the caller gives randomness of its own.
+//! The multiples have 64 bits: a wrong signature gets through with a chance of one in 2^64, and one that is wrong by a point
+//! of small order with one in 2^32 ([`TORSION_GROUPS`]). They must not be known to whoever made the signatures, who so can try
+//! nothing out: the caller gives randomness of its own.
 
 use crate::limits::{MIN_TOGETHER, TORSION_GROUPS};
 use cocoon_bindings::ton::HashBytes;
@@ -38,9 +40,9 @@ impl Signed {
     }
 }
 
-/// Which of these do not verify, by their place.
-pub fn wrong(signed: &[Signed], random: &mut impl RngCore) -> Vec<usize> {
-    if signed.len() >= MIN_TOGETHER && all_verify(signed, random) {
+/// Which of these do not verify, by their place. `random` is asked for randomness when they are enough to be checked together.
+pub fn wrong<R: RngCore>(signed: &[Signed], random: impl FnOnce() -> R) -> Vec<usize> {
+    if signed.len() >= MIN_TOGETHER && all_verify(signed, &mut random()) {
         return Vec::new();
     }
     let each = signed.iter().enumerate();
@@ -64,9 +66,7 @@ fn all_verify(signed: &[Signed], random: &mut impl RngCore) -> bool {
                 None => return false,
             },
         };
-        let mut bytes = [0; 16];
-        random.fill_bytes(&mut bytes);
-        let multiple = Scalar::from(u128::from_le_bytes(bytes));
+        let multiple = Scalar::from(random.next_u64());
         base += multiple * s;
         *of_key += multiple * k;
         points.push(r);
@@ -91,7 +91,7 @@ fn open(one: &Signed) -> Option<(EdwardsPoint, Scalar, Scalar)> {
     let s = Option::<Scalar>::from(Scalar::from_canonical_bytes(s))?;
     let point = CompressedEdwardsY(*r)
         .decompress()
-        .filter(|point| is_canonical(r) && !point.is_small_order())?;
+        .filter(|point| is_canonical(r) && !point.is_identity())?;
     let k = Sha512::new()
         .chain_update(r)
         .chain_update(one.key.as_bytes())
@@ -100,7 +100,7 @@ fn open(one: &Signed) -> Option<(EdwardsPoint, Scalar, Scalar)> {
     Some((point, s, Scalar::from_bytes_mod_order_wide(&k.into())))
 }
 
-/// Whether the number in an encoded point is below the field's: with small order excluded, the one encoding that there is.
+/// Whether the number in an encoded point is below the field's: but for points of small order, the one encoding that there is.
 fn is_canonical(encoded: &[u8; 32]) -> bool {
     let [low, middle @ .., high] = encoded;
     *low < 0xed || high & 0x7f != 0x7f || middle.iter().any(|byte| *byte != 0xff)

@@ -147,8 +147,7 @@ mod pairs {
 
 /// A statement as comma-separated values, with a first line of names. No field needs quotes.
 pub fn to_csv(lines: &[Line]) -> String {
-    let mut text =
-        "day,contract,model,receipts,prompt,cached,completion,reasoning,charged,nanoton\n".to_owned();
+    let mut text = "day,contract,model,receipts,prompt,cached,completion,reasoning,charged,nanoton\n".to_owned();
     for line in lines {
         let sums = &line.sums;
         text.push_str(&format!(

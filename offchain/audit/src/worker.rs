@@ -16,7 +16,12 @@ const RICH_BOUNCE: u32 = 0xffff_fffe;
 
 /// The totals that the contract had paid, and the one that it counts now.
 pub(crate) fn points(contract: &ContractHistory<WorkerAccount>) -> Vec<u64> {
-    let mut points: Vec<u64> = contract.transactions.iter().filter_map(asked_up_to).map(TokenCount::get).collect();
+    let mut points: Vec<u64> = contract
+        .transactions
+        .iter()
+        .filter_map(asked_up_to)
+        .map(TokenCount::get)
+        .collect();
     points.push(contract.account.tokens.get());
     points.retain(|tokens| *tokens > 0);
     points
@@ -80,8 +85,15 @@ pub(crate) fn check(
     let Some(proxy) = chain.contract(&account.proxy) else {
         return Err(differs(Kind::Contract, "it is not a worker contract of this proxy"));
     };
-    if channel.proxy.as_ref().is_some_and(|of_receipts| *of_receipts != proxy.address) {
-        return Err(differs(Kind::Contract, "it is of another proxy contract than its receipts"));
+    if channel
+        .proxy
+        .as_ref()
+        .is_some_and(|of_receipts| *of_receipts != proxy.address)
+    {
+        return Err(differs(
+            Kind::Contract,
+            "it is of another proxy contract than its receipts",
+        ));
     }
     let (key, params) = (&proxy.account.proxy_public_key, &proxy.account.params);
     let expected = worker_state_init(&account.owner, &proxy.address, key, params);

@@ -121,6 +121,16 @@ pub async fn transactions_after(
     address: &Address,
     after: u64,
 ) -> Result<Vec<Transaction>, ChainError> {
+    history(chain, address, after, MAX_CATCH_UP).await
+}
+
+/// The same with another bound on their number, for whoever reads histories for a living.
+pub async fn history(
+    chain: &dyn ChainClient,
+    address: &Address,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Transaction>, ChainError> {
     let mut found: Vec<Transaction> = Vec::new();
     let mut from = None;
     loop {
@@ -162,10 +172,10 @@ pub async fn transactions_after(
                 reason,
             });
         }
-        if found.len() > MAX_CATCH_UP {
+        if found.len() > limit {
             return Err(ChainError::HistoryTooLong {
                 address: address.clone(),
-                limit: MAX_CATCH_UP,
+                limit,
             });
         }
         from = Some(TransactionId::from(oldest));

@@ -17,7 +17,7 @@ mod view;
 mod wallet;
 
 pub use client::{
-    AccountState, ChainClient, SharedChain, Transaction, TransactionId, call_get_method, transactions_after,
+    AccountState, ChainClient, SharedChain, Transaction, TransactionId, call_get_method, history, transactions_after,
 };
 pub use cocoon_emulator::{AccountStatus, GetterResult, Message, MessageKind};
 pub use emulated::EmulatedChain;

@@ -7,6 +7,7 @@ pub mod governance;
 pub mod governor;
 pub mod image;
 pub mod keymanager;
+pub mod log;
 pub mod model;
 pub mod operate;
 pub mod simulator;
@@ -22,6 +23,7 @@ use self::governance::RootCommand;
 use self::governor::GovernorCommand;
 use self::image::ImageCommand;
 use self::keymanager::KeyManagerCommand;
+use self::log::LogCommand;
 use self::model::ModelCommand;
 use self::operate::{ConfigCommand, OperateCommand, SettleCommand};
 use self::simulator::SimulatorCommand;
@@ -117,6 +119,12 @@ pub enum Command {
     Quote(QuoteArgs),
     /// Check every receipt against the log and the chain
     Audit(AuditArgs),
+    /// The log of receipts that a proxy publishes
+    Log {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: LogCommand,
+    },
     /// Show what runs and what the contracts hold
     Status,
     /// The contract that rules a network

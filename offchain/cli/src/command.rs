@@ -10,6 +10,7 @@ pub(crate) mod governance;
 pub(crate) mod governor;
 pub(crate) mod image;
 pub(crate) mod keymanager;
+pub(crate) mod log;
 pub(crate) mod model;
 pub(crate) mod operate;
 pub(crate) mod quote;

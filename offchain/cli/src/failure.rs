@@ -168,23 +168,24 @@ pub fn from_proxy(error: cocoon_proxy::ProxyError) -> Failure {
     Failure::new(exit, error, hint)
 }
 
+/// A published log that cannot be read, written or believed. That it is not what it says it is, is a verdict on it.
+pub fn from_tlog(error: cocoon_tlog::TlogError) -> Failure {
+    let exit = match error.who() {
+        cocoon_tlog::Who::Caller => Exit::Usage,
+        cocoon_tlog::Who::Local => Exit::Configuration,
+        cocoon_tlog::Who::Log => Exit::Negative,
+        _ => Exit::Peer,
+    };
+    let hint = error.hint();
+    Failure::new(exit, error, hint)
+}
+
 /// An audit that came to no verdict.
 pub fn from_audit(error: cocoon_audit::AuditError) -> Failure {
     let exit = match &error {
         cocoon_audit::AuditError::Chain(_) | cocoon_audit::AuditError::RootHistory { .. } => Exit::Chain,
         cocoon_audit::AuditError::Tlog(error) if error.who() == cocoon_tlog::Who::Server => Exit::Peer,
         _ => Exit::Configuration,
-    };
-    let hint = error.hint();
-    Failure::new(exit, error, hint)
-}
-
-/// A failure of a published log.
-pub fn from_tlog(error: cocoon_tlog::TlogError) -> Failure {
-    let exit = match error.who() {
-        cocoon_tlog::Who::Caller => Exit::Usage,
-        cocoon_tlog::Who::Local => Exit::Configuration,
-        _ => Exit::Peer,
     };
     let hint = error.hint();
     Failure::new(exit, error, hint)

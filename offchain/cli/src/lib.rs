@@ -38,6 +38,7 @@ use crate::args::governance::RootCommand;
 use crate::args::governor::GovernorCommand;
 use crate::args::image::ImageCommand;
 use crate::args::keymanager::KeyManagerCommand;
+use crate::args::log::LogCommand;
 use crate::args::model::ModelCommand;
 use crate::args::operate::Role;
 use crate::args::simulator::SimulatorCommand;
@@ -122,6 +123,13 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Chat(args) => command::chat::run(&global, args, output).await,
         Command::Quote(args) => command::quote::run(&global, args, output).await,
         Command::Audit(args) => command::audit::run(&global, args, output).await,
+        Command::Log { command } => match command {
+            LogCommand::Show(args) => command::log::show(&global, args, output).await,
+            LogCommand::Mirror(args) => command::log::mirror(&global, args, output).await,
+            LogCommand::Witness(args) => command::log::witness(args, output).await,
+            LogCommand::Prove(args) => command::log::prove(&global, args, output).await,
+            LogCommand::Verify(args) => command::log::verify(&global, args, output).await,
+        },
         Command::Status => command::status::run(&global, output).await,
         Command::Root {
             command: RootCommand::Show(args),

@@ -63,6 +63,7 @@ fn one_answer_is_paid_settled_and_audited_and_the_network_resumes() {
     );
     check_money(&second);
     assert_eq!(cocoon(folder.path(), &["audit"]).status.code(), Some(0));
+    check_bundle(folder.path());
 
     // A reader that has gone changes nothing about the verdict.
     let mut unread = Command::new(env!("CARGO_BIN_EXE_cocoon"));
@@ -82,6 +83,39 @@ fn one_answer_is_paid_settled_and_audited_and_the_network_resumes() {
     let report: Value = serde_json::from_slice(&tampered.stdout).unwrap();
     assert_eq!(report["verdict"], "different");
     assert_eq!(report["difference"]["receipt"], second["receipt_id"]);
+}
+
+/// What the proxy published goes into a bundle, which says the same without the network, until something is changed in it.
+fn check_bundle(folder: &Path) {
+    let run = ["audit", "run", "--bundle", "bundle", "--json"];
+    let written = json(&cocoon(folder, &["audit", "bundle", "--out", "bundle", "--json"]));
+    let checked = json(&cocoon(folder, &run));
+    assert_eq!((&written["verdict"], &checked), (&Value::from("equal"), &written));
+    let published = json(&cocoon(folder, &["audit", "run", "--from", ".cocoon/log", "--json"]));
+    assert_eq!(published["log"], checked["log"]);
+
+    let statement = ["audit", "statement", "--role", "client", "--bundle", "bundle"];
+    let csv = String::from_utf8(cocoon(folder, &statement).stdout).unwrap();
+    let spent: u128 = csv
+        .lines()
+        .skip(1)
+        .map(|line| line.rsplit(',').next().unwrap().parse::<u128>().unwrap())
+        .sum();
+    let client = checked["channels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|channel| channel["role"] == "client");
+    assert_eq!(spent, number(&client.unwrap()["amount"]));
+
+    let chain = folder.join("bundle/chain.json");
+    let honest = std::fs::read_to_string(&chain).unwrap();
+    std::fs::write(&chain, honest.replace("\"grace\":3600", "\"grace\":9999")).unwrap();
+    assert_eq!(cocoon(folder, &run).status.code(), Some(1));
+    std::fs::remove_dir_all(folder.join("bundle")).unwrap();
+    let missing = cocoon(folder, &run);
+    assert_eq!(missing.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("\nhint: "));
 }
 
 /// Charged = paid, and the price splits between worker and proxy to the last nanoton.

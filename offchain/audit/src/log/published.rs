@@ -36,11 +36,7 @@ impl PublishedReceipts {
 impl Log for PublishedReceipts {
     async fn open(&self, key: &PublicKey) -> Result<Result<Box<dyn ReceiptSource>, Difference>, AuditError> {
         match PublishedLog::open(Arc::clone(&self.source), *key).await {
-            Ok(log) => Ok(Ok(Box::new(Reading {
-                log,
-                batch: 0,
-                skip: 0,
-            }))),
+            Ok(log) => Ok(Ok(Box::new(Reading { log, batch: 0, skip: 0 }))),
             Err(error) => finding(error).map(Err),
         }
     }
@@ -75,7 +71,10 @@ struct Reading {
 #[async_trait]
 impl ReceiptSource for Reading {
     async fn next(&mut self) -> Result<Piece, AuditError> {
-        let end = self.log.batches().min(self.batch.saturating_add(BATCHES_AT_ONCE as u64));
+        let end = self
+            .log
+            .batches()
+            .min(self.batch.saturating_add(BATCHES_AT_ONCE as u64));
         if self.batch >= end {
             return Ok(Piece::End);
         }

@@ -106,7 +106,10 @@ impl RecordingFile {
             let account = recording.accounts.get(address);
             let last = account.and_then(|account| account.last).map_or(0, |last| last.lt);
             let led = transactions.iter().filter(|transaction| transaction.lt <= last);
-            (address.clone(), led.map(|transaction| boc_base64(&transaction.cell)).collect())
+            (
+                address.clone(),
+                led.map(|transaction| boc_base64(&transaction.cell)).collect(),
+            )
         });
         Self {
             accounts: accounts.collect(),
@@ -235,11 +238,16 @@ fn check_chain(transactions: &[Transaction], account: Option<&AccountState>) -> 
     let mut before = (0, HashBytes::ZERO);
     for transaction in transactions {
         if transaction.previous_lt != before.0 || transaction.previous_hash != before.1 {
-            return Err(format!("transaction {} does not follow from the one before", transaction.lt));
+            return Err(format!(
+                "transaction {} does not follow from the one before",
+                transaction.lt
+            ));
         }
         before = (transaction.lt, transaction.hash);
     }
-    let last = account.and_then(|account| account.last).map(|last| (last.lt, last.hash));
+    let last = account
+        .and_then(|account| account.last)
+        .map(|last| (last.lt, last.hash));
     if last.unwrap_or((0, HashBytes::ZERO)) == before {
         Ok(())
     } else {

@@ -18,9 +18,8 @@ pub(super) struct Start {
 /// The transaction that deployed the contract, and what came after it; it may itself do something.
 pub(super) fn start(transactions: &[Transaction]) -> Option<(Start, &[Transaction])> {
     let is_active = |status| status == cocoon_chain::AccountStatus::Active;
-    let deployed = |transaction: &Transaction| {
-        !is_active(transaction.status_before) && is_active(transaction.status_after)
-    };
+    let deployed =
+        |transaction: &Transaction| !is_active(transaction.status_before) && is_active(transaction.status_after);
     let at = transactions.iter().position(deployed)?;
     let transaction = transactions.get(at)?;
     let init = transaction.in_msg.as_ref()?.state_init.as_ref()?;

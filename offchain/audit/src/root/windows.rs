@@ -76,19 +76,24 @@ impl fmt::Display for NotListed {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listings {
     windows: BTreeMap<(Listed, HashBytes), Vec<Window>>,
+    /// Whether a model was ever listed.
+    has_models: bool,
 }
 
 impl Listings {
     /// Whether something was listed at a time, Unix milliseconds. A network that never listed a model restricts none.
     pub fn check(&self, list: Listed, hash: &HashBytes, time_ms: u64) -> Result<(), NotListed> {
         let Some(windows) = self.windows.get(&(list, *hash)) else {
-            let restricts = list != Listed::Model || self.iter().any(|(list, ..)| list == Listed::Model);
+            let restricts = list != Listed::Model || self.has_models;
             return if restricts { Err(NotListed::Never) } else { Ok(()) };
         };
         if windows.iter().any(|window| window.covers(time_ms)) {
             return Ok(());
         }
-        let begun = windows.iter().rev().find(|window| u64::from(window.from) <= time_ms / 1000);
+        let begun = windows
+            .iter()
+            .rev()
+            .find(|window| u64::from(window.from) <= time_ms / 1000);
         Err(begun
             .or(windows.first())
             .map_or(NotListed::Never, |window| NotListed::NotThen(*window)))
@@ -118,6 +123,7 @@ impl Listings {
         if until.is_some_and(|until| until < from) {
             return;
         }
+        self.has_models |= list == Listed::Model;
         let windows = self.windows.entry((list, hash)).or_default();
         match windows.last_mut() {
             Some(last) if last.until.is_some_and(|until| until >= from) => last.until = until,
@@ -200,10 +206,7 @@ mod tests {
             until: None,
         };
         listings.add(Listed::Model, HashBytes([2; 32]), window, TrustTimes::default());
-        assert_eq!(
-            listings.check(Listed::Model, &HASH, 100_000_000),
-            Err(NotListed::Never)
-        );
+        assert_eq!(listings.check(Listed::Model, &HASH, 100_000_000), Err(NotListed::Never));
         assert_eq!(
             listings.check(Listed::ProxyImage, &HASH, 100_000_000),
             Err(NotListed::Never)

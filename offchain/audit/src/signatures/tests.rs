@@ -32,11 +32,16 @@ fn many(count: usize) -> Vec<Signed> {
 
 /// A signature with this `R`, which its key's owner computes for it: `s·B = R + k·A` but for what is added to `R`.
 fn made(tag: u8, number: usize, nonce: u64, added: EdwardsPoint, key_added: EdwardsPoint) -> Signed {
+    let nonce = Scalar::from(nonce);
+    let r = (EdwardsPoint::mul_base(&nonce) + added).compress().to_bytes();
+    of_signer(tag, number, key_added, (r, nonce))
+}
+
+/// The same with `R` and its number as they are given.
+fn of_signer(tag: u8, number: usize, key_added: EdwardsPoint, (r, nonce): ([u8; 32], Scalar)) -> Signed {
     let secret = Scalar::from_bytes_mod_order(clamp_integer([tag; 32]));
     let key = EdwardsPoint::mul_base(&secret) + key_added;
     let key = PublicKey::new(key.compress().to_bytes());
-    let nonce = Scalar::from(nonce);
-    let r = (EdwardsPoint::mul_base(&nonce) + added).compress().to_bytes();
     let hash = hash(number);
     let k = Sha512::new()
         .chain_update(r)
@@ -53,7 +58,7 @@ fn made(tag: u8, number: usize, nonce: u64, added: EdwardsPoint, key_added: Edwa
 /// Checks that together and one by one agree, and gives what is wrong.
 fn agreed(signed: &[Signed]) -> Vec<usize> {
     let one_by_one: Vec<usize> = (0..signed.len()).filter(|at| !signed[*at].verifies()).collect();
-    assert_eq!(wrong(signed, &mut random()), one_by_one);
+    assert_eq!(wrong(signed, random), one_by_one);
     assert!(one_by_one.is_empty() || !all_verify(signed, &mut random()));
     one_by_one
 }
@@ -129,6 +134,14 @@ fn points_of_small_order_and_other_spellings_are_refused() {
         signed[3].signature[..32].copy_from_slice(&identity);
         signed[3].key = signed[2].key;
         assert_eq!(agreed(&signed), [1, 2, 3]);
+    }
+    // Nothing as R, in both spellings that decode, with the s that goes with it.
+    for high in [0, 0x80] {
+        let mut signed = many(150);
+        let mut encoded = identity;
+        encoded[31] |= high;
+        signed[4] = of_signer(40, 3, EdwardsPoint::identity(), (encoded, Scalar::ZERO));
+        assert_eq!(agreed(&signed), [4]);
     }
     // s + L is the same number in another spelling.
     let mut signed = many(150);

@@ -71,7 +71,10 @@ impl StoreSource {
                 self.window.push_back(receipt);
             }
             LogRecord::WorkerSignature(id, signature) => {
-                let place = self.places.remove(&id).and_then(|number| number.checked_sub(self.first));
+                let place = self
+                    .places
+                    .remove(&id)
+                    .and_then(|number| number.checked_sub(self.first));
                 let place = place.and_then(|place| usize::try_from(place).ok());
                 match place.and_then(|place| self.window.get_mut(place)) {
                     Some(receipt) => receipt.worker_signature = Some(signature),

@@ -6,6 +6,8 @@
     reason = "what fails here is a test"
 )]
 
+mod history;
+mod published;
 mod stage;
 
 use cocoon_audit::{DifferenceKind, Verdict};

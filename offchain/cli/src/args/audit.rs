@@ -111,7 +111,7 @@ pub struct AuditBundleArgs {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// While some tokens are not settled or receipts not published yet, look again for so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub wait: u64,
 }
 

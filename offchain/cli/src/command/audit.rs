@@ -44,7 +44,7 @@ async fn audit(global: &Global, args: AuditRunArgs, output: Output) -> Result<Ex
     let subject = Subject::of(global, &args.source, output).await?;
     let audited = loop {
         let audited = subject.audit(args.resume.as_deref(), None, output).await?;
-        if !audited.report.may_change() || Instant::now() >= deadline {
+        if !subject.may_change(&audited) || Instant::now() >= deadline {
             break audited;
         }
         tokio::time::sleep(WAIT_POLL).await;
@@ -149,6 +149,15 @@ impl Subject {
         Ok(Self::Log(log, place, cores))
     }
 
+    /// Whether another look may find more. A store has all that the chain has; what is published comes later.
+    fn may_change(&self, audited: &Audited) -> bool {
+        match self {
+            Self::Bundle(..) => false,
+            Self::Log(_, place, _) if place.is_published => audited.report.may_change(),
+            Self::Log(..) => audited.report.verdict == Verdict::Open,
+        }
+    }
+
     async fn audit(&self, resume: Option<&Path>, scope: Option<Scope>, output: Output) -> Result<Audited, Failure> {
         let mut shown = Shown::new(output);
         let mut progress = |done, all| shown.at(done, all);
@@ -175,6 +184,8 @@ impl Subject {
 struct Place {
     chain: SharedChain,
     proxy: Address,
+    /// Whether the log is a published one.
+    is_published: bool,
 }
 
 impl Place {
@@ -185,6 +196,7 @@ impl Place {
             return Ok(Self {
                 chain: Arc::new(chain),
                 proxy: proxy.clone(),
+                is_published: args.from.is_some(),
             });
         }
         let network = NetworkFile::load(&DataDir::new(&global.data_dir))?;
@@ -197,6 +209,7 @@ impl Place {
         Ok(Self {
             chain,
             proxy: proxy.unwrap_or(own),
+            is_published: args.from.is_some(),
         })
     }
 }

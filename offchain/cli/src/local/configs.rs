@@ -7,7 +7,7 @@ use cocoon_bindings::Nanoton;
 use cocoon_bindings::ton::Address;
 use cocoon_client::{ClientConfig, FundingConfig};
 use cocoon_localnet::{Clock, LocalNetConfig, NetworkConfig};
-use cocoon_proxy::{Listen, LogConfig, ProxyConfig, Timers};
+use cocoon_proxy::{AnchorConfig, Listen, LogConfig, ProxyConfig, Timers};
 use cocoon_runner::admin::AdminConfig;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
 use cocoon_worker::{BackendConfig, EngineConfig, ModelConfig, WorkerConfig};
@@ -136,7 +136,8 @@ impl Configs {
                 },
                 routing: Default::default(),
                 outage: Default::default(),
-                anchor: Default::default(),
+                // Coins of the local chain cost nothing, and an audit has something to compare.
+                anchor: AnchorConfig { every: 10.0 },
                 log: LogConfig {
                     folder: Some(data.log_dir()),
                     listen: ports.proxy_log,

@@ -3,6 +3,8 @@
 //!
 //! `network WORKERS CLIENTS SECONDS IN-FLIGHT CHAIN-MS` starts a proxy on an emulated chain and itself again as the peers,
 //! measures, and prints one JSON object. `store RECEIPTS CHANNELS` writes a store and opens it, and prints one too.
+//! `append FOLDER SECONDS` makes receipts durable in a new folder inside FOLDER, next to bare syncs of the same disk, and publishes
+//! them; one more.
 //! Connections, TLS, handshakes, receipts and their disk are those of the product; the chain is the emulator, and each
 //! question to it takes CHAIN-MS.
 #![allow(
@@ -11,6 +13,7 @@
     reason = "a script reads the output, a person the rest"
 )]
 
+mod append;
 mod chain;
 mod client;
 mod network;
@@ -42,7 +45,12 @@ fn main() -> Result<()> {
             runtime.block_on(peers::run(clients.parse()?, workers.parse()?, platform))
         }
         ["open", folder] => store::open(folder.as_ref()),
+        ["append", folder, seconds] => append::measure(folder.as_ref(), seconds.parse()?),
         ["store", receipts, channels] => store::measure(receipts.parse()?, channels.parse()?),
-        _ => Err("usage: scale network WORKERS CLIENTS SECONDS IN-FLIGHT CHAIN-MS | store RECEIPTS CHANNELS".into()),
+        _ => Err(
+            "usage: scale network WORKERS CLIENTS SECONDS IN-FLIGHT CHAIN-MS | store RECEIPTS CHANNELS \
+                   | append FOLDER SECONDS"
+                .into(),
+        ),
     }
 }

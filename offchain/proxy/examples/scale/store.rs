@@ -138,7 +138,7 @@ fn worker(number: usize) -> Address {
     owner(6, number / CLIENTS_OF_WORKER)
 }
 
-fn open_channels(store: &mut ProxyStore, ledger: &mut Ledger, channels: usize) -> Result<()> {
+pub(crate) fn open_channels(store: &mut ProxyStore, ledger: &mut Ledger, channels: usize) -> Result<()> {
     let mut rows = Rows::default();
     for number in 0..channels {
         ledger.open_client(&client(number), &owner(4, number));
@@ -160,7 +160,12 @@ fn open_channels(store: &mut ProxyStore, ledger: &mut Ledger, channels: usize) -
     }])?)
 }
 
-fn charge(ledger: &mut Ledger, number: usize, channels: usize, key: &SigningKey) -> Result<(SignedReceipt, Changes)> {
+pub(crate) fn charge(
+    ledger: &mut Ledger,
+    number: usize,
+    channels: usize,
+    key: &SigningKey,
+) -> Result<(SignedReceipt, Changes)> {
     let (client, worker) = (client(number % channels), worker(number % channels));
     let used = TokenCount::new(17);
     let reservation = ledger.reserve(&client, 0, used)?;

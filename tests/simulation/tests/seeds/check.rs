@@ -101,7 +101,7 @@ pub(crate) fn books(world: &World<'_>) -> Result<(), Problem> {
             if own.is_empty() && Some(contract) != contracts.last() && !world.chain.is_active(contract) {
                 continue;
             }
-            let fetch = ChainHistory::fetch(&world.chain.chain, contract, &own);
+            let fetch = ChainHistory::fetch(&world.chain.chain, contract, &log);
             let history = Builder::new_current_thread().build().unwrap().block_on(fetch);
             let history = history.map_err(|error| Problem::NotYet(format!("{error:?}")))?;
             reports.push(judge(&log, &history, &evidence).map_err(|e| never(&e))?);

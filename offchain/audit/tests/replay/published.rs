@@ -1,0 +1,340 @@
+//! Audits of a published log, of a bundle, and of one that was interrupted; statements.
+
+use crate::stage::{FEE, PRICE, Stage, person};
+use async_trait::async_trait;
+use cocoon_audit::{
+    AuditError, Audited, Bundle, Difference, DifferenceKind, Entry, EvidenceSource, Head, Log, Options, Piece,
+    PublishedReceipts, ReceiptSource, Role, Scope, StoreLog, Verdict, run_resumable, run_with, to_csv, write_bundle,
+};
+use cocoon_bindings::ton::Address;
+use cocoon_bindings::units::PublicKey;
+use cocoon_receipt::SignedReceipt;
+use cocoon_store::LogRecord;
+use cocoon_tlog::FolderSource;
+use serde_json::Value;
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.unwrap().block_on(future)
+}
+
+fn settled() -> Stage {
+    let mut stage = Stage::new();
+    for tokens in 1..=300 {
+        stage.serve(tokens);
+    }
+    stage.charge(45_150);
+    stage.pay(45_150);
+    stage.anchor(1, 200, stage.root_of(200));
+    stage
+}
+
+fn audit_published(stage: &Stage, folder: &Path) -> Audited {
+    let log = PublishedReceipts::new(Arc::new(FolderSource::new(folder)));
+    block_on(run_with(&log, &stage.chain, &stage.proxy, Options::default())).unwrap()
+}
+
+fn bundle(stage: &Stage) -> (tempfile::TempDir, Audited) {
+    let (published, out) = (stage.publish(), tempfile::tempdir().unwrap());
+    let log = Arc::new(FolderSource::new(published.path()));
+    let options = Options::default();
+    let audited = block_on(write_bundle(out.path(), log, &stage.chain, &stage.proxy, options)).unwrap();
+    (out, audited)
+}
+
+fn audit_bundle(folder: &Path) -> Result<Audited, AuditError> {
+    let bundle = Bundle::open(folder)?;
+    block_on(bundle.audit(Options::default()))
+}
+
+/// What an audit of a bundle finds.
+fn found(folder: &Path) -> DifferenceKind {
+    audit_bundle(folder).unwrap().report.difference.unwrap().kind
+}
+
+#[test]
+fn a_published_log_is_audited_as_the_store_is() {
+    let stage = settled();
+    let published = audit_published(&stage, stage.publish().path()).report;
+    assert_eq!(published.verdict, Verdict::Equal, "{}", published.sentence());
+    assert_eq!(published, stage.audit());
+}
+
+#[test]
+fn a_log_that_is_behind_the_chain_may_change() {
+    let mut stage = Stage::new();
+    stage.serve(5);
+    let early = stage.publish();
+    stage.serve(6);
+    stage.charge(11);
+    let report = audit_published(&stage, early.path()).report;
+    assert!(report.may_change());
+    assert_eq!(report.difference.unwrap().kind, DifferenceKind::Settlement);
+}
+
+#[test]
+fn a_bundle_says_the_same_without_a_chain() {
+    let mut stage = settled();
+    stage.change_prices(30);
+    stage.serve(4);
+    let (folder, with_chain) = bundle(&stage);
+    let without = audit_bundle(folder.path()).unwrap();
+    assert_eq!(without.report, with_chain.report);
+    assert_eq!(without.report.verdict, Verdict::Open, "{}", without.report.sentence());
+    assert_eq!(without.report.totals.receipts, 301);
+}
+
+#[test]
+fn facts_that_do_not_follow_are_found_and_named() {
+    let stage = settled();
+    let (folder, _) = bundle(&stage);
+    let path = folder.path().join(cocoon_audit::CHAIN_FILE);
+    let whole: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let places = [
+        ("/facts/clients/0/tokens", Value::from(1)),
+        ("/facts/params/0/price_per_token", Value::from("21")),
+        ("/facts/listings/0/from", Value::from(1)),
+        ("/facts/proxies/0/anchors/0/size", Value::from(199)),
+        ("/facts/grace", Value::from(1_000_000)),
+        ("/time", Value::from(5)),
+    ];
+    for (place, value) in places {
+        let mut changed = whole.clone();
+        *changed.pointer_mut(place).unwrap() = value;
+        std::fs::write(&path, serde_json::to_vec(&changed).unwrap()).unwrap();
+        assert_eq!(found(folder.path()), DifferenceKind::Bundle, "{place}");
+    }
+    let mut more = whole.clone();
+    more["facts"]["more"] = Value::from(1);
+    std::fs::write(&path, serde_json::to_vec(&more).unwrap()).unwrap();
+    assert_eq!(found(folder.path()), DifferenceKind::Bundle);
+    std::fs::write(&path, serde_json::to_vec(&whole).unwrap()).unwrap();
+    assert_eq!(audit_bundle(folder.path()).unwrap().report.difference, None);
+}
+
+#[test]
+fn a_history_with_a_transaction_left_out_is_damaged() {
+    let stage = settled();
+    let (folder, _) = bundle(&stage);
+    let path = folder.path().join(cocoon_audit::CHAIN_FILE);
+    let whole: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let transactions = whole["transactions"][stage.client.to_string()]
+        .as_array()
+        .unwrap()
+        .len();
+    assert!(transactions > 1);
+    for at in 0..transactions {
+        let mut changed = whole.clone();
+        let of_client = &mut changed["transactions"][stage.client.to_string()];
+        of_client.as_array_mut().unwrap().remove(at);
+        std::fs::write(&path, serde_json::to_vec(&changed).unwrap()).unwrap();
+        assert!(matches!(Bundle::open(folder.path()), Err(AuditError::Damaged { .. })));
+    }
+}
+
+/// Every file of the log, with a byte changed in turn: nothing is taken for equal.
+#[test]
+fn a_changed_byte_anywhere_in_the_log_of_a_bundle_is_found() {
+    let stage = settled();
+    let (folder, _) = bundle(&stage);
+    let mut files = Vec::new();
+    let mut folders = vec![folder.path().join(cocoon_audit::LOG_FOLDER)];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path)
+            } else {
+                files.push(path)
+            }
+        }
+    }
+    let mut refused = 0;
+    for path in files {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        // Nothing is trusted by these.
+        if name.ends_with(".json") {
+            continue;
+        }
+        let whole = std::fs::read(&path).unwrap();
+        for place in [whole.len() / 3, whole.len() / 2, whole.len() - 2] {
+            let mut changed = whole.clone();
+            changed[place] ^= 1;
+            std::fs::write(&path, &changed).unwrap();
+            let verdict = audit_bundle(folder.path()).map(|audited| audited.report.verdict);
+            assert!(
+                matches!(verdict, Ok(Verdict::Different)),
+                "{}: {verdict:?}",
+                path.display()
+            );
+            refused += 1;
+        }
+        std::fs::remove_file(&path).unwrap();
+        let verdict = audit_bundle(folder.path()).map(|audited| audited.report.verdict);
+        assert!(
+            matches!(verdict, Ok(Verdict::Different)),
+            "{}: {verdict:?}",
+            path.display()
+        );
+        std::fs::write(&path, whole).unwrap();
+    }
+    assert!(refused > 20);
+    assert_eq!(audit_bundle(folder.path()).unwrap().report.verdict, Verdict::Equal);
+}
+
+#[test]
+fn a_log_of_another_key_is_found() {
+    let mut stage = settled();
+    let honest = stage.key.clone();
+    stage.key = ed25519_dalek::SigningKey::from_bytes(&[8; 32]);
+    let published = stage.publish();
+    stage.key = honest;
+    let difference = audit_published(&stage, published.path()).report.difference.unwrap();
+    assert_eq!(difference.kind, DifferenceKind::Log);
+}
+
+#[test]
+fn receipts_out_of_order_are_found_although_the_proxy_signs_their_log() {
+    let mut stage = settled();
+    stage.records.swap(7, 8);
+    let report = audit_published(&stage, stage.publish().path()).report;
+    assert_eq!(report.difference.unwrap().kind, DifferenceKind::Channel);
+}
+
+/// A log whose server goes away after some receipts.
+struct Failing<'a>(&'a StoreLog, usize);
+
+struct FailingSource {
+    source: Box<dyn ReceiptSource>,
+    entries: Vec<Entry>,
+    left: usize,
+}
+
+#[async_trait]
+impl Log for Failing<'_> {
+    async fn open(&self, key: &PublicKey) -> Result<Result<Box<dyn ReceiptSource>, Difference>, AuditError> {
+        Ok(Ok(Box::new(FailingSource {
+            source: self.0.open(key).await?.unwrap(),
+            entries: Vec::new(),
+            left: self.1,
+        })))
+    }
+
+    fn evidence(&self) -> Result<Arc<dyn EvidenceSource>, AuditError> {
+        self.0.evidence()
+    }
+}
+
+#[async_trait]
+impl ReceiptSource for FailingSource {
+    async fn next(&mut self) -> Result<Piece, AuditError> {
+        if self.entries.is_empty()
+            && let Piece::Entries(entries) = self.source.next().await?
+        {
+            self.entries = entries;
+        }
+        let some = self.left.min(40);
+        self.left -= some;
+        match some {
+            0 => Err(AuditError::CutOff {
+                reason: "the server went away".into(),
+            }),
+            _ => Ok(Piece::Entries(self.entries.drain(..some).collect())),
+        }
+    }
+
+    async fn skip(&mut self, entries: u64) -> Result<(), AuditError> {
+        self.source.skip(entries).await
+    }
+
+    fn len_hint(&self) -> Option<u64> {
+        None
+    }
+
+    fn head(&self) -> Option<Head> {
+        None
+    }
+}
+
+#[test]
+fn an_interrupted_audit_goes_on_with_the_chain_that_it_began_with() {
+    let mut stage = settled();
+    let folder = stage.write();
+    let state = folder.path().join("audit.state");
+    let log = StoreLog::new(folder.path());
+    let run = |log: &dyn Log, stage: &Stage, proxy: &Address| {
+        block_on(run_resumable(log, &stage.chain, proxy, &state, Options::default()))
+    };
+    let whole = run(&log, &stage, &stage.proxy).unwrap();
+    assert_eq!(whole.report.verdict, Verdict::Equal, "{}", whole.report.sentence());
+    assert!(!state.exists(), "there is a verdict");
+    assert!(run(&Failing(&log, 100), &stage, &stage.proxy).is_err());
+    let kept = std::fs::read_to_string(&state).unwrap();
+    assert!(kept.contains("\"entries\":100,"), "{}", &kept[kept.len() - 300..]);
+    // The chain goes on meanwhile.
+    stage.serve(9);
+    stage.charge(45_159);
+    assert!(matches!(
+        run(&log, &stage, &person(9)),
+        Err(AuditError::OtherState { .. })
+    ));
+    assert!(run(&Failing(&log, 50), &stage, &stage.proxy).is_err());
+    assert!(std::fs::read_to_string(&state).unwrap().contains("\"entries\":150,"));
+    assert_eq!(run(&log, &stage, &stage.proxy).unwrap().report, whole.report);
+    assert!(!state.exists());
+}
+
+#[test]
+fn a_statement_sums_up_what_was_charged_by_day_and_model() {
+    let mut stage = Stage::new();
+    stage.serve(100);
+    stage.serve(50);
+    stage.wait(86_400);
+    stage.serve(7);
+    stage.change_prices(30);
+    stage.serve(1);
+    let log = StoreLog::new(&stage.write().keep());
+    let lines = |role, address| {
+        let options = Options {
+            statement: Some(Scope { role, address }),
+            ..Options::default()
+        };
+        block_on(run_with(&log, &stage.chain, &stage.proxy, options))
+            .unwrap()
+            .statement
+    };
+    let of_clients = lines(Role::Client, None);
+    let amounts: Vec<(u64, u128)> = of_clients
+        .iter()
+        .map(|line| (line.sums.receipts, line.sums.amount.get()))
+        .collect();
+    assert!(amounts.contains(&(2, 150 * PRICE)) && amounts.contains(&(1, 7 * PRICE)) && amounts.contains(&(1, 30)));
+    assert_eq!(of_clients[0].day, "2026-05-28");
+    assert_eq!(of_clients[1].day, "2026-05-29");
+    let of_worker = lines(Role::Worker, Some(stage.worker.clone()));
+    assert_eq!(of_worker.len(), 1);
+    assert_eq!(of_worker[0].sums.amount.get(), FEE);
+    let kept: u128 = lines(Role::Proxy, None).iter().map(|line| line.sums.amount.get()).sum();
+    assert_eq!(kept, 157 * (PRICE - FEE) + 30 - FEE);
+    let csv = to_csv(&of_worker);
+    assert_eq!(csv.lines().count(), 2);
+    assert!(csv.lines().nth(1).unwrap().ends_with(",1,0,0,1,0,1,19"), "{csv}");
+}
+
+#[test]
+fn a_receipt_that_is_none_is_found() {
+    let mut stage = Stage::new();
+    stage.serve(1);
+    let receipt = stage.receipt(3);
+    let mut signed = SignedReceipt::sign(receipt, &stage.key);
+    signed.proxy_signature.0[9] ^= 1;
+    stage.records.push(LogRecord::Receipt(signed));
+    let difference = audit_published(&stage, stage.publish().path())
+        .report
+        .difference
+        .unwrap();
+    assert_eq!(difference.kind, DifferenceKind::Signature);
+}
