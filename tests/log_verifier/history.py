@@ -11,7 +11,7 @@ MAX_NUMBER = (1 << 64) - 1
 
 
 def _unreadable(what):
-    require(False, "bundle", f"chain.json: {what}")
+    require(False, "unreadable", f"chain.json: {what}")
 
 
 def _unique(pairs):

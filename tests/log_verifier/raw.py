@@ -121,28 +121,28 @@ class Raw:
 
     def __init__(self, history):
         self.history = history
-        require(isinstance(history.accounts, dict) and isinstance(history.transactions, dict), "bundle", "chain.json: accounts and transactions are no objects")
+        require(isinstance(history.accounts, dict) and isinstance(history.transactions, dict), "unreadable", "chain.json: accounts and transactions are no objects")
         self.transactions = {}
 
     def chain(self, address):
         """A contract's history, which must be a chain of hashes from the first transaction to the state."""
         texts = self.history.transactions[address]
-        require(isinstance(texts, list), "bundle", f"chain.json: the transactions of {address} are no list")
+        require(isinstance(texts, list), "unreadable", f"chain.json: the transactions of {address} are no list")
         rows = [Transaction(cell_of(text, f"a transaction of {address}")) for text in texts]
         last = {"lt": 0, "hash": "0" * 64}
         for row in rows:
             whole = row.account == address.partition(":")[2] and row.lt > last["lt"]
             whole &= row.previous == (int(last["hash"], 16), last["lt"])
-            require(whole, "bundle", f"chain.json: transaction {row.lt} of {address} does not follow the one before")
+            require(whole, "unreadable", f"chain.json: transaction {row.lt} of {address} does not follow the one before")
             last = {"lt": row.lt, "hash": row.hash}
         state = self.history.accounts.get(address)
         ends = isinstance(state, dict) and (state.get("last") or {"lt": 0, "hash": "0" * 64}) == last
-        require(ends, "bundle", f"chain.json: the history of {address} does not end at its state")
+        require(ends, "unreadable", f"chain.json: the history of {address} does not end at its state")
         return rows
 
     def data(self, address):
         state = self.history.accounts.get(address)
-        require(isinstance(state, dict) and state.get("status") == "active" and address in self.transactions, "bundle", f"chain.json: the state or history of {address} is missing")
+        require(isinstance(state, dict) and state.get("status") == "active" and address in self.transactions, "unreadable", f"chain.json: the state or history of {address} is missing")
         return cell_of(state["data"], f"the data of {address}")
 
     def check(self):
@@ -151,13 +151,13 @@ class Raw:
             self.transactions = {address: self.chain(address) for address in self.history.transactions}
             return self.compare()
         except (ValueError, LookupError, StopIteration, RecursionError) as error:
-            raise Fault("bundle", f"chain.json: a cell has another form: {error}") from error
+            raise Fault("unreadable", f"chain.json: a cell has another form: {error}") from error
 
     def compare(self):
         history = self.history
         fits = lambda condition, what: require(condition, "bundle", f"chain.json: {what} is not what follows from its transactions")
         root = RootReplay(self.transactions.get(history.root, []))
-        require(root.state() == root_state(self.data(history.root)), "bundle", "chain.json: the root contract's history does not lead to its state")
+        require(root.state() == root_state(self.data(history.root)), "unreadable", "chain.json: the root contract's history does not lead to its state")
         fits(root.windows() == history.windows, "what was listed when")
         fits({version: self.terms(version) for version in history.params} == root.versions, "a version of the terms")
         fits({version: row["from"] for version, row in history.params.items()} == root.since, "since when there are terms")

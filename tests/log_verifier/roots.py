@@ -54,7 +54,7 @@ class RootReplay:
         self.open, self.over, self.since, self.versions = {}, {}, {}, {}
         for transaction in transactions:
             self.take(transaction)
-        require(self.terms is not None, "bundle", "chain.json: the root contract's history does not begin with its deployment")
+        require(self.terms is not None, "unreadable", "chain.json: the root contract's history does not begin with its deployment")
 
     def take(self, transaction):
         message = transaction.taken

@@ -321,6 +321,17 @@ def unlisted_image(bundle):
     bundle.anchor_again()
 
 
+def told_image(bundle):
+    """The same, and the decoded half of chain.json says that it was listed: only its transactions tell otherwise."""
+    if not bundle.chain["transactions"]:
+        raise Impossible("there is only the decoded half")
+    table = bundle.chain["facts"]["listings"]
+    since = min(row["from"] for row in table)
+    table.append({"kind": "worker_image", "hash": certificate.image_hash(certificate.registers("never listed")), "from": since, "until": None})
+    table.sort(key=lambda row: (row["kind"], row["hash"], row["from"]))
+    unlisted_image(bundle)
+
+
 def unlisted_model(bundle):
     bundle.change(bundle.size - 1, model=hashlib.sha256(b"never listed").hexdigest())
 
@@ -351,6 +362,7 @@ WAYS = {
     wrong_total: ("wrong sum", {"price"}),
     wrong_amount: ("wrong sum", {"amount"}),
     unlisted_image: ("unlisted image", {"evidence"}),
+    told_image: ("unlisted image", {"bundle"}),
     unlisted_model: ("unlisted image", {"evidence"}),
 }
 assert len({class_ for class_, _ in WAYS.values()}) == 12

@@ -116,7 +116,11 @@ class Bundles(unittest.TestCase):
         for way, (class_, kinds) in tamper.WAYS.items():
             with self.subTest(way.__name__, of=class_):
                 target = self.base / way.__name__
-                tamper.tamper(self.bundle, self.secret, way, target)
+                try:
+                    tamper.tamper(self.bundle, self.secret, way, target)
+                except tamper.Impossible:
+                    self.assertIs(way, tamper.told_image)
+                    continue
                 with self.assertRaises(fault.Fault) as caught:
                     verify(target)
                 self.assertIn(caught.exception.kind, kinds, caught.exception.sentence)
@@ -145,7 +149,7 @@ class Bundles(unittest.TestCase):
                 try:
                     History(damaged)
                 except fault.Fault as caught:
-                    self.assertEqual(caught.kind, "bundle")
+                    self.assertEqual(caught.kind, "unreadable")
 
     def test_what_is_not_settled_is_open_and_not_equal(self):
         target = self.base / "open"
@@ -190,7 +194,7 @@ class Chains(unittest.TestCase):
             change(chain)
             with self.assertRaises(fault.Fault, msg=name) as caught:
                 History(json.dumps(chain))
-            self.assertEqual(caught.exception.kind, "bundle", name)
+            self.assertEqual(caught.exception.kind, "unreadable", name)
 
     def test_text_that_is_no_object_is_refused(self):
         for text in ("", "[]", "{", '{"version":1,"version":1}', "NaN", "\xff"):

@@ -162,4 +162,4 @@ def cell_of(text, what):
     try:
         return from_boc(base64.b64decode(text, validate=True))
     except (binascii.Error, TypeError, CellError) as error:
-        raise Fault("bundle", f"chain.json: {what} is no bag of cells") from error
+        raise Fault("unreadable", f"chain.json: {what} is no bag of cells") from error

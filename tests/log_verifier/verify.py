@@ -24,7 +24,7 @@ def verify(bundle):
     try:
         text = (bundle / "chain.json").read_bytes()
     except OSError as error:
-        raise Fault("bundle", f"chain.json cannot be read: {error.strerror}") from error
+        raise Fault("unreadable", f"chain.json cannot be read: {error.strerror}") from error
     history = History(text)
     # A bundle without the raw half says so in the report: then the decoded one is only its maker's word.
     contracts = Raw(history).check() if history.accounts or history.transactions else 0
@@ -72,7 +72,7 @@ def main(arguments):
     try:
         report = verify(folders[0])
     except Fault as fault:
-        if fault.kind == "bundle":
+        if fault.kind == "unreadable":
             print(f"error: {fault.sentence}", file=sys.stderr)
             return 3
         report = {"verdict": "different", "difference": {"kind": fault.kind, "sentence": fault.sentence}}
