@@ -18,7 +18,7 @@ use crate::args::log::{LogMirrorArgs, LogPlace, LogShowArgs};
 use crate::failure::{self, Exit, Failure};
 use crate::local::layout::DataDir;
 use crate::output::Output;
-use crate::progress::Progress;
+use crate::progress::Portion;
 
 pub(crate) use prove::{prove, verify};
 pub(crate) use witness::run as witness;
@@ -164,18 +164,19 @@ pub(crate) async fn mirror(global: &Global, args: LogMirrorArgs, output: Output)
     let folder = DiskFolder::shared(&args.out);
     let mut mirror = Mirror::open(place.source.clone(), place.key, folder).map_err(failure::from_tlog)?;
     let Some(every) = args.every.map(Duration::from_secs) else {
-        let mut progress = Progress::new(output);
-        progress.step(format!("Copying to {}", args.out.display()));
-        let mirrored = mirror.update(&mut |_, _| ()).await.map_err(failure::from_tlog)?;
-        progress.finish();
+        let bar = Portion::new(output, &format!("Copying to {}", args.out.display()));
+        let updated = mirror.update(&mut |done, all| bar.at(done, all)).await;
+        let mirrored = updated.map_err(failure::from_tlog)?;
+        drop(bar);
         output.result(&mirrored, |mirrored| told(mirrored, &args.out))?;
         return Ok(Exit::Done);
     };
     let mut signal = std::pin::pin!(cocoon_runner::shutdown::signal());
+    let mut untold = |_, _| ();
     loop {
         let updated = tokio::select! {
             ended = &mut signal => return ended.map(|()| Exit::Done).map_err(failure::from_runner),
-            updated = mirror.update(&mut |_, _| ()) => updated,
+            updated = mirror.update(&mut untold) => updated,
         };
         match updated {
             Ok(mirrored) if mirrored.size > mirrored.before || mirrored.signatures > 0 => {
