@@ -23,10 +23,12 @@
 //! ```
 
 mod blind;
+mod built;
 mod cells;
 pub mod channel;
 pub mod check;
 mod disclosure;
+mod ed25519;
 mod error;
 mod finish;
 pub mod limits;
@@ -39,9 +41,11 @@ mod statement;
 pub mod tree;
 
 pub use blind::blind_client;
+pub use built::{BuiltReceipt, BuiltStatement};
 pub use channel::{ChannelHead, ChannelLink};
 pub use check::{ClientView, verify_for_client};
 pub use disclosure::{Disclosure, DisclosureDocument, DisclosureError};
+pub use ed25519::{ContractKey, verifies};
 pub use error::ReceiptError;
 pub use finish::FinishReason;
 pub use receipt::{Hashes, Receipt, ReceiptId};
