@@ -126,7 +126,8 @@ fn main() {
     let mut signed = Vec::with_capacity(2 * RECEIPTS);
     let entries = (0..RECEIPTS).map(|_| {
         let receipt = stage.receipt(7);
-        let (receipt, hashes) = SignedReceipt::sign_hashed(receipt, &stage.key);
+        let receipt = SignedReceipt::sign(receipt, &stage.key);
+        let hashes = receipt.receipt.hashes();
         let signature = stage.sign_as_worker(&hashes.statement);
         let of = |key, hash, signature| Signed { key, hash, signature };
         signed.push(of(proxy, hashes.id.0, receipt.proxy_signature.0));

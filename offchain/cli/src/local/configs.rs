@@ -137,7 +137,7 @@ impl Configs {
                 routing: Default::default(),
                 outage: Default::default(),
                 // Coins of the local chain cost nothing, and an audit has something to compare.
-                anchor: AnchorConfig { every: 10.0 },
+                anchor: AnchorConfig { every: 10.0, count: 0 },
                 log: LogConfig {
                     folder: Some(data.log_dir()),
                     listen: ports.proxy_log,

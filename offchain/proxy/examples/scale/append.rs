@@ -1,10 +1,11 @@
 //! Receipts made durable, in batches of several sizes, next to what the disk does: as many syncs as it can. Then their publication.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cocoon_ledger::Ledger;
-use cocoon_store::{Disk as _, LogRecord, ProxyStore, ProxyWrite, RealDisk, read_receipts};
+use cocoon_store::{Disk as _, NewRecord, ProxyStore, ProxyWrite, RealDisk, read_receipts};
 use cocoon_tlog::{DiskFolder, Publisher};
 use ed25519_dalek::SigningKey;
 use serde_json::json;
@@ -88,7 +89,7 @@ fn appends(
             *number += 1;
             made.push(ProxyWrite {
                 changes,
-                records: vec![LogRecord::Receipt(receipt)],
+                records: vec![NewRecord::Receipt(Arc::new(receipt.into()))],
                 ..ProxyWrite::default()
             });
         }
