@@ -272,7 +272,7 @@ async fn answers_of_a_worker_that_does_not_sign_run_ahead_only_so_far() {
         clients.push(Client::connect(&network, proxy.clients, address(owner)).await);
     }
     // Few enough at once for a connection; each ends before the worker's time to sign is over.
-    let (mut ended, each) = (0, AHEAD as u8 / 2 - 4);
+    let (mut ended, each) = (0, u8::try_from(AHEAD / 2 - 4).unwrap());
     for id in 0..each {
         for client in &mut clients {
             client.send(id, MODEL, 100).await;
@@ -286,7 +286,7 @@ async fn answers_of_a_worker_that_does_not_sign_run_ahead_only_so_far() {
         }
     }
     for client in &mut clients {
-        ended += client.ends_within(Duration::from_millis(1500)).await;
+        ended += client.ends_within(Duration::from_millis(500)).await;
     }
     assert_eq!(ended, AHEAD);
 }
