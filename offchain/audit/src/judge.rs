@@ -213,7 +213,8 @@ impl Judge {
     }
 
     /// The log as a whole, once all of it was taken.
-    pub(crate) fn end(&self, head: Option<Head>) -> Result<(), Difference> {
+    pub(crate) fn end(&mut self, head: Option<Head>) -> Result<(), Difference> {
+        self.meet_anchors()?;
         let (size, root) = (self.state.tree.size(), self.state.tree.root());
         if let Some(head) = head.filter(|head| *head != Head { size, root }) {
             return Err(Difference::of_log(format!(

@@ -104,7 +104,7 @@ pub fn judge(
             return Ok(compare::report(history, &judge.state, Vec::new(), Some(difference)));
         }
     }
-    Ok(compare::compare(history, &judge, None))
+    Ok(compare::compare(history, &mut judge, None))
 }
 
 struct Run<'l, 'c, 'o> {
@@ -163,7 +163,7 @@ impl<'l, 'o> Run<'l, '_, 'o> {
             if let Some(difference) = self.late(&mut judge, history.key()).await? {
                 return Ok(self.audited(history, &judge.state, Vec::new(), Some(difference)));
             }
-            let report = compare::compare(&history, &judge, source.head());
+            let report = compare::compare(&history, &mut judge, source.head());
             return Ok(Audited {
                 report,
                 statement: judge.state.ledger.lines(),

@@ -12,7 +12,7 @@ use cocoon_chain::ProxyAccount;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The report on receipts in which nothing was found.
-pub(super) fn compare(history: &ChainHistory, judge: &Judge, head: Option<Head>) -> Report {
+pub(super) fn compare(history: &ChainHistory, judge: &mut Judge, head: Option<Head>) -> Report {
     let mut channels = Vec::new();
     let difference = contracts(history, judge, head, &mut channels).err();
     report(history, &judge.state, channels, difference)
@@ -21,7 +21,7 @@ pub(super) fn compare(history: &ChainHistory, judge: &Judge, head: Option<Head>)
 /// The log, clients, workers, the proxy's contracts.
 fn contracts(
     history: &ChainHistory,
-    judge: &Judge,
+    judge: &mut Judge,
     head: Option<Head>,
     channels: &mut Vec<ChannelReport>,
 ) -> Result<(), Difference> {

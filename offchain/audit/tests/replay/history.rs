@@ -136,6 +136,29 @@ fn anchored_checkpoints_are_beginnings_of_the_log() {
 }
 
 #[test]
+fn claims_that_were_settled_are_equal_like_vouchers() {
+    let mut stage = Stage::new();
+    stage.serve(40);
+    stage.serve(2);
+    stage.claim(1);
+    let report = stage.audit();
+    assert_eq!(report.verdict, Verdict::Equal, "{}", report.sentence());
+    let settlements: Vec<u64> = report.channels.iter().map(|channel| channel.settlements).collect();
+    assert_eq!(settlements, [1, 1]);
+    stage.records.pop();
+    assert_eq!(stage.audit().difference.unwrap().kind, DifferenceKind::Settlement);
+}
+
+#[test]
+fn an_empty_log_may_be_anchored() {
+    let mut stage = Stage::new();
+    stage.anchor(1, 0, cocoon_receipt::tree::root(&[]));
+    assert_eq!(stage.audit().verdict, Verdict::Equal);
+    stage.anchor(2, 1, HashBytes([7; 32]));
+    assert_eq!(stage.audit().difference.unwrap().kind, DifferenceKind::Anchor);
+}
+
+#[test]
 fn an_anchor_of_another_log_or_of_a_longer_one_is_found() {
     let mut stage = Stage::new();
     stage.serve(1);

@@ -2,11 +2,10 @@
 
 use cocoon_attest::simulated::{SimulatedPlatform, simulated_measurements};
 use cocoon_audit::Report;
-use cocoon_bindings::checkpoint::{Checkpoint, SignedCheckpoint};
 use cocoon_bindings::client::{AskToTopUp, WithdrawFromOwner};
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::proxy::AskToWithdrawEarnings;
-use cocoon_bindings::root::{AddModelHashFromOwner, ChangePricesFromOwner, DeleteWorkerHashFromOwner};
+use cocoon_bindings::root::DeleteWorkerHashFromOwner;
 use cocoon_bindings::tokens::TokenCounts;
 use cocoon_bindings::ton::{Address, Cell, HashBytes, to_cell};
 use cocoon_bindings::units::{Coefficient, ModelHash, Nanoton, ParamsVersion, PublicKey, QueryId, TokenCount};
@@ -19,13 +18,14 @@ use cocoon_chain::EmulatedChain;
 use cocoon_emulator::{Emulator, NetworkConfig};
 use cocoon_ledger::pricing;
 use cocoon_ratls::{Identity, Simulated};
-use cocoon_receipt::tree::leaf_hash;
 use cocoon_receipt::{ChannelHead, FinishReason, Receipt, ReceiptId, Signature, SignedReceipt, Timing, WorkStatement};
 use cocoon_store::{EvidenceFolder, LogRecord, ReceiptLog, files};
-use cocoon_tlog::{DiskFolder, Publisher};
 use ed25519_dalek::SigningKey;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+#[path = "stage/life.rs"]
+mod life;
 
 pub(crate) const PRICE: u128 = 20;
 pub(crate) const FEE: u128 = 19;
@@ -220,91 +220,6 @@ impl Stage {
             hash,
         };
         self.send(&person(1), &self.root.clone(), 1, to_cell(&delete).unwrap(), None);
-    }
-
-    /// The root contract's prices change: the proxy, the client and the worker have other contracts from then on.
-    pub(crate) fn change_prices(&mut self, price: u128) {
-        let change = ChangePricesFromOwner {
-            query_id: self.next_query(),
-            price_per_token: Nanoton::new(price),
-            worker_fee_per_token: Nanoton::new(FEE),
-        };
-        self.send(&person(1), &self.root.clone(), 1, to_cell(&change).unwrap(), None);
-        self.params.price_per_token = Nanoton::new(price);
-        self.params.params_version = ParamsVersion::new(self.params.params_version.get() + 1);
-        let public_key = PublicKey::from(&self.key);
-        let proxy = proxy_state_init(&person(2), &public_key, &self.root, &self.params).unwrap();
-        self.proxy = proxy.address().unwrap();
-        let client = client_state_init(&person(3), &self.proxy, &public_key, &self.params).unwrap();
-        let worker = worker_state_init(&person(4), &self.proxy, &public_key, &self.params).unwrap();
-        (self.client, self.worker) = (client.address().unwrap(), worker.address().unwrap());
-        (self.client_head, self.worker_head) = (ChannelHead::GENESIS, ChannelHead::GENESIS);
-        self.send(&person(2), &self.proxy.clone(), 1, Cell::default(), Some(proxy));
-        let top_up = AskToTopUp {
-            query_id: self.next_query(),
-            top_up_amount: Nanoton::from_ton(5),
-            send_excesses_to: person(3),
-        };
-        let body = to_cell(&top_up).unwrap();
-        self.send(&person(3), &self.client.clone(), 6, body, Some(client));
-        self.send(&person(4), &self.worker.clone(), 1, Cell::default(), Some(worker));
-    }
-
-    /// Anchors a checkpoint of the log.
-    pub(crate) fn anchor(&mut self, seqno: u64, size: u64, root: HashBytes) {
-        let checkpoint = Checkpoint {
-            proxy: self.proxy.clone(),
-            seqno,
-            size,
-            root_hash: root,
-            time: u64::from(self.chain.with(|chain| chain.now())),
-        };
-        let signed = SignedCheckpoint::sign(checkpoint, &self.key).unwrap();
-        let anchor = signed.anchor(self.next_query(), &person(5));
-        self.send(&person(5), &self.proxy.clone(), 1, to_cell(&anchor).unwrap(), None);
-    }
-
-    /// The root of the first receipts.
-    pub(crate) fn root_of(&self, size: usize) -> HashBytes {
-        let leaves = self.records.iter().take(size).map(|record| match record {
-            LogRecord::Receipt(signed) => leaf_hash(signed.id().0.as_slice()),
-            LogRecord::WorkerSignature(..) => panic!("only receipts are anchored in tests"),
-        });
-        cocoon_receipt::tree::root(&leaves.collect::<Vec<_>>())
-    }
-
-    /// Time goes by.
-    pub(crate) fn wait(&self, seconds: u32) {
-        self.chain.with(|chain| chain.set_now(chain.now() + seconds)).unwrap();
-    }
-
-    /// Lists a model, and only that.
-    pub(crate) fn list_model(&mut self, model: [u8; 32]) {
-        let add = AddModelHashFromOwner {
-            query_id: self.next_query(),
-            hash: HashBytes(model),
-        };
-        self.send(&person(1), &self.root.clone(), 1, to_cell(&add).unwrap(), None);
-    }
-
-    /// Publishes the log as a proxy does.
-    pub(crate) fn publish(&self) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        let mut publisher = Publisher::open(DiskFolder::shared(folder.path()), self.key.clone()).unwrap();
-        for record in &self.records {
-            match record {
-                LogRecord::Receipt(receipt) => publisher.add(receipt).unwrap(),
-                LogRecord::WorkerSignature(id, signature) => publisher.add_signature(id, *signature).unwrap(),
-            }
-        }
-        for certificate in self.certificates().values() {
-            publisher.put_evidence(certificate).unwrap();
-        }
-        publisher
-            .describe(self.root.to_string(), self.proxy.to_string())
-            .unwrap();
-        publisher.publish(None).unwrap();
-        folder
     }
 
     /// Writes receipts and evidence as a proxy does.
