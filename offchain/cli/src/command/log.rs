@@ -36,23 +36,29 @@ impl Place {
     async fn of(global: &Global, place: LogPlace) -> Result<Self, Failure> {
         let local = || DataDir::new(&global.data_dir).log_dir().display().to_string();
         let source = source(&place.place.unwrap_or_else(local)).map_err(failure::from_tlog)?;
-        let described = Description::read(source.as_ref()).await;
-        let (key, is_own_word) = match (&place.key, &described) {
+        let (description, unread) = match Description::read(source.as_ref()).await {
+            Ok(description) => (Some(description), None),
+            Err(error) => (None, Some(error)),
+        };
+        let (key, is_own_word) = match (&place.key, &description) {
             (Some(text), _) => (parse_key(text).map_err(failure::from_tlog)?, false),
-            (None, Ok(described)) => (described.public_key().map_err(failure::from_tlog)?, true),
-            (None, Err(_)) => return Err(failure::from_tlog(described.err().unwrap_or(TlogError::Broken))),
+            (None, Some(described)) => (described.public_key().map_err(failure::from_tlog)?, true),
+            (None, None) => return Err(failure::from_tlog(unread.unwrap_or(TlogError::Broken))),
         };
         Ok(Self {
             source,
             key,
             is_own_word,
-            description: described.ok(),
+            description,
         })
     }
 
     async fn open(&self, output: Output) -> Result<PublishedLog, Failure> {
         if self.is_own_word {
-            output.note("The key is the log's own word: compare it with the one that the proxy contract holds, or name it with --key.");
+            output.note(
+                "The key is the log's own word: compare it with the one that the proxy contract holds, or name it \
+                 with --key.",
+            );
         }
         let log = PublishedLog::open(self.source.clone(), self.key).await;
         log.map_err(failure::from_tlog)
@@ -171,6 +177,7 @@ pub(crate) async fn mirror(global: &Global, args: LogMirrorArgs, output: Output)
         output.result(&mirrored, |mirrored| told(mirrored, &args.out))?;
         return Ok(Exit::Done);
     };
+    let mut untold = |_: u64, _: u64| ();
     let mut signal = std::pin::pin!(cocoon_runner::shutdown::signal());
     let mut untold = |_, _| ();
     loop {

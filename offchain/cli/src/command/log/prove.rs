@@ -115,7 +115,7 @@ pub(crate) async fn prove(global: &Global, args: LogProveArgs, output: Output) -
 }
 
 fn receipt_id(text: &str) -> Result<ReceiptId, Failure> {
-    let parsed = text.parse();
+    let parsed = text.parse::<ReceiptId>();
     parsed.or_fail(
         Exit::Usage,
         &format!("`{text}` is no receipt id"),
