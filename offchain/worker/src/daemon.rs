@@ -2,6 +2,8 @@
 
 mod loading;
 
+pub(crate) use loading::verify_name;
+
 use crate::config::{Parsed, WorkerConfig};
 use crate::connect::{Dialing, keep_connected};
 use crate::error::WorkerError;

@@ -8,6 +8,8 @@ mod compare;
 
 use crate::backend::{Local, Recorded, Trouble};
 use crate::config::EngineConfig;
+use crate::daemon::verify_name;
+use crate::error::WorkerError;
 use crate::limits::ENGINE_QUEUE;
 use cocoon_bindings::ModelHash;
 use cocoon_engine::{EngineError, EngineHandle, is_embedding_model, load_model};
@@ -58,6 +60,9 @@ pub enum ReplayError {
         /// Hash of the model at hand.
         found: ModelHash,
     },
+    /// The folder holds other files than the name stands for.
+    #[error(transparent)]
+    OtherFiles(#[from] WorkerError),
     /// This exchange has nothing that could be computed again.
     #[error("this exchange cannot be replayed: {0}")]
     NotReplayable(&'static str),
@@ -77,6 +82,7 @@ impl ReplayError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Disclosure(_) => "the file must be as the client wrote it",
+            Self::OtherFiles(_) => "give the folder whose files the name was made from",
             Self::OtherModel { .. } => "give the folder of the model that the receipt names, and its full name",
             Self::NotReplayable(_) => "only answers of chat and completions have something to compare",
             Self::Refused => "is it the same model, with the same configuration?",
@@ -98,6 +104,11 @@ impl Replayer {
         if is_embedding_model(&config.folder) {
             return Err(ReplayError::NotReplayable("the model makes vectors"));
         }
+        let config = EngineConfig {
+            verify_name: true,
+            ..config.clone()
+        };
+        verify_name(&config, name)?;
         let model = load_model(config.folder.as_path(), config.options())?;
         let engine = EngineHandle::spawn(model.into_engine(), ENGINE_QUEUE)?;
         Ok(Self {
@@ -144,7 +155,7 @@ impl Replayer {
         } else if asks_for.is_some_and(|seed| seed != statement.seed) {
             Some("the receipt names another seed than the request asks for".to_owned())
         } else {
-            let now = Answer::read_whole(again.body.as_bytes())?;
+            let now = Answer::read_whole(request.endpoint(), again.body.as_bytes())?;
             then.difference(&now, is_cut)
         };
         let verdict = match &difference {

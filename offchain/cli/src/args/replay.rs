@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use cocoon_bindings::ton::HashBytes;
 use cocoon_manifest::ModelName;
+
+use super::governance::hash;
 
 /// Options of `audit replay`.
 #[derive(Debug, Args)]
@@ -11,6 +14,7 @@ use cocoon_manifest::ModelName;
 FILE is one exchange that a client kept: name a folder with disclosures_dir in its configuration, and
 it writes a file for each answer, under the receipt's id. Whoever has the file and the model can check
 that the answer is the one that this model gives to this request with the recorded seed, bit for bit.
+That the proxy signed the receipt is checked too where its key is known; else the result says so.
 Exit code 1 when it is not.
 
 Examples:
@@ -26,4 +30,7 @@ pub struct ReplayArgs {
     /// Name under which the root contract lists the model; that of a local network when absent
     #[arg(long, value_name = "NAME")]
     pub name: Option<ModelName>,
+    /// The key of the proxy's contract, 64 hex digits; asked of the local network's chain when absent
+    #[arg(long, value_name = "KEY", value_parser = hash)]
+    pub proxy_key: Option<HashBytes>,
 }

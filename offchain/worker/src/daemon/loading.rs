@@ -67,7 +67,7 @@ fn fit_together(plans: &[MemoryPlan]) -> Result<(), WorkerError> {
 }
 
 /// Refuses a folder that is not the one that the model's name stands for, if that is to be verified.
-fn verify_name(config: &EngineConfig, name: &ModelName) -> Result<(), WorkerError> {
+pub(crate) fn verify_name(config: &EngineConfig, name: &ModelName) -> Result<(), WorkerError> {
     let Some(expected) = root_hash(name).filter(|_| config.verify_name) else {
         return Ok(());
     };

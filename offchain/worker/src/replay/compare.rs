@@ -3,13 +3,58 @@
 use std::collections::BTreeMap;
 
 use cocoon_openai::sse::{SseDecoder, SseEvent};
-use cocoon_openai::{Request, Usage};
+use cocoon_openai::{Endpoint, Request, Usage};
 use serde_json::Value;
 
 use super::ReplayError;
 
 /// Texts of one choice that are compared, in this order.
 const TEXTS: [&str; 3] = ["reasoning_content", "content", "text"];
+
+/// Where a choice says something.
+#[derive(Clone, Copy)]
+enum Form {
+    Chat,
+    Chunk,
+    Completion,
+}
+
+impl Form {
+    fn of(endpoint: Endpoint, is_stream: bool) -> Self {
+        match (endpoint, is_stream) {
+            (Endpoint::Chat, true) => Self::Chunk,
+            (Endpoint::Chat, false) => Self::Chat,
+            _ => Self::Completion,
+        }
+    }
+
+    /// What a choice of this form says.
+    fn part(self, choice: &Value) -> &Value {
+        match self {
+            Self::Chat => &choice["message"],
+            Self::Chunk => &choice["delta"],
+            Self::Completion => choice,
+        }
+    }
+
+    /// Whether all members are those that an answer of this engine has, and texts are texts.
+    fn knows(self, choice: &Value) -> bool {
+        let common = ["index", "finish_reason", "logprobs"];
+        let (own, said): (&[&str], &[&str]) = match self {
+            Self::Chat => (&["message"], &["role", "content", "reasoning_content", "tool_calls"]),
+            Self::Chunk => (&["delta"], &["role", "content", "reasoning_content", "tool_calls"]),
+            Self::Completion => (&["text"], &[]),
+        };
+        let is_of = |value: &Value, names: &[&[&str]]| {
+            let mut members = value.as_object().into_iter().flatten();
+            members.all(|(name, value)| value.is_null() || names.iter().any(|names| names.contains(&name.as_str())))
+        };
+        let part = self.part(choice);
+        let are_texts = TEXTS.iter().all(|name| part[name].is_null() || part[name].is_string());
+        let is_said = matches!(self, Self::Completion) || is_of(part, &[said]);
+        is_of(choice, &[&common, own]) && is_said && are_texts
+    }
+}
 
 /// All that one answer says.
 #[derive(Default)]
@@ -29,9 +74,11 @@ struct Choice {
     /// Lists by name: what is told of each token.
     logprobs: BTreeMap<String, Vec<Value>>,
     finish: Option<String>,
+    /// Something is there that no answer of this engine has.
+    is_odd: bool,
 }
 
-#[derive(Default, PartialEq)]
+#[derive(Default)]
 struct Call {
     id: String,
     name: String,
@@ -41,35 +88,40 @@ struct Call {
 impl Answer {
     /// The body of an answer to this request.
     pub(super) fn read(request: &Request, body: &[u8]) -> Result<Self, ReplayError> {
+        let form = Form::of(request.endpoint(), request.stream());
         if request.stream() {
-            Self::read_stream(body)
+            Self::read_stream(form, body)
         } else {
-            Self::read_whole(body)
+            Self::read_document(form, body)
         }
     }
 
-    /// One document.
-    pub(super) fn read_whole(body: &[u8]) -> Result<Self, ReplayError> {
+    /// One document, whatever form the request asked for.
+    pub(super) fn read_whole(endpoint: Endpoint, body: &[u8]) -> Result<Self, ReplayError> {
+        Self::read_document(Form::of(endpoint, false), body)
+    }
+
+    fn read_document(form: Form, body: &[u8]) -> Result<Self, ReplayError> {
         let document = serde_json::from_slice(body).map_err(|_| unreadable())?;
         let mut answer = Self::default();
-        answer.take(&document);
+        answer.take(form, &document);
         Ok(answer)
     }
 
     /// Events, the last of which may be missing.
-    fn read_stream(body: &[u8]) -> Result<Self, ReplayError> {
+    fn read_stream(form: Form, body: &[u8]) -> Result<Self, ReplayError> {
         let mut answer = Self::default();
         for event in SseDecoder::default().push(body).map_err(|_| unreadable())? {
             if let SseEvent::Data(data) = event
                 && data != "[DONE]"
             {
-                answer.take(&serde_json::from_str(&data).map_err(|_| unreadable())?);
+                answer.take(form, &serde_json::from_str(&data).map_err(|_| unreadable())?);
             }
         }
         Ok(answer)
     }
 
-    fn take(&mut self, document: &Value) {
+    fn take(&mut self, form: Form, document: &Value) {
         let id = document["id"].as_str().and_then(|id| id.split_once('-'));
         self.id = id.and_then(|(_, hex)| decode_id(hex)).or(self.id);
         self.created = document["created"].as_u64().unwrap_or(self.created);
@@ -78,7 +130,7 @@ impl Answer {
         }
         for choice in document["choices"].as_array().into_iter().flatten() {
             let index = choice["index"].as_u64().unwrap_or(0);
-            self.choices.entry(index).or_default().take(choice);
+            self.choices.entry(index).or_default().take(form, choice);
         }
     }
 
@@ -101,11 +153,9 @@ impl Answer {
 
 impl Choice {
     /// Adds a whole choice or the next piece of one.
-    fn take(&mut self, choice: &Value) {
-        let part = ["message", "delta"]
-            .into_iter()
-            .find_map(|name| choice.get(name))
-            .unwrap_or(choice);
+    fn take(&mut self, form: Form, choice: &Value) {
+        self.is_odd |= !form.knows(choice);
+        let part = form.part(choice);
         for name in TEXTS {
             if let Some(text) = part[name].as_str() {
                 self.texts.entry(name).or_default().push_str(text);
@@ -137,6 +187,9 @@ impl Choice {
     }
 
     fn difference(&self, now: &Self, is_cut: bool) -> Option<String> {
+        if self.is_odd {
+            return Some("in having what no answer of this engine has".to_owned());
+        }
         for name in TEXTS {
             let text = |choice: &'_ Self| choice.texts.get(name).cloned().unwrap_or_default();
             if let Some(at) = first_other(text(self).chars(), text(now).chars(), is_cut) {
@@ -149,13 +202,30 @@ impl Choice {
                 return Some(format!("in the probabilities after {at} tokens"));
             }
         }
+        if let Some(at) = self.other_call(now, is_cut) {
+            return Some(format!("in its calls of tools after {at} calls"));
+        }
         if is_cut {
             return None;
         }
-        if let Some(at) = first_other(self.calls.iter(), now.calls.iter(), false) {
-            return Some(format!("in its calls of tools after {at} calls"));
-        }
         (self.finish != now.finish).then(|| "in why it ended".to_owned())
+    }
+}
+
+impl Choice {
+    /// The first call that is another one. Of an answer that was cut, the last call may be a beginning.
+    fn other_call(&self, now: &Self, is_cut: bool) -> Option<usize> {
+        let last = self.calls.len().checked_sub(1);
+        let is_same = |at: usize, then: &Call, now: &Call| {
+            let begins = |then: &str, now: &str| then == now || (is_cut && Some(at) == last && now.starts_with(then));
+            begins(&then.id, &now.id) && begins(&then.name, &now.name) && begins(&then.arguments, &now.arguments)
+        };
+        let both = self.calls.iter().zip(&now.calls).enumerate();
+        let mut others = both.filter(|(at, (then, now))| !is_same(*at, then, now));
+        let count = now.calls.len();
+        let is_longer = self.calls.len() > count || (!is_cut && self.calls.len() < count);
+        let other = others.next().map(|(at, _)| at);
+        other.or(is_longer.then(|| self.calls.len().min(count)))
     }
 }
 

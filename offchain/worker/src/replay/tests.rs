@@ -41,7 +41,7 @@ async fn the_same_seed_gives_the_same_bytes_and_another_one_does_not() {
     assert_eq!(first.body, second.body);
     assert_eq!(first.sampling_hash, second.sampling_hash);
     let other = replayer.local.again(&chat(false), recorded(6)).await.unwrap();
-    let read = |body: &str| Answer::read_whole(body.as_bytes()).unwrap();
+    let read = |body: &str| Answer::read_whole(Endpoint::Chat, body.as_bytes()).unwrap();
     assert_eq!(read(&first.body).difference(&read(&second.body), false), None);
     let difference = read(&first.body).difference(&read(&other.body), false).unwrap();
     assert!(difference.starts_with("answer "), "{difference}");
@@ -75,7 +75,7 @@ async fn a_stream_says_the_same_however_it_was_cut_into_events() {
     let replayer = replayer(folder.path());
     let again = replayer.local.again(&chat(true), recorded(5)).await.unwrap();
     let document: Value = serde_json::from_str(&again.body).unwrap();
-    let now = Answer::read_whole(again.body.as_bytes()).unwrap();
+    let now = Answer::read_whole(Endpoint::Chat, again.body.as_bytes()).unwrap();
     for pieces in 1..5 {
         let events = as_events(&document, pieces);
         let then = Answer::read(&chat(true), events.as_bytes()).unwrap();
@@ -98,11 +98,19 @@ fn the_first_difference_is_told_without_content() {
                 {"id": "2", "function": {"name": "g", "arguments": "{}"}}]},
         }]});
         change(&mut document);
-        Answer::read_whole(document.to_string().as_bytes()).unwrap()
+        Answer::read_whole(Endpoint::Chat, document.to_string().as_bytes()).unwrap()
     };
     let then = answer(|_| {});
     assert_eq!(then.difference(&answer(|_| {}), false), None);
-    let cases: [(fn(&mut Value), &str); 6] = [
+    let cases: [(fn(&mut Value), &str); 8] = [
+        (
+            |d| d["choices"][0]["message"]["refusal"] = "more".into(),
+            "answer 0 differs in having what no answer of this engine has",
+        ),
+        (
+            |d| d["choices"][0]["delta"] = json!({"content": "more"}),
+            "answer 0 differs in having what no answer of this engine has",
+        ),
         (
             |d| d["choices"][0]["message"]["content"] = "a secrex".into(),
             "answer 0 differs in `content` after 7 characters",
@@ -123,11 +131,44 @@ fn the_first_difference_is_told_without_content() {
             |d| d["choices"][0]["finish_reason"] = "length".into(),
             "answer 0 differs in why it ended",
         ),
-        (|d| d["choices"] = json!([]), "there were 1 answers, there are 0"),
+        (|d| d["choices"] = json!([]), "there were 0 answers, there are 1"),
     ];
     for (change, expected) in cases {
-        assert_eq!(then.difference(&answer(change), false).as_deref(), Some(expected));
+        // What was given then is what may be odd.
+        assert_eq!(answer(change).difference(&then, false).as_deref(), Some(expected));
     }
+}
+
+#[test]
+fn calls_that_the_model_never_made_are_told_also_of_an_answer_that_was_cut() {
+    let answer = |calls: Value| {
+        let message = json!({"content": null, "tool_calls": calls});
+        let document = json!({"choices": [{"index": 0, "message": message}]});
+        Answer::read_whole(Endpoint::Chat, document.to_string().as_bytes()).unwrap()
+    };
+    let call = |name: &str, arguments: &str| json!({"id": "1", "function": {"name": name, "arguments": arguments}});
+    let now = answer(json!([call("f", "{\"a\": 1}"), call("g", "{}")]));
+    for then in [
+        json!([]),
+        json!([call("f", "{\"a")]),
+        json!([call("f", "{\"a\": 1}"), call("g", "")]),
+    ] {
+        assert_eq!(answer(then).difference(&now, true), None);
+    }
+    for (then, at) in [
+        (json!([call("transfer", "")]), 0),
+        (json!([call("f", "{\"a"), call("g", "{}")]), 0),
+        (json!([call("f", "{\"a\": 1}"), call("g", "{}"), call("h", "")]), 2),
+    ] {
+        let told = format!("answer 0 differs in its calls of tools after {at} calls");
+        assert_eq!(answer(then).difference(&now, true), Some(told));
+    }
+    let plain = Answer::read_whole(Endpoint::Chat, br#"{"choices": [{"index": 0, "message": {}}]}"#).unwrap();
+    assert!(
+        answer(json!([call("transfer", "{}")]))
+            .difference(&plain, true)
+            .is_some()
+    );
 }
 
 #[test]
@@ -136,5 +177,5 @@ fn what_is_no_answer_is_told_and_never_panics() {
         let _ = Answer::read(&chat(true), body.as_bytes());
         let _ = Answer::read(&chat(false), body.as_bytes());
     }
-    assert!(Answer::read_whole(b"not json").is_err());
+    assert!(Answer::read_whole(Endpoint::Chat, b"not json").is_err());
 }

@@ -36,6 +36,7 @@ async fn a_disclosed_answer_is_computed_once_more_and_is_the_same() {
         "{printed:#} {told}"
     );
     assert_eq!(printed["receipt"], receipt["id"]);
+    assert_eq!(printed["is_signed"], true);
     assert_eq!(printed["seed"], receipt["seed"]);
 
     // Streamed: the same content.
@@ -51,6 +52,19 @@ async fn a_disclosed_answer_is_computed_once_more_and_is_the_same() {
         (Some(0), &json!("same_content")),
         "{printed:#} {told}"
     );
+
+    // By another key, the receipt is nobody's.
+    let (code, _, told) = network
+        .run(&[
+            "audit",
+            "replay",
+            file.to_str().unwrap(),
+            "--proxy-key",
+            &"07".repeat(32),
+        ])
+        .await
+        .unwrap();
+    assert_eq!(code, Some(5), "{told}");
 
     // Another answer than was given does not belong to the receipt.
     let mut document = kept(folder.path(), &id);
