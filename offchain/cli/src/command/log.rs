@@ -179,7 +179,6 @@ pub(crate) async fn mirror(global: &Global, args: LogMirrorArgs, output: Output)
     };
     let mut untold = |_: u64, _: u64| ();
     let mut signal = std::pin::pin!(cocoon_runner::shutdown::signal());
-    let mut untold = |_, _| ();
     loop {
         let updated = tokio::select! {
             ended = &mut signal => return ended.map(|()| Exit::Done).map_err(failure::from_runner),
