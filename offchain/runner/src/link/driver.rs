@@ -3,10 +3,12 @@
 use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::io::ErrorKind;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use cocoon_protocol::limits::DIALER_PING_AFTER;
 use cocoon_protocol::session::{self, Event, SendError, Session};
 use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
@@ -123,20 +125,27 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Driver<S> {
     }
 
     async fn drive(&mut self) -> Result<Infallible, CloseReason> {
+        // Made once: with every message each of them would enter a list and leave it again.
+        let (ended, events) = (Arc::clone(&self.ended), self.events.clone());
+        let (mut given_up, mut closed) = (pin!(ended.cancelled()), pin!(events.closed()));
+        let mut timer = pin!(sleep_until(self.session_deadline()));
         loop {
             self.deliver()?;
             let is_read = self.inbox.is_empty();
             self.count_pause(is_read);
             let has_output = !self.output.is_empty();
             let has_room = self.output.len() < limits::MAX_UNWRITTEN_BYTES && self.session.is_open();
-            let silence = self.session_deadline();
-            let stall = self.written_at + limits::WRITE_STALL_TIMEOUT;
+            // Deadlines mostly move on: a timer that is too early costs less than one that is moved with every message.
+            if let Some(deadline) = self.deadline(is_read)
+                && deadline < timer.deadline()
+            {
+                timer.as_mut().reset(deadline);
+            }
             let step = tokio::select! {
-                () = self.ended.cancelled() => Step::GivenUp,
-                () = sleep_until(silence), if is_read => Step::Tick,
-                () = sleep_until(stall), if has_output => Step::Stalled,
+                () = &mut given_up => Step::GivenUp,
+                () = &mut timer => Step::Timer,
                 room = async { self.events.reserve().await.is_ok() }, if !is_read => Step::Room(room),
-                () = self.events.closed(), if is_read => Step::Room(false),
+                () = &mut closed => Step::Room(false),
                 read = self.reader.read_buf(&mut self.input), if is_read => Step::Read(read),
                 written = write_some(&mut self.writer, &mut self.output, &mut self.needs_flush), if has_output || self.needs_flush => {
                     Step::Written(written)
@@ -145,8 +154,14 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Driver<S> {
             };
             match step {
                 Step::GivenUp => return Err(self.ended.reason()),
-                Step::Tick => self.tick()?,
-                Step::Stalled => return Err(CloseReason::WriteStalled),
+                Step::Timer => {
+                    self.look_at_time(is_read)?;
+                    let deadline = self.deadline(is_read);
+                    // With nothing to wait for there is nothing to look at either.
+                    timer
+                        .as_mut()
+                        .reset(deadline.unwrap_or_else(|| Instant::now() + DIALER_PING_AFTER));
+                }
                 Step::Room(true) => {}
                 Step::Room(false) | Step::Command(None) => return Err(CloseReason::Local),
                 Step::Read(Ok(0)) => return Err(CloseReason::Remote),
@@ -200,6 +215,24 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Driver<S> {
             Some(deadline) => Instant::from_std(deadline) + self.paused,
             None => Instant::now(),
         }
+    }
+
+    /// When time alone has something to say next.
+    fn deadline(&self, is_read: bool) -> Option<Instant> {
+        let silence = is_read.then(|| self.session_deadline());
+        let stall = (!self.output.is_empty()).then(|| self.written_at + limits::WRITE_STALL_TIMEOUT);
+        silence.into_iter().chain(stall).min()
+    }
+
+    fn look_at_time(&mut self, is_read: bool) -> Result<(), CloseReason> {
+        let now = Instant::now();
+        if !self.output.is_empty() && now >= self.written_at + limits::WRITE_STALL_TIMEOUT {
+            return Err(CloseReason::WriteStalled);
+        }
+        if is_read && now >= self.session_deadline() {
+            self.tick()?;
+        }
+        Ok(())
     }
 
     fn tick(&mut self) -> Result<(), CloseReason> {
@@ -311,8 +344,7 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Driver<S> {
 enum Step {
     /// Whoever opened the link no longer waits for it, or the peer is cut off.
     GivenUp,
-    Tick,
-    Stalled,
+    Timer,
     /// Whether somebody still takes events.
     Room(bool),
     Read(std::io::Result<usize>),
