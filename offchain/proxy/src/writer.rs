@@ -1,10 +1,11 @@
-//! The task that owns the store: writes come in order and are made durable in groups, each with one sync of its journal.
+//! The task that owns the store: writes come in order and are made durable in bursts, each with one sync of its journal.
 //! What waits for a write is told when the journal has it; checkpoints run beside this.
 
 use std::sync::Arc;
 
 use cocoon_ledger::Ledger;
 use cocoon_runner::off_thread;
+use cocoon_runner::pace::Pace;
 use cocoon_runner::report::Distribution;
 use cocoon_store::limits::MAX_BATCH;
 use cocoon_store::{ProxyStore, ProxyWrite};
@@ -56,9 +57,10 @@ async fn write_all(
     sync_time: &Distribution,
     mut jobs: mpsc::UnboundedReceiver<WriteJob>,
 ) -> Result<(), ProxyError> {
-    let mut batch = Vec::new();
-    while jobs.recv_many(&mut batch, MAX_BATCH).await > 0 {
-        let taken = std::mem::take(&mut batch);
+    let mut pace = Pace::default();
+    while let taken = pace.burst(&mut jobs, MAX_BATCH).await
+        && !taken.is_empty()
+    {
         let write = move || {
             let written = store.write(taken.iter().map(|job| &job.write));
             (store, taken, written)

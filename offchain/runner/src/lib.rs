@@ -36,6 +36,7 @@ pub mod keys;
 pub mod limits;
 pub mod link;
 pub mod logging;
+pub mod pace;
 pub mod places;
 pub mod report;
 pub mod seal;

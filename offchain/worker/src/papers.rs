@@ -13,6 +13,7 @@ use cocoon_protocol::proxy::SignedPayment;
 use cocoon_receipt::Signature;
 use cocoon_runner::link::LinkHandle;
 use cocoon_runner::off_thread;
+use cocoon_runner::pace::Pace;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 
@@ -41,9 +42,10 @@ pub(crate) async fn run(
     link: LinkHandle,
     mut papers: mpsc::Receiver<Paper>,
 ) -> Result<(), WorkerError> {
+    let mut pace = Pace::default();
     loop {
-        let mut burst = Vec::new();
-        if papers.recv_many(&mut burst, PAPER_QUEUE).await == 0 {
+        let burst = pace.burst(&mut papers, PAPER_QUEUE).await;
+        if burst.is_empty() {
             return Ok(());
         }
         let desk = Arc::clone(&desk);
