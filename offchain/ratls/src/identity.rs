@@ -26,6 +26,7 @@ pub struct Identity {
     signer: Ed25519KeyPair,
     tls: Arc<CertifiedKey>,
     leaf_key: PublicKey,
+    evidence_hash: [u8; 32],
     issued_at: u64,
     expires_at: u64,
 }
@@ -53,11 +54,13 @@ impl Identity {
         let certificate = certificate::issue(&key, &public, evidence.as_deref(), now)?;
         let tls_key = any_eddsa_type(&pkcs8).map_err(|error| failed(error.to_string()))?;
         let tls = Arc::new(CertifiedKey::new(vec![certificate.clone()], tls_key));
+        let evidence_hash = Sha256::digest(&certificate).into();
         Ok(Self {
             certificate,
             signer,
             tls,
             leaf_key: PublicKey::new(public),
+            evidence_hash,
             issued_at: now,
             expires_at: now.saturating_add(CERTIFICATE_SECONDS),
         })
@@ -70,7 +73,7 @@ impl Identity {
 
     /// SHA-256 of the certificate: names the evidence in receipts.
     pub fn evidence_hash(&self) -> [u8; 32] {
-        Sha256::digest(&self.certificate).into()
+        self.evidence_hash
     }
 
     /// The public leaf key.
