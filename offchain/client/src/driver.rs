@@ -1,5 +1,6 @@
 //! Drives one request from the proxy's first word to its receipt, whether or not the caller stays.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -140,10 +141,12 @@ enum Step {
 impl Driver {
     /// Until the caller has everything, or gets nothing more. Says whether it was an answer to the end.
     async fn run(&mut self) -> bool {
+        let mut late = pin!(tokio::time::sleep_until(self.deadline));
         loop {
             let step = tokio::select! {
+                biased;
                 event = self.call.events.recv() => Step::Event(event),
-                () = tokio::time::sleep_until(self.deadline) => Step::Late,
+                () = &mut late => Step::Late,
                 () = self.pieces.closed() => Step::CallerGone,
             };
             let failure = match step {
@@ -238,6 +241,7 @@ impl Driver {
     /// Waits for a slow caller, but not beyond the deadline.
     async fn give(&mut self, piece: Piece) -> Option<Passed> {
         tokio::select! {
+            biased;
             sent = self.pieces.send(piece) => sent.is_err().then_some(Passed::CallerGone),
             () = tokio::time::sleep_until(self.deadline) => Some(Passed::Late),
         }

@@ -11,10 +11,11 @@ use cocoon_protocol::codec::encode;
 use cocoon_protocol::extension::{Evidence, GetEvidence, Receipt as ReceiptMessage};
 use cocoon_protocol::limits::EVIDENCE_TIMEOUT;
 use cocoon_ratls::{PeerPolicy, SharedClock, TrustStore, verify_certificate};
-use cocoon_receipt::{ChannelHead, ClientView, ReceiptId, SignedReceipt, verify_for_client};
+use cocoon_receipt::{BuiltReceipt, ChannelHead, ClientView, ReceiptId, SignedReceipt};
 use cocoon_runner::link::LinkHandle;
 use cocoon_runner::off_thread;
-use cocoon_store::{ClientStore, StoredReceipt};
+use cocoon_runner::pace::Pace;
+use cocoon_store::{ClientStore, NewReceipt};
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, watch};
 
@@ -86,10 +87,12 @@ impl ReceiptKeeper {
     /// Works until the connection's event loop is gone. What has come together is kept with one sync of the disk. A store
     /// that failed takes nothing more until it is opened again: the client ends.
     pub(crate) async fn run(self, mut jobs: mpsc::UnboundedReceiver<ReceiptJob>) {
-        let mut burst = Vec::new();
+        let mut pace = Pace::default();
         let mut judged = Judged::default();
-        while jobs.recv_many(&mut burst, MAX_RECEIPT_BURST).await > 0 {
-            if let Err(error) = self.take(burst.drain(..), &mut judged).await {
+        while let burst = pace.burst(&mut jobs, MAX_RECEIPT_BURST).await
+            && !burst.is_empty()
+        {
+            if let Err(error) = self.take(burst.into_iter(), &mut judged).await {
                 tracing::error!(%error, "receipts could not be kept");
                 if matches!(error, crate::ClientError::Store(_)) {
                     // A full queue already holds an earlier failure.
@@ -107,12 +110,12 @@ impl ReceiptKeeper {
         let mut head = self.store().head(&self.proxy, &self.client)?;
         let (mut stored, mut waiting) = (Vec::new(), Vec::new());
         for mut job in burst {
-            let Ok(signed) = SignedReceipt::from_boc(&job.message.receipt) else {
+            let Ok(built) = BuiltReceipt::from_boc(&job.message.receipt) else {
                 tracing::error!("a receipt could not be read");
                 continue;
             };
             let reply = job.reply.take();
-            let receipt = self.judge(signed, &job, &mut head, judged).await;
+            let receipt = self.judge(built, &job, &mut head, judged).await;
             let note = ReceiptNote {
                 id: receipt.receipt.id(),
                 fault: receipt.fault.clone(),
@@ -145,12 +148,12 @@ impl ReceiptKeeper {
     /// Judges a receipt; `head` moves on when it continues the channel.
     async fn judge(
         &self,
-        signed: SignedReceipt,
+        built: BuiltReceipt,
         job: &ReceiptJob,
         head: &mut ChannelHead,
         judged: &mut Judged,
-    ) -> StoredReceipt {
-        let (followed, mut fault) = self.check_content(&signed, job, *head);
+    ) -> NewReceipt {
+        let (followed, mut fault) = self.check_content(&built, job, *head);
         if let Some((next, missing)) = followed {
             if missing > 0 {
                 // Their answers were never delivered here; the totals still add up.
@@ -159,13 +162,13 @@ impl ReceiptKeeper {
             *head = next;
         }
         if fault.is_none() {
-            fault = self.check_price(&signed, job).err();
+            fault = self.check_price(built.signed(), job).err();
         }
         if fault.is_none() {
-            fault = self.check_evidence(&signed, judged).await.err();
+            fault = self.check_evidence(&built, judged).await.err();
         }
-        StoredReceipt {
-            receipt: signed,
+        NewReceipt {
+            receipt: built,
             request_salt: job.message.request_salt,
             response_salt: job.message.response_salt,
             verified_at: self.rules.clock.now(),
@@ -176,23 +179,20 @@ impl ReceiptKeeper {
     /// Signature, parties, place in the channel, bytes. The place is taken over also when the bytes are no longer at hand.
     fn check_content(
         &self,
-        signed: &SignedReceipt,
+        built: &BuiltReceipt,
         job: &ReceiptJob,
         head: ChannelHead,
     ) -> (Option<(ChannelHead, u64)>, Option<String>) {
         let root = self.root.borrow().address.clone();
         let Some(exchange) = &job.exchange else {
-            let receipt = &signed.receipt;
+            let receipt = &built.signed().receipt;
             if (&receipt.statement.proxy, &receipt.client) != (&self.proxy, &self.client) {
                 return (None, Some("it is of another channel".to_owned()));
             }
-            let followed = signed
+            let followed = built
                 .verify_proxy(&self.proxy_key)
                 .map_err(|e| e.to_string())
-                .and_then(|()| {
-                    head.follow(&signed.receipt.channel, signed.id().0)
-                        .map_err(|e| e.to_string())
-                });
+                .and_then(|()| head.follow(&receipt.channel, built.id().0).map_err(|e| e.to_string()));
             return match followed {
                 Ok(place) => (
                     Some(place),
@@ -201,7 +201,10 @@ impl ReceiptKeeper {
                 Err(problem) => (None, Some(problem)),
             };
         };
-        let response = exchange.body.concat();
+        let response = match &exchange.body[..] {
+            [whole] => whole.clone(),
+            parts => parts.concat().into(),
+        };
         let view = ClientView {
             proxy_key: &self.proxy_key,
             root: &root,
@@ -214,7 +217,7 @@ impl ReceiptKeeper {
             request: &exchange.request,
             response: &response,
         };
-        match verify_for_client(signed, &view) {
+        match built.verify_for_client(&view) {
             Ok(place) => (Some(place), None),
             Err(problem) => (None, Some(problem.to_string())),
         }
@@ -243,8 +246,12 @@ impl ReceiptKeeper {
     }
 
     /// The worker's signature under its certificate, and the proxy's certificate.
-    async fn check_evidence(&self, signed: &SignedReceipt, judged: &mut Judged) -> Result<(), String> {
-        let receipt = &signed.receipt;
+    async fn check_evidence(&self, built: &BuiltReceipt, judged: &mut Judged) -> Result<(), String> {
+        let SignedReceipt {
+            receipt,
+            worker_signature,
+            ..
+        } = built.signed();
         if receipt.proxy_evidence.0 != self.proxy_evidence {
             let der = self.certificate(receipt.proxy_evidence).await?;
             let CertificateRules {
@@ -252,7 +259,7 @@ impl ReceiptKeeper {
             } = &self.rules;
             verify_certificate(&der, trust, proxies, clock.now()).map_err(|e| format!("the proxy's evidence: {e}"))?;
         }
-        if signed.worker_signature.is_none() {
+        if worker_signature.is_none() {
             // Allowed: an older worker, or one that was lost. It shows in the receipt.
             return Ok(());
         }
@@ -263,7 +270,7 @@ impl ReceiptKeeper {
         let leaf_key = self
             .worker_key(receipt.statement.worker_evidence, &root, judged)
             .await?;
-        signed.verify_worker(&leaf_key).map(drop).map_err(|e| e.to_string())
+        built.verify_worker(&leaf_key).map(drop).map_err(|e| e.to_string())
     }
 
     /// The key of a worker's certificate, if its evidence holds now.

@@ -6,10 +6,10 @@ use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::TokenCount;
 use cocoon_ledger::{Changes, Charge, Ledger, LedgerError, ReservationId};
 use cocoon_protocol::extension::Countersigned;
-use cocoon_receipt::{Hashes, Receipt, ReceiptId, Signature, SignedReceipt, WorkStatement};
+use cocoon_receipt::{BuiltReceipt, ContractKey, Receipt, Signature};
 use cocoon_runner::report::{Distribution, LATENCY_SECONDS};
-use cocoon_store::{LogRecord, ProxyReader, ProxyStore, ProxyWrite, SignedStatement};
-use ed25519_dalek::{Signer, SigningKey};
+use cocoon_store::{NewRecord, ProxyReader, ProxyStore, ProxyWrite, SignedStatement};
+use ed25519_dalek::SigningKey;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::ProxyError;
@@ -25,13 +25,12 @@ pub(crate) struct Books {
     writer: mpsc::UnboundedSender<WriteJob>,
     /// How long groups of writes took to become durable, in seconds.
     pub(crate) disk_sync: Arc<Distribution>,
-    key: SigningKey,
+    key: ContractKey,
 }
 
 /// A charge that was applied; it may be shown once `durable` resolves.
 pub(crate) struct Charged {
-    pub(crate) receipt: SignedReceipt,
-    pub(crate) id: ReceiptId,
+    pub(crate) receipt: Arc<BuiltReceipt>,
     pub(crate) durable: Durable,
 }
 
@@ -52,7 +51,7 @@ impl Books {
             disk_sync,
             writer,
             reader,
-            key,
+            key: key.into(),
         })
     }
 
@@ -69,7 +68,7 @@ impl Books {
 
     /// The key of the proxy's contract.
     pub(crate) fn key(&self) -> &SigningKey {
-        &self.key
+        self.key.key()
     }
 
     /// Applies a change to the ledger and queues it for the disk.
@@ -96,7 +95,7 @@ impl Books {
     /// Charges `used` tokens under a reservation: computes the charge, lets `receipt` make the receipt of it, signs,
     /// applies and queues, all in one step, so that receipts reach the log in the order of their channels.
     ///
-    /// `sign` gets the receipt, what was hashed for it and a second [`Durable`], still inside that step: the order in which a worker is asked for
+    /// `sign` gets the receipt and a second [`Durable`], still inside that step: the order in which a worker is asked for
     /// signatures is the order of its channel.
     pub(crate) fn charge(
         &self,
@@ -104,13 +103,14 @@ impl Books {
         worker: &Address,
         used: TokenCount,
         receipt: impl FnOnce(&Charge) -> Receipt,
-        sign: impl FnOnce(&SignedReceipt, Hashes, Durable),
+        sign: impl FnOnce(&Arc<BuiltReceipt>, Durable),
     ) -> Result<Charged, LedgerError> {
         let mut ledger = self.ledger();
         let charge = ledger.prepare(reservation, worker, used)?;
-        let (receipt, hashes) = SignedReceipt::sign_hashed(receipt(&charge), &self.key);
+        let receipt = Arc::new(BuiltReceipt::sign(receipt(&charge), &self.key));
+        let hashes = receipt.hashes();
         let changes = ledger.apply(&charge, hashes.id.0, hashes.statement)?;
-        let records = vec![LogRecord::Receipt(receipt.clone())];
+        let records = vec![NewRecord::Receipt(Arc::clone(&receipt))];
         let mut durable = self
             .queue(
                 ProxyWrite {
@@ -121,22 +121,22 @@ impl Books {
                 2,
             )
             .into_iter();
-        sign(&receipt, hashes, durable.next().unwrap_or_else(never));
+        sign(&receipt, durable.next().unwrap_or_else(never));
         Ok(Charged {
             receipt,
-            id: hashes.id,
             durable: durable.next().unwrap_or_else(never),
         })
     }
 
     /// Adds a worker's signature over the statement of a receipt to the log.
-    pub(crate) fn add_signature(&self, hashes: &Hashes, statement: &WorkStatement, signature: Signature) -> Durable {
+    pub(crate) fn add_signature(&self, receipt: &BuiltReceipt, signature: Signature) -> Durable {
+        let (hashes, statement) = (receipt.hashes(), &receipt.signed().receipt.statement);
         let signed = SignedStatement {
             tokens: statement.channel.after,
             hash: hashes.statement,
         };
         let write = ProxyWrite {
-            records: vec![LogRecord::WorkerSignature(hashes.id, signature)],
+            records: vec![NewRecord::WorkerSignature(hashes.id, signature)],
             signed: vec![(statement.worker.clone(), signed)],
             ..ProxyWrite::default()
         };
@@ -148,7 +148,7 @@ impl Books {
     pub(crate) fn countersign(&self, statement: HashBytes) -> Countersigned {
         Countersigned {
             statement_hash: statement.0,
-            signature: self.key.sign(statement.as_slice()).to_bytes().to_vec().into(),
+            signature: self.key.sign(statement.as_slice()).0.to_vec().into(),
         }
     }
 

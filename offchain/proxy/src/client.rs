@@ -31,11 +31,12 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use self::receipts::ReceiptQueue;
 use crate::instance::Instance;
-use crate::limits::{MAX_REQUEST_TIMEOUT, MAX_REQUESTS_PER_CONNECTION};
+use crate::limits::{MAX_REQUEST_TIMEOUT, MAX_REQUESTS_PER_CONNECTION, MAX_UNFINISHED_PER_CONNECTION};
 use crate::listen::close;
 use crate::proof;
 use crate::quotes;
 use crate::request::{self, Failure, Request};
+use crate::settle;
 use crate::state::Proxy;
 
 /// A client whose connection serves.
@@ -133,7 +134,9 @@ pub(crate) async fn serve(
         close(&link).await;
         return;
     };
-    let (receipts, send_receipts) = ReceiptQueue::new(link.clone());
+    let (payer, contract) = (Arc::clone(&proxy), greeted.contract.clone());
+    let pay = move |request_id, tokens| settle::payment(&payer, &contract, request_id, tokens);
+    let (receipts, send_receipts) = ReceiptQueue::new(link.clone(), pay);
     proxy.shutdown.spawn(send_receipts);
     let client = proxy.clients.add(ClientPeer {
         id: 0,
@@ -275,7 +278,7 @@ fn to_reserve(query: &Bytes, max_tokens: u64) -> Result<(OutputBound, u64), Fail
 /// Enters a request into the connection's list, unless the list is full or has the id.
 fn admit(client: &ClientPeer, id: [u8; 32], cancel: CancellationToken, request: Request) -> Result<Request, Failure> {
     let mut requests = client.requests();
-    if requests.len() >= MAX_REQUESTS_PER_CONNECTION {
+    if requests.len() >= MAX_REQUESTS_PER_CONNECTION || client.unfinished.len() >= MAX_UNFINISHED_PER_CONNECTION {
         return Err(Failure::new(
             ErrorCode::TooManyRequests,
             "too many requests on this connection",

@@ -16,6 +16,10 @@ pub const MAX_UNVERIFIED_CONNECTIONS: usize = 512;
 /// Requests of one client connection that run at once; more are refused with "too many requests".
 pub const MAX_REQUESTS_PER_CONNECTION: usize = 1024;
 
+/// The same with those that have their answer, and whose receipts have not left yet: a client that takes answers and no
+/// receipts would let them pile up.
+pub const MAX_UNFINISHED_PER_CONNECTION: usize = 2 * MAX_REQUESTS_PER_CONNECTION;
+
 /// Messages of a worker that wait for one request's client. A client that is further behind is given up, because the
 /// worker's other requests share the connection.
 pub const REQUEST_QUEUE: usize = 1024;

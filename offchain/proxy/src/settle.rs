@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::TokenCount;
 use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::extension::Receipt as WireReceipt;
 use cocoon_protocol::message::{ProxyToClient, ProxyToWorker};
 use cocoon_protocol::proxy::{ClientRequestPayment, Span, WorkerRequestPayment};
-use cocoon_receipt::{ReceiptId, Signature, SignedReceipt};
+use cocoon_receipt::{BuiltReceipt, Signature};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::client::ClientPeer;
@@ -48,7 +49,9 @@ pub(crate) async fn settle(
         // Nothing was delivered and nothing is charged: there is nothing to write a receipt about.
         drop(reserved);
         close_answer(client, request, &mut work, &usage).await;
-        pay_client(proxy, client, request.id, 0).await;
+        let payment = payment(proxy, &client.contract, request.id, 0);
+        // The next payment, or the next connection, tells the same.
+        let _ = client.link.send_packet(payment).await;
         return (end, None);
     }
     // Answers may run ahead of their receipts, but only so far. The semaphore is never closed.
@@ -76,7 +79,7 @@ pub(crate) async fn settle(
     }
     let excess = usage.used.total.saturating_sub(charged.tokens);
     if excess > 0 {
-        tracing::warn!(receipt = %charged.id, excess, "used beyond the reservation: not charged");
+        tracing::warn!(receipt = %charged.receipt.id(), excess, "used beyond the reservation: not charged");
     }
     proxy.stats.charged(&usage.used, excess);
     if let (Some(first), Some(counts)) = (work.first_token_ms, &usage.counts) {
@@ -113,14 +116,14 @@ pub(crate) struct Rest {
 
 /// A charge that is durable, of which the worker was told.
 struct Worked {
-    receipt: SignedReceipt,
+    receipt: Arc<BuiltReceipt>,
     signature: Option<Signature>,
     place: Place,
     tokens: u64,
 }
 
 impl Rest {
-    /// Tells the client what it cost, and hands out the receipt.
+    /// Hands out what it cost, and the receipt.
     pub(crate) async fn hand_out(self, proxy: &Proxy, client: &ClientPeer) {
         let Ok(worked) = self.worked.await else {
             return;
@@ -131,12 +134,13 @@ impl Rest {
             place,
             tokens,
         } = worked;
-        pay_client(proxy, client, self.request_id, tokens).await;
-        if let Some(receipt) = finish_receipt(proxy, client, self.request_id, receipt, signature, &self.content) {
-            let busy = client.busy();
-            // The queue sends it; when it has ended, the client has gone.
-            let _ = place.send(Outgoing { receipt, busy });
-        }
+        // The queue sends it; when it has ended, the client has gone.
+        let _ = place.send(Outgoing {
+            request_id: self.request_id,
+            tokens,
+            receipt: finish_receipt(proxy, client, self.request_id, &receipt, signature, &self.content),
+            busy: client.busy(),
+        });
     }
 }
 
@@ -175,8 +179,7 @@ async fn earned(
 }
 
 struct Charged {
-    receipt: SignedReceipt,
-    id: ReceiptId,
+    receipt: Arc<BuiltReceipt>,
     durable: crate::writer::Durable,
     signature: oneshot::Receiver<Option<Signature>>,
     /// Where the receipt stands among those that the client gets.
@@ -193,13 +196,11 @@ fn charge(parts: &Parts<'_>, reserved: Reserved) -> Result<Charged, crate::error
     // A worker signs only what it reported itself.
     let asks_worker = parts.work.report.is_some() && worker.version.has_extensions() && !worker.is_gone();
     let mut place = None;
-    let ask = |receipt: &SignedReceipt, hashes, durable| {
+    let ask = |receipt: &Arc<BuiltReceipt>, durable| {
         place = Some(parts.client.receipts.place());
         if asks_worker {
-            let statement = receipt.receipt.statement.clone();
             let job = SignJob {
-                hashes,
-                statement,
+                receipt: Arc::clone(receipt),
                 durable,
                 reply,
             };
@@ -211,10 +212,9 @@ fn charge(parts: &Parts<'_>, reserved: Reserved) -> Result<Charged, crate::error
         .proxy
         .books
         .charge(reservation, &worker.contract, used, |charge| parts.receipt(charge), ask)?;
-    let tokens = charged.receipt.receipt.charged();
+    let tokens = charged.receipt.signed().receipt.charged();
     Ok(Charged {
         receipt: charged.receipt,
-        id: charged.id,
         durable: charged.durable,
         signature,
         place: place.unwrap_or_else(|| oneshot::channel().0),
@@ -259,8 +259,9 @@ async fn close_answer(client: &ClientPeer, request: &Request, work: &mut Work, u
     let _ = client.send(&answer).await;
 }
 
-async fn pay_client(proxy: &Proxy, client: &ClientPeer, request_id: [u8; 32], tokens: u64) {
-    let shown = proxy.vouchers.for_client(&client.contract);
+/// Tells a client what a request cost, and where its contract stands now.
+pub(crate) fn payment(proxy: &Proxy, contract: &Address, request_id: [u8; 32], tokens: u64) -> Bytes {
+    let shown = proxy.vouchers.for_client(contract);
     let message = ProxyToClient::from(ClientRequestPayment {
         request_id,
         signed_payment: shown.payment,
@@ -268,8 +269,7 @@ async fn pay_client(proxy: &Proxy, client: &ClientPeer, request_id: [u8; 32], to
         max_tokens: shown.max_tokens,
         request_tokens: i64::try_from(tokens).unwrap_or(i64::MAX),
     });
-    // The next payment, or the next connection, tells the same.
-    let _ = client.link.send_packet(message.encode()).await;
+    message.encode()
 }
 
 /// The worker is never told who pays.
@@ -293,19 +293,20 @@ fn finish_receipt(
     proxy: &Proxy,
     client: &ClientPeer,
     request_id: [u8; 32],
-    mut receipt: SignedReceipt,
+    receipt: &BuiltReceipt,
     signature: Option<Signature>,
     content: &Content,
 ) -> Option<Bytes> {
-    receipt.worker_signature = signature;
-    if receipt.worker_signature.is_none() {
+    if signature.is_none() {
         proxy.stats.unsigned_receipt();
     }
-    let message = ProxyToClient::from(WireReceipt {
-        request_id,
-        receipt: receipt.to_boc().into(),
-        request_salt: content.request_salt,
-        response_salt: content.response_salt,
-    });
-    client.version.has_extensions().then(|| message.encode())
+    let message = || {
+        ProxyToClient::from(WireReceipt {
+            request_id,
+            receipt: receipt.to_boc_with(signature).into(),
+            request_salt: content.request_salt,
+            response_salt: content.response_salt,
+        })
+    };
+    client.version.has_extensions().then(|| message().encode())
 }

@@ -12,7 +12,7 @@ use cocoon_protocol::codec::decode;
 use cocoon_protocol::extension::{ReceiptSignature, SignReceipt};
 use cocoon_protocol::limits::{MAX_SIGNING, SIGN_RECEIPT_TIMEOUT};
 use cocoon_protocol::message::{ProxyQuery, ProxyToWorker};
-use cocoon_receipt::{Hashes, ReceiptId, Signature, WorkStatement};
+use cocoon_receipt::{BuiltReceipt, ReceiptId, Signature};
 use cocoon_runner::link::{Asked, LinkError, LinkHandle};
 use cocoon_runner::off_thread;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -22,8 +22,7 @@ use crate::writer::Durable;
 
 /// One statement to be signed, once its receipt is durable.
 pub(crate) struct SignJob {
-    pub(crate) hashes: Hashes,
-    pub(crate) statement: WorkStatement,
+    pub(crate) receipt: Arc<BuiltReceipt>,
     pub(crate) durable: Durable,
     pub(crate) reply: oneshot::Sender<Option<Signature>>,
 }
@@ -61,8 +60,7 @@ struct Signer {
 
 /// A statement that the worker was asked to sign.
 struct AskedJob {
-    hashes: Hashes,
-    statement: WorkStatement,
+    receipt: Arc<BuiltReceipt>,
     reply: oneshot::Sender<Option<Signature>>,
     asked: Asked,
     place: OwnedSemaphorePermit,
@@ -79,8 +77,7 @@ struct SignedJob {
 impl Signer {
     async fn ask(&self, mut jobs: mpsc::Receiver<SignJob>, answers: mpsc::Sender<AskedJob>) {
         while let Some(SignJob {
-            hashes,
-            statement,
+            receipt,
             durable,
             reply,
         }) = jobs.recv().await
@@ -93,13 +90,12 @@ impl Signer {
                 continue;
             }
             let question = ProxyQuery::from(SignReceipt {
-                statement: statement.to_boc().into(),
+                statement: receipt.statement_boc().into(),
             });
             match self.link.ask(question.encode()).await {
                 Ok(asked) => {
                     let job = AskedJob {
-                        hashes,
-                        statement,
+                        receipt,
                         reply,
                         asked,
                         place,
@@ -108,7 +104,7 @@ impl Signer {
                     let _ = answers.send(job).await;
                 }
                 Err(error) => {
-                    self.give_up(hashes.id, &late(error));
+                    self.give_up(receipt.id(), &late(error));
                     let _ = reply.send(None);
                 }
             }
@@ -117,8 +113,7 @@ impl Signer {
 
     async fn take_answers(&self, mut answers: mpsc::Receiver<AskedJob>, signed: mpsc::Sender<SignedJob>) {
         while let Some(AskedJob {
-            hashes,
-            statement,
+            receipt,
             reply,
             asked,
             place,
@@ -128,13 +123,14 @@ impl Signer {
                 let _ = reply.send(None);
                 continue;
             }
-            match self.signature(asked, &hashes).await {
+            let statement = receipt.hashes().statement;
+            match self.signature(asked, &statement).await {
                 Ok(signature) => {
-                    let durable = self.books.add_signature(&hashes, &statement, signature);
+                    let durable = self.books.add_signature(&receipt, signature);
                     // The request may have given up waiting.
                     let _ = reply.send(Some(signature));
                     let job = SignedJob {
-                        statement: hashes.statement,
+                        statement,
                         durable,
                         _place: place,
                     };
@@ -142,20 +138,20 @@ impl Signer {
                     let _ = signed.send(job).await;
                 }
                 Err(fault) => {
-                    self.give_up(hashes.id, &fault);
+                    self.give_up(receipt.id(), &fault);
                     let _ = reply.send(None);
                 }
             }
         }
     }
 
-    async fn signature(&self, asked: Asked, hashes: &Hashes) -> Result<Signature, Fault> {
+    async fn signature(&self, asked: Asked, statement: &HashBytes) -> Result<Signature, Fault> {
         let answer = asked.answer(SIGN_RECEIPT_TIMEOUT).await.map_err(late)?;
         let ReceiptSignature { signature } = decode(&answer).map_err(|error| bad(error.to_string()))?;
         let bytes = signature.as_ref().try_into();
         let signature = Signature(bytes.map_err(|_| bad("a signature of a wrong length".to_owned()))?);
         signature
-            .verify_statement(&hashes.statement, &self.leaf_key)
+            .verify_statement(statement, &self.leaf_key)
             .map_err(|error| bad(error.to_string()))?;
         Ok(signature)
     }

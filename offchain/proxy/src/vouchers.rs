@@ -69,7 +69,7 @@ impl Vouchers {
             .books
             .ledger()
             .client(contract)
-            .map(|channel| channel.account.clone());
+            .map(|channel| (channel.account.chain(), channel.account.db()));
         self.shown(VoucherOp::ClientCharge, contract, account)
     }
 
@@ -79,12 +79,13 @@ impl Vouchers {
             .books
             .ledger()
             .worker(contract)
-            .map(|channel| channel.account.clone());
+            .map(|channel| (channel.account.chain(), channel.account.db()));
         self.shown(VoucherOp::WorkerPayout, contract, account)
     }
 
-    fn shown(&self, op: VoucherOp, contract: &Address, account: Option<cocoon_ledger::Account>) -> Shown {
-        let (chain, db) = account.map_or((TokenCount::ZERO, TokenCount::ZERO), |a| (a.chain(), a.db()));
+    /// `totals` are what a state commit covers, and what is durable.
+    fn shown(&self, op: VoucherOp, contract: &Address, totals: Option<(TokenCount, TokenCount)>) -> Shown {
+        let (chain, db) = totals.unwrap_or((TokenCount::ZERO, TokenCount::ZERO));
         let payment = match self.payment(op, contract, chain) {
             Ok(payment) => payment,
             Err(error) => {

@@ -5,6 +5,7 @@ use cocoon_bindings::units::PublicKey;
 
 use crate::channel::ChannelHead;
 use crate::error::ReceiptError;
+use crate::receipt::ReceiptId;
 use crate::salted::salted_hash;
 use crate::signed::SignedReceipt;
 
@@ -39,9 +40,17 @@ pub struct ClientView<'a> {
 /// Whether the adjusted tokens follow from the counts is the ledger's `pricing::adjust`, whether the worker's signature and
 /// evidence hold needs its certificate: [`SignedReceipt::verify_worker`].
 pub fn verify_for_client(signed: &SignedReceipt, view: &ClientView<'_>) -> Result<(ChannelHead, u64), ReceiptError> {
+    verify_named_for_client(signed, &signed.id(), view)
+}
+
+/// The same when the receipt's own name is at hand.
+pub(crate) fn verify_named_for_client(
+    signed: &SignedReceipt,
+    id: &ReceiptId,
+    view: &ClientView<'_>,
+) -> Result<(ChannelHead, u64), ReceiptError> {
     let receipt = &signed.receipt;
-    let id = receipt.id();
-    signed.verify_proxy_of(&id, view.proxy_key)?;
+    signed.verify_proxy_of(id, view.proxy_key)?;
     receipt.check_arithmetic()?;
     expect("root contract", &receipt.statement.root == view.root)?;
     expect("proxy contract", &receipt.statement.proxy == view.proxy)?;

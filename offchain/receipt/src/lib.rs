@@ -23,9 +23,11 @@
 //! ```
 
 mod blind;
+mod built;
 mod cells;
 pub mod channel;
 pub mod check;
+mod ed25519;
 mod error;
 mod finish;
 pub mod limits;
@@ -37,8 +39,10 @@ mod statement;
 pub mod tree;
 
 pub use blind::blind_client;
+pub use built::{BuiltReceipt, BuiltStatement};
 pub use channel::{ChannelHead, ChannelLink};
 pub use check::{ClientView, verify_for_client};
+pub use ed25519::{ContractKey, verifies};
 pub use error::ReceiptError;
 pub use finish::FinishReason;
 pub use receipt::{Hashes, Receipt, ReceiptId};

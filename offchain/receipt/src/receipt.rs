@@ -68,7 +68,8 @@ impl Receipt {
         self.cell_around(self.statement.to_cell())
     }
 
-    fn cell_around(&self, statement: Cell) -> Cell {
+    /// The receipt's cell around that of its statement.
+    pub(crate) fn cell_around(&self, statement: Cell) -> Cell {
         build(|b| {
             b.store_u32(OPCODE)?;
             b.store_u8(FORMAT_VERSION)?;

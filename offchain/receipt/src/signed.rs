@@ -7,9 +7,10 @@ use cocoon_bindings::units::PublicKey;
 use ed25519_dalek::{Signer, SigningKey};
 
 use crate::cells::{Reader, build, decode_boc};
+use crate::ed25519::verifies;
 use crate::error::ReceiptError;
 use crate::limits::FORMAT_VERSION;
-use crate::receipt::{Hashes, Receipt, ReceiptId};
+use crate::receipt::{Receipt, ReceiptId};
 
 /// Constructor of `signed_receipt` in `contracts/receipt.tlb`.
 pub(crate) const OPCODE: u32 = 0xc0c0_51ed;
@@ -21,7 +22,7 @@ pub struct Signature(pub [u8; 64]);
 impl Signature {
     /// Checks a worker's signature over the statement that has this hash.
     pub fn verify_statement(&self, statement: &HashBytes, leaf_key: &PublicKey) -> Result<(), ReceiptError> {
-        if leaf_key.verifies(statement.as_slice(), &self.0) {
+        if verifies(leaf_key, statement.as_slice(), &self.0) {
             Ok(())
         } else {
             Err(ReceiptError::WorkerSignature)
@@ -52,19 +53,12 @@ pub struct SignedReceipt {
 impl SignedReceipt {
     /// Signs with the key of the proxy's contract.
     pub fn sign(receipt: Receipt, contract_key: &SigningKey) -> Self {
-        Self::sign_hashed(receipt, contract_key).0
-    }
-
-    /// The same, and what was hashed for it.
-    pub fn sign_hashed(receipt: Receipt, contract_key: &SigningKey) -> (Self, Hashes) {
-        let hashes = receipt.hashes();
-        let proxy_signature = Signature(contract_key.sign(hashes.id.0.as_slice()).to_bytes());
-        let signed = Self {
+        let proxy_signature = Signature(contract_key.sign(receipt.id().0.as_slice()).to_bytes());
+        Self {
             receipt,
             proxy_signature,
             worker_signature: None,
-        };
-        (signed, hashes)
+        }
     }
 
     /// The receipt's name.
@@ -79,7 +73,7 @@ impl SignedReceipt {
 
     /// The same when the receipt's own name is at hand.
     pub(crate) fn verify_proxy_of(&self, id: &ReceiptId, contract_key: &PublicKey) -> Result<(), ReceiptError> {
-        if contract_key.verifies(id.0.as_slice(), &self.proxy_signature.0) {
+        if verifies(contract_key, id.0.as_slice(), &self.proxy_signature.0) {
             Ok(())
         } else {
             Err(ReceiptError::ProxySignature)
@@ -106,38 +100,48 @@ impl SignedReceipt {
 
     /// As a cell.
     pub fn to_cell(&self) -> Cell {
-        let worker = self
-            .worker_signature
-            .map(|signature| build(|b| b.store_raw(&signature.0, 512)));
-        build(|b| {
-            b.store_u32(OPCODE)?;
-            b.store_u8(FORMAT_VERSION)?;
-            b.store_raw(&self.proxy_signature.0, 512)?;
-            b.store_bit(worker.is_some())?;
-            b.store_reference(self.receipt.to_cell())?;
-            worker.map_or(Ok(()), |cell| b.store_reference(cell))
-        })
+        signed_cell(&self.proxy_signature, self.worker_signature, self.receipt.to_cell())
     }
 
     /// From a cell: total, and nothing may be left over.
     pub fn from_cell(cell: &Cell) -> Result<Self, ReceiptError> {
-        let mut r = Reader::new("signed receipt", cell)?;
-        r.header(OPCODE)?;
-        let proxy_signature = Signature(r.signature()?);
-        let has_worker = r.bit()?;
-        let receipt = Receipt::from_cell(&r.reference()?)?;
-        let worker_signature = if has_worker {
-            Some(worker_signature(&r.reference()?)?)
-        } else {
-            None
-        };
-        r.end()?;
-        Ok(Self {
-            receipt,
-            proxy_signature,
-            worker_signature,
-        })
+        signed_parts(cell).map(|(signed, _)| signed)
     }
+}
+
+/// The cell of a signed receipt around that of its receipt.
+pub(crate) fn signed_cell(proxy: &Signature, worker: Option<Signature>, receipt: Cell) -> Cell {
+    let worker = worker.map(|signature| build(|b| b.store_raw(&signature.0, 512)));
+    build(|b| {
+        b.store_u32(OPCODE)?;
+        b.store_u8(FORMAT_VERSION)?;
+        b.store_raw(&proxy.0, 512)?;
+        b.store_bit(worker.is_some())?;
+        b.store_reference(receipt)?;
+        worker.map_or(Ok(()), |cell| b.store_reference(cell))
+    })
+}
+
+/// A signed receipt, and the cell of its receipt.
+pub(crate) fn signed_parts(cell: &Cell) -> Result<(SignedReceipt, Cell), ReceiptError> {
+    let mut r = Reader::new("signed receipt", cell)?;
+    r.header(OPCODE)?;
+    let proxy_signature = Signature(r.signature()?);
+    let has_worker = r.bit()?;
+    let inner = r.reference()?;
+    let receipt = Receipt::from_cell(&inner)?;
+    let worker_signature = if has_worker {
+        Some(worker_signature(&r.reference()?)?)
+    } else {
+        None
+    };
+    r.end()?;
+    let signed = SignedReceipt {
+        receipt,
+        proxy_signature,
+        worker_signature,
+    };
+    Ok((signed, inner))
 }
 
 fn worker_signature(cell: &Cell) -> Result<Signature, ReceiptError> {
@@ -184,10 +188,11 @@ mod tests {
 
     #[test]
     fn hashes_made_together_are_those_made_apart() {
-        let (signed, hashes) = SignedReceipt::sign_hashed(samples::receipt(), &SigningKey::from_bytes(&[1; 32]));
-        assert_eq!(hashes.id, signed.id());
-        assert_eq!(hashes.statement, signed.receipt.statement.hash());
-        assert_eq!(*signed.receipt.to_cell().repr_hash(), hashes.id.0);
+        let receipt = samples::receipt();
+        let hashes = receipt.hashes();
+        assert_eq!(hashes.id, receipt.id());
+        assert_eq!(hashes.statement, receipt.statement.hash());
+        assert_eq!(*receipt.to_cell().repr_hash(), hashes.id.0);
     }
 
     #[test]

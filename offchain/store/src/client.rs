@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use cocoon_bindings::ton::{Address, HashBytes};
-use cocoon_receipt::{ChannelHead, ReceiptId, SignedReceipt};
+use cocoon_receipt::{BuiltReceipt, ChannelHead, ReceiptId, SignedReceipt};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Checkpoints;
 use crate::disk::{RealDisk, SharedDisk};
@@ -15,8 +15,9 @@ use crate::evidence::EvidenceFolder;
 use crate::log::ReceiptLog;
 use crate::proxy::files;
 use crate::reader::io;
-use crate::record::LogRecord;
-use crate::rows::Rows;
+use crate::record::{LogRecord, NewRecord};
+use crate::row::{Place, ReceiptRow, decode_id};
+use crate::rows::{Records, Rows};
 use crate::table::{PROXIES, RECEIPTS, REQUESTS, STATE};
 
 /// A receipt with what is needed to check it again.
@@ -34,13 +35,31 @@ pub struct StoredReceipt {
     pub fault: Option<String>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct ReceiptRow {
-    receipt: String,
-    request_salt: HashBytes,
-    response_salt: HashBytes,
-    verified_at: u64,
-    fault: Option<String>,
+/// A receipt that is to be kept.
+#[derive(Debug, Clone)]
+pub struct NewReceipt {
+    /// The receipt.
+    pub receipt: BuiltReceipt,
+    /// Salt of the request hash.
+    pub request_salt: [u8; 32],
+    /// Salt of the response hash.
+    pub response_salt: [u8; 32],
+    /// Unix seconds when it was verified.
+    pub verified_at: u64,
+    /// What did not verify, in words; `None` when everything did.
+    pub fault: Option<String>,
+}
+
+impl From<StoredReceipt> for NewReceipt {
+    fn from(stored: StoredReceipt) -> Self {
+        Self {
+            receipt: stored.receipt.into(),
+            request_salt: stored.request_salt,
+            response_salt: stored.response_salt,
+            verified_at: stored.verified_at,
+            fault: stored.fault,
+        }
+    }
 }
 
 /// Receipts, channel heads, evidence and settings of one client.
@@ -76,63 +95,74 @@ impl ClientStore {
     /// that is kept already is replaced in the index and not appended again.
     pub fn put_receipts(
         &mut self,
-        receipts: &[StoredReceipt],
+        receipts: &[NewReceipt],
         (proxy, client, head): (&Address, &Address, &ChannelHead),
     ) -> Result<(), StoreError> {
-        let ids: Vec<ReceiptId> = receipts.iter().map(|stored| stored.receipt.id()).collect();
-        let mut records = Vec::new();
-        let mut is_new = BTreeSet::new();
-        for (id, stored) in ids.iter().zip(receipts) {
-            if is_new.insert(*id) && !self.rows.has(RECEIPTS, id.0.as_slice())? {
-                records.push(LogRecord::Receipt(stored.receipt.clone()).encode());
-            }
-        }
         let mut batch = self.rows.begin();
-        for (id, stored) in ids.iter().zip(receipts) {
-            let row = ReceiptRow {
-                receipt: hex(&stored.receipt.to_boc()),
-                request_salt: HashBytes(stored.request_salt),
-                response_salt: HashBytes(stored.response_salt),
-                verified_at: stored.verified_at,
-                fault: stored.fault.clone(),
+        let mut records = Records::default();
+        let ids: Vec<ReceiptId> = receipts.iter().map(|new| new.receipt.id()).collect();
+        let keys: Vec<&[u8]> = ids.iter().map(|id| id.0.as_slice()).collect();
+        let known = self.rows.have(RECEIPTS, &keys)?;
+        let mut seen = BTreeSet::new();
+        for ((new, id), is_known) in receipts.iter().zip(&ids).zip(known) {
+            let place = if !is_known && seen.insert(id) {
+                let offset = self.log.length().saturating_add(records.bytes.len() as u64);
+                NewRecord::encode_receipt(&new.receipt, &mut records.bytes);
+                records.count += 1;
+                Place::Log(offset)
+            } else {
+                Place::Here(new.receipt.to_boc())
             };
-            batch.put(RECEIPTS, id.0.as_slice(), &row)?;
-            batch.put(REQUESTS, stored.receipt.receipt.request_id.as_slice(), id)?;
+            let row = ReceiptRow {
+                place,
+                request_salt: new.request_salt,
+                response_salt: new.response_salt,
+                verified_at: new.verified_at,
+                fault: new.fault.clone(),
+            };
+            let request = &new.receipt.signed().receipt.request_id;
+            batch.put_bytes(RECEIPTS, id.0.as_slice(), row.encode());
+            batch.put_bytes(REQUESTS, request.as_slice(), id.0.as_slice());
         }
         if *head != ChannelHead::GENESIS {
             batch.put(PROXIES, head_key(proxy, client).as_bytes(), head)?;
         }
-        let bytes = records
-            .iter()
-            .map(|record| record.len() as u64)
-            .fold(0, u64::saturating_add);
-        batch.put(STATE, b"log_length", &self.log.length().saturating_add(bytes))?;
+        let length = self.log.length().saturating_add(records.bytes.len() as u64);
+        batch.put(STATE, b"log_length", &length)?;
         self.rows.commit_with(batch, &mut self.log, &records)
     }
 
     /// A receipt by its id.
     pub fn receipt(&self, id: &ReceiptId) -> Result<Option<StoredReceipt>, StoreError> {
-        let row: Option<ReceiptRow> = self.rows.get(RECEIPTS, id.0.as_slice())?;
-        row.map(|row| {
-            let boc =
-                unhex(&row.receipt).ok_or(StoreError::Receipt(cocoon_receipt::ReceiptError::Boc("not hex".into())))?;
-            Ok(StoredReceipt {
-                receipt: SignedReceipt::from_boc(&boc)?,
-                request_salt: row.request_salt.0,
-                response_salt: row.response_salt.0,
-                verified_at: row.verified_at,
-                fault: row.fault,
-            })
-        })
-        .transpose()
+        let Some(bytes) = self.rows.get_bytes(RECEIPTS, id.0.as_slice())? else {
+            return Ok(None);
+        };
+        let malformed = |reason: &str| self.rows.malformed(RECEIPTS, id.to_string().as_bytes(), reason);
+        let row = ReceiptRow::decode(&bytes).map_err(malformed)?;
+        let receipt = match row.place {
+            Place::Here(boc) => SignedReceipt::from_boc(&boc)?,
+            Place::Log(offset) => match self.log.record_at(offset)? {
+                Ok(LogRecord::Receipt(receipt)) if receipt.id() == *id => receipt,
+                Ok(_) => return Err(malformed("another record is at its place in the log")),
+                Err(reason) => return Err(malformed(&format!("its record in the log: {reason}"))),
+            },
+        };
+        Ok(Some(StoredReceipt {
+            receipt,
+            request_salt: row.request_salt,
+            response_salt: row.response_salt,
+            verified_at: row.verified_at,
+            fault: row.fault,
+        }))
     }
 
     /// The receipt of a request of this client.
     pub fn by_request(&self, request_id: &HashBytes) -> Result<Option<StoredReceipt>, StoreError> {
-        match self.rows.get::<ReceiptId>(REQUESTS, request_id.as_slice())? {
-            Some(id) => self.receipt(&id),
-            None => Ok(None),
-        }
+        let Some(bytes) = self.rows.get_bytes(REQUESTS, request_id.as_slice())? else {
+            return Ok(None);
+        };
+        let malformed = |reason| self.rows.malformed(REQUESTS, request_id.to_string().as_bytes(), reason);
+        self.receipt(&decode_id(&bytes).map_err(malformed)?)
     }
 
     /// The receipt at which each channel ends: what this client can prove to a contract.
@@ -187,19 +217,4 @@ impl ClientStore {
 
 fn head_key(proxy: &Address, client: &Address) -> String {
     format!("{proxy} {client}")
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let bytes = text.as_bytes();
-    if !bytes.len().is_multiple_of(2) || !text.is_ascii() {
-        return None;
-    }
-    bytes
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
 }

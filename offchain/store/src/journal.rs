@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::{Disk, DiskFile};
 use crate::error::StoreError;
 use crate::limits::{JOURNAL_GROWTH_BYTES, JOURNAL_KEPT_BYTES};
+use crate::log::read_whole;
 use crate::reader::io;
 
 use batch::{ALIGNMENT, HEADER_BYTES, Header, SALT_BYTES, Salt};
@@ -286,16 +287,7 @@ impl JournalFile {
 
     /// Fills the buffer; `false` when the file ends before.
     fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<bool, StoreError> {
-        let mut filled = 0;
-        while filled < buffer.len() {
-            match self.file.read_at(offset + filled as u64, &mut buffer[filled..]) {
-                Ok(0) => return Ok(false),
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(io("read", &self.path)(error)),
-            }
-        }
-        Ok(true)
+        read_whole(self.file.as_ref(), offset, buffer).map_err(io("read", &self.path))
     }
 
     /// Writes and syncs. A file that has to grow grows by a piece, filled with zeros.

@@ -33,19 +33,20 @@ mod overlay;
 mod proxy;
 mod reader;
 mod record;
+mod row;
 mod rows;
 mod table;
 mod worker;
 
 pub use checkpoint::Checkpoints;
-pub use client::{ClientStore, StoredReceipt};
+pub use client::{ClientStore, NewReceipt, StoredReceipt};
 pub use disk::{Disk, DiskFile, RealDisk, SharedDisk};
 pub use error::StoreError;
 pub use evidence::EvidenceFolder;
 pub use log::ReceiptLog;
 pub use proxy::{ProxyReader, ProxyStore, ProxyWrite, Recovered, SignedStatement, files};
 pub use reader::{LogEntry, LogReader, read_receipts, read_receipts_on};
-pub use record::LogRecord;
+pub use record::{LogRecord, NewRecord};
 pub use worker::{Claim, KeptClaim, ProxyMemory, WorkerStore};
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::disk::{DiskFile, RealDisk, SharedDisk};
 use crate::error::StoreError;
 use crate::reader::{LogEntry, LogReader, io};
-use crate::record::{LogRecord, MAGIC};
+use crate::record::{CHECK_BYTES, HEADER_BYTES, Header, LogRecord, MAGIC, NewRecord};
 
 /// The writer of a log. One process at a time: the database next to it is the lock.
 #[derive(Debug)]
@@ -96,11 +96,14 @@ impl ReceiptLog {
     }
 
     /// Appends records and makes them durable.
-    pub fn append(&mut self, records: &[LogRecord]) -> Result<(), StoreError> {
+    pub fn append<R: Clone + Into<NewRecord>>(&mut self, records: &[R]) -> Result<(), StoreError> {
         if records.is_empty() {
             return Ok(());
         }
-        let bytes: Vec<u8> = records.iter().flat_map(LogRecord::encode).collect();
+        let mut bytes = Vec::new();
+        for record in records.iter().cloned() {
+            record.into().encode(&mut bytes);
+        }
         self.write(&bytes, records.len() as u64)?;
         self.file.sync().map_err(|source| {
             self.is_broken = true;
@@ -126,6 +129,26 @@ impl ReceiptLog {
         Ok(())
     }
 
+    /// The record that begins there; the inner error says what is wrong with it.
+    pub(crate) fn record_at(&self, offset: u64) -> Result<Result<LogRecord, String>, StoreError> {
+        let read =
+            |offset, buffer: &mut [u8]| read_whole(self.file.as_ref(), offset, buffer).map_err(io("read", &self.path));
+        let mut head = [0; HEADER_BYTES];
+        if !read(offset, &mut head)? {
+            return Ok(Err("the log ends before it".into()));
+        }
+        let header = Header::parse(&head);
+        if !header.is_intact() {
+            return Ok(Err("header checksum differs".into()));
+        }
+        let mut body = vec![0; header.length + CHECK_BYTES];
+        if !read(offset.saturating_add(HEADER_BYTES as u64), &mut body)? {
+            return Ok(Err("the log ends within it".into()));
+        }
+        let (payload, check) = body.split_at(header.length);
+        Ok(header.record(payload, check))
+    }
+
     /// The file.
     pub(crate) fn file(&self) -> Arc<dyn DiskFile> {
         Arc::clone(&self.file)
@@ -145,4 +168,18 @@ impl ReceiptLog {
     pub fn iter(&self) -> Result<LogReader, StoreError> {
         LogReader::open_on(self.disk.as_ref(), &self.path)
     }
+}
+
+/// Fills the buffer; `false` when the file ends before.
+pub(crate) fn read_whole(file: &dyn DiskFile, offset: u64, buffer: &mut [u8]) -> std::io::Result<bool> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(offset + filled as u64, &mut buffer[filled..]) {
+            Ok(0) => return Ok(false),
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cocoon_bindings::ton::{Address, HashBytes, parse_address};
 use cocoon_bindings::units::TokenCount;
 use cocoon_ledger::{Changes, ClientChannel, Commits, Ledger, WorkerChannel};
+use cocoon_receipt::Receipt;
 use cocoon_receipt::tree::{Frontier, leaf_hash};
-use cocoon_receipt::{Receipt, SignedReceipt};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +18,8 @@ use crate::error::StoreError;
 use crate::evidence::EvidenceFolder;
 use crate::log::ReceiptLog;
 use crate::reader::io;
-use crate::record::LogRecord;
-use crate::rows::{Batch, Rows};
+use crate::record::{LogRecord, NewRecord};
+use crate::rows::{Batch, Records, Rows};
 use crate::table::{BOUNDARIES, CLIENTS, SIGNED, STATE, Table, WORKERS};
 
 use recovery::Recovery;
@@ -45,7 +45,7 @@ pub struct ProxyWrite {
     /// Ledger rows.
     pub changes: Changes,
     /// Records for the log.
-    pub records: Vec<LogRecord>,
+    pub records: Vec<NewRecord>,
     /// Statements that workers signed, by worker contract. Their signatures are among the records.
     pub signed: Vec<(Address, SignedStatement)>,
     /// Settings by name, as JSON.
@@ -132,9 +132,7 @@ impl ProxyStore {
         let replayed = recovery.unwritten.len() as u64;
         if store.log.length() != acknowledged {
             let mut batch = store.rows.begin();
-            for changes in &recovery.changes {
-                put_changes(&mut batch, changes)?;
-            }
+            put_last_changes(&mut batch, &recovery.changes)?;
             for (index, receipt) in &recovery.unwritten {
                 put_boundaries(&mut batch, *index, receipt)?;
             }
@@ -156,39 +154,31 @@ impl ProxyStore {
     /// crash in between everything is there again or nothing.
     pub fn write<'a>(&mut self, writes: impl IntoIterator<Item = &'a ProxyWrite>) -> Result<(), StoreError> {
         let writes: Vec<_> = writes.into_iter().collect();
-        let records = || writes.iter().flat_map(|write| &write.records);
-        let encoded: Vec<Vec<u8>> = records().map(LogRecord::encode).collect();
-        let first = self.log.records();
-        let signed = self.highest_signed(&writes)?;
         let mut batch = self.rows.begin();
-        for (worker, statement) in &signed {
+        for (worker, statement) in &self.highest_signed(&writes)? {
             batch.put(SIGNED, worker.to_string().as_bytes(), statement)?;
         }
-        for write in &writes {
-            put_changes(&mut batch, &write.changes)?;
-            for (name, value) in &write.state {
-                batch.put(STATE, name.as_bytes(), value)?;
+        put_last_changes(&mut batch, writes.iter().map(|write| &write.changes))?;
+        for (name, value) in writes.iter().flat_map(|write| &write.state) {
+            batch.put(STATE, name.as_bytes(), value)?;
+        }
+        let mut records = Records::default();
+        let mut leaves = Vec::new();
+        for (index, record) in (self.log.records()..).zip(writes.iter().flat_map(|write| &write.records)) {
+            record.encode(&mut records.bytes);
+            records.count += 1;
+            if let NewRecord::Receipt(built) = record {
+                put_boundaries(&mut batch, index, &built.signed().receipt)?;
+                leaves.push(leaf_hash(built.id().0.as_slice()));
             }
         }
-        for (index, record) in (first..).zip(records()) {
-            if let LogRecord::Receipt(SignedReceipt { receipt, .. }) = record {
-                put_boundaries(&mut batch, index, receipt)?;
-            }
+        if records.count > 0 {
+            let length = self.log.length().saturating_add(records.bytes.len() as u64);
+            batch.put(STATE, LOG_LENGTH_KEY, &length)?;
         }
-        if !encoded.is_empty() {
-            let bytes = encoded
-                .iter()
-                .map(|record| record.len() as u64)
-                .fold(0, u64::saturating_add);
-            batch.put(STATE, LOG_LENGTH_KEY, &self.log.length().saturating_add(bytes))?;
-        }
-        self.rows.commit_with(batch, &mut self.log, &encoded)?;
+        self.rows.commit_with(batch, &mut self.log, &records)?;
         let mut tree = lock(&self.tree);
-        for record in records() {
-            if let LogRecord::Receipt(receipt) = record {
-                tree.push(leaf_hash(receipt.id().0.as_slice()));
-            }
-        }
+        leaves.into_iter().for_each(|leaf| tree.push(leaf));
         Ok(())
     }
 
@@ -289,14 +279,24 @@ fn channels<T: DeserializeOwned>(rows: &Rows, table: Table, folder: &Path) -> Re
     rows.all(table)?.into_iter().map(parse).collect()
 }
 
-fn put_changes(batch: &mut Batch<'_>, changes: &Changes) -> Result<(), StoreError> {
-    for (contract, channel) in &changes.clients {
+/// Puts what each row is after all changes.
+fn put_last_changes<'a>(
+    batch: &mut Batch<'_>,
+    changes: impl IntoIterator<Item = &'a Changes>,
+) -> Result<(), StoreError> {
+    let (mut clients, mut workers, mut commits) = (BTreeMap::new(), BTreeMap::new(), None);
+    for changes in changes {
+        clients.extend(changes.clients.iter().map(|(contract, channel)| (contract, channel)));
+        workers.extend(changes.workers.iter().map(|(contract, channel)| (contract, channel)));
+        commits = changes.commits.as_ref().or(commits);
+    }
+    for (contract, channel) in clients {
         batch.put(CLIENTS, contract.to_string().as_bytes(), channel)?;
     }
-    for (contract, channel) in &changes.workers {
+    for (contract, channel) in workers {
         batch.put(WORKERS, contract.to_string().as_bytes(), channel)?;
     }
-    if let Some(commits) = &changes.commits {
+    if let Some(commits) = commits {
         batch.put(STATE, COMMITS_KEY, commits)?;
     }
     Ok(())

@@ -7,8 +7,10 @@
 //! The first check is over kind, length and id, the second over these and the payload; both are the first eight bytes of
 //! SHA-256. So a flipped byte is found, and told from a record that was still being written.
 
+use std::sync::Arc;
+
 use cocoon_bindings::ton::HashBytes;
-use cocoon_receipt::{ReceiptId, Signature, SignedReceipt};
+use cocoon_receipt::{BuiltReceipt, ReceiptId, Signature, SignedReceipt};
 use sha2::{Digest, Sha256};
 
 use crate::limits::MAX_RECORD_BYTES;
@@ -41,23 +43,52 @@ impl LogRecord {
             Self::WorkerSignature(id, _) => *id,
         }
     }
+}
 
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let (kind, payload) = match self {
-            Self::Receipt(receipt) => (KIND_RECEIPT, receipt.to_boc()),
-            Self::WorkerSignature(_, signature) => (KIND_WORKER_SIGNATURE, signature.0.to_vec()),
-        };
-        let mut bytes = Vec::with_capacity(HEADER_BYTES + payload.len() + CHECK_BYTES);
-        bytes.push(kind);
-        bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-        bytes.extend_from_slice(&self.receipt_id().0.0);
-        let check = checksum(&[&bytes]);
-        bytes.extend_from_slice(&check);
-        let check = checksum(&[&bytes[..HEADER_BYTES - CHECK_BYTES], &payload]);
-        bytes.extend_from_slice(&payload);
-        bytes.extend_from_slice(&check);
-        bytes
+/// A record that is to be written.
+#[derive(Debug, Clone)]
+pub enum NewRecord {
+    /// A receipt, with the worker's signature if it was there in time.
+    Receipt(Arc<BuiltReceipt>),
+    /// The worker's signature over the statement of a receipt further up.
+    WorkerSignature(ReceiptId, Signature),
+}
+
+impl NewRecord {
+    /// Adds its bytes to those of the records before.
+    pub(crate) fn encode(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Receipt(receipt) => Self::encode_receipt(receipt, bytes),
+            Self::WorkerSignature(id, signature) => encode(bytes, KIND_WORKER_SIGNATURE, *id, &signature.0),
+        }
     }
+
+    /// The same for a receipt.
+    pub(crate) fn encode_receipt(receipt: &BuiltReceipt, bytes: &mut Vec<u8>) {
+        encode(bytes, KIND_RECEIPT, receipt.id(), &receipt.to_boc());
+    }
+}
+
+impl From<LogRecord> for NewRecord {
+    fn from(record: LogRecord) -> Self {
+        match record {
+            LogRecord::Receipt(receipt) => Self::Receipt(Arc::new(receipt.into())),
+            LogRecord::WorkerSignature(id, signature) => Self::WorkerSignature(id, signature),
+        }
+    }
+}
+
+fn encode(bytes: &mut Vec<u8>, kind: u8, id: ReceiptId, payload: &[u8]) {
+    let begin = bytes.len();
+    bytes.reserve(HEADER_BYTES + payload.len() + CHECK_BYTES);
+    bytes.push(kind);
+    bytes.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&id.0.0);
+    let header = checksum(&[&bytes[begin..]]);
+    bytes.extend_from_slice(&header);
+    let check = checksum(&[&bytes[begin..][..HEADER_BYTES - CHECK_BYTES], payload]);
+    bytes.extend_from_slice(payload);
+    bytes.extend_from_slice(&check);
 }
 
 /// The part of a record that says how long it is.

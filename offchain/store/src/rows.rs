@@ -42,6 +42,14 @@ pub(crate) struct Shared {
     pub(crate) due: Arc<Due>,
 }
 
+/// Records that become durable together.
+#[derive(Default)]
+pub(crate) struct Records {
+    /// One after the other.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) count: u64,
+}
+
 /// Rows that become durable together.
 pub(crate) struct Batch<'a> {
     path: &'a Path,
@@ -132,23 +140,22 @@ impl Rows {
         &self,
         batch: Batch<'_>,
         log: &mut ReceiptLog,
-        records: &[Vec<u8>],
+        records: &Records,
     ) -> Result<(), StoreError> {
         self.write(batch, Some((log, records)))
     }
 
-    fn write(&self, batch: Batch<'_>, log: Option<(&mut ReceiptLog, &[Vec<u8>])>) -> Result<(), StoreError> {
+    fn write(&self, batch: Batch<'_>, log: Option<(&mut ReceiptLog, &Records)>) -> Result<(), StoreError> {
         let shared = &self.shared;
-        if batch.puts.is_empty() && log.as_ref().is_none_or(|(_, records)| records.is_empty()) {
+        if batch.puts.is_empty() && log.as_ref().is_none_or(|(_, records)| records.count == 0) {
             return Ok(());
         }
         let mut journal = lock(&shared.journal);
         match log {
-            Some((log, records)) if !records.is_empty() => {
-                let bytes = records.concat();
-                journal.append(log.length(), &bytes, &batch.puts)?;
+            Some((log, records)) if records.count > 0 => {
+                journal.append(log.length(), &records.bytes, &batch.puts)?;
                 // Durable in the journal: whoever reads the log may see them.
-                let written = log.write(&bytes, records.len() as u64);
+                let written = log.write(&records.bytes, records.count);
                 written.inspect_err(|_| journal.break_off())?;
             }
             _ => journal.append(0, &[], &batch.puts)?,
@@ -169,8 +176,30 @@ impl Rows {
         self.look(table, key, |row| self.parse(table, key, row))?.transpose()
     }
 
+    /// A row that is not JSON, or not always.
+    pub(crate) fn get_bytes(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.look(table, key, <[u8]>::to_vec)
+    }
+
     pub(crate) fn has(&self, table: Table, key: &[u8]) -> Result<bool, StoreError> {
         Ok(self.look(table, key, |_| ())?.is_some())
+    }
+
+    /// Of each key whether there is a row, with one look into the database.
+    pub(crate) fn have(&self, table: Table, keys: &[&[u8]]) -> Result<Vec<bool>, StoreError> {
+        let shared = &self.shared;
+        let overlay = read(&shared.overlay);
+        let mut found: Vec<bool> = keys.iter().map(|key| overlay.get(table, key).is_some()).collect();
+        drop(overlay);
+        let mut in_database = || -> Result<_, Refused> {
+            let open = shared.database.begin_read()?.open_table(table.definition())?;
+            for (found, key) in found.iter_mut().zip(keys).filter(|(found, _)| !**found) {
+                *found = open.get(*key)?.is_some();
+            }
+            Ok(())
+        };
+        in_database().map_err(|Refused(reason)| database_error(&shared.path, reason))?;
+        Ok(found)
     }
 
     fn look<T>(&self, table: Table, key: &[u8], take: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, StoreError> {
@@ -212,13 +241,19 @@ impl Rows {
     }
 
     fn parse<T: DeserializeOwned>(&self, table: Table, key: &[u8], value: &[u8]) -> Result<T, StoreError> {
-        serde_json::from_slice(value).map_err(|error| StoreError::Row {
+        // The message of the parser may quote the row; its place is enough.
+        let place = |error: serde_json::Error| format!("line {} column {}", error.line(), error.column());
+        serde_json::from_slice(value).map_err(|error| self.malformed(table, key, place(error)))
+    }
+
+    /// The error of a row that cannot be read.
+    pub(crate) fn malformed(&self, table: Table, key: &[u8], reason: impl Into<String>) -> StoreError {
+        StoreError::Row {
             path: self.shared.path.clone(),
             table: table.name,
             key: String::from_utf8(key.to_vec()).unwrap_or_else(|_| format!("{key:02x?}")),
-            // The message of the parser may quote the row; its place is enough.
-            reason: format!("line {} column {}", error.line(), error.column()),
-        })
+            reason: reason.into(),
+        }
     }
 
     /// Moves into the database what only the journal has.
@@ -294,12 +329,17 @@ impl Batch<'_> {
     /// Adds a row.
     pub(crate) fn put<T: Serialize>(&mut self, table: Table, key: &[u8], value: &T) -> Result<(), StoreError> {
         let value = serde_json::to_vec(value).map_err(|error| database_error(self.path, error))?;
+        self.put_bytes(table, key, value);
+        Ok(())
+    }
+
+    /// Adds a row that is not JSON.
+    pub(crate) fn put_bytes(&mut self, table: Table, key: &[u8], value: impl Into<Box<[u8]>>) {
         self.puts.push(Put {
             table,
             key: key.into(),
             value: value.into(),
         });
-        Ok(())
     }
 }
 

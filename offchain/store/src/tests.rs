@@ -116,7 +116,7 @@ fn charge(ledger: &mut Ledger, tokens: u64) -> ProxyWrite {
     let signed = SignedReceipt::sign(receipt, &SigningKey::from_bytes(&[1; 32]));
     ProxyWrite {
         changes,
-        records: vec![LogRecord::Receipt(signed)],
+        records: vec![LogRecord::Receipt(signed).into()],
         ..Default::default()
     }
 }

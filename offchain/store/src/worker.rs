@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::ModelHash;
-use cocoon_receipt::{ChannelHead, Signature, WorkStatement};
+use cocoon_receipt::{BuiltStatement, ChannelHead, Signature, WorkStatement};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,7 @@ use crate::disk::{RealDisk, SharedDisk};
 use crate::error::StoreError;
 use crate::proxy::files;
 use crate::reader::io;
+use crate::row::StatementRow;
 use crate::rows::Rows;
 use crate::table::{PROXIES, STATE, STATEMENTS};
 
@@ -70,12 +71,6 @@ impl Default for ProxyMemory {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct StatementRow {
-    statement: Vec<u8>,
-    signature: Vec<u8>,
-}
-
 /// Statements, proxies and settings of one worker.
 pub struct WorkerStore {
     rows: Rows,
@@ -120,15 +115,15 @@ impl WorkerStore {
         worker: &Address,
         model: &ModelHash,
         memory: &ProxyMemory,
-        signed: &[(WorkStatement, Signature)],
+        signed: &[(BuiltStatement, Signature)],
     ) -> Result<(), StoreError> {
         let mut batch = self.rows.begin();
         for (statement, signature) in signed {
             let row = StatementRow {
                 statement: statement.to_boc(),
-                signature: signature.0.to_vec(),
+                signature: *signature,
             };
-            batch.put(STATEMENTS, statement.hash().as_slice(), &row)?;
+            batch.put_bytes(STATEMENTS, statement.hash().as_slice(), row.encode());
         }
         batch.put(PROXIES, memory_key(proxy, worker, model).as_bytes(), memory)?;
         self.rows.commit(batch)
@@ -154,16 +149,12 @@ impl WorkerStore {
 
     /// A statement by its hash, with its signature.
     pub fn statement(&self, hash: &HashBytes) -> Result<Option<(WorkStatement, Signature)>, StoreError> {
-        let row: Option<StatementRow> = self.rows.get(STATEMENTS, hash.as_slice())?;
-        row.map(|row| {
-            let statement = WorkStatement::from_boc(&row.statement)?;
-            let bytes = row
-                .signature
-                .try_into()
-                .map_err(|_| cocoon_receipt::ReceiptError::WorkerSignature)?;
-            Ok((statement, Signature(bytes)))
-        })
-        .transpose()
+        let Some(bytes) = self.rows.get_bytes(STATEMENTS, hash.as_slice())? else {
+            return Ok(None);
+        };
+        let malformed = |reason| self.rows.malformed(STATEMENTS, hash.to_string().as_bytes(), reason);
+        let row = StatementRow::decode(&bytes).map_err(malformed)?;
+        Ok(Some((WorkStatement::from_boc(&row.statement)?, row.signature)))
     }
 
     /// Moves what only the journal holds into the database: for an orderly end.

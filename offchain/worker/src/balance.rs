@@ -8,7 +8,7 @@ use cocoon_protocol::extension::Proof;
 use cocoon_protocol::handshake::WorkerBalances;
 use cocoon_protocol::proxy::SignedPayment;
 use cocoon_protocol::version::Version;
-use cocoon_receipt::{Signature, WorkStatement};
+use cocoon_receipt::{BuiltStatement, Signature, verifies};
 use cocoon_store::{Claim, ProxyMemory, StoreError, WorkerStore};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -134,7 +134,7 @@ pub(crate) struct Draft<'a> {
     balance: &'a Balance,
     memory: MutexGuard<'a, ProxyMemory>,
     next: ProxyMemory,
-    signed: Vec<(WorkStatement, Signature)>,
+    signed: Vec<(BuiltStatement, Signature)>,
 }
 
 impl Draft<'_> {
@@ -191,11 +191,11 @@ impl Draft<'_> {
     /// Statements between, which this worker never saw, are allowed: their connection was lost.
     pub(crate) fn sign(
         &mut self,
-        statement: WorkStatement,
-        hash: HashBytes,
+        statement: BuiltStatement,
         sign: impl FnOnce(&[u8]) -> [u8; 64],
     ) -> Result<Signature, SignFault> {
-        let Ok((head, _)) = self.next.head.follow(&statement.channel, hash) else {
+        let hash = statement.hash();
+        let Ok((head, _)) = self.next.head.follow(&statement.statement().channel, hash) else {
             // Asked again about what was signed before.
             return self.signature(&hash)?.ok_or(SignFault::Channel);
         };
@@ -220,7 +220,7 @@ impl Draft<'_> {
     pub(crate) fn countersigned(&mut self, hash: HashBytes, signature: &[u8]) -> Result<(), WorkerError> {
         let channel = &self.balance.channel;
         let bytes: &[u8; 64] = signature.try_into().map_err(|_| WorkerError::Countersignature)?;
-        if !channel.proxy_key.verifies(hash.as_slice(), bytes) {
+        if !verifies(&channel.proxy_key, hash.as_slice(), bytes) {
             return Err(WorkerError::Countersignature);
         }
         // A statement of this draft has not left yet, so nobody can have signed it.

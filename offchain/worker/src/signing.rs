@@ -6,7 +6,7 @@ use crate::limits::{MAX_NOT_COUNTERSIGNED, MAX_UNSIGNED};
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::{ModelHash, ParamsVersion};
 use cocoon_ratls::Identity;
-use cocoon_receipt::{ReceiptError, Signature, WorkStatement};
+use cocoon_receipt::{BuiltStatement, ReceiptError, Signature};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -83,8 +83,8 @@ impl SignDesk {
 
     /// Signs the statement, if it is true. The signature may leave once the draft is kept.
     pub(crate) fn sign(&mut self, draft: &mut Draft<'_>, boc: &[u8]) -> Result<Signature, Unsigned> {
-        let statement = WorkStatement::from_boc(boc)?;
-        let hash = statement.hash();
+        let built = BuiltStatement::from_boc(boc)?;
+        let (statement, hash) = (built.statement(), built.hash());
         let entry = self
             .finished
             .get_mut(&statement.request_id.0)
@@ -131,7 +131,7 @@ impl SignDesk {
                 "the proxy charges less than was used: the reservation was too small"
             );
         }
-        let signature = draft.sign(statement, hash, |hash| self.identity.sign(hash))?;
+        let signature = draft.sign(built, |hash| self.identity.sign(hash))?;
         if entry.signed.replace(hash).is_none() {
             self.waiting.push_back(hash);
         }
@@ -156,7 +156,7 @@ mod tests {
     use cocoon_bindings::units::Coefficient;
     use cocoon_protocol::version::Version;
     use cocoon_ratls::NoEvidence;
-    use cocoon_receipt::{ChannelHead, FinishReason, Timing};
+    use cocoon_receipt::{ChannelHead, FinishReason, Timing, WorkStatement};
     use cocoon_store::WorkerStore;
 
     fn done() -> Done {

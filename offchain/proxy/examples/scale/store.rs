@@ -9,7 +9,7 @@ use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::{Coefficient, ModelHash, Nanoton, ParamsVersion, TokenCount};
 use cocoon_ledger::{Changes, ClientOnChain, ContractState, Ledger, Position, Thresholds};
 use cocoon_receipt::{ChannelLink, FinishReason, Receipt, Signature, SignedReceipt, Timing, WorkStatement};
-use cocoon_store::{LogRecord, ProxyStore, ProxyWrite};
+use cocoon_store::{LogRecord, NewRecord, ProxyStore, ProxyWrite};
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
@@ -37,10 +37,10 @@ pub(crate) fn measure(receipts: usize, channels: usize) -> Result<()> {
         let mut rows = Rows::default();
         for number in number..receipts.min(number + BATCH) {
             let (receipt, changes) = charge(&mut ledger, number, channels, &key)?;
-            write.records.push(LogRecord::Receipt(receipt.clone()));
+            write.records.push(LogRecord::Receipt(receipt.clone()).into());
             write
                 .records
-                .push(LogRecord::WorkerSignature(receipt.id(), Signature([2; 64])));
+                .push(NewRecord::WorkerSignature(receipt.id(), Signature([2; 64])));
             rows.take(changes);
         }
         number += BATCH;

@@ -1,4 +1,4 @@
-//! Receipts leave in the order of their channel, whichever request is ready first.
+//! Receipts leave in the order of their channel, whichever request is ready first, each behind what its request cost.
 
 use bytes::Bytes;
 use cocoon_runner::link::LinkHandle;
@@ -7,28 +7,40 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// A receipt on its way. Its client is busy until it was sent.
 pub(crate) struct Outgoing {
-    pub(crate) receipt: Bytes,
+    pub(crate) request_id: [u8; 32],
+    /// What the request cost.
+    pub(crate) tokens: u64,
+    /// `None` for a client that knows no receipts.
+    pub(crate) receipt: Option<Bytes>,
     pub(crate) busy: TaskTrackerToken,
 }
 
 /// Where a receipt stands among those that a client gets.
 pub(crate) type Place = oneshot::Sender<Outgoing>;
 
-/// Hands out places in the order of the channel. Each running request takes at most one.
+/// Hands out places in the order of the channel. Each request takes at most one, and a client has a bounded number of
+/// requests whose receipts have not left.
 pub(crate) struct ReceiptQueue(mpsc::UnboundedSender<oneshot::Receiver<Outgoing>>);
 
 impl ReceiptQueue {
-    /// The queue, and the work that sends what is put into its places until the queue is dropped.
-    pub(crate) fn new(link: LinkHandle) -> (Self, impl Future<Output = ()>) {
+    /// The queue, and the work that sends what is put into its places until the queue is dropped. `pay` makes the message that
+    /// says what a request cost and where its contract stands at that moment: so totals never go down.
+    pub(crate) fn new(
+        link: LinkHandle,
+        pay: impl Fn([u8; 32], u64) -> Bytes + Send,
+    ) -> (Self, impl Future<Output = ()> + Send) {
         let (places, mut waiting) = mpsc::unbounded_channel::<oneshot::Receiver<Outgoing>>();
         let send = async move {
             while let Some(place) = waiting.recv().await {
-                // A place that was given up has no receipt to send.
-                if let Ok(Outgoing { receipt, busy }) = place.await {
+                // A place that was given up has nothing to send.
+                let Ok(outgoing) = place.await else { continue };
+                // The next payment, or the next connection, tells the same.
+                let _ = link.send_packet(pay(outgoing.request_id, outgoing.tokens)).await;
+                if let Some(receipt) = outgoing.receipt {
                     // It is in the log, whether the client is still there or not.
                     let _ = link.send_packet(receipt).await;
-                    drop(busy);
                 }
+                drop(outgoing.busy);
             }
         };
         (Self(places), send)
@@ -58,19 +70,23 @@ mod tests {
         );
         let (link, _events) = ours.unwrap();
         let (_peer, mut events) = theirs.unwrap();
-        let (queue, send) = ReceiptQueue::new(link);
+        let (queue, send) = ReceiptQueue::new(link, |id, tokens| Bytes::from(vec![id[0], tokens as u8]));
         let sending = tokio::spawn(send);
         let (first, given_up, last) = (queue.place(), queue.place(), queue.place());
         let tracker = TaskTracker::new();
-        let outgoing = |receipt: &'static [u8]| Outgoing {
-            receipt: Bytes::from_static(receipt),
+        let outgoing = |number, receipt: Option<&'static [u8]>| Outgoing {
+            request_id: [number; 32],
+            tokens: 7,
+            receipt: receipt.map(Bytes::from_static),
             busy: tracker.token(),
         };
-        assert!(last.send(outgoing(b"last")).is_ok());
+        let unknown = queue.place();
+        assert!(unknown.send(outgoing(3, None)).is_ok());
+        assert!(last.send(outgoing(2, Some(b"last"))).is_ok());
         drop(given_up);
-        assert!(first.send(outgoing(b"first")).is_ok());
+        assert!(first.send(outgoing(1, Some(b"first"))).is_ok());
         drop(queue);
-        for expected in [&b"first"[..], b"last"] {
+        for expected in [&[1, 7][..], b"first", &[2, 7], b"last", &[3, 7]] {
             assert!(matches!(events.recv().await, Some(LinkEvent::Packet(data)) if data == expected));
         }
         sending.await.unwrap();

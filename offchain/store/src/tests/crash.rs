@@ -157,7 +157,7 @@ fn a_client_and_a_worker_lose_nothing_either() {
             let mut client = ClientStore::open_on(platter.disk(), &folder().join("client"))?;
             let worker = WorkerStore::open_on(platter.disk(), &folder().join("worker"))?;
             for (index, signed) in receipts.iter().enumerate() {
-                client.put_receipts(&[stored(signed)], (&address(8), &address(1), &head(signed)))?;
+                client.put_receipts(&[stored(signed).into()], (&address(8), &address(1), &head(signed)))?;
                 kept.0 += 1;
                 let statement = signed.receipt.statement.clone();
                 let signature = statement.sign(&SigningKey::from_bytes(&[2; 32]));
@@ -166,7 +166,13 @@ fn a_client_and_a_worker_lose_nothing_either() {
                     ..ProxyMemory::default()
                 };
                 let model = statement.model;
-                worker.put_proxy(&address(8), &address(2), &model, &memory, &[(statement, signature)])?;
+                worker.put_proxy(
+                    &address(8),
+                    &address(2),
+                    &model,
+                    &memory,
+                    &[(statement.into(), signature)],
+                )?;
                 kept.1 += 1;
                 if index == 1 {
                     client.checkpoint()?;

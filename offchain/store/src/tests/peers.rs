@@ -9,8 +9,9 @@ fn a_client_finds_its_receipt_by_id_and_by_request() {
     let (head, stored) = (head(&receipt), stored(&receipt));
     let mut store = ClientStore::open(folder.path()).unwrap();
     let channel = (&address(8), &address(1), &head);
-    store.put_receipts(&[stored.clone(), stored.clone()], channel).unwrap();
-    store.put_receipts(std::slice::from_ref(&stored), channel).unwrap();
+    let new = || NewReceipt::from(stored.clone());
+    store.put_receipts(&[new(), new()], channel).unwrap();
+    store.put_receipts(&[new()], channel).unwrap();
     drop(store);
     let store = ClientStore::open(folder.path()).unwrap();
     assert_eq!(store.receipt(&receipt.id()).unwrap(), Some(stored.clone()));
@@ -18,6 +19,52 @@ fn a_client_finds_its_receipt_by_id_and_by_request() {
     assert_eq!(store.by_request(&receipt.receipt.request_id).unwrap(), Some(stored));
     assert_eq!(store.head(&address(8), &address(1)).unwrap(), head);
     assert_eq!(store.log().records(), 1);
+}
+
+#[test]
+fn a_receipt_that_came_again_otherwise_is_kept_as_it_came_last() {
+    let (proxy, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let receipt = filled(proxy.path(), &[5]).remove(0);
+    let (head, first) = (head(&receipt), stored(&receipt));
+    let mut again = StoredReceipt {
+        request_salt: [7; 32],
+        fault: Some("the price".to_owned()),
+        ..first.clone()
+    };
+    again.receipt.worker_signature = Some(receipt.receipt.statement.sign(&SigningKey::from_bytes(&[2; 32])));
+    let mut store = ClientStore::open(folder.path()).unwrap();
+    let channel = (&address(8), &address(1), &head);
+    for stored in [first, again.clone()] {
+        store.put_receipts(&[stored.into()], channel).unwrap();
+    }
+    drop(store);
+    let store = ClientStore::open(folder.path()).unwrap();
+    assert_eq!(store.receipt(&receipt.id()).unwrap(), Some(again));
+    assert_eq!(store.log().records(), 1);
+}
+
+#[test]
+fn a_receipt_whose_record_is_damaged_is_an_error() {
+    let (proxy, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let receipt = filled(proxy.path(), &[5]).remove(0);
+    let mut store = ClientStore::open(folder.path()).unwrap();
+    let channel = (&address(8), &address(1), &head(&receipt));
+    store.put_receipts(&[stored(&receipt).into()], channel).unwrap();
+    let log = folder.path().join(files::RECEIPTS);
+    let whole = std::fs::read(&log).unwrap();
+    for at in [10, 50, 300, whole.len() - 1] {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        std::fs::write(&log, bytes).unwrap();
+        assert!(
+            matches!(store.receipt(&receipt.id()), Err(StoreError::Row { .. })),
+            "{at}"
+        );
+    }
+    std::fs::write(&log, &whole[..whole.len() - 1]).unwrap();
+    assert!(matches!(store.receipt(&receipt.id()), Err(StoreError::Row { .. })));
+    std::fs::write(&log, &whole).unwrap();
+    assert_eq!(store.receipt(&receipt.id()).unwrap(), Some(stored(&receipt)));
 }
 
 #[test]
@@ -32,7 +79,7 @@ fn a_worker_remembers_what_it_signed() {
     };
     let store = WorkerStore::open(folder.path()).unwrap();
     let (proxy, worker) = (address(8), address(2));
-    let signed = [(statement.clone(), signature)];
+    let signed = [(statement.clone().into(), signature)];
     store
         .put_proxy(&proxy, &worker, &statement.model, &memory, &signed)
         .unwrap();
@@ -69,7 +116,7 @@ fn of_the_claims_of_several_models_the_highest_stands() {
         let WorkStatement {
             proxy, worker, model, ..
         } = &statement;
-        let signed = [(statement.clone(), signature)];
+        let signed = [(statement.clone().into(), signature)];
         store.put_proxy(proxy, worker, model, &memory, &signed).unwrap();
     }
     let claims = store.claims().unwrap();

@@ -51,7 +51,7 @@ fn a_later_worker_signature_is_found_with_its_receipt() {
     let receipt = read_receipts(&path).unwrap().remove(0);
     assert_eq!(receipt.worker_signature, None);
     let signature = receipt.receipt.statement.sign(&SigningKey::from_bytes(&[2; 32]));
-    let records = vec![LogRecord::WorkerSignature(receipt.id(), signature)];
+    let records = vec![NewRecord::WorkerSignature(receipt.id(), signature)];
     store
         .write(&[ProxyWrite {
             records,
