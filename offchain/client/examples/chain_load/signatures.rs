@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use cocoon_bindings::units::PublicKey;
 use cocoon_ratls::Clock as _;
 use cocoon_ratls::{Identity, NoEvidence, SystemClock};
-use ed25519_dalek::{Signer as _, SigningKey};
+use cocoon_receipt::{ContractKey, verifies};
+use ed25519_dalek::SigningKey;
 
 use super::Result;
 
@@ -17,14 +18,15 @@ const ROUND: Duration = Duration::from_millis(300);
 /// burst, and not counted.
 pub(super) fn measure() -> Result<()> {
     let hash = [7; 32];
-    let contract = SigningKey::from_bytes(&[1; 32]);
+    let contract = ContractKey::from(SigningKey::from_bytes(&[1; 32]));
     let leaf = Identity::issue(&NoEvidence, SystemClock.now())?;
-    let (contract_key, leaf_key) = (PublicKey::from(&contract), leaf.leaf_key());
-    let (by_contract, by_leaf) = (contract.sign(&hash).to_bytes(), leaf.sign(&hash));
-    let proxy_signs = repeat(|| contract.sign(&hash).to_bytes() == by_contract)?;
+    let (contract_key, leaf_key) = (PublicKey::from(contract.key()), leaf.leaf_key());
+    let (by_contract, by_leaf) = (contract.sign(&hash).0, leaf.sign(&hash));
+    let proxy_signs = repeat(|| contract.sign(&hash).0 == by_contract)?;
     let worker_signs = repeat(|| leaf.sign(&hash) == by_leaf)?;
-    let proxy_checks = repeat(|| leaf_key.verifies(&hash, &by_leaf))?;
-    let client_checks = repeat(|| contract_key.verifies(&hash, &by_contract) && leaf_key.verifies(&hash, &by_leaf))?;
+    let proxy_checks = repeat(|| verifies(&leaf_key, &hash, &by_leaf))?;
+    let client_checks =
+        repeat(|| verifies(&contract_key, &hash, &by_contract) && verifies(&leaf_key, &hash, &by_leaf))?;
     println!(
         r#"{{"proxy_signs_us": {proxy_signs:.2}, "worker_signs_us": {worker_signs:.2}, "proxy_checks_us": {proxy_checks:.2}, "client_checks_us": {client_checks:.2}, "sum_us": {:.2}}}"#,
         proxy_signs + worker_signs + proxy_checks + client_checks
