@@ -11,7 +11,7 @@ use crate::cells::{Reader, build, decode_boc};
 use crate::ed25519::verifies;
 use crate::error::ReceiptError;
 use crate::limits::FORMAT_VERSION;
-use crate::receipt::{Receipt, ReceiptId};
+use crate::receipt::{Hashes, Receipt, ReceiptId};
 
 /// Constructor of `signed_receipt` in `contracts/receipt.tlb`.
 pub(crate) const OPCODE: u32 = 0xc0c0_51ed;
