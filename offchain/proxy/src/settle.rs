@@ -49,6 +49,7 @@ pub(crate) async fn settle(
         // Nothing was delivered and nothing is charged: there is nothing to write a receipt about.
         drop(reserved);
         close_answer(client, request, &mut work, &usage).await;
+        let _in_order = client.telling.lock().await;
         let payment = payment(proxy, &client.contract, request.id, 0);
         // The next payment, or the next connection, tells the same.
         let _ = client.link.send_packet(payment).await;
