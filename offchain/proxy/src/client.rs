@@ -50,6 +50,8 @@ pub(crate) struct ClientPeer {
     pub(crate) evidence: HashBytes,
     pub(crate) link: LinkHandle,
     pub(crate) receipts: ReceiptQueue,
+    /// Held while totals are read and sent: the client must never see them go down.
+    pub(crate) telling: Arc<tokio::sync::Mutex<()>>,
     /// Those that have no answer yet.
     requests: Mutex<HashMap<[u8; 32], CancellationToken>>,
     /// All requests, until their receipts have left too.
@@ -136,7 +138,8 @@ pub(crate) async fn serve(
     };
     let (payer, contract) = (Arc::clone(&proxy), greeted.contract.clone());
     let pay = move |request_id, tokens| settle::payment(&payer, &contract, request_id, tokens);
-    let (receipts, send_receipts) = ReceiptQueue::new(link.clone(), pay);
+    let telling = Arc::default();
+    let (receipts, send_receipts) = ReceiptQueue::new(link.clone(), Arc::clone(&telling), pay);
     proxy.shutdown.spawn(send_receipts);
     let client = proxy.clients.add(ClientPeer {
         id: 0,
@@ -146,6 +149,7 @@ pub(crate) async fn serve(
         evidence,
         link,
         receipts,
+        telling,
         requests: Mutex::default(),
         unfinished: TaskTracker::new(),
     });
@@ -296,12 +300,14 @@ async fn query(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, id: i64, data: &[u8
     let link = &client.link;
     let answer = match ClientQuery::decode(data) {
         Ok(ClientQuery::UpdatePaymentStatus(_)) => {
+            let _in_order = client.telling.lock().await;
             let shown = proxy.vouchers.for_client(&client.contract);
-            encode(&PaymentStatus {
+            let status = PaymentStatus {
                 signed_payment: shown.payment,
                 db_tokens: shown.db_tokens,
                 max_tokens: shown.max_tokens,
-            })
+            };
+            return link.answer(id, encode(&status)).await.is_ok();
         }
         Ok(ClientQuery::GetWorkerTypesV2(_)) => encode(&models::list(proxy)),
         Ok(ClientQuery::GetWorkerTypes(_)) => encode(&models::old_list(proxy)),

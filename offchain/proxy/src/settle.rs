@@ -8,10 +8,12 @@ use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::TokenCount;
 use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::extension::Receipt as WireReceipt;
+use cocoon_protocol::limits::SIGN_RECEIPT_TIMEOUT;
 use cocoon_protocol::message::{ProxyToClient, ProxyToWorker};
 use cocoon_protocol::proxy::{ClientRequestPayment, Span, WorkerRequestPayment};
 use cocoon_receipt::{BuiltReceipt, Signature};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 use crate::client::ClientPeer;
 use crate::client::receipts::{Outgoing, Place};
@@ -49,6 +51,7 @@ pub(crate) async fn settle(
         // Nothing was delivered and nothing is charged: there is nothing to write a receipt about.
         drop(reserved);
         close_answer(client, request, &mut work, &usage).await;
+        let _in_order = client.telling.lock().await;
         let payment = payment(proxy, &client.contract, request.id, 0);
         // The next payment, or the next connection, tells the same.
         let _ = client.link.send_packet(payment).await;
@@ -92,10 +95,9 @@ pub(crate) async fn settle(
     let (owner, work_id) = (Arc::clone(proxy), work.request_id);
     // A task of its own: the worker's place is not held for a client that reads slowly.
     proxy.shutdown.spawn(async move {
-        if let Some(worked) = earned(&owner, &worker, work_id, has_report, charged, ahead).await {
-            // Whoever waits for it ends with the daemon only.
-            let _ = reply.send(worked);
-        }
+        earned(&owner, &worker, work_id, has_report, charged, reply).await;
+        // The place among the worker's answers that are ahead of their receipts: free now, however slowly clients read.
+        drop(ahead);
     });
     close_answer(client, request, &mut work, &usage).await;
     let rest = Rest {
@@ -144,16 +146,16 @@ impl Rest {
     }
 }
 
-/// The worker's side: its payment and its signature, once the charge is durable. `_ahead` is the place among the worker's answers
-/// that are ahead of their receipts; it is free when this is done, however slowly clients read.
+/// The worker's side: its payment and its signature, once the charge is durable. Neither waits for the other, nor longer than
+/// a signature may take: a worker that reads or signs slowly does not hold up what its clients are told.
 async fn earned(
     proxy: &Proxy,
     worker: &Arc<WorkerPeer>,
     work_id: [u8; 32],
     has_report: bool,
     charged: Charged,
-    _ahead: Option<OwnedSemaphorePermit>,
-) -> Option<Worked> {
+    reply: oneshot::Sender<Worked>,
+) {
     let Charged {
         receipt,
         durable,
@@ -163,19 +165,28 @@ async fn earned(
         ..
     } = charged;
     // When the disk failed the daemon is ending, and must not sign for what will be gone.
-    durable.await.ok()?;
-    pay_worker(proxy, worker, work_id, tokens).await;
-    // The signer waits only so long.
-    let signature = signature.await.ok().flatten();
-    if has_report && worker.version.has_extensions() {
-        proxy.workers.note_signature(worker, signature.is_some());
+    if durable.await.is_err() {
+        return;
     }
-    Some(Worked {
-        receipt,
-        signature,
-        place,
-        tokens,
-    })
+    let until = Instant::now() + SIGN_RECEIPT_TIMEOUT;
+    // The next payment, or the next connection, tells the same.
+    let pay = timeout_at(until, pay_worker(proxy, worker, work_id, tokens));
+    let hand_on = async {
+        // The signer sees that nobody waits any more, and does not ask this worker again.
+        let signature = timeout_at(until, signature).await;
+        let signature = signature.ok().and_then(Result::ok).flatten();
+        if has_report && worker.version.has_extensions() {
+            proxy.workers.note_signature(worker, signature.is_some());
+        }
+        // Whoever waits for it ends with the daemon only.
+        let _ = reply.send(Worked {
+            receipt,
+            signature,
+            place,
+            tokens,
+        });
+    };
+    let _ = tokio::join!(pay, hand_on);
 }
 
 struct Charged {

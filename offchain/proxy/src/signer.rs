@@ -16,6 +16,7 @@ use cocoon_receipt::{BuiltReceipt, ReceiptId, Signature};
 use cocoon_runner::link::{Asked, LinkError, LinkHandle};
 use cocoon_runner::off_thread;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
 use crate::books::Books;
 use crate::writer::Durable;
@@ -63,6 +64,8 @@ struct AskedJob {
     receipt: Arc<BuiltReceipt>,
     reply: oneshot::Sender<Option<Signature>>,
     asked: Asked,
+    /// It is late after this: each has its time from when it was asked for, not from when those before it are answered.
+    until: Instant,
     place: OwnedSemaphorePermit,
 }
 
@@ -82,22 +85,25 @@ impl Signer {
             reply,
         }) = jobs.recv().await
         {
-            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else {
-                return;
-            };
             if !self.is_asked.load(Ordering::Relaxed) || durable.await.is_err() {
                 let _ = reply.send(None);
                 continue;
             }
-            let question = ProxyQuery::from(SignReceipt {
-                statement: receipt.statement_boc().into(),
-            });
-            match self.link.ask(question.encode()).await {
-                Ok(asked) => {
+            let until = Instant::now() + SIGN_RECEIPT_TIMEOUT;
+            // Whoever wants the signature has waited for all its time: those before it took that.
+            let asked = if reply.is_closed() {
+                Err(LinkError::Timeout)
+            } else {
+                let asked = timeout_at(until, self.ask_for(&receipt)).await;
+                asked.unwrap_or(Err(LinkError::Timeout))
+            };
+            match asked {
+                Ok((asked, place)) => {
                     let job = AskedJob {
                         receipt,
                         reply,
                         asked,
+                        until,
                         place,
                     };
                     // Whoever takes the answers ends after this one.
@@ -111,11 +117,27 @@ impl Signer {
         }
     }
 
+    /// Asks for a signature as soon as there is a place, and the worker reads.
+    async fn ask_for(&self, receipt: &BuiltReceipt) -> Result<(Asked, OwnedSemaphorePermit), LinkError> {
+        // Never closed.
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let place = place.map_err(|_| LinkError::Timeout)?;
+        // One before this was late meanwhile.
+        if !self.is_asked.load(Ordering::Relaxed) {
+            return Err(LinkError::Timeout);
+        }
+        let question = ProxyQuery::from(SignReceipt {
+            statement: receipt.statement_boc().into(),
+        });
+        Ok((self.link.ask(question.encode()).await?, place))
+    }
+
     async fn take_answers(&self, mut answers: mpsc::Receiver<AskedJob>, signed: mpsc::Sender<SignedJob>) {
         while let Some(AskedJob {
             receipt,
             reply,
             asked,
+            until,
             place,
         }) = answers.recv().await
         {
@@ -124,7 +146,7 @@ impl Signer {
                 continue;
             }
             let statement = receipt.hashes().statement;
-            match self.signature(asked, &statement).await {
+            match self.signature(asked, until, &statement).await {
                 Ok(signature) => {
                     let durable = self.books.add_signature(&receipt, signature);
                     // The request may have given up waiting.
@@ -145,8 +167,9 @@ impl Signer {
         }
     }
 
-    async fn signature(&self, asked: Asked, statement: &HashBytes) -> Result<Signature, Fault> {
-        let answer = asked.answer(SIGN_RECEIPT_TIMEOUT).await.map_err(late)?;
+    async fn signature(&self, asked: Asked, until: Instant, statement: &HashBytes) -> Result<Signature, Fault> {
+        let left = until.saturating_duration_since(Instant::now());
+        let answer = asked.answer(left).await.map_err(late)?;
         let ReceiptSignature { signature } = decode(&answer).map_err(|error| bad(error.to_string()))?;
         let bytes = signature.as_ref().try_into();
         let signature = Signature(bytes.map_err(|_| bad("a signature of a wrong length".to_owned()))?);

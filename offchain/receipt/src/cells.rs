@@ -24,6 +24,11 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(what: &'static str, cell: &'a Cell) -> Result<Self, ReceiptError> {
+        // The library would write it with its hashes again: the same receipt would have two forms.
+        if cell.descriptor().store_hashes() {
+            let reason = "it brings its own hashes".to_owned();
+            return Err(ReceiptError::Cell { what, reason });
+        }
         let slice = cell.as_slice().map_err(|error| cell_error(what, error))?;
         Ok(Self { what, slice })
     }
@@ -164,7 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::samples;
+    use crate::{WorkStatement, samples};
 
     proptest! {
         #[test]
@@ -173,6 +178,25 @@ mod tests {
             prop_assert_eq!(boc_length(&boc), Some(boc.len()));
             boc.extend(more);
             prop_assert!(decode_boc(&boc).is_err());
+        }
+
+        #[test]
+        fn a_cell_that_brings_its_hashes_is_refused(receipt in samples::any_receipt()) {
+            let cell = receipt.statement.to_cell();
+            let mut boc = Boc::encode(&cell);
+            // One byte for numbers of cells, one root, neither index nor checksum.
+            prop_assert_eq!((boc[4], boc[7]), (1, 1));
+            let size_width = usize::from(boc[5]);
+            let (size, root) = (9..9 + size_width, 9 + size_width + 1);
+            let cells = boc[size.clone()].iter().fold(0, |sum, byte| sum * 256 + usize::from(*byte)) + 34;
+            boc[size].copy_from_slice(&cells.to_be_bytes()[8 - size_width..]);
+            boc[root] |= 0x10;
+            let mut own = cell.repr_hash().as_slice().to_vec();
+            own.extend(cell.repr_depth().to_be_bytes());
+            boc.splice(root + 2..root + 2, own);
+            let read = decode_boc(&boc).unwrap();
+            prop_assert_eq!(read.repr_hash(), cell.repr_hash());
+            prop_assert!(WorkStatement::from_boc(&boc).is_err());
         }
 
         #[test]

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,6 +51,9 @@ pub trait DiskFile: Debug + Send + Sync {
 
     /// Keeps others from taking the file until it is closed; `false` when one has it already.
     fn try_lock(&self) -> io::Result<bool>;
+
+    /// Whether this is the file that has this name now, and not one in whose place another was put.
+    fn is_named(&self, path: &Path) -> io::Result<bool>;
 }
 
 /// The machine's disk.
@@ -118,6 +121,15 @@ impl DiskFile for File {
             Ok(()) => Ok(true),
             Err(TryLockError::WouldBlock) => Ok(false),
             Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    fn is_named(&self, path: &Path) -> io::Result<bool> {
+        let (own, named) = (self.metadata()?, fs::metadata(path));
+        match named {
+            Ok(named) => Ok((own.dev(), own.ino()) == (named.dev(), named.ino())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
         }
     }
 }

@@ -72,6 +72,11 @@ impl Rows {
         if !file.try_lock().map_err(io("lock", at))? {
             return Err(StoreError::InUse { path: path.to_owned() });
         }
+        // Another start may have put the database of the present format in the place of this file before it was locked, and
+        // have ended since: its lock is gone, and what this file holds is old.
+        if !file.is_named(at).map_err(io("look for", at))? {
+            return Err(StoreError::InUse { path: path.to_owned() });
+        }
         // Another start may have given the database its name since; its partial file was the one before this.
         if is_new && disk.exists(path) {
             return Err(StoreError::InUse { path: path.to_owned() });

@@ -1,8 +1,10 @@
 //! Receipts leave in the order of their channel, whichever request is ready first, each behind what its request cost.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use cocoon_runner::link::LinkHandle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// A receipt on its way. Its client is busy until it was sent.
@@ -24,9 +26,11 @@ pub(crate) struct ReceiptQueue(mpsc::UnboundedSender<oneshot::Receiver<Outgoing>
 
 impl ReceiptQueue {
     /// The queue, and the work that sends what is put into its places until the queue is dropped. `pay` makes the message that
-    /// says what a request cost and where its contract stands at that moment: so totals never go down.
+    /// says what a request cost and where its contract stands at that moment; `telling` is held until it is sent: so totals never
+    /// go down.
     pub(crate) fn new(
         link: LinkHandle,
+        telling: Arc<Mutex<()>>,
         pay: impl Fn([u8; 32], u64) -> Bytes + Send,
     ) -> (Self, impl Future<Output = ()> + Send) {
         let (places, mut waiting) = mpsc::unbounded_channel::<oneshot::Receiver<Outgoing>>();
@@ -34,8 +38,10 @@ impl ReceiptQueue {
             while let Some(place) = waiting.recv().await {
                 // A place that was given up has nothing to send.
                 let Ok(outgoing) = place.await else { continue };
+                let in_order = telling.lock().await;
                 // The next payment, or the next connection, tells the same.
                 let _ = link.send_packet(pay(outgoing.request_id, outgoing.tokens)).await;
+                drop(in_order);
                 if let Some(receipt) = outgoing.receipt {
                     // It is in the log, whether the client is still there or not.
                     let _ = link.send_packet(receipt).await;
@@ -57,6 +63,8 @@ impl ReceiptQueue {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
     use super::*;
     use cocoon_runner::link::{Link, LinkConfig, LinkEvent};
     use tokio_util::task::TaskTracker;
@@ -70,7 +78,9 @@ mod tests {
         );
         let (link, _events) = ours.unwrap();
         let (_peer, mut events) = theirs.unwrap();
-        let (queue, send) = ReceiptQueue::new(link, |id, tokens| Bytes::from(vec![id[0], tokens as u8]));
+        let (queue, send) = ReceiptQueue::new(link, Arc::default(), |id, tokens| {
+            Bytes::from(vec![id[0], tokens as u8])
+        });
         let sending = tokio::spawn(send);
         let (first, given_up, last) = (queue.place(), queue.place(), queue.place());
         let tracker = TaskTracker::new();
@@ -91,5 +101,41 @@ mod tests {
         }
         sending.await.unwrap();
         assert!(tracker.is_empty(), "the client is busy until its receipts were sent");
+    }
+
+    #[tokio::test]
+    async fn a_total_that_was_read_is_sent_before_another_one_is_read() {
+        let (near, far) = tokio::io::duplex(1024);
+        let (ours, theirs) = tokio::join!(
+            Link::dial(near, LinkConfig::default()),
+            Link::accept(far, LinkConfig::default())
+        );
+        let (link, _events) = ours.unwrap();
+        let (_peer, mut events) = theirs.unwrap();
+        let (total, telling) = (Arc::new(AtomicU8::new(1)), Arc::new(Mutex::new(())));
+        let read = Arc::clone(&total);
+        let pay = move |_, _| Bytes::from(vec![read.load(Ordering::Relaxed)]);
+        let (queue, send) = ReceiptQueue::new(link.clone(), Arc::clone(&telling), pay);
+        // Somebody else has read the total, and it rises before that is sent.
+        let in_order = telling.lock().await;
+        let sending = tokio::spawn(send);
+        let outgoing = Outgoing {
+            request_id: [1; 32],
+            tokens: 1,
+            receipt: None,
+            busy: TaskTracker::new().token(),
+        };
+        total.store(2, Ordering::Relaxed);
+        assert!(queue.place().send(outgoing).is_ok());
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        link.send_packet(Bytes::from_static(&[1])).await.unwrap();
+        drop(in_order);
+        drop(queue);
+        for expected in [1, 2] {
+            assert!(matches!(events.recv().await, Some(LinkEvent::Packet(data)) if data == [expected][..]));
+        }
+        sending.await.unwrap();
     }
 }

@@ -290,3 +290,24 @@ async fn answers_of_a_worker_that_does_not_sign_run_ahead_only_so_far() {
     }
     assert_eq!(ended, AHEAD);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_that_are_asked_together_have_the_time_of_one() {
+    let network = network().await;
+    let (proxy, _stop) = network.start().await;
+    Worker::connect(&network, proxy.workers, address(4), Act::AnswerSigningSlowly).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    let begin = std::time::Instant::now();
+    for id in 1..5 {
+        client.send(id, MODEL, 100).await;
+    }
+    let mut receipts = Vec::new();
+    client.receipts(4, &mut receipts).await;
+    // The last signature would come after eight seconds, each two seconds after the one before.
+    assert!(begin.elapsed() < Duration::from_secs(7), "{:?}", begin.elapsed());
+    let signed: Vec<_> = receipts
+        .iter()
+        .map(|receipt| receipt.worker_signature.is_some())
+        .collect();
+    assert_eq!(signed, [true, true, false, false]);
+}

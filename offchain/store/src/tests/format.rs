@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redb::{Database, ReadableTable};
 
@@ -92,6 +94,59 @@ fn whoever_opened_the_name_before_is_turned_away() {
     let late = RealDisk.write(&folder.path().join(files::DATABASE)).unwrap();
     let (_store, _) = assert_whole(ProxyStore::open(folder.path()), "opened");
     assert!(!late.try_lock().unwrap());
+}
+
+/// A disk on which somebody else moves the store and ends, between the moments when this one opens the database and locks it.
+#[derive(Debug)]
+struct Overtaken {
+    folder: PathBuf,
+    is_done: AtomicBool,
+}
+
+impl Disk for Overtaken {
+    fn create_folder(&self, path: &Path) -> std::io::Result<()> {
+        RealDisk.create_folder(path)
+    }
+
+    fn read(&self, path: &Path) -> std::io::Result<Box<dyn DiskFile>> {
+        RealDisk.read(path)
+    }
+
+    fn write(&self, path: &Path) -> std::io::Result<Box<dyn DiskFile>> {
+        let file = RealDisk.write(path)?;
+        if path.ends_with(files::DATABASE) && !self.is_done.swap(true, Ordering::Relaxed) {
+            let (mut store, mut ledger) = assert_whole(ProxyStore::open(&self.folder), "overtaking");
+            let write = charge(&mut ledger, 8);
+            store.write(&[write]).unwrap();
+        }
+        Ok(file)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        RealDisk.exists(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        RealDisk.rename(from, to)
+    }
+
+    fn sync_folder(&self, path: &Path) -> std::io::Result<()> {
+        RealDisk.sync_folder(path)
+    }
+}
+
+#[test]
+fn whoever_locks_the_file_of_before_after_the_move_does_not_move_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    put(&RealDisk, folder.path(), &early(false));
+    let disk = Arc::new(Overtaken {
+        folder: folder.path().to_owned(),
+        is_done: AtomicBool::new(false),
+    });
+    let late = ProxyStore::open_on(disk, folder.path()).map(drop);
+    assert!(matches!(late, Err(StoreError::InUse { .. })), "{late:?}");
+    let (_, recovered) = ProxyStore::open(folder.path()).unwrap();
+    assert_eq!(recovered.receipts, 4);
 }
 
 #[test]

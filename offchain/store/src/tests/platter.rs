@@ -251,4 +251,8 @@ impl DiskFile for PlatterFile {
     fn try_lock(&self) -> io::Result<bool> {
         Ok(true)
     }
+
+    fn is_named(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.0.lock().names.get(path) == Some(&self.1))
+    }
 }

@@ -333,4 +333,8 @@ impl DiskFile for File {
         let content = state.files.get_mut(&self.number).unwrap();
         Ok(!std::mem::replace(&mut content.is_locked, true))
     }
+
+    fn is_named(&self, path: &Path) -> io::Result<bool> {
+        Ok(self.platter.lock().names.get(path) == Some(&self.number))
+    }
 }

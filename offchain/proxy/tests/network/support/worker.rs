@@ -21,6 +21,7 @@ use cocoon_ratls::{
 };
 use cocoon_receipt::{WorkStatement, salted_hash};
 use cocoon_runner::link::{Link, LinkConfig, LinkEvent, LinkHandle, prove_session};
+use tokio::time::Instant;
 
 use super::{MODEL, Network, Proving};
 
@@ -37,6 +38,8 @@ pub(crate) enum Act {
     Endless,
     /// Answers, and does not sign.
     AnswerUnsigned,
+    /// Answers, and signs one statement every two seconds.
+    AnswerSigningSlowly,
     /// Answers, and never says whether it signs.
     AnswerSilent,
     /// Answers "one two three", with a pause before each part but the first.
@@ -227,6 +230,7 @@ async fn serve(
     identity: Arc<Identity>,
 ) {
     let cancelled = Arc::new(Mutex::new(std::collections::HashSet::new()));
+    let mut signs_at = Instant::now();
     while let Some(event) = events.recv().await {
         match event {
             LinkEvent::Packet(data) => match ProxyToWorker::decode(&data).unwrap() {
@@ -259,14 +263,19 @@ async fn serve(
                     continue;
                 }
                 let signature = identity.sign(statement.hash().as_slice()).to_vec();
-                let _ = link
-                    .answer(
-                        id,
-                        encode(&ReceiptSignature {
-                            signature: signature.into(),
-                        }),
-                    )
-                    .await;
+                let answer = encode(&ReceiptSignature {
+                    signature: signature.into(),
+                });
+                if act == Act::AnswerSigningSlowly {
+                    signs_at = signs_at.max(Instant::now()) + Duration::from_secs(2);
+                    let (link, at) = (link.clone(), signs_at);
+                    tokio::spawn(async move {
+                        tokio::time::sleep_until(at).await;
+                        let _ = link.answer(id, answer).await;
+                    });
+                    continue;
+                }
+                let _ = link.answer(id, answer).await;
             }
             LinkEvent::Closed(_) => return,
         }
