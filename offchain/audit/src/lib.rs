@@ -54,7 +54,7 @@ pub use facts::{
     AnchorFact, CertificateFact, ClientFact, Facts, ListingFact, ParamsFact, ProxyFact, Settlement, WorkerFact,
 };
 pub use history::{ChainHistory, ContractHistory};
-pub use log::{Log, PublishedReceipts, StoreLog};
+pub use log::{Log, LogKind, PublishedReceipts, StoreLog};
 pub use recording::RecordedChain;
 pub use root::{Listed, Listings, NotListed, RootHistory, Terms, Window};
 pub use run::{Audited, Options, judge, run, run_resumable, run_with};

@@ -45,6 +45,13 @@ impl<'a> RecordedChain<'a> {
         self.recording.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Forgets the answers, if there is a chain to ask again.
+    pub(crate) fn forget(&self) {
+        if self.live.is_some() {
+            *self.recorded() = Recording::default();
+        }
+    }
+
     fn live(&self, what: &str, address: &Address) -> Result<&'a dyn ChainClient, ChainError> {
         self.live.ok_or_else(|| ChainError::Response {
             method: "recording",

@@ -203,6 +203,9 @@ impl AccountFile {
             let read = text.as_deref().map(parse_boc_base64).transpose();
             read.map_err(|error| error.to_string())
         };
+        if matches!(self.status, Status::Active) && (self.code.is_none() || self.data.is_none()) {
+            return Err("an active contract has code and data".to_owned());
+        }
         Ok(AccountState {
             address: address.clone(),
             balance: self.balance,
@@ -233,7 +236,7 @@ fn transaction(address: &Address, text: &str) -> Result<Transaction, String> {
     }
 }
 
-/// Each transaction follows from the one before, the first from none, and the last led to the state.
+/// Each transaction follows from the one before, the first from none, and the last led to the state: whether there is a contract.
 fn check_chain(transactions: &[Transaction], account: Option<&AccountState>) -> Result<(), String> {
     let mut before = (0, HashBytes::ZERO);
     for transaction in transactions {
@@ -248,9 +251,21 @@ fn check_chain(transactions: &[Transaction], account: Option<&AccountState>) -> 
     let last = account
         .and_then(|account| account.last)
         .map(|last| (last.lt, last.hash));
-    if last.unwrap_or((0, HashBytes::ZERO)) == before {
-        Ok(())
-    } else {
-        Err("its history does not end at its state".to_owned())
+    if last.unwrap_or((0, HashBytes::ZERO)) != before {
+        return Err("its history does not end at its state".to_owned());
+    }
+    // A server says of an account that is gone that it is not there or that it has no code.
+    let known = |status| match status {
+        AccountStatus::NotExists => AccountStatus::Uninit,
+        status => status,
+    };
+    let left = transactions
+        .last()
+        .map_or(AccountStatus::Uninit, |last| known(last.status_after));
+    match account {
+        Some(account) if known(account.status) != left => {
+            Err("its state is not the one that its last transaction left".to_owned())
+        }
+        _ => Ok(()),
     }
 }

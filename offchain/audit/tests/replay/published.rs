@@ -3,7 +3,7 @@
 use crate::stage::{FEE, PRICE, Stage, person};
 use async_trait::async_trait;
 use cocoon_audit::{
-    AuditError, Audited, Bundle, Difference, DifferenceKind, Entry, EvidenceSource, Head, Log, Options, Piece,
+    AuditError, Audited, Bundle, Difference, DifferenceKind, Entry, EvidenceSource, Head, Log, LogKind, Options, Piece,
     PublishedReceipts, ReceiptSource, Role, Scope, StoreLog, Verdict, run_resumable, run_with, to_csv, write_bundle,
 };
 use cocoon_bindings::ton::Address;
@@ -221,6 +221,10 @@ impl Log for Failing<'_> {
             entries: Vec::new(),
             left: self.1,
         })))
+    }
+
+    fn kind(&self) -> LogKind {
+        self.0.kind()
     }
 
     fn evidence(&self) -> Result<Arc<dyn EvidenceSource>, AuditError> {

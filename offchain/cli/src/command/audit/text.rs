@@ -32,6 +32,18 @@ pub(super) fn of(report: &Report) -> String {
         totals.signed_by_worker,
         counted(totals.certificates, "certificate")
     ));
+    if totals.without_counts > 0 {
+        line(format!(
+            "not checked     the prices of {} without counts",
+            counted(totals.without_counts, "receipt")
+        ));
+    }
+    if totals.capped > 0 {
+        line(format!(
+            "capped          {} charged less than was used: no more was reserved",
+            counted(totals.capped, "receipt")
+        ));
+    }
     for channel in &report.channels {
         let (verb, way) = match channel.role {
             Role::Client => ("charged", "for"),
