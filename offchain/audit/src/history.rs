@@ -74,7 +74,8 @@ impl ChainHistory {
                 continue;
             };
             let address = init.address()?;
-            if address == proxy.address {
+            // Whether the one that was asked for has the address of its terms is for the comparison to say.
+            if address == proxy.address || terms.params.params_version == proxy.account.params.params_version {
                 continue;
             }
             if let Some(other) = there(fetch_proxy(chain, &address).await)? {
@@ -137,7 +138,7 @@ impl ChainHistory {
     /// Whether it knows terms, lists or contracts that an older one did not: what receipts newer than that may name.
     pub(crate) fn knows_more_than(&self, older: &Self) -> bool {
         fn has_more<T>(newer: &BTreeMap<Address, Option<T>>, older: &BTreeMap<Address, Option<T>>) -> bool {
-            let is_new = |address| older.get(address).is_none_or(Option::is_none);
+            let is_new = |address: &Address| older.get(address).is_none_or(Option::is_none);
             newer
                 .iter()
                 .any(|(address, contract)| contract.is_some() && is_new(address))
@@ -158,18 +159,18 @@ impl ChainHistory {
             if self.clients.contains_key(address) {
                 continue;
             }
-            let fetched = match found(ClientAccount::fetch(chain, address).await)? {
+            let account = match found(ClientAccount::fetch(chain, address).await)? {
                 Found::Nothing => None,
-                // Its history may be of any length: nobody needs it.
-                Found::Contract(account) if !crate::client::is_of_proxy(address, &account, self) => {
+                Found::Contract(account) if crate::client::is_of_proxy(address, &account, self) => Some(account),
+                // Nobody needs its history, which may be of any length.
+                Found::Contract(_) | Found::Other => {
                     self.strangers.clients.insert(address.clone());
                     None
                 }
-                Found::Other => {
-                    self.strangers.clients.insert(address.clone());
-                    None
-                }
-                Found::Contract(account) => {
+            };
+            let fetched = match account {
+                None => None,
+                Some(account) => {
                     let transactions = up_to(chain, address, &account.account).await?;
                     Some(ContractHistory {
                         address: address.clone(),
@@ -187,18 +188,18 @@ impl ChainHistory {
             if self.workers.contains_key(address) {
                 continue;
             }
-            let fetched = match found(WorkerAccount::fetch(chain, address).await)? {
+            let account = match found(WorkerAccount::fetch(chain, address).await)? {
                 Found::Nothing => None,
-                // Its history may be of any length: nobody needs it.
-                Found::Contract(account) if !crate::worker::is_of_proxy(address, &account, self) => {
+                Found::Contract(account) if crate::worker::is_of_proxy(address, &account, self) => Some(account),
+                // Nobody needs its history, which may be of any length.
+                Found::Contract(_) | Found::Other => {
                     self.strangers.workers.insert(address.clone());
                     None
                 }
-                Found::Other => {
-                    self.strangers.workers.insert(address.clone());
-                    None
-                }
-                Found::Contract(account) => {
+            };
+            let fetched = match account {
+                None => None,
+                Some(account) => {
                     let transactions = up_to(chain, address, &account.account).await?;
                     Some(ContractHistory {
                         address: address.clone(),

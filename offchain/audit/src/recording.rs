@@ -45,11 +45,9 @@ impl<'a> RecordedChain<'a> {
         self.recording.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets the answers, if there is a chain to ask again.
-    pub(crate) fn forget(&self) {
-        if self.live.is_some() {
-            *self.recorded() = Recording::default();
-        }
+    /// Remembers other answers; returns those that it remembered.
+    pub(crate) fn exchange(&self, recording: Recording) -> Recording {
+        std::mem::replace(&mut *self.recorded(), recording)
     }
 
     fn live(&self, what: &str, address: &Address) -> Result<&'a dyn ChainClient, ChainError> {

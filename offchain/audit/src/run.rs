@@ -10,7 +10,7 @@ use crate::history::{ChainHistory, Named};
 use crate::judge::{Judge, State};
 use crate::limits::MAX_ROUNDS;
 use crate::log::{Log, StoreLog};
-use crate::recording::RecordedChain;
+use crate::recording::{RecordedChain, Recording};
 use crate::source::{MemorySource, Piece, ReceiptSource};
 use crate::state::StateFile;
 use crate::statement::{Ledger, Line, Scope};
@@ -139,7 +139,7 @@ struct Run<'l, 'c, 'o> {
 
 type Working = JoinHandle<Result<Vec<Outcome>, AuditError>>;
 
-impl<'l, 'c, 'o> Run<'l, 'c, 'o> {
+impl<'l, 'o> Run<'l, '_, 'o> {
     fn new(log: &'l dyn Log, options: Options<'o>) -> Result<Self, AuditError> {
         Ok(Self {
             log,
@@ -172,11 +172,15 @@ impl<'l, 'c, 'o> Run<'l, 'c, 'o> {
                 return Ok(audited);
             }
             // The log was read after the chain: its last receipts may name what the chain did not know then.
-            if let Some(recorded) = &self.recorded {
-                recorded.forget();
-            }
+            let before = self
+                .recorded
+                .as_ref()
+                .map(|recorded| recorded.exchange(Recording::default()));
             history = ChainHistory::fetch_with(chain, proxy, &named).await?;
             if !history.knows_more_than(&audited.history) {
+                if let (Some(recorded), Some(before)) = (&self.recorded, before) {
+                    recorded.exchange(before);
+                }
                 return Ok(audited);
             }
         }
@@ -203,11 +207,11 @@ impl<'l, 'c, 'o> Run<'l, 'c, 'o> {
         source.skip(state.entries).await?;
         let mut judge = Judge::new(&history, state);
         let found = self.stream(source.as_mut(), &mut judge, &history).await?;
-        named.merge(&judge.unknown);
         if let Some(difference) = found {
             return Ok(Some(self.audited(history, &judge.state, Vec::new(), Some(difference))));
         }
         if history.extend(chain, &judge.unknown).await? {
+            named.merge(&judge.unknown);
             return Ok(None);
         }
         if let Some(difference) = self.late(&mut judge, history.key()).await? {

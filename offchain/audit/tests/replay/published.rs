@@ -21,7 +21,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.unwrap().block_on(future)
 }
 
-fn settled() -> Stage {
+pub(crate) fn settled() -> Stage {
     let mut stage = Stage::new();
     for tokens in 1..=300 {
         stage.serve(tokens);
@@ -37,7 +37,7 @@ fn audit_published(stage: &Stage, folder: &Path) -> Audited {
     block_on(run_with(&log, &stage.chain, &stage.proxy, Options::default())).unwrap()
 }
 
-fn bundle(stage: &Stage) -> (tempfile::TempDir, Audited) {
+pub(crate) fn bundle(stage: &Stage) -> (tempfile::TempDir, Audited) {
     let (published, out) = (stage.publish(), tempfile::tempdir().unwrap());
     let log = Arc::new(FolderSource::new(published.path()));
     let options = Options::default();
@@ -45,7 +45,7 @@ fn bundle(stage: &Stage) -> (tempfile::TempDir, Audited) {
     (out, audited)
 }
 
-fn audit_bundle(folder: &Path) -> Result<Audited, AuditError> {
+pub(crate) fn audit_bundle(folder: &Path) -> Result<Audited, AuditError> {
     let bundle = Bundle::open(folder)?;
     block_on(bundle.audit(Options::default()))
 }
@@ -341,4 +341,103 @@ fn a_receipt_that_is_none_is_found() {
         .difference
         .unwrap();
     assert_eq!(difference.kind, DifferenceKind::Signature);
+}
+
+/// An audit of the 300 receipts of [`settled`] that is interrupted after a hundred.
+fn interrupted(stage: &Stage, folder: &Path) -> std::path::PathBuf {
+    let state = folder.join("audit.state");
+    let log = StoreLog::new(folder);
+    let failing = Failing(&log, 100);
+    let run = run_resumable(&failing, &stage.chain, &stage.proxy, &state, Options::default());
+    assert!(block_on(run).is_err());
+    state
+}
+
+#[test]
+fn receipts_newer_than_the_chain_that_an_audit_began_with_are_no_difference() {
+    let mut stage = settled();
+    let (folder, proxy) = (stage.write(), stage.proxy.clone());
+    let state = interrupted(&stage, folder.path());
+    stage.change_prices(30);
+    stage.serve(4);
+    stage.charge(4);
+    stage.pay(4);
+    let later = stage.write();
+    let log = StoreLog::new(later.path());
+    let run = run_resumable(&log, &stage.chain, &proxy, &state, Options::default());
+    let report = block_on(run).unwrap().report;
+    assert_eq!(report.verdict, Verdict::Equal, "{}", report.sentence());
+    assert_eq!((report.totals.receipts, report.proxies.len()), (301, 2));
+}
+
+#[test]
+fn contracts_that_were_named_before_an_interruption_are_asked_for_after_it() {
+    let mut stage = settled();
+    let folder = stage.write();
+    let state = interrupted(&stage, folder.path());
+    stage.another_client(6);
+    stage.serve(5);
+    stage.charge(5);
+    stage.pay(45_155);
+    let later = stage.write();
+    let log = StoreLog::new(later.path());
+    let run = |log: &dyn Log| {
+        block_on(run_resumable(
+            log,
+            &stage.chain,
+            &stage.proxy,
+            &state,
+            Options::default(),
+        ))
+    };
+    assert!(run(&Failing(&log, 201)).is_err());
+    assert!(std::fs::read_to_string(&state).unwrap().contains("\"entries\":301,"));
+    // The worker is as it was when the audit began, the new client as it is now.
+    let report = run(&log).unwrap().report;
+    assert_eq!(report.verdict, Verdict::Open, "{}", report.sentence());
+    let open: Vec<(Role, u64)> = report
+        .channels
+        .iter()
+        .filter(|channel| channel.open.get() > 0)
+        .map(|channel| (channel.role, channel.open.get()))
+        .collect();
+    assert_eq!(open, [(Role::Worker, 5)]);
+}
+
+#[test]
+fn an_audit_does_not_go_on_with_another_kind_of_log() {
+    let stage = settled();
+    let (folder, published) = (stage.write(), stage.publish());
+    let state = interrupted(&stage, folder.path());
+    let log = PublishedReceipts::new(Arc::new(FolderSource::new(published.path())));
+    let run = run_resumable(&log, &stage.chain, &stage.proxy, &state, Options::default());
+    assert!(matches!(block_on(run), Err(AuditError::OtherState { .. })));
+}
+
+#[test]
+fn sums_of_what_was_used_do_not_end_at_a_limit() {
+    let mut stage = Stage::new();
+    for _ in 0..2 {
+        let mut receipt = stage.receipt(0);
+        // Nothing was reserved: it charges nothing of it.
+        receipt.statement.counts = None;
+        receipt.statement.used.completion = u64::MAX;
+        receipt.statement.used.total = u64::MAX;
+        stage.relink(&receipt);
+        let signed = SignedReceipt::sign(receipt, &stage.key);
+        stage.records.push(LogRecord::Receipt(signed));
+    }
+    let log = StoreLog::new(&stage.write().keep());
+    let options = Options {
+        statement: Some(Scope {
+            role: Role::Proxy,
+            address: None,
+        }),
+        ..Options::default()
+    };
+    let audited = block_on(run_with(&log, &stage.chain, &stage.proxy, options)).unwrap();
+    assert_eq!(audited.report.difference, None);
+    let totals = audited.report.totals;
+    assert_eq!((totals.without_counts, totals.capped), (2, 2));
+    assert_eq!(audited.statement[0].sums.completion, 2 * u128::from(u64::MAX));
 }
