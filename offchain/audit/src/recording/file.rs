@@ -203,9 +203,6 @@ impl AccountFile {
             let read = text.as_deref().map(parse_boc_base64).transpose();
             read.map_err(|error| error.to_string())
         };
-        if matches!(self.status, Status::Active) && (self.code.is_none() || self.data.is_none()) {
-            return Err("an active contract has code and data".to_owned());
-        }
         Ok(AccountState {
             address: address.clone(),
             balance: self.balance,
@@ -265,6 +262,10 @@ fn check_chain(transactions: &[Transaction], account: Option<&AccountState>) -> 
     match account {
         Some(account) if known(account.status) != left => {
             Err("its state is not the one that its last transaction left".to_owned())
+        }
+        // One whose history was read is a contract of the network.
+        Some(account) if account.is_active() && (account.code.is_none() || account.data.is_none()) => {
+            Err("it is active without code or data".to_owned())
         }
         _ => Ok(()),
     }
