@@ -9,6 +9,7 @@
 mod hidden;
 mod history;
 mod published;
+mod resume;
 mod stage;
 
 use cocoon_audit::{DifferenceKind, Verdict};
