@@ -21,7 +21,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cocoon_audit::signatures::{Signed, wrong};
-use cocoon_audit::{AuditError, Difference, Entry, EvidenceSource, Head, Log, Options, Piece, ReceiptSource, run_with};
+use cocoon_audit::{
+    AuditError, Difference, Entry, EvidenceSource, Head, Log, LogKind, Options, Piece, ReceiptSource, run_with,
+};
 use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::PublicKey;
 use cocoon_receipt::SignedReceipt;
@@ -50,6 +52,10 @@ struct Reading(std::vec::IntoIter<Entry>);
 impl Log for InMemory {
     async fn open(&self, _: &PublicKey) -> Result<Result<Box<dyn ReceiptSource>, Difference>, AuditError> {
         Ok(Ok(Box::new(Reading(self.entries.clone().into_iter()))))
+    }
+
+    fn kind(&self) -> LogKind {
+        LogKind::Published
     }
 
     fn evidence(&self) -> Result<Arc<dyn EvidenceSource>, AuditError> {

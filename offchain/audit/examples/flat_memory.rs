@@ -16,7 +16,9 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use cocoon_audit::limits::BATCH;
-use cocoon_audit::{AuditError, Difference, Entry, EvidenceSource, Head, Log, Options, Piece, ReceiptSource, run_with};
+use cocoon_audit::{
+    AuditError, Difference, Entry, EvidenceSource, Head, Log, LogKind, Options, Piece, ReceiptSource, run_with,
+};
 use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::PublicKey;
 use cocoon_receipt::{Signature, SignedReceipt};
@@ -80,6 +82,10 @@ impl Log for Made {
             made: 0,
             count: self.count,
         })))
+    }
+
+    fn kind(&self) -> LogKind {
+        LogKind::Published
     }
 
     fn evidence(&self) -> Result<Arc<dyn EvidenceSource>, AuditError> {

@@ -6,7 +6,7 @@ use crate::history::{ChainHistory, Named};
 use crate::limits::MAX_CHAIN_FILE_BYTES;
 use crate::log::PublishedReceipts;
 use crate::recording::{ChainFile, RecordedChain, load, save};
-use crate::run::{Audited, Options, run_with};
+use crate::run::{Audited, Options, run_recorded, run_with};
 use crate::verdict::{Difference, DifferenceKind, Verdict};
 use cocoon_bindings::ton::Address;
 use cocoon_chain::ChainClient;
@@ -34,15 +34,15 @@ pub async fn write_bundle(
         source,
     };
     std::fs::create_dir_all(out.join(LOG_FOLDER)).map_err(failed)?;
-    let recorded = RecordedChain::new(chain);
+    let recorded = Arc::new(RecordedChain::new(chain));
     // The chain comes first: what is published later has all that it has.
-    let history = ChainHistory::fetch_with(&recorded, proxy, &Named::default()).await?;
+    let history = ChainHistory::fetch_with(recorded.as_ref(), proxy, &Named::default()).await?;
     let copy = out.join(LOG_FOLDER);
     let mut mirror = Mirror::open(log, *history.key(), DiskFolder::shared(&copy))?;
     let mut none = |_: u64, _: u64| {};
     mirror.update(&mut none).await?;
     let receipts = PublishedReceipts::new(Arc::new(FolderSource::new(&copy)));
-    let audited = run_with(&receipts, &recorded, proxy, options).await?;
+    let audited = run_recorded(&receipts, Arc::clone(&recorded), proxy, options).await?;
     let facts = plain(&audited)?;
     let file = ChainFile::new(&recorded.recorded(), &audited.history, facts);
     save(&file, &out.join(CHAIN_FILE))?;

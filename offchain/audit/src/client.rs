@@ -5,10 +5,10 @@ use crate::facts::Settlement;
 use crate::history::{ChainHistory, ContractHistory};
 use crate::verdict::{ChannelReport, Difference, DifferenceKind as Kind, Role};
 use cocoon_bindings::client::{ClientMessage, ClientState};
-use cocoon_bindings::client_state_init;
 use cocoon_bindings::ton::{Address, Load, from_cell};
 use cocoon_bindings::types::{ClientPayload, ClientStep, Lifecycle};
 use cocoon_bindings::units::{Nanoton, TokenCount};
+use cocoon_bindings::{Params, client_state_init};
 use cocoon_chain::{ClientAccount, Message, Transaction};
 
 /// First bits of a bounced message that brings its body along.
@@ -56,6 +56,17 @@ pub(crate) fn settlements(contract: &ContractHistory<ClientAccount>) -> Vec<Sett
     settled
 }
 
+/// Whether an address follows from what its contract holds and from a proxy contract of this history.
+pub(crate) fn is_of_proxy(address: &Address, account: &ClientAccount, chain: &ChainHistory) -> bool {
+    let Some(proxy) = chain.contract(&account.constants.proxy) else {
+        return false;
+    };
+    let (key, params) = (&proxy.account.proxy_public_key, &proxy.account.params);
+    client_state_init(&account.constants.owner, &proxy.address, key, params)
+        .and_then(|state| state.address())
+        .is_ok_and(|expected| expected == *address)
+}
+
 /// Replays a client contract against its channel.
 pub(crate) fn check(
     address: &Address,
@@ -66,6 +77,15 @@ pub(crate) fn check(
     let last = channel.covering(channel.tokens());
     let differs = |kind, what: &str| Difference::of_contract(kind, Role::Client, address, last, what);
     let Some(contract) = contract else {
+        if chain.strangers.clients.contains(address) {
+            return Err(differs(Kind::Contract, "it is not a client contract of this proxy"));
+        }
+        if chain.heard.clients.contains(address) {
+            return Err(differs(
+                Kind::Contract,
+                "it wrote to its proxy contract, but is not there",
+            ));
+        }
         if channel.tokens() == TokenCount::ZERO {
             return Ok(report(address, channel, &Replay::new(Nanoton::ZERO, Nanoton::ZERO)));
         }
@@ -85,17 +105,12 @@ pub(crate) fn check(
             "it is of another proxy contract than its receipts",
         ));
     }
-    let expected = client_state_init(
-        &account.constants.owner,
-        &proxy.address,
-        &proxy.account.proxy_public_key,
-        &proxy.account.params,
-    );
-    if !expected
-        .and_then(|state| state.address())
-        .is_ok_and(|expected| expected == *address)
-    {
+    if !is_of_proxy(address, account, chain) {
         return Err(differs(Kind::Contract, "it is not a client contract of this proxy"));
+    }
+    let terms = |params: &Params| (params.price_per_token, params.min_client_stake);
+    if terms(&account.params) != terms(&proxy.account.params) {
+        return Err(differs(Kind::Contract, "its terms are not those of its proxy contract"));
     }
     let mut replay = Replay::new(account.params.price_per_token, account.params.min_client_stake);
     for transaction in contract.transactions.iter().filter(|transaction| transaction.success()) {

@@ -102,7 +102,7 @@ impl AuditError {
             Self::Bindings(_) => "the proxy contract's parameters hold no code: is it a proxy contract?",
             Self::RootHistory { .. } => "ask a chain server that keeps the whole history of the root contract",
             Self::LateSignatures { .. } => {
-                "audit the published log with --log: signatures stand beside their receipts there"
+                "audit the published log with --from: signatures stand beside their receipts there"
             }
             Self::File { .. } => "check the path, the permissions and the free space",
             Self::Damaged { .. } => "get the file again from where it came",

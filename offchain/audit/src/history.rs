@@ -8,7 +8,8 @@ use cocoon_bindings::types::{ClientStep, WorkerStep};
 use cocoon_bindings::units::PublicKey;
 use cocoon_bindings::{client_state_init, proxy_state_init, worker_state_init};
 use cocoon_chain::{
-    AccountState, ChainClient, ChainError, ClientAccount, ProxyAccount, Transaction, WorkerAccount, history,
+    AccountState, AccountStatus, ChainClient, ChainError, ClientAccount, ProxyAccount, Transaction, WorkerAccount,
+    history,
 };
 use cocoon_receipt::SignedReceipt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,12 @@ pub struct ChainHistory {
     pub workers: BTreeMap<Address, Option<ContractHistory<WorkerAccount>>>,
     /// Terms and lists of the root contract, at every time.
     pub root: RootHistory,
+    /// Contracts that wrote to a proxy contract, as their addresses prove.
+    pub(crate) heard: Named,
+    /// Contracts that receipts name and that are others than clients or workers of this proxy.
+    pub(crate) strangers: Named,
+    /// Contracts of the proxy that were there once.
+    pub(crate) gone: BTreeSet<Address>,
 }
 
 impl ChainHistory {
@@ -59,7 +66,7 @@ impl ChainHistory {
     ) -> Result<Self, AuditError> {
         let proxy = fetch_proxy(chain, proxy).await?;
         let root = RootHistory::fetch(chain, &proxy.account.root).await?;
-        let mut others = BTreeMap::new();
+        let (mut others, mut gone) = (BTreeMap::new(), BTreeSet::new());
         for terms in root.terms.values() {
             let (owner, key) = (&proxy.account.owner, &proxy.account.proxy_public_key);
             // Without the code of a proxy contract there was none.
@@ -67,11 +74,14 @@ impl ChainHistory {
                 continue;
             };
             let address = init.address()?;
-            if address == proxy.address {
+            // Whether the one that was asked for has the address of its terms is for the comparison to say.
+            if address == proxy.address || terms.params.params_version == proxy.account.params.params_version {
                 continue;
             }
             if let Some(other) = there(fetch_proxy(chain, &address).await)? {
                 others.insert(address, other);
+            } else if was_there(chain, &address).await? {
+                gone.insert(address);
             }
         }
         let mut history = Self {
@@ -80,11 +90,17 @@ impl ChainHistory {
             clients: BTreeMap::new(),
             workers: BTreeMap::new(),
             root,
+            heard: Named::default(),
+            strangers: Named::default(),
+            gone,
         };
-        let mut known = named.clone();
+        let mut heard = Named::default();
         for contract in history.contracts() {
-            heard_of(contract, &mut known)?;
+            heard_of(contract, &mut heard)?;
         }
+        let mut known = named.clone();
+        known.merge(&heard);
+        history.heard = heard;
         history.extend(chain, &known).await?;
         Ok(history)
     }
@@ -119,6 +135,22 @@ impl ChainHistory {
         self.clients.contains_key(&receipt.client) && self.workers.contains_key(&receipt.statement.worker)
     }
 
+    /// Whether it knows terms, lists or contracts that an older one did not: what receipts newer than that may name.
+    pub(crate) fn knows_more_than(&self, older: &Self) -> bool {
+        fn has_more<T>(newer: &BTreeMap<Address, Option<T>>, older: &BTreeMap<Address, Option<T>>) -> bool {
+            let is_new = |address: &Address| older.get(address).is_none_or(Option::is_none);
+            newer
+                .iter()
+                .any(|(address, contract)| contract.is_some() && is_new(address))
+        }
+        self.root != older.root
+            || self
+                .contracts()
+                .any(|contract| older.contract(&contract.address).is_none())
+            || has_more(&self.clients, &older.clients)
+            || has_more(&self.workers, &older.workers)
+    }
+
     /// Fetches contracts that are not known yet. Returns whether something was settled with one of them: then receipts that
     /// were read before must be read again.
     pub(crate) async fn extend(&mut self, chain: &dyn ChainClient, named: &Named) -> Result<bool, AuditError> {
@@ -127,7 +159,16 @@ impl ChainHistory {
             if self.clients.contains_key(address) {
                 continue;
             }
-            let fetched = match there(ClientAccount::fetch(chain, address).await)? {
+            let account = match found(ClientAccount::fetch(chain, address).await)? {
+                Found::Nothing => None,
+                Found::Contract(account) if crate::client::is_of_proxy(address, &account, self) => Some(account),
+                // Nobody needs its history, which may be of any length.
+                Found::Contract(_) | Found::Other => {
+                    self.strangers.clients.insert(address.clone());
+                    None
+                }
+            };
+            let fetched = match account {
                 None => None,
                 Some(account) => {
                     let transactions = up_to(chain, address, &account.account).await?;
@@ -147,7 +188,16 @@ impl ChainHistory {
             if self.workers.contains_key(address) {
                 continue;
             }
-            let fetched = match there(WorkerAccount::fetch(chain, address).await)? {
+            let account = match found(WorkerAccount::fetch(chain, address).await)? {
+                Found::Nothing => None,
+                Found::Contract(account) if crate::worker::is_of_proxy(address, &account, self) => Some(account),
+                // Nobody needs its history, which may be of any length.
+                Found::Contract(_) | Found::Other => {
+                    self.strangers.workers.insert(address.clone());
+                    None
+                }
+            };
+            let fetched = match account {
                 None => None,
                 Some(account) => {
                     let transactions = up_to(chain, address, &account.account).await?;
@@ -181,6 +231,10 @@ impl Named {
         self.workers.insert(receipt.statement.worker.clone());
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.clients.len() + self.workers.len()
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
         self.clients.extend(other.clients.iter().cloned());
         self.workers.extend(other.workers.iter().cloned());
@@ -205,6 +259,34 @@ fn there<T, E: Into<AuditError>>(fetched: Result<T, E>) -> Result<Option<T>, Aud
     }
 }
 
+/// What is at an address that should be of a certain contract.
+enum Found<T> {
+    Nothing,
+    Other,
+    Contract(T),
+}
+
+/// Anybody can write any address into a receipt: what is there is a finding, not a failure.
+fn found<T>(fetched: Result<T, ChainError>) -> Result<Found<T>, AuditError> {
+    match fetched {
+        Ok(contract) => Ok(Found::Contract(contract)),
+        Err(ChainError::NotDeployed { .. }) => Ok(Found::Nothing),
+        Err(ChainError::Data { .. }) => Ok(Found::Other),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether there ever was a contract at an address where there is none now.
+async fn was_there(chain: &dyn ChainClient, address: &Address) -> Result<bool, AuditError> {
+    let account = chain.account(address).await?;
+    if account.last.is_none() {
+        return Ok(false);
+    }
+    let transactions = up_to(chain, address, &account).await?;
+    let was_active = |transaction: &Transaction| transaction.status_after == AccountStatus::Active;
+    Ok(transactions.iter().any(was_active))
+}
+
 /// The history that led to this state: what came after is left for the next audit.
 pub(crate) async fn up_to(
     chain: &dyn ChainClient,
@@ -219,7 +301,7 @@ pub(crate) async fn up_to(
 
 /// Client and worker contracts that wrote to the proxy contract. Anyone may send such a message; only contracts of this
 /// proxy have the addresses that follow from its terms.
-fn heard_of(proxy: &ContractHistory<ProxyAccount>, known: &mut Named) -> Result<(), AuditError> {
+fn heard_of(proxy: &ContractHistory<ProxyAccount>, heard: &mut Named) -> Result<(), AuditError> {
     let account = &proxy.account;
     let (key, params) = (&account.proxy_public_key, &account.params);
     for message in proxy
@@ -230,17 +312,17 @@ fn heard_of(proxy: &ContractHistory<ProxyAccount>, known: &mut Named) -> Result<
         let Some(source) = message.source.as_ref() else {
             continue;
         };
-        if known.clients.contains(source) || known.workers.contains(source) {
+        if heard.clients.contains(source) || heard.workers.contains(source) {
             continue;
         }
         if let Ok(step) = ClientStep::load_from(&mut message.body()) {
             if client_state_init(&step.owner, &proxy.address, key, params)?.address()? == *source {
-                known.clients.insert(source.clone());
+                heard.clients.insert(source.clone());
             }
         } else if let Ok(step) = WorkerStep::load_from(&mut message.body())
             && worker_state_init(&step.owner, &proxy.address, key, params)?.address()? == *source
         {
-            known.workers.insert(source.clone());
+            heard.workers.insert(source.clone());
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use crate::channel::Channel;
 use crate::error::AuditError;
 use crate::examine::{Examined, Outcome};
 use crate::history::{ChainHistory, Named};
-use crate::limits::MAX_LATE;
+use crate::limits::{MAX_LATE, MAX_UNKNOWN};
 use crate::proxy::Anchor;
 use crate::source::Head;
 use crate::statement::Ledger;
@@ -95,10 +95,16 @@ impl Judge {
     pub(crate) fn new(history: &ChainHistory, state: State) -> Self {
         let mut anchors: Vec<Anchor> = history.contracts().flat_map(crate::proxy::anchors).collect();
         anchors.sort_by_key(|anchor| anchor.size);
+        // Those that were named before an interruption.
+        let mut unknown = Named::default();
+        let lacks = |address: &&Address| !history.clients.contains_key(*address);
+        unknown.clients.extend(state.clients.keys().filter(lacks).cloned());
+        let lacks = |address: &&Address| !history.workers.contains_key(*address);
+        unknown.workers.extend(state.workers.keys().filter(lacks).cloned());
         Self {
             state,
             anchors,
-            unknown: Named::default(),
+            unknown,
         }
     }
 
@@ -136,8 +142,8 @@ impl Judge {
             return Err(difference);
         }
         let (receipt, id) = (&examined.signed.receipt, examined.hashes.id);
+        self.name(receipt, id, history)?;
         self.extend(receipt, id, examined.hashes.statement)?;
-        self.name(receipt, history);
         self.count(&examined.signed.receipt, id)?;
         if let Some(difference) = examined.then {
             return Err(difference);
@@ -169,13 +175,22 @@ impl Judge {
             .map_err(|fault| differs(format!("in the channel of worker {}: {fault}", statement.worker)))
     }
 
-    fn name(&mut self, receipt: &Receipt, history: &ChainHistory) {
-        if !history.clients.contains_key(&receipt.client) {
-            self.unknown.clients.insert(receipt.client.clone());
+    /// Notes contracts that the chain was not asked about: a few.
+    fn name(&mut self, receipt: &Receipt, id: ReceiptId, history: &ChainHistory) -> Result<(), Difference> {
+        let unknown = &mut self.unknown;
+        let (client, worker) = (&receipt.client, &receipt.statement.worker);
+        if !history.clients.contains_key(client) && !unknown.clients.contains(client) {
+            unknown.clients.insert(client.clone());
         }
-        if !history.workers.contains_key(&receipt.statement.worker) {
-            self.unknown.workers.insert(receipt.statement.worker.clone());
+        if !history.workers.contains_key(worker) && !unknown.workers.contains(worker) {
+            unknown.workers.insert(worker.clone());
         }
+        if unknown.len() <= MAX_UNKNOWN {
+            return Ok(());
+        }
+        let what =
+            format!("with those before it names more than {MAX_UNKNOWN} contracts that never wrote to the proxy's");
+        Err(Difference::of_receipt(Kind::Contract, id, what))
     }
 
     fn count(&mut self, receipt: &Receipt, id: ReceiptId) -> Result<(), Difference> {

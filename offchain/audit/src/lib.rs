@@ -23,7 +23,8 @@
 //!
 //! Not checked: the platform's signature over a quote (its collateral is valid for weeks, receipts are kept for years;
 //! the proxy verified it when the worker connected). That the quote is for the key that signed the receipt, and that the
-//! root contract listed its image at that time, is.
+//! root contract listed its image at that time, is. Nor are times of receipts, which are the proxy's word, and the prices of receipts
+//! without counts (docs/audit.md).
 
 mod bundle;
 mod channel;
@@ -54,7 +55,7 @@ pub use facts::{
     AnchorFact, CertificateFact, ClientFact, Facts, ListingFact, ParamsFact, ProxyFact, Settlement, WorkerFact,
 };
 pub use history::{ChainHistory, ContractHistory};
-pub use log::{Log, PublishedReceipts, StoreLog};
+pub use log::{Log, LogKind, PublishedReceipts, StoreLog};
 pub use recording::RecordedChain;
 pub use root::{Listed, Listings, NotListed, RootHistory, Terms, Window};
 pub use run::{Audited, Options, judge, run, run_resumable, run_with};

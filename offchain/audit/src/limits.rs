@@ -10,6 +10,10 @@ pub const CLOCK_SKEW_SECONDS: u64 = 300;
 /// How often the chain is asked again because receipts name contracts that it was not asked about.
 pub const MAX_ROUNDS: usize = 5;
 
+/// Contracts that receipts name and that never wrote to a contract of the proxy: workers that were not paid yet. A receipt can name
+/// any address, and each takes memory and a question to the chain; no proxy serves that many.
+pub const MAX_UNKNOWN: usize = 10_000;
+
 /// Transactions of one contract: a payout every ten minutes for four years, in less than a gigabyte.
 pub const MAX_HISTORY: usize = 200_000;
 

@@ -3,6 +3,7 @@
 use crate::history::{ChainHistory, ContractHistory};
 use crate::verdict::{Difference, DifferenceKind as Kind, Role};
 use cocoon_bindings::proxy::ProxyMessage;
+use cocoon_bindings::proxy_state_init;
 use cocoon_bindings::ton::{Address, HashBytes, Load};
 use cocoon_bindings::types::{Lifecycle, PayoutNotificationForOwner, WorkerStep};
 use cocoon_bindings::units::Nanoton;
@@ -65,22 +66,33 @@ pub(crate) fn check(proxy: &ContractHistory<ProxyAccount>, chain: &ChainHistory)
     Ok(())
 }
 
-/// The contract carries the root contract's terms, at the version that it names.
+/// The contract carries the root contract's terms, at the version that it names, and is the one that its address says.
 fn check_terms(proxy: &ContractHistory<ProxyAccount>, chain: &ChainHistory) -> Result<(), Difference> {
     let params = &proxy.account.params;
     let version = params.params_version;
-    let terms = chain.root.terms.get(&version).map(|terms| terms.params.for_proxy());
-    if terms.as_ref() == Some(params) {
-        return Ok(());
+    let differs = |what| {
+        Err(Difference::of_contract(
+            Kind::Contract,
+            Role::Proxy,
+            &proxy.address,
+            None,
+            what,
+        ))
+    };
+    let terms = chain.root.terms.get(&version).map(|terms| &terms.params);
+    let Some(terms) = terms.filter(|terms| terms.for_proxy() == *params) else {
+        return differs(format!(
+            "its terms are not those of the root contract at version {version}"
+        ));
+    };
+    // Nobody but a server of the chain, or the writer of a bundle, says what a contract holds: its address does not lie.
+    let (owner, key) = (&proxy.account.owner, &proxy.account.proxy_public_key);
+    let expected = proxy_state_init(owner, key, &chain.root.address, terms).and_then(|init| init.address());
+    if expected.is_ok_and(|expected| expected == proxy.address) {
+        Ok(())
+    } else {
+        differs("its address does not follow from its owner, key and terms".to_owned())
     }
-    let what = format!("its terms are not those of the root contract at version {version}");
-    Err(Difference::of_contract(
-        Kind::Contract,
-        Role::Proxy,
-        &proxy.address,
-        None,
-        what,
-    ))
 }
 
 /// The balance after a transaction.

@@ -45,6 +45,11 @@ impl<'a> RecordedChain<'a> {
         self.recording.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Remembers other answers; returns those that it remembered.
+    pub(crate) fn exchange(&self, recording: Recording) -> Recording {
+        std::mem::replace(&mut *self.recorded(), recording)
+    }
+
     fn live(&self, what: &str, address: &Address) -> Result<&'a dyn ChainClient, ChainError> {
         self.live.ok_or_else(|| ChainError::Response {
             method: "recording",

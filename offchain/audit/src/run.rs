@@ -10,10 +10,11 @@ use crate::history::{ChainHistory, Named};
 use crate::judge::{Judge, State};
 use crate::limits::MAX_ROUNDS;
 use crate::log::{Log, StoreLog};
+use crate::recording::{RecordedChain, Recording};
 use crate::source::{MemorySource, Piece, ReceiptSource};
 use crate::state::StateFile;
 use crate::statement::{Ledger, Line, Scope};
-use crate::verdict::{Difference, Report};
+use crate::verdict::{Difference, DifferenceKind as Kind, Report};
 use cocoon_bindings::ton::Address;
 use cocoon_chain::ChainClient;
 use cocoon_receipt::SignedReceipt;
@@ -64,6 +65,18 @@ pub async fn run_with(
     Run::new(log, options)?.whole(chain, proxy).await
 }
 
+/// Audits a log against a chain whose answers are kept.
+pub(crate) async fn run_recorded(
+    log: &dyn Log,
+    chain: Arc<RecordedChain<'_>>,
+    proxy: &Address,
+    options: Options<'_>,
+) -> Result<Audited, AuditError> {
+    let mut run = Run::new(log, options)?;
+    run.recorded = Some(Arc::clone(&chain));
+    run.whole(chain.as_ref(), proxy).await
+}
+
 /// Audits a log against the chain as it was when the audit began, and goes on where it was interrupted: the state file holds the
 /// chain and what became of the receipts so far. It is removed when there is a verdict.
 pub async fn run_resumable(
@@ -73,11 +86,12 @@ pub async fn run_resumable(
     state: &Path,
     options: Options<'_>,
 ) -> Result<Audited, AuditError> {
-    let mut file = StateFile::open(state, chain, proxy)?;
+    let mut file = StateFile::open(state, chain, proxy, log.kind())?;
     let mut run = Run::new(log, options)?;
     run.scope_state(&mut file)?;
     let recorded = file.chain();
     run.state = Some(file);
+    run.recorded = Some(Arc::clone(&recorded));
     let audited = run.whole(recorded.as_ref(), proxy).await?;
     if let Some(file) = run.state {
         file.remove()?;
@@ -107,12 +121,20 @@ pub fn judge(
     Ok(compare::compare(history, &mut judge, None))
 }
 
+/// Whether a difference may be one only because the chain was read before the log.
+fn may_be_news(audited: &Audited) -> bool {
+    let kind = audited.report.difference.as_ref().map(|difference| difference.kind);
+    matches!(kind, Some(Kind::Terms | Kind::Evidence | Kind::Contract))
+}
+
 struct Run<'l, 'c, 'o> {
     log: &'l dyn Log,
     evidence: Arc<dyn EvidenceSource>,
     options: Options<'o>,
     certificates: Arc<Certificates>,
     state: Option<StateFile<'c>>,
+    /// What remembers the chain's answers.
+    recorded: Option<Arc<RecordedChain<'c>>>,
 }
 
 type Working = JoinHandle<Result<Vec<Outcome>, AuditError>>;
@@ -125,6 +147,7 @@ impl<'l, 'o> Run<'l, '_, 'o> {
             options,
             certificates: Arc::default(),
             state: None,
+            recorded: None,
         })
     }
 
@@ -139,39 +162,68 @@ impl<'l, 'o> Run<'l, '_, 'o> {
 
     async fn whole(&mut self, chain: &dyn ChainClient, proxy: &Address) -> Result<Audited, AuditError> {
         let mut named = Named::default();
-        for _ in 0..MAX_ROUNDS {
-            let mut history = ChainHistory::fetch_with(chain, proxy, &named).await?;
-            let mut source = match self.log.open(history.key()).await? {
-                Ok(source) => source,
-                Err(difference) => {
-                    let state = State::new(&history, self.ledger());
-                    return Ok(self.audited(history, &state, Vec::new(), Some(difference)));
-                }
-            };
-            let resumed = self.state.as_mut().and_then(StateFile::take_state);
-            let state = resumed.unwrap_or_else(|| State::new(&history, self.ledger()));
-            source.skip(state.entries).await?;
-            let mut judge = Judge::new(&history, state);
-            if let Some(difference) = self.stream(source.as_mut(), &mut judge, &history).await? {
-                return Ok(self.audited(history, &judge.state, Vec::new(), Some(difference)));
-            }
-            // What was settled with a contract that only receipts name was not known when they were read.
-            if history.extend(chain, &judge.unknown).await? {
-                named.merge(&judge.unknown);
+        let mut history = ChainHistory::fetch_with(chain, proxy, &named).await?;
+        for round in 1..=MAX_ROUNDS {
+            let Some(audited) = self.round(chain, history, &mut named).await? else {
+                history = ChainHistory::fetch_with(chain, proxy, &named).await?;
                 continue;
+            };
+            if round == MAX_ROUNDS || !may_be_news(&audited) {
+                return Ok(audited);
             }
-            if let Some(difference) = self.late(&mut judge, history.key()).await? {
-                return Ok(self.audited(history, &judge.state, Vec::new(), Some(difference)));
+            // The log was read after the chain: its last receipts may name what the chain did not know then.
+            let before = self
+                .recorded
+                .as_ref()
+                .map(|recorded| recorded.exchange(Recording::default()));
+            history = ChainHistory::fetch_with(chain, proxy, &named).await?;
+            if !history.knows_more_than(&audited.history) {
+                if let (Some(recorded), Some(before)) = (&self.recorded, before) {
+                    recorded.exchange(before);
+                }
+                return Ok(audited);
             }
-            let report = compare::compare(&history, &mut judge, source.head());
-            return Ok(Audited {
-                report,
-                statement: judge.state.ledger.lines(),
-                history,
-                certificates: Arc::clone(&self.certificates),
-            });
         }
         Err(AuditError::Restless { rounds: MAX_ROUNDS })
+    }
+
+    /// One reading of the log. None when something was settled with a contract that only receipts name: that was not known
+    /// when they were read.
+    async fn round(
+        &mut self,
+        chain: &dyn ChainClient,
+        mut history: ChainHistory,
+        named: &mut Named,
+    ) -> Result<Option<Audited>, AuditError> {
+        let mut source = match self.log.open(history.key()).await? {
+            Ok(source) => source,
+            Err(difference) => {
+                let state = State::new(&history, self.ledger());
+                return Ok(Some(self.audited(history, &state, Vec::new(), Some(difference))));
+            }
+        };
+        let resumed = self.state.as_mut().and_then(StateFile::take_state);
+        let state = resumed.unwrap_or_else(|| State::new(&history, self.ledger()));
+        source.skip(state.entries).await?;
+        let mut judge = Judge::new(&history, state);
+        let found = self.stream(source.as_mut(), &mut judge, &history).await?;
+        if let Some(difference) = found {
+            return Ok(Some(self.audited(history, &judge.state, Vec::new(), Some(difference))));
+        }
+        if history.extend(chain, &judge.unknown).await? {
+            named.merge(&judge.unknown);
+            return Ok(None);
+        }
+        if let Some(difference) = self.late(&mut judge, history.key()).await? {
+            return Ok(Some(self.audited(history, &judge.state, Vec::new(), Some(difference))));
+        }
+        let report = compare::compare(&history, &mut judge, source.head());
+        Ok(Some(Audited {
+            report,
+            statement: judge.state.ledger.lines(),
+            history,
+            certificates: Arc::clone(&self.certificates),
+        }))
     }
 
     fn audited(

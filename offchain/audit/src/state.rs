@@ -3,6 +3,7 @@
 use crate::error::AuditError;
 use crate::judge::State;
 use crate::limits::MAX_STATE_FILE_BYTES;
+use crate::log::LogKind;
 use crate::recording::{RecordedChain, Recording, RecordingFile, load, save};
 use crate::statement::Ledger;
 use cocoon_bindings::ton::Address;
@@ -19,6 +20,7 @@ const WRITE_EVERY: Duration = Duration::from_secs(20);
 #[serde(deny_unknown_fields)]
 struct Content {
     proxy: Address,
+    log: LogKind,
     chain: RecordingFile,
     state: State,
 }
@@ -27,6 +29,7 @@ struct Content {
 pub(crate) struct StateFile<'a> {
     path: PathBuf,
     proxy: Address,
+    log: LogKind,
     chain: Arc<RecordedChain<'a>>,
     state: Option<State>,
     written: Instant,
@@ -34,14 +37,23 @@ pub(crate) struct StateFile<'a> {
 
 impl<'a> StateFile<'a> {
     /// Takes up the state in a file, or begins one.
-    pub(crate) fn open(path: &Path, live: &'a dyn ChainClient, proxy: &Address) -> Result<Self, AuditError> {
+    pub(crate) fn open(
+        path: &Path,
+        live: &'a dyn ChainClient,
+        proxy: &Address,
+        log: LogKind,
+    ) -> Result<Self, AuditError> {
         let (recording, state) = if path.exists() {
             let content: Content = load(path, MAX_STATE_FILE_BYTES)?;
+            let other = |reason| AuditError::OtherState {
+                path: path.to_owned(),
+                reason,
+            };
             if content.proxy != *proxy {
-                return Err(AuditError::OtherState {
-                    path: path.to_owned(),
-                    reason: format!("it is of proxy {}", content.proxy),
-                });
+                return Err(other(format!("it is of proxy {}", content.proxy)));
+            }
+            if content.log != log {
+                return Err(other("its log was of another kind".to_owned()));
             }
             let recording = content.chain.recording().map_err(|reason| AuditError::Damaged {
                 path: path.to_owned(),
@@ -54,6 +66,7 @@ impl<'a> StateFile<'a> {
         Ok(Self {
             path: path.to_owned(),
             proxy: proxy.clone(),
+            log,
             chain: Arc::new(RecordedChain::with(Some(live), recording)),
             state,
             written: Instant::now(),
@@ -93,6 +106,7 @@ impl<'a> StateFile<'a> {
     pub(crate) fn write(&mut self, state: &State) -> Result<(), AuditError> {
         let content = ContentRef {
             proxy: &self.proxy,
+            log: self.log,
             chain: RecordingFile::new(&self.chain.recorded()),
             state,
         };
@@ -116,6 +130,7 @@ impl<'a> StateFile<'a> {
 #[derive(Serialize)]
 struct ContentRef<'a> {
     proxy: &'a Address,
+    log: LogKind,
     chain: RecordingFile,
     state: &'a State,
 }

@@ -41,13 +41,13 @@ pub struct Sums {
     /// Receipts.
     pub receipts: u64,
     /// Adjusted prompt tokens that were not cached.
-    pub prompt: u64,
+    pub prompt: u128,
     /// Adjusted cached prompt tokens.
-    pub cached: u64,
+    pub cached: u128,
     /// Adjusted answer tokens that are not reasoning.
-    pub completion: u64,
+    pub completion: u128,
     /// Adjusted reasoning tokens.
-    pub reasoning: u64,
+    pub reasoning: u128,
     /// Tokens charged: those four, or fewer where less was reserved.
     pub charged: u64,
     /// What the charged tokens cost the client, earned the worker, or left the proxy.
@@ -84,8 +84,8 @@ impl Ledger {
         self.scope == other.scope
     }
 
-    /// Adds a receipt, priced by the terms of its contract. Sums that would overflow stay at their largest: they are of receipts
-    /// whose total an audit has already refused.
+    /// Adds a receipt, priced by the terms of its contract. What was used may be any number, so its sums are wide; what was charged is
+    /// part of a total that an audit has already found to be no overflow.
     pub(crate) fn add(&mut self, receipt: &Receipt, terms: &Params) {
         let Some(scope) = &self.scope else {
             return;
@@ -111,10 +111,10 @@ impl Ledger {
         let sums = self.entries.entry(key).or_default();
         let used = statement.used;
         sums.receipts = sums.receipts.saturating_add(1);
-        sums.prompt = sums.prompt.saturating_add(used.prompt);
-        sums.cached = sums.cached.saturating_add(used.cached);
-        sums.completion = sums.completion.saturating_add(used.completion);
-        sums.reasoning = sums.reasoning.saturating_add(used.reasoning);
+        sums.prompt = sums.prompt.saturating_add(used.prompt.into());
+        sums.cached = sums.cached.saturating_add(used.cached.into());
+        sums.completion = sums.completion.saturating_add(used.completion.into());
+        sums.reasoning = sums.reasoning.saturating_add(used.reasoning.into());
         sums.charged = sums.charged.saturating_add(receipt.charged());
         sums.amount = sums.amount.checked_add(amount).unwrap_or(Nanoton::MAX);
     }

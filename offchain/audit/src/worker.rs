@@ -8,7 +8,7 @@ use cocoon_bindings::ton::{Address, Load, from_cell};
 use cocoon_bindings::types::{WorkerPayoutPayload, WorkerStep};
 use cocoon_bindings::units::{Nanoton, TokenCount};
 use cocoon_bindings::worker::WorkerMessage;
-use cocoon_bindings::worker_state_init;
+use cocoon_bindings::{Params, worker_state_init};
 use cocoon_chain::{Message, Transaction, WorkerAccount};
 
 /// First bits of a bounced message that brings its body along.
@@ -68,6 +68,17 @@ pub(crate) fn settlements(contract: &ContractHistory<WorkerAccount>) -> Vec<Sett
     settled
 }
 
+/// Whether an address follows from what its contract holds and from a proxy contract of this history.
+pub(crate) fn is_of_proxy(address: &Address, account: &WorkerAccount, chain: &ChainHistory) -> bool {
+    let Some(proxy) = chain.contract(&account.proxy) else {
+        return false;
+    };
+    let (key, params) = (&proxy.account.proxy_public_key, &proxy.account.params);
+    worker_state_init(&account.owner, &proxy.address, key, params)
+        .and_then(|state| state.address())
+        .is_ok_and(|expected| expected == *address)
+}
+
 /// Replays a worker contract against its channel.
 pub(crate) fn check(
     address: &Address,
@@ -79,6 +90,15 @@ pub(crate) fn check(
     let differs = |kind, what: &str| Difference::of_contract(kind, Role::Worker, address, last, what);
     // A worker may deploy its contract when there is something to be paid.
     let Some(contract) = contract else {
+        if chain.strangers.workers.contains(address) {
+            return Err(differs(Kind::Contract, "it is not a worker contract of this proxy"));
+        }
+        if chain.heard.workers.contains(address) {
+            return Err(differs(
+                Kind::Contract,
+                "it wrote to its proxy contract, but is not there",
+            ));
+        }
         return Ok(report(address, channel, &Replay::new(Nanoton::ZERO, Nanoton::ZERO)));
     };
     let account = &contract.account;
@@ -95,13 +115,12 @@ pub(crate) fn check(
             "it is of another proxy contract than its receipts",
         ));
     }
-    let (key, params) = (&proxy.account.proxy_public_key, &proxy.account.params);
-    let expected = worker_state_init(&account.owner, &proxy.address, key, params);
-    if !expected
-        .and_then(|state| state.address())
-        .is_ok_and(|expected| expected == *address)
-    {
+    if !is_of_proxy(address, account, chain) {
         return Err(differs(Kind::Contract, "it is not a worker contract of this proxy"));
+    }
+    let terms = |params: &Params| (params.price_per_token, params.worker_fee_per_token);
+    if terms(&account.params) != terms(&proxy.account.params) {
+        return Err(differs(Kind::Contract, "its terms are not those of its proxy contract"));
     }
     let mut replay = Replay::new(account.params.price_per_token, account.params.worker_fee_per_token);
     for transaction in contract.transactions.iter().filter(|transaction| transaction.success()) {

@@ -1,6 +1,6 @@
 //! A published log: a folder, a mirror, a URL.
 
-use super::Log;
+use super::{Log, LogKind};
 use crate::error::AuditError;
 use crate::evidence::EvidenceSource;
 use crate::limits::BATCH;
@@ -39,6 +39,10 @@ impl Log for PublishedReceipts {
             Ok(log) => Ok(Ok(Box::new(Reading { log, batch: 0, skip: 0 }))),
             Err(error) => finding(error).map(Err),
         }
+    }
+
+    fn kind(&self) -> LogKind {
+        LogKind::Published
     }
 
     fn evidence(&self) -> Result<Arc<dyn EvidenceSource>, AuditError> {

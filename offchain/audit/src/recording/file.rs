@@ -233,7 +233,7 @@ fn transaction(address: &Address, text: &str) -> Result<Transaction, String> {
     }
 }
 
-/// Each transaction follows from the one before, the first from none, and the last led to the state.
+/// Each transaction follows from the one before, the first from none, and the last led to the state: whether there is a contract.
 fn check_chain(transactions: &[Transaction], account: Option<&AccountState>) -> Result<(), String> {
     let mut before = (0, HashBytes::ZERO);
     for transaction in transactions {
@@ -248,9 +248,25 @@ fn check_chain(transactions: &[Transaction], account: Option<&AccountState>) -> 
     let last = account
         .and_then(|account| account.last)
         .map(|last| (last.lt, last.hash));
-    if last.unwrap_or((0, HashBytes::ZERO)) == before {
-        Ok(())
-    } else {
-        Err("its history does not end at its state".to_owned())
+    if last.unwrap_or((0, HashBytes::ZERO)) != before {
+        return Err("its history does not end at its state".to_owned());
+    }
+    // A server says of an account that is gone that it is not there or that it has no code.
+    let known = |status| match status {
+        AccountStatus::NotExists => AccountStatus::Uninit,
+        status => status,
+    };
+    let left = transactions
+        .last()
+        .map_or(AccountStatus::Uninit, |last| known(last.status_after));
+    match account {
+        Some(account) if known(account.status) != left => {
+            Err("its state is not the one that its last transaction left".to_owned())
+        }
+        // One whose history was read is a contract of the network.
+        Some(account) if account.is_active() && (account.code.is_none() || account.data.is_none()) => {
+            Err("it is active without code or data".to_owned())
+        }
+        _ => Ok(()),
     }
 }

@@ -22,7 +22,9 @@ pub(super) fn start(transactions: &[Transaction]) -> Option<(Start, &[Transactio
         |transaction: &Transaction| !is_active(transaction.status_before) && is_active(transaction.status_after);
     let at = transactions.iter().position(deployed)?;
     let transaction = transactions.get(at)?;
-    let init = transaction.in_msg.as_ref()?.state_init.as_ref()?;
+    // The address is the hash of what was deployed.
+    let init = transaction.in_msg.as_ref()?.state_init.as_ref();
+    let init = init.filter(|init| *init.repr_hash() == transaction.address.address)?;
     let storage = initial_data(init).ok()?;
     let time = transaction.now;
     Some((Start { storage, time }, transactions.get(at..)?))

@@ -4,7 +4,9 @@ use crate::channel::Channel;
 use crate::history::{ChainHistory, ContractHistory};
 use crate::judge::{Judge, State};
 use crate::source::Head;
-use crate::verdict::{ChannelReport, Difference, LogReport, ProxyReport, Report, Verdict};
+use crate::verdict::{
+    ChannelReport, Difference, DifferenceKind as Kind, LogReport, ProxyReport, Report, Role, Verdict,
+};
 use crate::{client, proxy, worker};
 use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::TokenCount;
@@ -27,6 +29,10 @@ fn contracts(
 ) -> Result<(), Difference> {
     judge.end(head)?;
     let state = &judge.state;
+    if let Some(gone) = history.gone.first() {
+        let what = "it was deployed, but is not there any more";
+        return Err(Difference::of_contract(Kind::Contract, Role::Proxy, gone, None, what));
+    }
     let none = Channel::new(Vec::new());
     for address in both(&history.clients, &state.clients) {
         let channel = state.clients.get(address).unwrap_or(&none);

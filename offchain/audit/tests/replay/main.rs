@@ -6,8 +6,10 @@
     reason = "what fails here is a test"
 )]
 
+mod hidden;
 mod history;
 mod published;
+mod resume;
 mod stage;
 
 use cocoon_audit::{DifferenceKind, Verdict};

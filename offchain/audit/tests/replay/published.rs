@@ -1,13 +1,10 @@
-//! Audits of a published log, of a bundle, and of one that was interrupted; statements.
+//! Audits of a published log and of a bundle; statements.
 
-use crate::stage::{FEE, PRICE, Stage, person};
-use async_trait::async_trait;
+use crate::stage::{FEE, PRICE, Stage};
 use cocoon_audit::{
-    AuditError, Audited, Bundle, Difference, DifferenceKind, Entry, EvidenceSource, Head, Log, Options, Piece,
-    PublishedReceipts, ReceiptSource, Role, Scope, StoreLog, Verdict, run_resumable, run_with, to_csv, write_bundle,
+    AuditError, Audited, Bundle, DifferenceKind, Options, PublishedReceipts, Role, Scope, StoreLog, Verdict, run_with,
+    to_csv, write_bundle,
 };
-use cocoon_bindings::ton::Address;
-use cocoon_bindings::units::PublicKey;
 use cocoon_receipt::SignedReceipt;
 use cocoon_store::LogRecord;
 use cocoon_tlog::FolderSource;
@@ -16,12 +13,12 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.unwrap().block_on(future)
 }
 
-fn settled() -> Stage {
+pub(crate) fn settled() -> Stage {
     let mut stage = Stage::new();
     for tokens in 1..=300 {
         stage.serve(tokens);
@@ -37,7 +34,7 @@ fn audit_published(stage: &Stage, folder: &Path) -> Audited {
     block_on(run_with(&log, &stage.chain, &stage.proxy, Options::default())).unwrap()
 }
 
-fn bundle(stage: &Stage) -> (tempfile::TempDir, Audited) {
+pub(crate) fn bundle(stage: &Stage) -> (tempfile::TempDir, Audited) {
     let (published, out) = (stage.publish(), tempfile::tempdir().unwrap());
     let log = Arc::new(FolderSource::new(published.path()));
     let options = Options::default();
@@ -45,7 +42,7 @@ fn bundle(stage: &Stage) -> (tempfile::TempDir, Audited) {
     (out, audited)
 }
 
-fn audit_bundle(folder: &Path) -> Result<Audited, AuditError> {
+pub(crate) fn audit_bundle(folder: &Path) -> Result<Audited, AuditError> {
     let bundle = Bundle::open(folder)?;
     block_on(bundle.audit(Options::default()))
 }
@@ -204,89 +201,6 @@ fn receipts_out_of_order_are_found_although_the_proxy_signs_their_log() {
     assert_eq!(report.difference.unwrap().kind, DifferenceKind::Channel);
 }
 
-/// A log whose server goes away after some receipts.
-struct Failing<'a>(&'a StoreLog, usize);
-
-struct FailingSource {
-    source: Box<dyn ReceiptSource>,
-    entries: Vec<Entry>,
-    left: usize,
-}
-
-#[async_trait]
-impl Log for Failing<'_> {
-    async fn open(&self, key: &PublicKey) -> Result<Result<Box<dyn ReceiptSource>, Difference>, AuditError> {
-        Ok(Ok(Box::new(FailingSource {
-            source: self.0.open(key).await?.unwrap(),
-            entries: Vec::new(),
-            left: self.1,
-        })))
-    }
-
-    fn evidence(&self) -> Result<Arc<dyn EvidenceSource>, AuditError> {
-        self.0.evidence()
-    }
-}
-
-#[async_trait]
-impl ReceiptSource for FailingSource {
-    async fn next(&mut self) -> Result<Piece, AuditError> {
-        if self.entries.is_empty()
-            && let Piece::Entries(entries) = self.source.next().await?
-        {
-            self.entries = entries;
-        }
-        let some = self.left.min(40);
-        self.left -= some;
-        match some {
-            0 => Err(AuditError::CutOff {
-                reason: "the server went away".into(),
-            }),
-            _ => Ok(Piece::Entries(self.entries.drain(..some).collect())),
-        }
-    }
-
-    async fn skip(&mut self, entries: u64) -> Result<(), AuditError> {
-        self.source.skip(entries).await
-    }
-
-    fn len_hint(&self) -> Option<u64> {
-        None
-    }
-
-    fn head(&self) -> Option<Head> {
-        None
-    }
-}
-
-#[test]
-fn an_interrupted_audit_goes_on_with_the_chain_that_it_began_with() {
-    let mut stage = settled();
-    let folder = stage.write();
-    let state = folder.path().join("audit.state");
-    let log = StoreLog::new(folder.path());
-    let run = |log: &dyn Log, stage: &Stage, proxy: &Address| {
-        block_on(run_resumable(log, &stage.chain, proxy, &state, Options::default()))
-    };
-    let whole = run(&log, &stage, &stage.proxy).unwrap();
-    assert_eq!(whole.report.verdict, Verdict::Equal, "{}", whole.report.sentence());
-    assert!(!state.exists(), "there is a verdict");
-    assert!(run(&Failing(&log, 100), &stage, &stage.proxy).is_err());
-    let kept = std::fs::read_to_string(&state).unwrap();
-    assert!(kept.contains("\"entries\":100,"), "{}", &kept[kept.len() - 300..]);
-    // The chain goes on meanwhile.
-    stage.serve(9);
-    stage.charge(45_159);
-    assert!(matches!(
-        run(&log, &stage, &person(9)),
-        Err(AuditError::OtherState { .. })
-    ));
-    assert!(run(&Failing(&log, 50), &stage, &stage.proxy).is_err());
-    assert!(std::fs::read_to_string(&state).unwrap().contains("\"entries\":150,"));
-    assert_eq!(run(&log, &stage, &stage.proxy).unwrap().report, whole.report);
-    assert!(!state.exists());
-}
-
 #[test]
 fn a_statement_sums_up_what_was_charged_by_day_and_model() {
     let mut stage = Stage::new();
@@ -337,4 +251,32 @@ fn a_receipt_that_is_none_is_found() {
         .difference
         .unwrap();
     assert_eq!(difference.kind, DifferenceKind::Signature);
+}
+
+#[test]
+fn sums_of_what_was_used_do_not_end_at_a_limit() {
+    let mut stage = Stage::new();
+    for _ in 0..2 {
+        let mut receipt = stage.receipt(0);
+        // Nothing was reserved: it charges nothing of it.
+        receipt.statement.counts = None;
+        receipt.statement.used.completion = u64::MAX;
+        receipt.statement.used.total = u64::MAX;
+        stage.relink(&receipt);
+        let signed = SignedReceipt::sign(receipt, &stage.key);
+        stage.records.push(LogRecord::Receipt(signed));
+    }
+    let log = StoreLog::new(&stage.write().keep());
+    let options = Options {
+        statement: Some(Scope {
+            role: Role::Proxy,
+            address: None,
+        }),
+        ..Options::default()
+    };
+    let audited = block_on(run_with(&log, &stage.chain, &stage.proxy, options)).unwrap();
+    assert_eq!(audited.report.difference, None);
+    let totals = audited.report.totals;
+    assert_eq!((totals.without_counts, totals.capped), (2, 2));
+    assert_eq!(audited.statement[0].sums.completion, 2 * u128::from(u64::MAX));
 }

@@ -77,7 +77,7 @@ pub struct ProxyPlace {
     /// TON HTTP API to ask, instead of the local network's
     #[arg(long, value_name = "URL", requires = "proxy")]
     pub chain_url: Option<String>,
-    /// Address of the proxy contract, instead of the local network's
+    /// Address of the proxy contract, instead of the one that a receipt names or the local network's
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub proxy: Option<Address>,
 }

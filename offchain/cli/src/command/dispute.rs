@@ -54,7 +54,7 @@ pub(crate) async fn run(global: &Global, command: DisputeCommand, output: Output
 
 async fn equivocation(global: &Global, args: EquivocationArgs, output: Output) -> Result<Exit, Failure> {
     let (first, second) = (checkpoint(&args.first)?, checkpoint(&args.second)?);
-    let (proxy, is_test) = proxy(global, args.place).await?;
+    let (proxy, is_test) = proxy(global, args.place, None).await?;
     let proof = EquivocationProof::new(first, second, &proxy.proxy_public_key, &proxy.account.address);
     let proof = proof.or_fail(
         Exit::Peer,
@@ -104,7 +104,7 @@ async fn claim(global: &Global, args: ClaimArgs, output: Output) -> Result<Exit,
         EVIDENCE_HINT,
     )?;
     let statement = &signed.receipt.statement;
-    let (proxy, is_test) = proxy(global, args.place).await?;
+    let (proxy, is_test) = proxy(global, args.place, Some(&statement.proxy)).await?;
     let is_of = statement.proxy == proxy.account.address;
     if !is_of || signed.verify_proxy(&proxy.proxy_public_key).is_err() {
         let error = anyhow::anyhow!(
@@ -148,13 +148,17 @@ async fn claim(global: &Global, args: ClaimArgs, output: Output) -> Result<Exit,
     Ok(Exit::Done)
 }
 
-/// The proxy contract that is meant, and whether it is one of a test network.
-async fn proxy(global: &Global, place: ProxyPlace) -> Result<(ProxyAccount, bool), Failure> {
+/// The proxy contract that is meant, by the command line or else by the evidence, and whether it is one of a test network.
+async fn proxy(
+    global: &Global,
+    place: ProxyPlace,
+    by_evidence: Option<&Address>,
+) -> Result<(ProxyAccount, bool), Failure> {
     let (url, address) = match (place.chain_url, place.proxy) {
         (Some(url), Some(proxy)) => (url, proxy.to_string()),
         (_, proxy) => {
             let network = NetworkFile::load(&DataDir::new(&global.data_dir))?;
-            let named = proxy.map(|proxy| proxy.to_string());
+            let named = proxy.as_ref().or(by_evidence).map(ToString::to_string);
             (network.chain_url, named.unwrap_or(network.proxy_contract))
         }
     };

@@ -108,6 +108,15 @@ async fn a_receipt_in_a_file_is_a_claim_for_the_owners_wallet() {
     assert_eq!(*to_cell(&claimed.receipt).unwrap().repr_hash(), signed.id().0);
     assert_eq!((claimed.query_id, &claimed.send_excesses_to), (QueryId::new(9), owner));
 
+    // Another proxy contract serves by now: the receipt names its own.
+    let place = network.local().data().network_file();
+    let whole = std::fs::read_to_string(&place).unwrap();
+    let moved = whole.replace(&network.local().file().proxy_contract, &client.to_string());
+    assert_ne!(moved, whole);
+    std::fs::write(&place, moved).unwrap();
+    assert_eq!(governors.run(&line).await.unwrap(), printed);
+    std::fs::write(&place, whole).unwrap();
+
     std::fs::write(&file, "AAAA").unwrap();
     let refused = governors.run(&line).await.unwrap_err();
     assert!(

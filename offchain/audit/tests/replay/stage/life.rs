@@ -4,13 +4,13 @@ use super::{FEE, Stage, person};
 use cocoon_bindings::checkpoint::{Checkpoint, SignedCheckpoint};
 use cocoon_bindings::client::{AskToTopUp, ClaimByReceipt};
 use cocoon_bindings::root::{AddModelHashFromOwner, ChangePricesFromOwner};
-use cocoon_bindings::ton::{Cell, HashBytes, from_cell, to_cell};
+use cocoon_bindings::ton::{Address, Cell, HashBytes, boc_base64, from_cell, to_cell};
 use cocoon_bindings::types::SettleClaim;
 use cocoon_bindings::units::{Nanoton, ParamsVersion, PublicKey};
 use cocoon_bindings::worker::ClaimByStatement;
 use cocoon_bindings::{client_state_init, proxy_state_init, worker_state_init};
-use cocoon_receipt::ChannelHead;
 use cocoon_receipt::tree::leaf_hash;
+use cocoon_receipt::{ChannelHead, Receipt};
 use cocoon_store::LogRecord;
 use cocoon_tlog::{DiskFolder, Publisher};
 
@@ -41,6 +41,35 @@ impl Stage {
         let body = to_cell(&top_up).unwrap();
         self.send(&person(3), &self.client.clone(), 6, body, Some(client));
         self.send(&person(4), &self.worker.clone(), 1, Cell::default(), Some(worker));
+    }
+
+    /// What the proxy contract would hold in the beginning if it were another owner's, as a bag of cells.
+    pub(crate) fn proxy_data(&self, owner: &Address) -> String {
+        let public_key = PublicKey::from(&self.key);
+        let init = proxy_state_init(owner, &public_key, &self.root, &self.params).unwrap();
+        boc_base64(&init.data)
+    }
+
+    /// Both channels go on from a receipt that was changed after it was made.
+    pub(crate) fn relink(&mut self, receipt: &Receipt) {
+        let hashes = receipt.hashes();
+        self.client_head.hash = hashes.id.0;
+        self.worker_head.hash = hashes.statement;
+    }
+
+    /// Another client comes, whose requests are served from then on.
+    pub(crate) fn another_client(&mut self, tag: u8) {
+        let public_key = PublicKey::from(&self.key);
+        let client = client_state_init(&person(tag), &self.proxy, &public_key, &self.params).unwrap();
+        self.client = client.address().unwrap();
+        self.client_head = ChannelHead::GENESIS;
+        let top_up = AskToTopUp {
+            query_id: self.next_query(),
+            top_up_amount: Nanoton::from_ton(5),
+            send_excesses_to: person(tag),
+        };
+        let body = to_cell(&top_up).unwrap();
+        self.send(&person(tag), &self.client.clone(), 6, body, Some(client));
     }
 
     /// Anchors a checkpoint of the log.

@@ -32,6 +32,18 @@ pub(super) fn of(report: &Report) -> String {
         totals.signed_by_worker,
         counted(totals.certificates, "certificate")
     ));
+    if totals.without_counts > 0 {
+        line(format!(
+            "not checked     the prices of {} without counts",
+            counted(totals.without_counts, "receipt")
+        ));
+    }
+    if totals.capped > 0 {
+        line(format!(
+            "capped          {} charged less than was used: no more was reserved",
+            counted(totals.capped, "receipt")
+        ));
+    }
     for channel in &report.channels {
         let (verb, way) = match channel.role {
             Role::Client => ("charged", "for"),
@@ -48,4 +60,46 @@ pub(super) fn of(report: &Report) -> String {
         ));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cocoon_audit::{LogReport, Totals, Verdict};
+    use cocoon_bindings::ton::{Address, HashBytes};
+    use cocoon_bindings::units::{Nanoton, ParamsVersion};
+
+    fn with(totals: Totals) -> String {
+        let address = Address::new(0, HashBytes([1; 32]));
+        of(&Report {
+            verdict: Verdict::Equal,
+            difference: None,
+            proxy: address.clone(),
+            root: address,
+            test_network: false,
+            params_version: ParamsVersion::new(1),
+            price_per_token: Nanoton::new(20),
+            worker_fee_per_token: Nanoton::new(19),
+            proxies: Vec::new(),
+            log: LogReport {
+                size: 3,
+                root: HashBytes::ZERO,
+            },
+            totals,
+            channels: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn what_could_not_be_checked_is_said() {
+        let plain = with(Totals::default());
+        assert!(!plain.contains("not checked") && !plain.contains("capped"), "{plain}");
+        let text = with(Totals {
+            without_counts: 2,
+            capped: 1,
+            ..Totals::default()
+        });
+        assert!(text.contains("the prices of 2 receipts without counts"), "{text}");
+        assert!(text.contains("1 receipt charged less than was used"), "{text}");
+    }
 }
