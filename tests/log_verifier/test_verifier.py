@@ -4,8 +4,10 @@
     python3 -B tests/log_verifier/test_verifier.py
 """
 
+import contextlib
 import copy
 import functools
+import io
 import json
 import pathlib
 import sys
@@ -21,10 +23,12 @@ import tamper
 import tree
 from history import History
 from published import Published, number
-from verify import verify
+import verify as command
 
 # The same receipts are signed and checked over and over.
 ed25519.sign, ed25519.verify = functools.cache(ed25519.sign), functools.cache(ed25519.verify)
+# These bundles have no transactions.
+verify = functools.partial(command.verify, told=True)
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / "vectors"
 
 
@@ -111,6 +115,14 @@ class Bundles(unittest.TestCase):
         for bundle, receipts in ((self.bundle, 40), (self.base / "large", 261)):
             report = verify(bundle)
             self.assertEqual((report["verdict"], report["receipts"], report["anchors"]), ("equal", receipts, 4))
+
+    def test_a_bundle_without_transactions_is_believed_only_on_demand(self):
+        with self.assertRaises(fault.Fault) as caught:
+            command.verify(self.bundle)
+        self.assertEqual(caught.exception.kind, "unreadable")
+        for flags, code in (([], 3), (["--json"], 3), (["--told"], 0), (["--json", "--told"], 0), (["--other"], 2)):
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                self.assertEqual(command.main([*flags, str(self.bundle)]), code, flags)
 
     def test_every_tampering_is_refused_for_its_reason(self):
         for way, (class_, kinds) in tamper.WAYS.items():
