@@ -216,13 +216,6 @@ def wrong_data(bundle):
     bundle.save()
 
 
-def wrong_code(bundle):
-    """A contract is said to run another one's code."""
-    facts, accounts, _ = bundle.raw()
-    accounts[bundle.settled("clients")["address"]]["code"] = accounts[facts["proxies"][0]["address"]]["code"]
-    bundle.save()
-
-
 def unlisted_image(bundle):
     """A worker with a sound certificate of an image that was never listed."""
     at = bundle.size - 1
@@ -328,11 +321,11 @@ WAYS = {
     drop: ("drop", {"channel"}, {"channel"}),
     drop_last: ("drop", {"settlement"}, {"settlement", "anchor"}),
     dropped_raw_half: ("drop", set(), {"unreadable"}),
-    dropped_state: ("drop", set(), {"unreadable", "bundle"}),
+    dropped_state: ("drop", set(), {"unreadable", "bundle", "contract"}),
     dropped_transaction: ("drop", set(), {"unreadable"}),
     omitted_fact: ("drop", set(), {"bundle"}),
-    omitted_contract: ("drop", set(), {"unreadable", "bundle"}),
-    unmade_contract: ("drop", set(), {"unreadable", "bundle"}),
+    omitted_contract: ("drop", set(), {"unreadable", "bundle", "contract"}),
+    unmade_contract: ("drop", set(), {"unreadable", "bundle", "contract"}),
     omitted_proxy: ("drop", set(), {"unreadable", "terms"}),
     duplicate: ("duplicate", {"channel"}, {"channel"}),
     reorder: ("reorder", {"channel"}, {"channel"}),
@@ -351,7 +344,6 @@ WAYS = {
     wrong_total: ("wrong sum", {"price"}, {"price", "log"}),
     wrong_amount: ("wrong sum", {"amount"}, {"amount", "bundle"}),
     wrong_data: ("wrong sum", set(), {"balance", "amount", "bundle"}),
-    wrong_code: ("foreign key", set(), {"bundle"}),
     unlisted_image: ("unlisted image", {"evidence"}, {"evidence"}),
     # The decoded half is believed for nothing: its own word, or what follows without it.
     told_image: ("unlisted image", set(), {"bundle", "evidence"}),
