@@ -3,7 +3,7 @@
 
     python3 tests/log_verifier/make.py FOLDER [RECEIPTS]
 
-The raw half of its chain.json is empty: `cocoon audit run --bundle` refuses it, `verify.py` does not look there.
+The raw half of its chain.json is empty: `cocoon audit run --bundle` refuses it, `verify.py` too unless it is told so (`--told`).
 """
 
 import json

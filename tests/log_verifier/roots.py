@@ -1,28 +1,24 @@
 """The root contract's books, kept once more: what was on its lists when, and every version of its terms (contracts/Root.tolk)."""
 
+from addresses import CLASSES, CODES, read_terms, state_hash
 from fault import require
-from cells import CellError
 from ton import Bits, dictionary
 
-CLASSES = ("prompt", "cached", "completion", "reasoning")
-PARAMS_LAYOUT, DESCRIPTOR = 3, 0x66B8AA06
+DESCRIPTOR = 0x66B8AA06
 PROXY, WORKER, MODEL = ROLES = ("proxy_image", "worker_image", "model")
 ADD = {0x71860E80: PROXY, 0xE34B1C60: WORKER, 0xC146134D: MODEL}
 DELETE = {0x3C41D0B2: PROXY, 0x8D94A79A: WORKER, 0x92B11C18: MODEL}
 ADD_IMAGE, ADD_MODEL, DESCRIBE, SCHEDULE, RETIRE = 0x2F31927E, 0x6A1B4D35, 0x7050B6EF, 0x361952B6, 0x395D2AD9
-RESET, UPGRADE_FULL = 0x563C1D96, 0x4F7C5789
+RESET, UPGRADE_CODE, UPGRADE_FULL = 0x563C1D96, 0x11AEFD51, 0x4F7C5789
 CHANGE_PRICES, CHANGE_PARAMS, CHANGE_ALL, CHANGE_CODES = 0xC52ED8D4, 0x022FA189, 0x9F1E69DC, 0xA2370F61
 
 
-def params(cell):
-    """Version and prices of the terms."""
-    reader = Bits(cell)
-    if reader.uint(8) != PARAMS_LAYOUT:
-        raise CellError("terms of another layout")
-    version, _, _ = reader.uint(32), reader.uint(32), reader.uint(1)
-    price, fee = reader.coins(), reader.coins()
-    multipliers = {name: reader.uint(32) for name in CLASSES}
-    return {"version": version, "price_per_token": price, "worker_fee_per_token": fee, "multipliers": multipliers}
+TOLD = ("version", "price_per_token", "worker_fee_per_token", "multipliers")
+
+
+def params(terms):
+    """Of the terms what the decoded half tells."""
+    return {name: terms[name] for name in TOLD}
 
 
 def times(entry):
@@ -42,14 +38,14 @@ def root_state(cell):
     data.maybe(data.reference), data.uint(32)
     lists = {"proxy_image": proxies, "worker_image": data.maybe(data.reference), "model": data.maybe(data.reference)}
     listed = {(kind, f"{int(key, 2):064x}"): times(entry) for kind, hashes in lists.items() if hashes for key, entry in dictionary(hashes, 256)}
-    return listed, params(terms)
+    return listed, read_terms(terms)
 
 
 class RootReplay:
     """Takes the contract's transactions in their order."""
 
     def __init__(self, transactions):
-        self.listed, self.terms = {}, None
+        self.listed, self.terms, self.code = {}, None, None
         # Since when each hash is listed with its present times; windows that are over; first second of each version.
         self.open, self.over, self.since, self.versions = {}, {}, {}, {}
         for transaction in transactions:
@@ -58,8 +54,10 @@ class RootReplay:
 
     def take(self, transaction):
         message = transaction.taken
-        if transaction.deployed and message is not None and message.data is not None:
-            self.listed, self.terms = root_state(message.data)
+        if transaction.deployed and message is not None and message.data is not None and message.code is not None:
+            is_it = state_hash(message.code, message.data) == transaction.account
+            require(is_it, "unreadable", "chain.json: the root contract was deployed with code and data of another address")
+            (self.listed, self.terms), self.code = root_state(message.data), message.code
         elif self.terms is None:
             return
         if transaction.succeeded and message is not None and not message.bounced:
@@ -95,14 +93,21 @@ class RootReplay:
             self.listed.pop((ROLES[body.uint(8)], body.raw(32).hex()), None)
         elif opcode == RESET:
             self.listed = {}
+        elif opcode == UPGRADE_CODE:
+            self.code = body.reference()
         elif opcode == UPGRADE_FULL:
-            self.listed, self.terms = root_state(body.reference())
+            (self.listed, self.terms), self.code = root_state(body.reference()), body.reference()
         elif opcode in (CHANGE_PRICES, CHANGE_PARAMS, CHANGE_ALL, CHANGE_CODES):
             changed = {"version": self.terms["version"] + 1}
             if opcode != CHANGE_CODES:
                 changed |= {"price_per_token": body.coins(), "worker_fee_per_token": body.coins()}
             if opcode == CHANGE_ALL:
                 changed["multipliers"] = {name: body.uint(32) for name in CLASSES}
+            if opcode in (CHANGE_PARAMS, CHANGE_ALL):
+                changed |= {"proxy_delay": body.uint(32), "client_delay": body.uint(32)}
+                changed |= {"min_proxy_stake": body.coins(), "min_client_stake": body.coins()}
+            if opcode == CHANGE_CODES:
+                changed |= {name: body.reference() for name in CODES}
             self.terms = self.terms | changed
 
     def note(self, now):

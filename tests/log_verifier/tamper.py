@@ -4,12 +4,13 @@
     python3 tests/log_verifier/tamper.py BUNDLE KEY FOLDER     writes FOLDER/NAME for each way; KEY is the file of the proxy's key: 64 hex digits
     python3 tests/log_verifier/tamper.py --list                names them
 
-Where the cheat is the proxy's, everything below is signed and hashed again, so that only what the cheat is about does not fit.
+Where the cheat is the proxy's, everything below is signed and hashed again, so that only what the cheat is about does not fit. What is
+anchored on chain cannot be signed again: in a bundle with transactions the anchors stay, and a change behind the last one shows best.
 """
 
+import base64
 import copy
 import hashlib
-import json
 import pathlib
 import shutil
 import sys
@@ -17,114 +18,13 @@ import sys
 import fault  # noqa: F401  (finds the modules below)
 import certificate
 import ed25519
-import notes
 import receipt as codec
 import tiles
-from cells import to_boc
-from checkpoints import parse
-from published import WIDTH, number, split
+from bundle import Bundle, Impossible
+from cells import Cell, from_boc, to_boc
+from published import WIDTH
 
 FOREIGN = hashlib.sha256(b"a key that is not the proxy's").digest()
-
-
-class Impossible(Exception):
-    """The bundle has nothing that could be changed so."""
-
-
-class Bundle:
-    """A bundle in memory."""
-
-    def __init__(self, folder, secret):
-        self.folder, self.secret = pathlib.Path(folder), secret
-        self.chain = json.loads((self.folder / "chain.json").read_text())
-        note = (self.folder / "log" / "checkpoint").read_bytes()
-        self.size = int(parse(note)[0].split("\n")[1])
-        columns = [self.column(kind) for kind in ("receipts", "signatures")]
-        self.receipts, self.signatures = [], []
-        for boc, signature in zip(*columns, strict=True):
-            self.receipts.append(codec.read(boc)[0])
-            self.signatures.append(signature or None)
-
-    def column(self, kind):
-        for index in range(-(-self.size // WIDTH)):
-            width = min(WIDTH, self.size - index * WIDTH)
-            path = self.path(kind, index)
-            yield from split((self.folder / path).read_bytes(), path, width, lambda length: True)
-
-    def path(self, kind, index):
-        width = min(WIDTH, self.size - index * WIDTH)
-        return f"log/{kind}/{number(index)}" + ("" if width == WIDTH else f".p/{width}")
-
-    def flip(self, path, at, bit=1):
-        data = bytearray((self.folder / path).read_bytes())
-        data[at] ^= bit
-        (self.folder / path).write_bytes(data)
-
-    def place(self, index):
-        """File and offset of a receipt's container, and its length."""
-        path = self.path("receipts", index // WIDTH)
-        data, at = (self.folder / path).read_bytes(), 0
-        for _ in range(index % WIDTH):
-            at += 2 + int.from_bytes(data[at : at + 2], "big")
-        return path, at + 2, int.from_bytes(data[at : at + 2], "big")
-
-    def publish(self, secret=None, name=None, root=None):
-        """The proxy signs and publishes what is in memory."""
-        secret = secret or self.secret
-        entries = [
-            (codec.receipt_cell(receipt).hash, to_boc(codec.sign(receipt, secret)), signature)
-            for receipt, signature in zip(self.receipts, self.signatures, strict=True)
-        ]
-        for kind in ("tile", "receipts", "signatures"):
-            shutil.rmtree(self.folder / "log" / kind, ignore_errors=True)
-        for path, content in tiles.files(entries).items():
-            target = self.folder / "log" / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-        root = root or tiles.root([tiles.leaf_hash(entry) for entry, _, _ in entries])
-        name = name or notes.origin(ed25519.public_key(self.secret))
-        (self.folder / "log" / "checkpoint").write_text(notes.checkpoint(secret, len(entries), root, name))
-
-    def anchor_again(self):
-        """Anchors of the log as it is now: the cheat was there from the beginning. Only in the decoded half of chain.json."""
-        leaves = [tiles.leaf_hash(codec.receipt_cell(receipt).hash) for receipt in self.receipts]
-        for proxy in self.chain["facts"]["proxies"]:
-            for anchor in proxy["anchors"]:
-                anchor["size"] = min(anchor["size"], len(leaves))
-                anchor["root"] = tiles.root(leaves[: anchor["size"]]).hex()
-        (self.folder / "chain.json").write_text(json.dumps(self.chain))
-
-    def chained(self, changed):
-        """Links again from receipt `changed` on, with what each one charges; the workers signed something else before."""
-        heads = {}
-        for at, receipt in enumerate(self.receipts):
-            statement = receipt["statement"]
-            sides = ((statement["worker"], statement, codec.statement_cell), (receipt["client"], receipt, codec.receipt_cell))
-            before = codec.statement_cell(statement).hash
-            for contract, part, cell in sides:
-                link = part["channel"]
-                seqno, previous, total = heads.get(contract, (0, "00" * 32, 0))
-                if at >= changed:
-                    part["channel"] = {"seqno": seqno + 1, "previous": previous, "before": total, "after": total + link["after"] - link["before"]}
-                heads[contract] = (part["channel"]["seqno"], cell(part).hash.hex(), part["channel"]["after"])
-            if codec.statement_cell(statement).hash != before:
-                self.signatures[at] = None
-
-    def followed(self):
-        """A place whose receipt continues its client's channel, so that there is one before it."""
-        return max(at for at, receipt in enumerate(self.receipts) if receipt["channel"]["seqno"] > 1)
-
-    def charging(self):
-        """The last place where something was charged."""
-        return max(at for at, receipt in enumerate(self.receipts) if receipt["channel"]["after"] > receipt["channel"]["before"])
-
-    def change(self, at, **fields):
-        """Another statement at a place, as if it had always been so: the worker did not sign it."""
-        self.receipts[at]["statement"] |= fields
-        self.signatures[at] = None
-        self.chained(at)
-        self.publish()
-        self.anchor_again()
 
 
 def byte_flip(bundle):
@@ -299,7 +199,21 @@ def wrong_amount(bundle):
     rows = [row for side in ("clients", "workers") for row in bundle.chain["facts"][side] if row["settlements"]]
     settlement = rows[-1]["settlements"][-1]
     settlement["amount"] = str(int(settlement["amount"]) + 1)
-    (bundle.folder / "chain.json").write_text(json.dumps(bundle.chain))
+    bundle.save()
+
+
+def wrong_data(bundle):
+    """A client contract is said to count a token less, in both halves: its messages tell otherwise."""
+    _, accounts, _ = bundle.raw()
+    row = bundle.settled("clients")
+    row["tokens"] -= 1
+    state = accounts[row["address"]]
+    cell = from_boc(base64.b64decode(state["data"]))
+    old, new = (f"{tokens:064b}" for tokens in (row["tokens"] + 1, row["tokens"]))
+    # The second field of so many bits: state, balance and stake come before it.
+    at = cell.bits.index(old)
+    state["data"] = base64.b64encode(to_boc(Cell(cell.bits[:at] + new + cell.bits[at + 64 :], cell.references))).decode()
+    bundle.save()
 
 
 def unlisted_image(bundle):
@@ -323,8 +237,7 @@ def unlisted_image(bundle):
 
 def told_image(bundle):
     """The same, and the decoded half of chain.json says that it was listed: only its transactions tell otherwise."""
-    if not bundle.chain["transactions"]:
-        raise Impossible("there is only the decoded half")
+    bundle.raw()
     table = bundle.chain["facts"]["listings"]
     since = min(row["from"] for row in table)
     table.append({"kind": "worker_image", "hash": certificate.image_hash(certificate.registers("never listed")), "from": since, "until": None})
@@ -332,40 +245,111 @@ def told_image(bundle):
     unlisted_image(bundle)
 
 
+def dropped_raw_half(bundle):
+    """No transactions: what is left is the word of whoever wrote it."""
+    bundle.raw()
+    bundle.chain |= {"accounts": {}, "transactions": {}}
+    bundle.save()
+
+
+def dropped_state(bundle):
+    """A contract without its data."""
+    _, accounts, _ = bundle.raw()
+    accounts[bundle.settled("workers")["address"]]["data"] = None
+    bundle.save()
+
+
+def dropped_transaction(bundle):
+    """The last transaction of a contract is left out."""
+    _, _, transactions = bundle.raw()
+    transactions[bundle.settled("clients")["address"]].pop()
+    bundle.save()
+
+
+def omitted_fact(bundle):
+    """A worker's contract is left out of the decoded half: what it was paid is not looked at."""
+    bundle.raw()
+    row = bundle.settled("workers")
+    bundle.chain["facts"]["workers"].remove(row)
+    bundle.save()
+
+
+def omitted_contract(bundle):
+    """The same, and its state and transactions are gone: its proxy contract heard of it."""
+    _, accounts, transactions = bundle.raw()
+    address = bundle.settled("workers")["address"]
+    del accounts[address], transactions[address]
+    omitted_fact(bundle)
+
+
+def unmade_contract(bundle):
+    """The same, and it is said that it was never there."""
+    _, accounts, transactions = bundle.raw()
+    address = bundle.settled("workers")["address"]
+    accounts[address] |= {"status": "none", "balance": "0", "code": None, "data": None, "last": None}
+    transactions[address] = []
+    omitted_fact(bundle)
+
+
+def omitted_proxy(bundle):
+    """A proxy contract is left out, state and transactions too: its anchors and settlements are not looked at."""
+    facts, accounts, transactions = bundle.raw()
+    others = [row for row in facts["proxies"] if row["address"] != bundle.chain["proxy"]]
+    if not others:
+        raise Impossible("there is one proxy contract")
+    address = others[0]["address"]
+    facts["proxies"].remove(others[0])
+    for side in ("clients", "workers"):
+        for row in [row for row in facts[side] if row["proxy"] == address]:
+            facts[side].remove(row)
+    del accounts[address], transactions[address]
+    bundle.save()
+
+
 def unlisted_model(bundle):
     bundle.change(bundle.size - 1, model=hashlib.sha256(b"never listed").hexdigest())
 
 
-# Each with its class, as the project's goal names twelve, and with what a verifier may name as the first difference.
+# Each with its class, as the project's goal names twelve, and with what a verifier may name as the first difference: in a bundle of
+# make.py, whose anchors are written again; in one with transactions, where they stand. Empty: there is no such way there.
 WAYS = {
-    byte_flip: ("byte flip", {"log", "price", "signature"}),
-    byte_flip_in_signature: ("byte flip", {"signature"}),
-    byte_flip_in_certificate: ("byte flip", {"evidence"}),
-    swap: ("swap", {"channel"}),
-    swap_containers: ("swap", {"log"}),
-    drop: ("drop", {"channel"}),
-    drop_last: ("drop", {"settlement"}),
-    duplicate: ("duplicate", {"channel"}),
-    reorder: ("reorder", {"channel"}),
-    truncated_tile: ("truncated tile", {"log"}),
-    truncated_entries: ("truncated tile", {"log"}),
-    truncated_receipts: ("truncated tile", {"log"}),
-    wrong_root: ("wrong root", {"log"}),
-    wrong_price_version: ("wrong price version", {"terms"}),
-    wrong_price: ("wrong price version", {"price"}),
-    foreign_key: ("foreign key", {"log"}),
-    foreign_receipt: ("foreign key", {"signature"}),
-    foreign_worker: ("foreign key", {"signature"}),
-    fork: ("fork", {"channel"}),
-    fork_of_log: ("fork", {"anchor"}),
-    wrong_sum: ("wrong sum", {"settlement"}),
-    wrong_total: ("wrong sum", {"price"}),
-    wrong_amount: ("wrong sum", {"amount"}),
-    unlisted_image: ("unlisted image", {"evidence"}),
-    told_image: ("unlisted image", {"bundle"}),
-    unlisted_model: ("unlisted image", {"evidence"}),
+    byte_flip: ("byte flip", {"log", "price", "signature"}, {"log", "price", "signature"}),
+    byte_flip_in_signature: ("byte flip", {"signature"}, {"signature"}),
+    byte_flip_in_certificate: ("byte flip", {"evidence"}, {"evidence"}),
+    swap: ("swap", {"channel"}, {"channel"}),
+    swap_containers: ("swap", {"log"}, {"log"}),
+    drop: ("drop", {"channel"}, {"channel"}),
+    drop_last: ("drop", {"settlement"}, {"settlement", "anchor"}),
+    dropped_raw_half: ("drop", set(), {"unreadable"}),
+    dropped_state: ("drop", set(), {"unreadable", "bundle", "contract"}),
+    dropped_transaction: ("drop", set(), {"unreadable"}),
+    omitted_fact: ("drop", set(), {"bundle"}),
+    omitted_contract: ("drop", set(), {"unreadable", "bundle", "contract"}),
+    unmade_contract: ("drop", set(), {"unreadable", "bundle", "contract"}),
+    omitted_proxy: ("drop", set(), {"unreadable", "terms"}),
+    duplicate: ("duplicate", {"channel"}, {"channel"}),
+    reorder: ("reorder", {"channel"}, {"channel"}),
+    truncated_tile: ("truncated tile", {"log"}, {"log"}),
+    truncated_entries: ("truncated tile", {"log"}, {"log"}),
+    truncated_receipts: ("truncated tile", {"log"}, {"log"}),
+    wrong_root: ("wrong root", {"log"}, {"log"}),
+    wrong_price_version: ("wrong price version", {"terms"}, {"terms"}),
+    wrong_price: ("wrong price version", {"price"}, {"price"}),
+    foreign_key: ("foreign key", {"log"}, {"log"}),
+    foreign_receipt: ("foreign key", {"signature"}, {"signature"}),
+    foreign_worker: ("foreign key", {"signature"}, {"signature"}),
+    fork: ("fork", {"channel"}, {"channel"}),
+    fork_of_log: ("fork", {"anchor"}, {"anchor"}),
+    wrong_sum: ("wrong sum", {"settlement"}, {"settlement", "anchor"}),
+    wrong_total: ("wrong sum", {"price"}, {"price", "log"}),
+    wrong_amount: ("wrong sum", {"amount"}, {"amount", "bundle"}),
+    wrong_data: ("wrong sum", set(), {"balance", "amount", "bundle"}),
+    unlisted_image: ("unlisted image", {"evidence"}, {"evidence"}),
+    # The decoded half is believed for nothing: its own word, or what follows without it.
+    told_image: ("unlisted image", set(), {"bundle", "evidence"}),
+    unlisted_model: ("unlisted image", {"evidence"}, {"evidence"}),
 }
-assert len({class_ for class_, _ in WAYS.values()}) == 12
+assert len({class_ for class_, _, _ in WAYS.values()}) == 12
 
 
 def tamper(bundle, secret, way, target):
@@ -376,8 +360,8 @@ def tamper(bundle, secret, way, target):
 
 def main(arguments):
     if arguments == ["--list"]:
-        for way, (class_, kinds) in WAYS.items():
-            print(way.__name__, class_, ",".join(sorted(kinds)), sep="\t")
+        for way, (class_, told, raw) in WAYS.items():
+            print(way.__name__, class_, *(",".join(sorted(kinds)) or "-" for kinds in (told, raw)), sep="\t")
         return
     if len(arguments) != 3:
         sys.exit(__doc__)

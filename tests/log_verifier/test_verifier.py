@@ -4,8 +4,11 @@
     python3 -B tests/log_verifier/test_verifier.py
 """
 
+import base64
+import contextlib
 import copy
 import functools
+import io
 import json
 import pathlib
 import sys
@@ -17,14 +20,22 @@ import certificates
 import checkpoints
 import ed25519
 import make
+import refusals
 import tamper
 import tree
+from addresses import proxy_address
+from cells import Cell, to_boc
 from history import History
 from published import Published, number
-from verify import verify
+from raw import Raw
+from roots import RootReplay
+from ton import cell_of
+import verify as command
 
 # The same receipts are signed and checked over and over.
 ed25519.sign, ed25519.verify = functools.cache(ed25519.sign), functools.cache(ed25519.verify)
+# These bundles have no transactions.
+verify = functools.partial(command.verify, told=True)
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / "vectors"
 
 
@@ -112,15 +123,22 @@ class Bundles(unittest.TestCase):
             report = verify(bundle)
             self.assertEqual((report["verdict"], report["receipts"], report["anchors"]), ("equal", receipts, 4))
 
+    def test_a_bundle_without_transactions_is_believed_only_on_demand(self):
+        with self.assertRaises(fault.Fault) as caught:
+            command.verify(self.bundle)
+        self.assertEqual(caught.exception.kind, "unreadable")
+        for flags, code in (([], 3), (["--json"], 3), (["--told"], 0), (["--json", "--told"], 0), (["--other"], 2)):
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                self.assertEqual(command.main([*flags, str(self.bundle)]), code, flags)
+
     def test_every_tampering_is_refused_for_its_reason(self):
-        for way, (class_, kinds) in tamper.WAYS.items():
+        for way, (class_, kinds, _) in tamper.WAYS.items():
             with self.subTest(way.__name__, of=class_):
                 target = self.base / way.__name__
-                try:
-                    tamper.tamper(self.bundle, self.secret, way, target)
-                except tamper.Impossible:
-                    self.assertIs(way, tamper.told_image)
+                if not kinds:
+                    self.assertRaises(tamper.Impossible, tamper.tamper, self.bundle, self.secret, way, target)
                     continue
+                tamper.tamper(self.bundle, self.secret, way, target)
                 with self.assertRaises(fault.Fault) as caught:
                     verify(target)
                 self.assertIn(caught.exception.kind, kinds, caught.exception.sentence)
@@ -160,6 +178,156 @@ class Bundles(unittest.TestCase):
         client["tokens"] = client["settlements"][-1]["tokens"]
         (target / "chain.json").write_text(json.dumps(chain))
         self.assertEqual(verify(target)["verdict"], "open")
+
+
+class Network(unittest.TestCase):
+    """The bundle of a local network, as `cocoon audit bundle` wrote it: with transactions."""
+
+    FOLDER = pathlib.Path(__file__).resolve().parent / "network"
+
+    def setUp(self):
+        self.chain = json.loads((self.FOLDER / "bundle" / "chain.json").read_text())
+        self.facts = self.chain["facts"]
+        self.addresses = {side: self.facts[side][0]["address"] for side in ("proxies", "clients", "workers")} | {"root": self.chain["root"]}
+
+    def fault_of(self, chain):
+        """The kind of what is wrong with the chain's halves, None if nothing is."""
+        try:
+            Raw(History(json.dumps(chain))).check()
+        except fault.Fault as caught:
+            return caught.kind
+        return None
+
+    def test_it_is_equal_and_its_contracts_are_replayed(self):
+        report = command.verify(self.FOLDER / "bundle")
+        counted = report["verdict"], report["receipts"], report["anchors"], report["contracts"]
+        self.assertEqual(counted, ("equal", 8, 1, 4))
+
+    def test_every_tampering_is_refused_for_its_reason(self):
+        secret = bytes.fromhex((self.FOLDER / "proxy.key").read_text().strip())
+        with tempfile.TemporaryDirectory() as folder:
+            for way, (class_, _, kinds) in tamper.WAYS.items():
+                with self.subTest(way.__name__, of=class_):
+                    target = pathlib.Path(folder) / way.__name__
+                    if way is tamper.omitted_proxy:
+                        self.assertRaises(tamper.Impossible, tamper.tamper, self.FOLDER / "bundle", secret, way, target)
+                        continue
+                    tamper.tamper(self.FOLDER / "bundle", secret, way, target)
+                    with self.assertRaises(fault.Fault) as caught:
+                        command.verify(target)
+                    self.assertIn(caught.exception.kind, kinds, caught.exception.sentence)
+
+    def test_no_contract_may_be_left_out(self):
+        for side, folder in (("clients", "client"), ("workers", "worker")):
+            address = self.addresses[side]
+            omitted = copy.deepcopy(self.chain)
+            omitted["facts"][side] = []
+            self.assertEqual(self.fault_of(omitted), "bundle", folder)
+            for halves in (("accounts",), ("transactions",), ("accounts", "transactions")):
+                less = copy.deepcopy(omitted)
+                for half in halves:
+                    del less[half][address]
+                self.assertEqual(self.fault_of(less), "unreadable", (folder, halves))
+
+    def test_each_version_of_the_terms_has_its_proxy_contract(self):
+        raw = Raw(History(json.dumps(self.chain)))
+        raw.check()
+        root = RootReplay(raw.transactions[self.chain["root"]])
+        states = raw.proxies(root)
+        self.assertEqual(list(states), [self.addresses["proxies"]])
+        (version, terms), = root.versions.items()
+        root.versions[version + 1] = terms | {"version": version + 1}
+        with self.assertRaises(fault.Fault) as caught:
+            raw.proxies(root)
+        self.assertEqual(caught.exception.kind, "unreadable")
+        # Said to be not there.
+        owner = states[self.addresses["proxies"]]["owner"]
+        other = proxy_address(owner, raw.history.key, self.chain["root"], root.versions[version + 1])
+        raw.transactions[other] = []
+        raw.proxies(root)
+        # Without the code of a proxy contract there was none.
+        del raw.transactions[other]
+        root.versions[version + 1] |= {"proxy_code": None}
+        raw.proxies(root)
+
+    def test_a_state_is_whole_and_ends_its_history(self):
+        for name, address in self.addresses.items():
+            other = self.addresses["root" if name != "root" else "proxies"]
+            changes = {
+                "no code": {"code": None},
+                "no data": {"data": None},
+                "another's code": {"code": self.chain["accounts"][other]["code"]},
+                "another's data": {"data": self.chain["accounts"][other]["data"]},
+                "not active": {"status": "frozen"},
+                "never there": {"status": "none", "code": None, "data": None, "last": None},
+                "no word at all": {"status": ["active"]},
+                "no last transaction": {"last": None},
+            }
+            for what, change in changes.items():
+                chain = copy.deepcopy(self.chain)
+                chain["accounts"][address] |= change
+                self.assertIn(self.fault_of(chain), {"unreadable", "bundle"}, (name, what))
+            for shorter in (slice(0, -1), slice(1, None), slice(0, 0)):
+                chain = copy.deepcopy(self.chain)
+                chain["transactions"][address] = chain["transactions"][address][shorter]
+                self.assertEqual(self.fault_of(chain), "unreadable", (name, shorter))
+
+    def test_data_must_follow_from_the_history_even_when_the_facts_say_the_same(self):
+        def changed(address, at, width, by):
+            """That number in an account's data, so much larger."""
+            chain = copy.deepcopy(self.chain)
+            cell = cell_of(chain["accounts"][address]["data"], "it")
+            value = int(cell.bits[at : at + width], 2) + by
+            cell = Cell(cell.bits[:at] + format(value, f"0{width}b") + cell.bits[at + width :], cell.references)
+            chain["accounts"][address]["data"] = base64.b64encode(to_boc(cell)).decode()
+            return chain, value
+
+        proxy, client, worker = (self.addresses[side] for side in ("proxies", "clients", "workers"))
+        # Owner, key, root and state come before a proxy's balance; state before a client's.
+        for side, address, at in (("proxies", proxy, 267 + 256 + 267 + 2), ("clients", client, 2)):
+            length = 8 * int(cell_of(self.chain["accounts"][address]["data"], "it").bits[at : at + 4], 2)
+            chain, value = changed(address, at + 4, length, 1)
+            self.assertEqual(int(self.facts[side][0]["balance"]) + 1, value)
+            chain["facts"][side][0]["balance"] = str(value)
+            self.assertEqual(self.fault_of(chain), "balance", side)
+        chain, value = changed(worker, 267 + 267 + 256 + 2, 64, 1)
+        chain["facts"]["workers"][0]["tokens"] = value
+        self.assertEqual(self.fault_of(chain), "balance")
+
+    def test_whatever_stands_there_the_verifier_does_not_break(self):
+        for half in ("accounts", "transactions"):
+            for address in self.addresses.values():
+                for value in (None, 7, "x", [], {}, [None], [7], {"status": 7}, {"status": "active", "last": 3}):
+                    chain = copy.deepcopy(self.chain)
+                    chain[half][address] = value
+                    self.assertEqual(self.fault_of(chain), "unreadable", (half, value))
+            for value in (None, 7, [], {}, "x"):
+                self.assertEqual(self.fault_of(self.chain | {half: value}), "unreadable", (half, value))
+
+
+class Refusals(unittest.TestCase):
+    """What refusals.py takes for a refusal."""
+
+    def test_only_the_expected_difference_or_named_damage_is_a_refusal(self):
+        different = lambda kind: json.dumps({"verdict": "different", "difference": {"kind": kind, "sentence": "It is."}})
+        judge = refusals.judge
+        self.assertIsNone(judge({"log"}, 1, different("log"), ""))
+        self.assertIsNone(judge({"unreadable"}, 3, "", "error: chain.json is damaged"))
+        for kinds, code, out, err in (
+            ({"log"}, 0, different("log"), ""),
+            ({"log"}, 1, different("price"), ""),
+            ({"log"}, 1, different("log"), "Traceback (most recent call last):"),
+            ({"log"}, 1, json.dumps({"verdict": "open", "difference": None}), ""),
+            ({"log"}, 1, "", "error: no"),
+            ({"log"}, 1, "[]", ""),
+            ({"log"}, 2, "", "usage"),
+            ({"log"}, 3, "", "error: chain.json is damaged"),
+            ({"unreadable"}, 3, "", ""),
+            ({"unreadable"}, 4, "", "error: try another chain server"),
+            ({"unreadable"}, 70, "", "error: a defect"),
+            ({"unreadable"}, 101, "", "thread 'main' panicked"),
+        ):
+            self.assertIsNotNone(judge(kinds, code, out, err), (kinds, code, out, err))
 
 
 class Chains(unittest.TestCase):

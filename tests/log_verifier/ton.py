@@ -7,6 +7,7 @@ from fault import Fault
 from cells import CellError, Reader, from_boc
 
 ACTIVE = 2
+STATUS = ("uninit", "frozen", "active", "none")
 
 
 class Bits(Reader):
@@ -92,10 +93,11 @@ class Message:
             reader.any_address(), reader.any_address(), reader.coins()
         else:
             reader.any_address(), reader.any_address(), reader.uint(64), reader.uint(32)
-        self.data = None  # of a contract that it deploys
+        self.code, self.data = None, None  # of a contract that it deploys
         if reader.uint(1):
             init = reader.inside() if reader.uint(1) else reader
-            init.maybe(lambda: init.uint(5)), init.maybe(lambda: init.uint(2)), init.maybe(init.reference)
+            init.maybe(lambda: init.uint(5)), init.maybe(lambda: init.uint(2))
+            self.code = init.maybe(init.reference)
             self.data = init.maybe(init.reference)
             init.maybe(init.reference)
         self.body_cell = reader.reference() if reader.uint(1) else None
@@ -127,7 +129,7 @@ class Transaction:
         self.account, self.lt = reader.raw(32).hex(), reader.uint(64)
         self.previous = (reader.uint(64 * 4), reader.uint(64))
         self.now, _, before, after = reader.uint(32), reader.uint(15), reader.uint(2), reader.uint(2)
-        self.deployed = before != ACTIVE and after == ACTIVE
+        self.deployed, self.status = before != ACTIVE and after == ACTIVE, STATUS[after]
         messages = reader.inside()
         taken = messages.maybe(messages.reference)
         sent = messages.maybe(messages.reference)
