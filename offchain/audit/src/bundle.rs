@@ -83,7 +83,15 @@ impl Bundle {
     pub async fn audit(&self, options: Options<'_>) -> Result<Audited, AuditError> {
         let log = FolderSource::new(self.path.join(LOG_FOLDER));
         let log = PublishedReceipts::new(Arc::new(log));
-        let mut audited = run_with(&log, &self.chain, &self.file.proxy, options).await?;
+        let audited = run_with(&log, &self.chain, &self.file.proxy, options).await;
+        // There is no chain to ask: what cannot be read of it is not in the file.
+        let mut audited = audited.map_err(|error| match error {
+            AuditError::Chain(error) => AuditError::Damaged {
+                path: self.path.join(CHAIN_FILE),
+                reason: error.to_string(),
+            },
+            error => error,
+        })?;
         if audited.report.difference.is_none()
             && let Some(difference) = self.differs(&audited)?
         {

@@ -63,8 +63,7 @@ pub(crate) fn is_of_proxy(address: &Address, account: &ClientAccount, chain: &Ch
     };
     let (key, params) = (&proxy.account.proxy_public_key, &proxy.account.params);
     client_state_init(&account.constants.owner, &proxy.address, key, params)
-        .and_then(|state| state.address())
-        .is_ok_and(|expected| expected == *address)
+        .is_ok_and(|state| crate::history::is_of(&state, address, &account.account))
 }
 
 /// Replays a client contract against its channel.

@@ -6,13 +6,20 @@ use crate::root::RootHistory;
 use cocoon_bindings::ton::{Address, Load};
 use cocoon_bindings::types::{ClientStep, WorkerStep};
 use cocoon_bindings::units::PublicKey;
-use cocoon_bindings::{client_state_init, proxy_state_init, worker_state_init};
+use cocoon_bindings::{StateInit, client_state_init, proxy_state_init, worker_state_init};
 use cocoon_chain::{
     AccountState, AccountStatus, ChainClient, ChainError, ClientAccount, ProxyAccount, Transaction, WorkerAccount,
     history,
 };
 use cocoon_receipt::SignedReceipt;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Whether a contract came to be by this state init. No contract but the root can change its code.
+pub(crate) fn is_of(init: &StateInit, address: &Address, account: &AccountState) -> bool {
+    let code = account.code.as_ref();
+    let has_code = code.is_some_and(|code| code.repr_hash() == init.code.repr_hash());
+    has_code && init.address().is_ok_and(|expected| expected == *address)
+}
 
 /// A contract and its history, oldest transaction first, up to the moment of the state.
 #[derive(Debug, Clone)]

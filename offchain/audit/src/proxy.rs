@@ -1,6 +1,6 @@
 //! A proxy contract's history: its terms, its part of each payout, what it paid to workers, the checkpoints that it keeps.
 
-use crate::history::{ChainHistory, ContractHistory};
+use crate::history::{ChainHistory, ContractHistory, is_of};
 use crate::verdict::{Difference, DifferenceKind as Kind, Role};
 use cocoon_bindings::proxy::ProxyMessage;
 use cocoon_bindings::proxy_state_init;
@@ -87,11 +87,11 @@ fn check_terms(proxy: &ContractHistory<ProxyAccount>, chain: &ChainHistory) -> R
     };
     // Nobody but a server of the chain, or the writer of a bundle, says what a contract holds: its address does not lie.
     let (owner, key) = (&proxy.account.owner, &proxy.account.proxy_public_key);
-    let expected = proxy_state_init(owner, key, &chain.root.address, terms).and_then(|init| init.address());
-    if expected.is_ok_and(|expected| expected == proxy.address) {
+    let expected = proxy_state_init(owner, key, &chain.root.address, terms);
+    if expected.is_ok_and(|init| is_of(&init, &proxy.address, &proxy.account.account)) {
         Ok(())
     } else {
-        differs("its address does not follow from its owner, key and terms".to_owned())
+        differs("its address and code do not follow from its owner, key and terms".to_owned())
     }
 }
 
