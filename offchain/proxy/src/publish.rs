@@ -161,7 +161,7 @@ impl Publication {
             let tree = tree.clone();
             match self.with_feed(proxy, move |feed| feed.check(&tree)).await {
                 // The process before this one may still be ending.
-                Err(ProxyError::Tlog(TlogError::Taken)) if attempt < START_ATTEMPTS => {
+                Err(ProxyError::Published(TlogError::Taken)) if attempt < START_ATTEMPTS => {
                     tokio::time::sleep(TAKEN_FOLDER_PAUSE).await;
                     attempt += 1;
                 }
