@@ -120,14 +120,18 @@ pub(crate) async fn keep_anchoring(proxy: Arc<Proxy>, mut last: Option<Anchored>
     }
     let mut balance_before: Option<Nanoton> = None;
     let mut since = Instant::now();
+    // What was not sent is sent at the next look, whatever the log has got since.
+    let mut is_owed = false;
     loop {
         tokio::time::sleep(config.pause()).await;
         let before = last.as_ref().map_or(0, |last| last.size);
-        if !config.is_due(since.elapsed(), proxy.books.reader().tree().size(), before) {
+        if !is_owed && !config.is_due(since.elapsed(), proxy.books.reader().tree().size(), before) {
             continue;
         }
         since = Instant::now();
-        match anchor(&proxy, &mut last, &mut balance_before).await {
+        let done = anchor(&proxy, &mut last, &mut balance_before).await;
+        is_owed = done.is_err();
+        match done {
             Ok(()) => {}
             Err(ProxyError::Chain(error)) => tracing::warn!(%error, "the log was not anchored"),
             Err(error) => return proxy.fail(error),

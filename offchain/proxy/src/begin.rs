@@ -21,6 +21,9 @@ use crate::{anchor, contracts, winding};
 
 /// Everything that comes before serving: the contract, the channels, and the comparison with the chain.
 pub(crate) async fn begin(proxy: &Arc<Proxy>, committer: &Committer, root_params: &Params) -> Result<(), ProxyError> {
+    if let Some(publication) = &proxy.publication {
+        publication.begin(proxy).await?;
+    }
     let current = proxy.on_chain();
     winding::remember(proxy).await?;
     deploy(proxy, &current, root_params).await?;

@@ -140,6 +140,9 @@ pub const STORE_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The least pause between two looks at the proxy's own accounts: only the statistics show them.
 pub const ACCOUNTS_EVERY: Duration = Duration::from_secs(5);
 
+/// Pause before a start looks again whether the folder of the published log is free.
+pub const TAKEN_FOLDER_PAUSE: Duration = Duration::from_millis(500);
+
 /// Longest pause between two looks whether many receipts wait to be published.
 pub const PUBLICATION_TICK: Duration = Duration::from_millis(250);
 

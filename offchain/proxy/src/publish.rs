@@ -23,7 +23,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::error::ProxyError;
-use crate::limits::{LAST_PUBLICATION_TIMEOUT, PUBLICATION_TICK};
+use crate::limits::{
+    LAST_PUBLICATION_TIMEOUT, PUBLICATION_TICK, START_ATTEMPTS, STORE_CLOSE_TIMEOUT, TAKEN_FOLDER_PAUSE,
+};
 use crate::state::Proxy;
 use feed::{Feed, Origin};
 
@@ -116,8 +118,10 @@ pub(crate) struct Publication {
     receipts: PathBuf,
     disk: SharedDisk,
     /// Taken up at the first publication, and again after one that failed.
-    feed: Mutex<Option<Feed>>,
+    feed: Arc<Mutex<Option<Feed>>>,
     witnesses: Mutex<Vec<Cosigner>>,
+    /// How many they are.
+    asked: u64,
     /// Receipts under the newest checkpoint.
     size: AtomicU64,
     /// Witnesses that signed it.
@@ -134,8 +138,9 @@ impl Publication {
             folder,
             receipts: store.join(files::RECEIPTS),
             disk,
-            feed: Mutex::default(),
+            feed: Arc::default(),
             witnesses: Mutex::new(config.cosigners()?),
+            asked: config.witnesses.len() as u64,
             size: AtomicU64::new(0),
             cosigned: AtomicU64::new(0),
             config: config.clone(),
@@ -147,11 +152,32 @@ impl Publication {
         (self.size.load(Ordering::Relaxed), self.cosigned.load(Ordering::Relaxed))
     }
 
-    /// Publishes what is durable now.
-    async fn publish(&self, proxy: &Proxy) -> Result<(), ProxyError> {
-        let mut slot = self.feed.lock().await;
-        let taken = slot.take();
+    /// Compares what is published with the database, before anything is signed: a contradiction says that the database was rolled
+    /// back.
+    pub(crate) async fn begin(&self, proxy: &Proxy) -> Result<(), ProxyError> {
         let tree = proxy.books.reader().tree();
+        let mut attempt = 1;
+        loop {
+            let tree = tree.clone();
+            match self.with_feed(proxy, move |feed| feed.check(&tree)).await {
+                // The process before this one may still be ending.
+                Err(ProxyError::Published(TlogError::Taken)) if attempt < START_ATTEMPTS => {
+                    tokio::time::sleep(TAKEN_FOLDER_PAUSE).await;
+                    attempt += 1;
+                }
+                checked => return checked,
+            }
+        }
+    }
+
+    /// Does `work` with the feed off the async threads, and keeps the feed when it succeeds: after a failure the next one is taken up
+    /// from the last checkpoint. The work ends before anybody else has the feed, also when nobody waits for it any more.
+    async fn with_feed<T: Send + 'static>(
+        &self,
+        proxy: &Proxy,
+        work: impl FnOnce(&mut Feed) -> Result<T, ProxyError> + Send + 'static,
+    ) -> Result<T, ProxyError> {
+        let mut slot = Arc::clone(&self.feed).lock_owned().await;
         let origin = Origin {
             folder: self.folder.clone(),
             receipts: self.receipts.clone(),
@@ -159,38 +185,48 @@ impl Publication {
             evidence: proxy.books.reader().evidence().clone(),
             key: proxy.books.key().clone(),
         };
-        let instance = proxy.on_chain();
-        let addresses = (instance.root.to_string(), instance.contract.to_string());
-        let work = move || -> Result<(Feed, bool), ProxyError> {
-            let mut feed = match taken {
+        let work = move || -> Result<T, ProxyError> {
+            let mut feed = match slot.take() {
                 Some(feed) => feed,
                 None => Feed::open(origin)?,
             };
-            let is_new = feed.publish(&tree, addresses)?;
-            Ok((feed, is_new))
+            let done = work(&mut feed)?;
+            *slot = Some(feed);
+            Ok(done)
         };
         let ended = |error: cocoon_runner::NotDone| ProxyError::WriterStopped {
             reason: error.to_string(),
         };
-        // After a failure the feed is gone, and the next one is taken up from the last checkpoint.
-        let (mut feed, is_new) = off_thread(work).await.map_err(ended)??;
-        self.size.store(feed.published(), Ordering::Relaxed);
+        off_thread(work).await.map_err(ended)?
+    }
+
+    /// Publishes what is durable now.
+    async fn publish(&self, proxy: &Proxy) -> Result<(), ProxyError> {
+        let tree = proxy.books.reader().tree();
+        let instance = proxy.on_chain();
+        let addresses = (instance.root.to_string(), instance.contract.to_string());
+        let published = self.with_feed(proxy, move |feed| {
+            let is_new = feed.publish(&tree, addresses)?;
+            Ok((feed.published(), is_new))
+        });
+        let (size, is_new) = published.await?;
+        self.size.store(size, Ordering::Relaxed);
         if is_new {
-            match self.cosign(proxy, &mut feed).await {
+            self.cosigned.store(0, Ordering::Relaxed);
+        }
+        // A checkpoint that was not signed by all is sent again, the one of the life before too.
+        if self.cosigned.load(Ordering::Relaxed) < self.asked {
+            match self.cosign(proxy).await {
                 Ok(()) => {}
                 Err(error) => tracing::warn!(%error, hint = error.hint(), "the checkpoint has no witnesses"),
             }
         }
-        *slot = Some(feed);
         Ok(())
     }
 
     /// Asks the witnesses to sign the newest checkpoint too.
-    async fn cosign(&self, proxy: &Proxy, feed: &mut Feed) -> Result<(), TlogError> {
+    async fn cosign(&self, proxy: &Proxy) -> Result<(), ProxyError> {
         let witnesses = &mut *self.witnesses.lock().await;
-        if witnesses.is_empty() {
-            return Ok(());
-        }
         let source = Arc::new(FolderSource::new(&self.folder));
         let log = PublishedLog::open(source, PublicKey::from(proxy.books.key())).await?;
         let (note, refusals) = Cosigner::ask_all(witnesses, &log).await;
@@ -198,11 +234,20 @@ impl Publication {
             tracing::warn!(%error, "a witness did not sign the checkpoint");
         }
         let signed = witnesses.len().saturating_sub(refusals.len()) as u64;
-        self.cosigned.store(signed, Ordering::Relaxed);
-        if signed > 0 {
-            feed.witnessed(&note)?;
+        if note != log.note() {
+            self.with_feed(proxy, move |feed| Ok(feed.witnessed(&note)?)).await?;
         }
+        self.cosigned.store(signed, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Waits for what is being written, and gives the folder back.
+    pub(crate) async fn close(&self) {
+        let closed = tokio::time::timeout(STORE_CLOSE_TIMEOUT, self.feed.lock()).await;
+        match closed {
+            Ok(mut slot) => drop(slot.take()),
+            Err(_) => tracing::warn!("the published log is still being written"),
+        }
     }
 }
 

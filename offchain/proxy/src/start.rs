@@ -262,7 +262,11 @@ pub async fn start_on(
     )?];
     if let (Some(port), Some(folder)) = (log_port, &proxy.config.log.folder) {
         let router = cocoon_tlog::serve::router(folder);
-        servers.push(cocoon_runner::http::serve_on(port, router, shutdown.token().clone())?);
+        servers.push(cocoon_runner::http::serve_public(
+            port,
+            router,
+            shutdown.token().clone(),
+        )?);
     }
     let log = servers.get(1).map(HttpServer::address);
     tracing::info!(%clients, %workers, %http, contract = %proxy.on_chain().contract, "proxy serves");
@@ -315,6 +319,9 @@ async fn end(
     }
     if let Some(publication) = proxy.publication.as_ref().filter(|_| failure.is_none()) {
         publish::last(&proxy, publication).await;
+    }
+    if let Some(publication) = &proxy.publication {
+        publication.close().await;
     }
     let mut served = Ok(());
     for server in servers {

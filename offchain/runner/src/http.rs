@@ -1,5 +1,7 @@
 //! The HTTP listener of a daemon: opens the port first, serves, ends with the token.
 
+mod public;
+
 use std::net::SocketAddr;
 
 use axum::Router;
@@ -7,6 +9,8 @@ use cocoon_ratls::{Listener, Network, TcpNetwork, Wire};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use public::PublicPort;
 
 use crate::RunnerError;
 use crate::limits::{ACCEPT_PAUSE, HTTP_DRAIN_TIMEOUT};
@@ -41,8 +45,21 @@ pub async fn serve(address: SocketAddr, router: Router, stop: CancellationToken)
 /// Serves `router` on an open listener.
 pub fn serve_on(listener: Listener, router: Router, stop: CancellationToken) -> Result<HttpServer, RunnerError> {
     let address = listener.local_addr().map_err(RunnerError::Serve)?;
+    Ok(run(Port(listener), address, router, stop))
+}
+
+/// Serves `router` to everybody: connections are counted, in all and by where they come from, and end when they are slow.
+pub fn serve_public(listener: Listener, router: Router, stop: CancellationToken) -> Result<HttpServer, RunnerError> {
+    let address = listener.local_addr().map_err(RunnerError::Serve)?;
+    Ok(run(PublicPort::new(listener), address, router, stop))
+}
+
+fn run<L>(listener: L, address: SocketAddr, router: Router, stop: CancellationToken) -> HttpServer
+where
+    L: axum::serve::Listener<Addr = SocketAddr>,
+{
     let task = tokio::spawn(async move {
-        let graceful = axum::serve(Port(listener), router).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let graceful = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
         tokio::select! {
             result = graceful => result.map_err(RunnerError::Serve),
             () = async { stop.cancelled().await; tokio::time::sleep(HTTP_DRAIN_TIMEOUT).await } => {
@@ -51,7 +68,7 @@ pub fn serve_on(listener: Listener, router: Router, stop: CancellationToken) -> 
             }
         }
     });
-    Ok(HttpServer { address, task })
+    HttpServer { address, task }
 }
 
 /// Opens a port.
@@ -118,6 +135,19 @@ mod tests {
             .await
             .unwrap();
         assert!(get(server.address()).await.ends_with("ready"));
+        stop.cancel();
+        server.join().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_port_for_everybody_answers_as_well() {
+        let stop = CancellationToken::new();
+        let router = Router::new().route("/", axum::routing::get(|| async { "ready" }));
+        let port = listen(&TcpNetwork, "127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let server = serve_public(port, router, stop.clone()).unwrap();
+        for _ in 0..2 {
+            assert!(get(server.address()).await.ends_with("ready"));
+        }
         stop.cancel();
         server.join().await.unwrap();
     }

@@ -48,6 +48,19 @@ pub const READ_CHUNK_BYTES: usize = 64 << 10;
 /// How long a port rests after it could not take a connection, usually because too many files are open.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
+/// Connections that a port for everybody has at once: each may hold an answer of one MiB.
+pub const MAX_PUBLIC_CONNECTIONS: usize = 512;
+
+/// Those from one network (an IPv4 address, 64 bits of an IPv6 address): a reader has few, and a web server in front keeps its own.
+pub const MAX_PUBLIC_OF_NETWORK: usize = 32;
+
+/// How long nothing may be sent on a connection to a port for everybody: a request comes, is answered, and the answer is taken
+/// within this time.
+pub const PUBLIC_PROGRESS_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long such a connection may last: the largest answer takes less at 2 KB a second; whoever wants more connects again.
+pub const PUBLIC_CONNECTION_TIMEOUT: Duration = Duration::from_secs(600);
+
 /// How long open HTTP connections may take after the stop was asked for.
 pub const HTTP_DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 

@@ -51,6 +51,9 @@ pub enum TlogError {
     /// An earlier write failed, and what reached the disk is unknown.
     #[error("an earlier write of the published log failed")]
     Broken,
+    /// Another process writes into the folder.
+    #[error("another process writes into the folder")]
+    Taken,
     /// The server cannot be reached, or its answer broke off.
     #[error("cannot fetch {path}: {reason}")]
     Unreachable {
@@ -115,6 +118,12 @@ pub enum TlogError {
     #[error("entry {index} does not belong to the tree of the checkpoint")]
     Entry {
         /// Its index.
+        index: u64,
+    },
+    /// One receipt is two entries.
+    #[error("entry {index} names a receipt that stands before it already")]
+    Repeated {
+        /// Index of the second one.
         index: u64,
     },
     /// What stands as a receipt is none.
@@ -182,7 +191,7 @@ impl TlogError {
     pub fn who(&self) -> Who {
         match self {
             Self::Place { .. } | Self::Key { .. } | Self::Size { .. } => Who::Caller,
-            Self::Disk { .. } | Self::Broken => Who::Local,
+            Self::Disk { .. } | Self::Broken | Self::Taken => Who::Local,
             Self::Unreachable { .. } | Self::Status { .. } | Self::Witness { .. } => Who::Server,
             _ => Who::Log,
         }
@@ -191,7 +200,7 @@ impl TlogError {
     /// Whether the same call may succeed later.
     pub fn may_retry(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::Witness { .. } => true,
+            Self::Unreachable { .. } | Self::Witness { .. } | Self::Taken => true,
             Self::Status { status, .. } => *status >= 500 || *status == 429,
             _ => false,
         }
@@ -204,6 +213,7 @@ impl TlogError {
             Self::Key { .. } => "a key is 64 hex digits, or name+id+key as in log.json",
             Self::Size { .. } => "ask for an entry that the log has: `cocoon log show` says how many",
             Self::Disk { .. } => "check the folder, its rights and the free space",
+            Self::Taken => "a folder has one writer: end the other one, or name another folder",
             Self::Broken => "start again: the log is taken up from its last checkpoint",
             Self::Unreachable { .. } | Self::Status { .. } => "check the URL, or try again later",
             Self::Witness { .. } => "check the witness's URL and key, and that it follows this log",

@@ -1,10 +1,15 @@
 //! The folder that a log is written into, as a capability: a test can stop it at any act and lose what was not synced.
 
 use std::fmt::Debug;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use crate::error::{TlogError, disk};
+
+/// The file that a writer holds. Not a file of the log; it stays when nobody writes.
+const LOCK: &str = "lock";
 
 /// Files by their path in the log.
 pub trait LogFolder: Debug + Send + Sync {
@@ -21,8 +26,18 @@ pub trait LogFolder: Debug + Send + Sync {
     /// Makes the names in a folder durable. The folder of the log itself is the empty path.
     fn sync_names(&self, folder: &str) -> io::Result<()>;
 
+    /// Takes the folder for one writer, until what is returned is dropped or the process ends. An error of the kind
+    /// [`ErrorKind::WouldBlock`] says that another one has it.
+    fn lock(&self) -> io::Result<FolderLock>;
+
     /// Removes a folder with all that is in it; nothing happens when there is none.
     fn remove_folder(&self, folder: &str) -> io::Result<()>;
+}
+
+/// A folder that is taken.
+#[derive(Debug, Default)]
+pub struct FolderLock {
+    _file: Option<File>,
 }
 
 /// A shared folder.
@@ -78,6 +93,17 @@ impl LogFolder for DiskFolder {
         File::open(self.base.join(folder))?.sync_all()
     }
 
+    fn lock(&self) -> io::Result<FolderLock> {
+        fs::create_dir_all(&self.base)?;
+        let path = self.base.join(LOCK);
+        let file = File::options().create(true).truncate(false).write(true).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(FolderLock { _file: Some(file) }),
+            Err(TryLockError::WouldBlock) => Err(ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
     fn remove_folder(&self, folder: &str) -> io::Result<()> {
         match fs::remove_dir_all(self.base.join(folder)) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -92,14 +118,21 @@ pub(crate) struct Files {
     folder: SharedFolder,
     /// Folders with names that are not durable yet.
     changed: std::collections::BTreeSet<String>,
+    _lock: FolderLock,
 }
 
 impl Files {
-    pub(crate) fn new(folder: SharedFolder) -> Self {
-        Self {
+    /// Takes the folder for this writer.
+    pub(crate) fn take(folder: SharedFolder) -> Result<Self, TlogError> {
+        let lock = folder.lock().map_err(|error| match error.kind() {
+            ErrorKind::WouldBlock => TlogError::Taken,
+            _ => disk("lock", "the folder")(error),
+        })?;
+        Ok(Self {
             folder,
             changed: Default::default(),
-        }
+            _lock: lock,
+        })
     }
 
     pub(crate) fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {

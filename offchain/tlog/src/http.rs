@@ -1,5 +1,7 @@
 //! Logs and witnesses over HTTP and HTTPS: bounded answers, no wait without an end, no redirects.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
@@ -13,12 +15,16 @@ use tokio::time::timeout;
 use url::Url;
 
 use crate::error::TlogError;
-use crate::limits::{CONNECT_TIMEOUT, READ_TIMEOUT, largest};
+use crate::limits::{ANSWER_TIMEOUT, CONNECT_TIMEOUT, READ_TIMEOUT, largest};
 use crate::source::LogSource;
 
 /// Connections to web servers, kept and used again.
 #[derive(Debug, Clone)]
-pub(crate) struct Web(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub(crate) struct Web {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// Longest time that a whole answer takes.
+    within: Duration,
+}
 
 /// An answer.
 pub(crate) struct Answer {
@@ -43,7 +49,8 @@ impl Web {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .build(connector);
-        Ok(Self(client))
+        let within = ANSWER_TIMEOUT;
+        Ok(Self { client, within })
     }
 
     /// Asks for `url`; `path` is its name in errors, and `limit` the most bytes of the answer.
@@ -56,7 +63,25 @@ impl Web {
         self.ask(Method::POST, url, body.into(), path, limit).await
     }
 
+    /// The whole answer within one deadline: a server that drips holds nobody up.
     async fn ask(&self, method: Method, url: &Url, body: Bytes, path: &str, limit: usize) -> Result<Answer, TlogError> {
+        let answer = timeout(self.within, self.ask_slowly(method, url, body, path, limit)).await;
+        answer.unwrap_or_else(|_| {
+            Err(TlogError::Unreachable {
+                path: path.to_owned(),
+                reason: "the server is too slow".into(),
+            })
+        })
+    }
+
+    async fn ask_slowly(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Bytes,
+        path: &str,
+        limit: usize,
+    ) -> Result<Answer, TlogError> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = Uri::try_from(url.as_str()).map_err(|error| unreachable(path, &error))?;
@@ -66,7 +91,7 @@ impl Web {
             path: path.to_owned(),
             reason: "the server is silent".into(),
         };
-        let answer = timeout(CONNECT_TIMEOUT + READ_TIMEOUT, self.0.request(request)).await;
+        let answer = timeout(CONNECT_TIMEOUT + READ_TIMEOUT, self.client.request(request)).await;
         let answer = answer.map_err(silent)?.map_err(|error| unreachable(path, &error))?;
         let (head, mut incoming) = answer.into_parts();
         let mut body = BytesMut::new();
@@ -163,5 +188,26 @@ mod tests {
         let error = source.read("checkpoint").await.unwrap_err();
         assert!(error.may_retry(), "{error}");
         assert!(error.to_string().contains("refused"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_drips_its_answer_is_given_up() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut source = HttpSource::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        source.web.within = Duration::from_millis(300);
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 512];
+            let _ = stream.read(&mut request).await;
+            let _ = stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 8000\r\n\r\n")
+                .await;
+            while stream.write_all(b"x").await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+        let error = source.read("checkpoint").await.unwrap_err();
+        assert!(error.to_string().contains("slow"), "{error}");
     }
 }

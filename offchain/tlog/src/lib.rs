@@ -44,7 +44,7 @@ mod writer;
 
 pub use description::{Description, VERSION, parse_key};
 pub use error::{TlogError, Who};
-pub use folder::{DiskFolder, LogFolder, SharedFolder};
+pub use folder::{DiskFolder, FolderLock, LogFolder, SharedFolder};
 pub use http::HttpSource;
 pub use mirror::{Mirror, Mirrored};
 pub use proof::InclusionProof;

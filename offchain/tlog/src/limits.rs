@@ -46,6 +46,9 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest silence of a server within an answer.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Longest time that a whole answer takes: the largest file over a way of 10 KB a second.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
+
 /// Longest wait for a witness's signature: the next checkpoint waits too.
 pub const WITNESS_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -64,8 +67,14 @@ pub const MAX_WITNESSED_LOGS: usize = 4096;
 /// Longest text of an inclusion proof: 64 hashes, a receipt and a note.
 pub const MAX_PROOF_BYTES: usize = MAX_NOTE_BYTES + 2 * MAX_RECEIPT_BYTES + 4096;
 
-/// Answers of a server that are made at once: each holds a file in memory.
-pub const MAX_ANSWERS: usize = 64;
+/// Answers of a server that are made or sent at once: each holds a file in memory, of one MiB at most.
+pub const MAX_ANSWERS: usize = 128;
+
+/// Longest wait of a request for its turn among them.
+pub const ANSWER_TURN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Certificates whose keys a mirror remembers within one look at a log; with more it reads them again.
+pub const MAX_REMEMBERED_CERTIFICATES: usize = 65_536;
 
 /// The most bytes that a file of a published log has.
 pub fn largest(path: &str) -> usize {

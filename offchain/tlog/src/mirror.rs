@@ -1,16 +1,17 @@
 //! A copy of a log that is itself a log: every byte was checked, and it only ever grows.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::PublicKey;
-use cocoon_receipt::SignedReceipt;
+use cocoon_ratls::ParsedCertificate;
 use cocoon_receipt::log::{Checkpoint, TILE_WIDTH};
+use cocoon_receipt::{Signature, SignedReceipt};
 use futures_util::StreamExt as _;
 
 use crate::error::TlogError;
 use crate::folder::SharedFolder;
-use crate::limits::BUNDLES_LOOKED_AT_AGAIN;
+use crate::limits::{BUNDLES_LOOKED_AT_AGAIN, MAX_REMEMBERED_CERTIFICATES};
 use crate::paths::DESCRIPTION;
 use crate::published::{Batch, PublishedLog, evidence};
 use crate::source::SharedSource;
@@ -37,8 +38,8 @@ pub struct Mirror {
     source: SharedSource,
     key: PublicKey,
     writer: LogWriter,
-    /// Certificates that were looked for.
-    looked_for: BTreeSet<HashBytes>,
+    /// Keys of certificates that were looked for; `None` of those that are not there, or none.
+    looked_for: BTreeMap<HashBytes, Option<PublicKey>>,
 }
 
 impl Mirror {
@@ -48,7 +49,7 @@ impl Mirror {
             source,
             key,
             writer: LogWriter::open(folder, key)?,
-            looked_for: BTreeSet::new(),
+            looked_for: BTreeMap::new(),
         })
     }
 
@@ -57,8 +58,8 @@ impl Mirror {
         self.writer.note()
     }
 
-    /// Brings the copy to the source's newest checkpoint. A source that does not continue the copy is refused, and the copy stays
-    /// as it is. `told` is called with the entries that were copied.
+    /// Brings the copy to the source's newest checkpoint. A source that does not continue the copy, or a checkpoint that was seen
+    /// before and not copied to its end, is refused, and the copy stays as it is: both checkpoints are kept. `told` is called with the entries that were copied.
     pub async fn update(&mut self, told: &mut (dyn FnMut(u64, u64) + Send)) -> Result<Mirrored, TlogError> {
         let log = PublishedLog::open(self.source.clone(), self.key).await?;
         let before = self.writer.size();
@@ -67,13 +68,13 @@ impl Mirror {
             size: before,
             root: self.writer.root(),
         };
-        log.must_continue(&known).await?;
+        self.compare(&log, &known).await?;
         let mut mirrored = Mirrored {
             before,
             ..Mirrored::default()
         };
         self.looked_for.clear();
-        mirrored.signatures = self.add_signatures(&log, before).await?;
+        self.add_signatures(&log, before, &mut mirrored).await?;
         let mut batches = std::pin::pin!(log.raw(before / TILE_WIDTH));
         while let Some(batch) = batches.next().await {
             let batch = batch?;
@@ -90,7 +91,23 @@ impl Mirror {
         Ok(mirrored)
     }
 
-    /// Adds what is new of a batch.
+    /// The log must continue what the copy has, and what this mirror has seen in the life before; then its checkpoint is remembered.
+    async fn compare(&mut self, log: &PublishedLog, copied: &Checkpoint) -> Result<(), TlogError> {
+        let seen = self.writer.pending()?;
+        for known in [Some(copied), seen.as_ref()].into_iter().flatten() {
+            match log.must_continue(known).await {
+                Ok(()) => {}
+                Err(error @ TlogError::Fork { .. }) => {
+                    self.writer.accuse(log.note())?;
+                    return Err(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.writer.hold(log.note())
+    }
+
+    /// Adds what is new of a batch. A receipt is written as this program writes it, and only with signatures that were checked.
     async fn take(
         &mut self,
         batch: &Batch,
@@ -98,56 +115,93 @@ impl Mirror {
         mirrored: &mut Mirrored,
     ) -> Result<(), TlogError> {
         let skipped = usize::try_from(self.writer.size().saturating_sub(batch.first)).unwrap_or(usize::MAX);
-        let items = batch
-            .ids
-            .iter()
-            .zip(&batch.receipts)
-            .zip(&batch.signatures)
-            .zip(receipts);
-        for (((id, bytes), signature), receipt) in items.skip(skipped) {
-            self.writer.push(*id, bytes.to_vec(), *signature)?;
-            for hash in [
-                receipt.receipt.proxy_evidence,
-                receipt.receipt.statement.worker_evidence,
-            ] {
-                self.take_evidence(hash, mirrored).await?;
-            }
+        let items = (batch.first..).zip(batch.ids.iter().zip(receipts));
+        for (index, (id, receipt)) in items.skip(skipped) {
+            let checked = receipt.verify_proxy(&self.key);
+            checked.map_err(|source| TlogError::Receipt { index, source })?;
+            // What may fail comes first: a receipt that is written is not looked at again.
+            self.take_evidence(receipt.receipt.proxy_evidence, mirrored).await?;
+            let signature = self.checked_signature(receipt, mirrored).await?;
+            let bare = SignedReceipt {
+                worker_signature: None,
+                ..receipt.clone()
+            };
+            self.writer.push(*id, bare.to_boc(), signature)?;
         }
         Ok(())
     }
 
-    async fn take_evidence(&mut self, hash: HashBytes, mirrored: &mut Mirrored) -> Result<(), TlogError> {
-        if !self.looked_for.insert(hash) || self.writer.has_evidence(&hash)? {
-            return Ok(());
+    /// The worker's signature, if the certificate that the receipt names is there and its key made it. Another one is left out: the
+    /// right one may come later.
+    async fn checked_signature(
+        &mut self,
+        receipt: &SignedReceipt,
+        mirrored: &mut Mirrored,
+    ) -> Result<Option<Signature>, TlogError> {
+        let hash = receipt.receipt.statement.worker_evidence;
+        let Some(key) = self.take_evidence(hash, mirrored).await? else {
+            return Ok(None);
+        };
+        let is_good = receipt.verify_worker(&key).unwrap_or(false);
+        Ok(receipt.worker_signature.filter(|_| is_good))
+    }
+
+    /// Copies a certificate, if it is new; returns its key.
+    async fn take_evidence(
+        &mut self,
+        hash: HashBytes,
+        mirrored: &mut Mirrored,
+    ) -> Result<Option<PublicKey>, TlogError> {
+        if let Some(key) = self.looked_for.get(&hash) {
+            return Ok(*key);
         }
-        match evidence(&self.source, &hash).await? {
-            Some(certificate) => {
-                self.writer.put_evidence(&certificate)?;
-                mirrored.evidence += 1;
-            }
-            None => mirrored.missing_evidence += 1,
+        let certificate = match self.writer.evidence(&hash)? {
+            Some(certificate) => Some(certificate),
+            None => match evidence(&self.source, &hash).await? {
+                Some(certificate) => {
+                    self.writer.put_evidence(&certificate)?;
+                    mirrored.evidence += 1;
+                    Some(certificate.to_vec())
+                }
+                None => {
+                    mirrored.missing_evidence += 1;
+                    None
+                }
+            },
+        };
+        let parsed = certificate.and_then(|certificate| ParsedCertificate::parse(&certificate).ok());
+        let key = parsed.map(|parsed| parsed.leaf_key);
+        if self.looked_for.len() >= MAX_REMEMBERED_CERTIFICATES {
+            self.looked_for.clear();
         }
-        Ok(())
+        self.looked_for.insert(hash, key);
+        Ok(key)
     }
 
     /// Signatures that came after the copy was made.
-    async fn add_signatures(&mut self, log: &PublishedLog, before: u64) -> Result<u64, TlogError> {
-        let mut added = 0;
-        let mut batch: Option<Batch> = None;
+    async fn add_signatures(
+        &mut self,
+        log: &PublishedLog,
+        before: u64,
+        mirrored: &mut Mirrored,
+    ) -> Result<(), TlogError> {
+        let mut batch: Option<(u64, Vec<SignedReceipt>)> = None;
         for (index, _) in self.writer.unsigned(BUNDLES_LOOKED_AT_AGAIN)? {
             let number = index / TILE_WIDTH;
-            if batch.as_ref().is_none_or(|batch| batch.first != number * TILE_WIDTH) {
-                batch = Some(log.batch(number).await?);
+            if batch.as_ref().is_none_or(|(read, _)| *read != number) {
+                batch = Some((number, log.batch(number).await?.decode()?));
             }
             let place = usize::try_from(index % TILE_WIDTH).unwrap_or(usize::MAX);
-            let signature = batch.as_ref().and_then(|batch| batch.signatures.get(place).copied());
-            if let Some(Some(signature)) = signature
-                && index < before
+            let receipt = batch.as_ref().and_then(|(_, receipts)| receipts.get(place));
+            let Some(receipt) = receipt.filter(|receipt| receipt.worker_signature.is_some() && index < before) else {
+                continue;
+            };
+            if let Some(signature) = self.checked_signature(receipt, mirrored).await?
                 && self.writer.sign(index, signature)?
             {
-                added += 1;
+                mirrored.signatures += 1;
             }
         }
-        Ok(added)
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::PublicKey;
-use cocoon_receipt::log::Checkpoint;
+use cocoon_receipt::log::{Checkpoint, TileWriter};
 use cocoon_receipt::{ReceiptId, Signature, SignedReceipt};
 use ed25519_dalek::SigningKey;
 
@@ -62,6 +62,11 @@ impl Publisher {
     /// Root of the tree over them.
     pub fn root(&self) -> HashBytes {
         self.writer.root()
+    }
+
+    /// The right edge of the tree over them.
+    pub fn tiles(&self) -> &TileWriter {
+        self.writer.tiles()
     }
 
     /// The last entry.

@@ -10,23 +10,36 @@ use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYP
 use axum::http::{HeaderValue, Method, Response, StatusCode};
 use bytes::Bytes;
 use cocoon_ratls::off_thread;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use crate::error::{TlogError, disk};
-use crate::limits::MAX_ANSWERS;
+use crate::limits::{ANSWER_TURN_TIMEOUT, MAX_ANSWERS};
 use crate::paths::{self, CHECKPOINT, DESCRIPTION, Keeps};
 use crate::source::read_bounded;
 
 struct Served {
     base: PathBuf,
-    answers: Semaphore,
+    answers: Arc<Semaphore>,
+}
+
+/// A file that is sent: its place is taken until its last byte is.
+struct Sent {
+    bytes: Bytes,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Sent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// The routes of the log in a folder.
 pub fn router(base: impl Into<PathBuf>) -> Router {
     let served = Arc::new(Served {
         base: base.into(),
-        answers: Semaphore::new(MAX_ANSWERS),
+        answers: Arc::new(Semaphore::new(MAX_ANSWERS)),
     });
     Router::new().fallback(answer).with_state(served)
 }
@@ -39,11 +52,15 @@ async fn answer(State(served): State<Arc<Served>>, request: Request) -> Response
     let Some(keeps) = paths::known(&path) else {
         return text(StatusCode::NOT_FOUND, "no such file\n");
     };
-    let Ok(_place) = served.answers.acquire().await else {
-        return text(StatusCode::SERVICE_UNAVAILABLE, "the server ends\n");
+    let turn = timeout(ANSWER_TURN_TIMEOUT, Arc::clone(&served.answers).acquire_owned()).await;
+    let Ok(Ok(place)) = turn else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "too many ask at once\n");
     };
     match read(served.base.join(&path), path.clone()).await {
-        Ok(Some(bytes)) => file(&path, keeps, bytes),
+        Ok(Some(bytes)) => {
+            let sent = Sent { bytes, _place: place };
+            file(&path, keeps, Bytes::from_owner(sent))
+        }
         Ok(None) => text(StatusCode::NOT_FOUND, "no such file\n"),
         Err(error) => {
             tracing::warn!(%error, "a file of the published log cannot be read");

@@ -1,5 +1,6 @@
 //! A log through its whole life: written, read, copied, witnessed, and written through crashes.
 
+mod copying;
 mod crash;
 mod golden;
 mod platter;

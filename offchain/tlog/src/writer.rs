@@ -25,6 +25,12 @@ use crate::paths::{self, CHECKPOINT, DESCRIPTION};
 /// Where a writer notes how far it has read what it writes from. Not a file of the log.
 const MARK: &str = "mark.json";
 
+/// The newest checkpoint of its source that a copy has seen. Not a file of the log.
+const PENDING: &str = "pending";
+
+/// A checkpoint that contradicts it. Not a file of the log.
+const CONTRADICTION: &str = "contradiction";
+
 /// How far a proxy's own log was read when the checkpoint of `size` was made. A hint, so that a start need not read it from its
 /// beginning; what it says is compared before it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +65,8 @@ pub struct LogWriter {
     /// Tiles and bundles that were filled since the last checkpoint: their partial forms go.
     filled: BTreeSet<(TileKind, u64)>,
     sealed: Option<String>,
+    /// The newest checkpoint that was seen, perhaps before all under it was copied.
+    pending: Option<String>,
     mark: Option<Mark>,
     is_broken: bool,
 }
@@ -66,7 +74,7 @@ pub struct LogWriter {
 impl LogWriter {
     /// Opens the log that signs with `key` in a folder at its last checkpoint, or begins one.
     pub fn open(folder: SharedFolder, key: PublicKey) -> Result<Self, TlogError> {
-        open::open(Files::new(folder), key)
+        open::open(Files::take(folder)?, key)
     }
 
     /// Entries, those behind the last checkpoint included.
@@ -79,9 +87,41 @@ impl LogWriter {
         self.tiles.root()
     }
 
+    /// The right edge of the tree over them.
+    pub fn tiles(&self) -> &TileWriter {
+        &self.tiles
+    }
+
     /// The last checkpoint as it was signed; `None` when there is none yet.
     pub fn note(&self) -> Option<&str> {
         self.sealed.as_deref()
+    }
+
+    /// The newest checkpoint that was held, if it still needs to be compared.
+    pub fn pending(&self) -> Result<Option<Checkpoint>, TlogError> {
+        let origin = Checkpoint::origin_of(&self.key);
+        let note = self.pending.as_deref();
+        Ok(note
+            .map(|note| Checkpoint::open(note, &origin, &self.key))
+            .transpose()?)
+    }
+
+    /// Remembers a checkpoint before anything under it is copied: durable when this returns.
+    pub fn hold(&mut self, note: &str) -> Result<(), TlogError> {
+        self.check()?;
+        if self.pending.as_deref() == Some(note) || self.sealed.as_deref() == Some(note) {
+            return Ok(());
+        }
+        self.put(PENDING, note.as_bytes())?;
+        self.sync()?;
+        self.pending = Some(note.to_owned());
+        Ok(())
+    }
+
+    /// Keeps a checkpoint that contradicts what was seen before, beside that: together they are a proof.
+    pub fn accuse(&mut self, note: &str) -> Result<(), TlogError> {
+        self.put(CONTRADICTION, note.as_bytes())?;
+        self.sync()
     }
 
     /// The mark of the last checkpoint, when it was written.
@@ -182,9 +222,14 @@ impl LogWriter {
 
     /// Whether the certificate with this hash is there.
     pub fn has_evidence(&self, hash: &HashBytes) -> Result<bool, TlogError> {
+        Ok(self.evidence(hash)?.is_some())
+    }
+
+    /// The certificate with this hash, if it is there.
+    pub fn evidence(&self, hash: &HashBytes) -> Result<Option<Vec<u8>>, TlogError> {
         let path = paths::evidence(hash);
         let found = self.files.read(&path).map_err(disk("read", &path))?;
-        Ok(found.is_some_and(|bytes| Sha256::digest(bytes).as_slice() == hash.as_slice()))
+        Ok(found.filter(|bytes| Sha256::digest(bytes).as_slice() == hash.as_slice()))
     }
 
     /// Adds a certificate under its hash.

@@ -82,15 +82,45 @@ impl Feed {
         self.publisher.witnessed(note)
     }
 
-    /// Whether the last receipt that was published stands where the mark says.
+    /// Whether the last receipt that was published stands where the mark says, and behind it only workers' signatures up to where
+    /// the mark says that a record begins.
     fn fits(&self, mark: &Mark) -> bool {
-        let reader = LogReader::open_at(self.disk.as_ref(), &self.receipts, mark.last_offset, 0);
-        let entry = reader.ok().and_then(|mut reader| reader.next()).and_then(Result::ok);
-        let found = entry.and_then(|entry| match entry.record {
-            LogRecord::Receipt(receipt) => Some(receipt.id()),
-            LogRecord::WorkerSignature(..) => None,
-        });
-        found.is_some() && self.publisher.last().is_ok_and(|last| last == found)
+        let Ok(mut reader) = LogReader::open_at(self.disk.as_ref(), &self.receipts, mark.last_offset, 0) else {
+            return false;
+        };
+        let Some(Ok(entry)) = reader.next() else { return false };
+        let is_last = match entry.record {
+            LogRecord::Receipt(receipt) => self.publisher.last().is_ok_and(|last| last == Some(receipt.id())),
+            LogRecord::WorkerSignature(..) => false,
+        };
+        let mut end = entry.end;
+        while end < mark.offset {
+            match reader.next() {
+                Some(Ok(entry)) if matches!(entry.record, LogRecord::WorkerSignature(..)) => end = entry.end,
+                _ => return false,
+            }
+        }
+        is_last && end == mark.offset
+    }
+
+    /// Whether the tree over all that is durable grew out of what is published. Writes nothing.
+    pub(super) fn check(&self, tree: &Frontier) -> Result<(), ProxyError> {
+        let mut tiles = self.publisher.tiles().clone();
+        if tiles.size() < tree.size() {
+            for entry in LogReader::open_at(self.disk.as_ref(), &self.receipts, self.next.offset, self.next.record)? {
+                if let LogRecord::Receipt(receipt) = entry?.record {
+                    tiles.push(leaf_hash(receipt.id().0.as_slice()));
+                    if tiles.size() == tree.size() {
+                        break;
+                    }
+                }
+            }
+        }
+        if tiles.size() == tree.size() && tiles.root() == tree.root() {
+            return Ok(());
+        }
+        let (published, size) = (self.publisher.size(), tree.size());
+        Err(LedgerError::BehindPublished { published, size }.into())
     }
 
     /// Reads the receipts that are published from the beginning of the receipt log: they must be the same.

@@ -11,7 +11,7 @@ use cocoon_bindings::units::PublicKey;
 use ed25519_dalek::{Signer as _, SigningKey};
 use signed_note::{Note, Signer, Verifier, VerifierList, is_key_name_valid, key_id};
 
-use crate::limits::{MAX_COSIGNATURES, MAX_NOTE_BYTES};
+use crate::limits::{MAX_COSIGNATURES, MAX_LOG_SIZE, MAX_NOTE_BYTES};
 
 /// Number of plain Ed25519 in the id of a key.
 const LOG_KEY: u8 = 1;
@@ -25,7 +25,7 @@ const COSIGNATURE_BYTES: usize = 72;
 pub struct Checkpoint {
     /// Name of the log, and of the key that signs it.
     pub origin: String,
-    /// Entries.
+    /// Entries, at most [`MAX_LOG_SIZE`].
     pub size: u64,
     /// Root of the tree over them.
     pub root: HashBytes,
@@ -120,7 +120,8 @@ impl Checkpoint {
             root: HashBytes(STANDARD.decode(hash).ok()?.try_into().ok()?),
         };
         // Signs, leading zeros and further lines come out as another text.
-        (!origin.is_empty() && checkpoint.text().as_bytes() == text).then_some(checkpoint)
+        let is_possible = !origin.is_empty() && checkpoint.size <= MAX_LOG_SIZE;
+        (is_possible && checkpoint.text().as_bytes() == text).then_some(checkpoint)
     }
 
     fn read(note: &Note) -> Result<Self, CheckpointError> {

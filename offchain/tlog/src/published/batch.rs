@@ -1,5 +1,7 @@
 //! Up to 256 receipts as they stand in the files, and as they are read.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use cocoon_bindings::ton::HashBytes;
 use cocoon_receipt::tree::leaf_hash;
@@ -41,7 +43,7 @@ impl Batch {
     }
 }
 
-/// Whether ids have the leaves of a tile.
+/// Whether ids have the leaves of a tile, and none is there twice.
 pub(super) fn check_entries(first: u64, ids: &[ReceiptId], leaves: &[HashBytes]) -> Result<(), TlogError> {
     let mut pairs = (first..).zip(ids).zip(leaves);
     match pairs.find(|((_, id), leaf)| leaf_hash(id.0.as_slice()) != **leaf) {
@@ -49,6 +51,16 @@ pub(super) fn check_entries(first: u64, ids: &[ReceiptId], leaves: &[HashBytes])
         None if ids.len() != leaves.len() => Err(TlogError::Entry {
             index: first + ids.len().min(leaves.len()) as u64,
         }),
+        None => check_repeated(first, ids),
+    }
+}
+
+/// Whether each receipt of a batch is there once.
+fn check_repeated(first: u64, ids: &[ReceiptId]) -> Result<(), TlogError> {
+    let mut seen = HashSet::with_capacity(ids.len());
+    let repeated = (first..).zip(ids).find(|(_, id)| !seen.insert(id.0));
+    match repeated {
+        Some((index, _)) => Err(TlogError::Repeated { index }),
         None => Ok(()),
     }
 }

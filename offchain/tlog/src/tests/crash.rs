@@ -6,7 +6,7 @@ use cocoon_receipt::{SignedReceipt, tree};
 
 use super::platter::{Leaves, Platter};
 use super::publishing::publish;
-use super::samples::{CERTIFICATE, bare, certificate_hash, key, leaves, public_key, receipts};
+use super::samples::{bare, certificate, certificate_hash, key, leaves, public_key, receipts};
 use crate::{Mark, PublishedLog, Publisher, TlogError};
 
 const BEFORE: usize = 200;
@@ -34,7 +34,7 @@ fn live(platter: &Platter, all: &[SignedReceipt], told: &mut Vec<u64>) -> Result
             publisher.add(&if index % 2 == 0 { bare(receipt) } else { receipt.clone() })?;
         }
         if !publisher.has_evidence(&certificate_hash())? {
-            publisher.put_evidence(CERTIFICATE)?;
+            publisher.put_evidence(&certificate())?;
         }
         for receipt in all[..size as usize].iter().rev().skip(30) {
             publisher.add_signature(&receipt.id(), receipt.worker_signature.unwrap())?;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::error::TlogError;
+use crate::folder::FolderLock;
 use crate::{LogFolder, LogSource, SharedFolder, SharedSource, paths};
 
 /// What a crash leaves of what was not synced.
@@ -191,6 +192,10 @@ impl LogFolder for Platter {
         let own = folders.into_iter().filter(|below| parent(below) == folder);
         state.durable_folders.extend(own.map(str::to_owned));
         Ok(())
+    }
+
+    fn lock(&self) -> io::Result<FolderLock> {
+        Ok(FolderLock::default())
     }
 
     fn remove_folder(&self, folder: &str) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use cocoon_receipt::log::{Checkpoint, TileId, TileKind};
 
 use super::platter::Platter;
-use super::samples::{CERTIFICATE, bare, certificate_hash, key, public_key, receipts, root_of};
+use super::samples::{bare, certificate, certificate_hash, key, public_key, receipts, root_of};
 use crate::{Description, LogWriter, Mark, PublishedLog, Publisher, TlogError};
 
 /// Publishes all of these receipts at once.
@@ -13,7 +13,7 @@ pub(super) fn publish(platter: &Platter, receipts: &[cocoon_receipt::SignedRecei
         publisher.add(receipt).unwrap();
     }
     if !publisher.has_evidence(&certificate_hash()).unwrap() {
-        publisher.put_evidence(CERTIFICATE).unwrap();
+        publisher.put_evidence(&certificate()).unwrap();
     }
     publisher.describe("0:root".into(), "0:proxy".into()).unwrap();
     publisher.publish(None).unwrap();

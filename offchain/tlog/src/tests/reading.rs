@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 
 use super::platter::Platter;
 use super::publishing::publish;
-use super::samples::{CERTIFICATE, certificate_hash, key, public_key, receipts, root_of};
+use super::samples::{certificate, certificate_hash, key, public_key, receipts, root_of};
 use crate::{DiskFolder, FolderSource, InclusionProof, Mirror, PublishedLog, TlogError};
 
 async fn open(platter: &Platter) -> PublishedLog {
@@ -50,7 +50,7 @@ async fn receipts_come_in_order_and_prove_themselves() {
     assert_eq!(log.find(&ReceiptId(HashBytes([1; 32]))).await.unwrap(), None);
     assert!(matches!(log.prove(700).await, Err(TlogError::Size { .. })));
     assert!(matches!(log.batch(3).await, Err(TlogError::Size { .. })));
-    assert_eq!(log.evidence(&certificate_hash()).await.unwrap().unwrap(), CERTIFICATE);
+    assert_eq!(log.evidence(&certificate_hash()).await.unwrap().unwrap(), certificate());
     assert_eq!(log.evidence(&HashBytes([1; 32])).await.unwrap(), None);
 }
 

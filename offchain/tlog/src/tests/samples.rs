@@ -20,11 +20,38 @@ fn worker_key() -> SigningKey {
     SigningKey::from_bytes(&[2; 32])
 }
 
-/// The certificate that every worker of these receipts has.
-pub(super) const CERTIFICATE: &[u8] = b"certificate of a worker";
+/// The certificate that every worker of these receipts has: the key of all, and nothing else of interest.
+pub(super) fn certificate() -> Vec<u8> {
+    certificate_of(&worker_key())
+}
+
+pub(super) fn certificate_of(key: &SigningKey) -> Vec<u8> {
+    let item = |tag: u8, parts: &[&[u8]]| {
+        let body = parts.concat();
+        let length = match body.len() {
+            length if length < 128 => vec![length as u8],
+            length => vec![0x81, length as u8],
+        };
+        [vec![tag], length, body].concat()
+    };
+    let algorithm = item(0x30, &[&[0x06, 0x03, 0x2b, 0x65, 0x70]]);
+    let (from, until) = (item(0x17, &[b"260101000000Z"]), item(0x17, &[b"270101000000Z"]));
+    let key_bits = item(0x03, &[&[0], PublicKey::from(key).as_bytes()]);
+    let parts: [&[u8]; 7] = [
+        &[0xa0, 3, 2, 1, 2],
+        &[2, 1, 1],
+        &algorithm,
+        &[0x30, 0],
+        &item(0x30, &[&from, &until]),
+        &[0x30, 0],
+        &item(0x30, &[&algorithm, &key_bits]),
+    ];
+    let signature = item(0x03, &[&[0; 65]]);
+    item(0x30, &[&item(0x30, &parts), &algorithm, &signature])
+}
 
 pub(super) fn certificate_hash() -> HashBytes {
-    HashBytes(Sha256::digest(CERTIFICATE).into())
+    HashBytes(Sha256::digest(certificate()).into())
 }
 
 fn address(tag: u8) -> Address {
@@ -33,6 +60,7 @@ fn address(tag: u8) -> Address {
 
 /// So many receipts of one client and one worker, each with its worker's signature.
 pub(super) fn receipts(count: u64) -> Vec<SignedReceipt> {
+    let evidence = certificate_hash();
     let (mut of_client, mut of_worker) = (HashBytes::ZERO, HashBytes::ZERO);
     let link = |number: u64, previous| ChannelLink {
         seqno: number + 1,
@@ -56,7 +84,7 @@ pub(super) fn receipts(count: u64) -> Vec<SignedReceipt> {
             sampling_hash: HashBytes::ZERO,
             seed: 1,
             model: ModelHash::new([7; 32]),
-            worker_evidence: certificate_hash(),
+            worker_evidence: evidence,
             counts: Some(TokenCounts {
                 prompt: 10,
                 cached: 4,

@@ -107,6 +107,54 @@ async fn a_witness_remembers_over_a_crash_what_it_signed() {
 }
 
 #[tokio::test]
+async fn only_the_signature_of_what_a_witness_says_is_kept() {
+    let (log, state) = (Platter::default(), Platter::default());
+    publish(&log, &receipts(3));
+    let witness = Arc::new(open(&state));
+    let verifier = witness.verifier();
+    // Behind its signature it says the same name again, with what makes a note unreadable.
+    let asked = Arc::clone(&witness);
+    let answer = move |body: String| {
+        let line = asked.add(&body, 7).unwrap_or_default();
+        std::future::ready(format!(
+            "{line}— witness.example {}\n— witness.example\nx\n",
+            "A".repeat(9000)
+        ))
+    };
+    let router = axum::Router::new().route("/add-checkpoint", axum::routing::post(answer));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let mut cosigners = [Cosigner::new(&url, verifier.clone()).unwrap()];
+    let published = PublishedLog::open(log.source(), public_key()).await.unwrap();
+    let (note, refusals) = Cosigner::ask_all(&mut cosigners, &published).await;
+    assert!(refusals.is_empty(), "{refusals:?}");
+    assert!(note.len() < published.note().len() + 200, "{note}");
+    let mut publisher = Publisher::open(log.folder(), super::samples::key()).unwrap();
+    publisher.witnessed(&note).unwrap();
+    // Who has signed is not asked again.
+    let published = PublishedLog::open(log.source(), public_key()).await.unwrap();
+    cosigners[0] = Cosigner::new("http://127.0.0.1:9", verifier).unwrap();
+    let (again, refusals) = Cosigner::ask_all(&mut cosigners, &published).await;
+    assert!(refusals.is_empty() && again == note);
+}
+
+#[tokio::test]
+async fn a_signature_that_stands_there_already_is_told_again() {
+    let (log, state) = (Platter::default(), Platter::default());
+    publish(&log, &receipts(3));
+    let witness = open(&state);
+    let first = request(&log, 0).await;
+    let line = witness.add(&first.to_text(), 7).unwrap();
+    let again = AddCheckpoint {
+        old: 3,
+        proof: Vec::new(),
+        note: format!("{}{line}", first.note),
+    };
+    assert_eq!(witness.add(&again.to_text(), 7).unwrap(), line);
+}
+
+#[tokio::test]
 async fn a_log_gets_signatures_of_its_witnesses_over_http() {
     let (log, state, all) = (Platter::default(), Platter::default(), receipts(400));
     let witness = Arc::new(open(&state));

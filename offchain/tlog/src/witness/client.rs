@@ -1,5 +1,7 @@
 //! Asking a witness.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use cocoon_receipt::log::{Checkpoint, WitnessKey};
 use futures_util::future::join_all;
 use http::StatusCode;
@@ -14,6 +16,12 @@ use crate::published::PublishedLog;
 
 /// What a witness says in a 409 when it wants another beginning.
 const SIZE_TYPE: &str = "text/x.tlog.size";
+
+/// Bytes of a cosignature: the id of the key, a time, a signature.
+const COSIGNATURE_BYTES: usize = 4 + 8 + 64;
+
+/// Lines of an answer that are looked at: one is wanted.
+const LINES_LOOKED_AT: usize = 4;
 
 /// One witness that a log asks.
 #[derive(Debug)]
@@ -84,10 +92,15 @@ impl Cosigner {
         }
     }
 
-    /// Asks several at once; returns the log's checkpoint with the signatures of those that gave one in time, and what the others
-    /// said.
+    /// Asks several at once, but those whose signature is there already; returns the log's checkpoint with the signatures of those
+    /// that gave one in time, and what the others said.
     pub async fn ask_all(cosigners: &mut [Self], log: &PublishedLog) -> (String, Vec<TlogError>) {
-        let asked = cosigners.iter_mut().map(|cosigner| async move {
+        let has_signed = |cosigner: &Self| {
+            let seen = log.cosignatures(std::slice::from_ref(&cosigner.witness));
+            seen.is_ok_and(|seen| !seen.is_empty())
+        };
+        let unsigned = cosigners.iter_mut().filter(|cosigner| !has_signed(cosigner));
+        let asked = unsigned.map(|cosigner| async move {
             match timeout(WITNESS_TIMEOUT, cosigner.ask(log, log.note())).await {
                 Ok(answer) => answer,
                 Err(_) => Err(cosigner.refused("it is silent")),
@@ -103,17 +116,29 @@ impl Cosigner {
         (note, refusals)
     }
 
-    /// The note with the witness's signature, which must hold.
+    /// The note with the witness's signature, which must hold, and nothing else of what it said: further lines could make the note
+    /// one that nobody reads.
     fn take(&self, note: &str, lines: &str) -> Result<String, TlogError> {
         let own = format!("— {} ", self.witness.name);
-        let lines = lines.lines().filter(|line| line.starts_with(&own)).take(2);
-        let added: String = lines.map(|line| format!("{line}\n")).collect();
-        let signed = format!("{note}{added}");
-        let found = Checkpoint::cosignatures(&signed, std::slice::from_ref(&self.witness));
-        match found {
-            Ok(found) if !found.is_empty() => Ok(signed),
-            _ => Err(self.refused("its signature does not hold")),
+        for text in lines
+            .lines()
+            .filter_map(|line| line.strip_prefix(&own))
+            .take(LINES_LOOKED_AT)
+        {
+            let Some(bytes) = STANDARD
+                .decode(text)
+                .ok()
+                .filter(|bytes| bytes.len() == COSIGNATURE_BYTES)
+            else {
+                continue;
+            };
+            let signed = format!("{note}{own}{}\n", STANDARD.encode(bytes));
+            let found = Checkpoint::cosignatures(&signed, std::slice::from_ref(&self.witness));
+            if found.is_ok_and(|found| !found.is_empty()) {
+                return Ok(signed);
+            }
         }
+        Err(self.refused("its signature does not hold"))
     }
 
     fn refused(&self, reason: &str) -> TlogError {

@@ -81,9 +81,10 @@ impl std::fmt::Debug for Witness {
 }
 
 impl Witness {
-    /// A witness of this name and key that follows the logs that sign with `logs`. What it signed before is in the folder.
+    /// A witness of this name and key that follows the logs that sign with `logs`. What it signed before is in the folder, which it
+    /// holds: two witnesses on one folder would sign two histories.
     pub fn open(name: String, key: SigningKey, logs: &[PublicKey], folder: SharedFolder) -> Result<Self, TlogError> {
-        let files = Files::new(folder);
+        let files = Files::take(folder)?;
         let mut newest = BTreeMap::new();
         let logs: BTreeMap<String, PublicKey> = logs
             .iter()
@@ -146,10 +147,10 @@ impl Witness {
         }
         newest.insert(origin, next);
         let own = format!("— {} ", self.name);
-        // The lines behind the text, without those of others.
+        // The line behind the text that was added, or stood there already: without those of others.
         let lines = signed.rsplit_once("\n\n").map_or("", |(_, lines)| lines).lines();
-        let added = lines.filter(|line| line.starts_with(&own) && !note.contains(line));
-        Ok(added.map(|line| format!("{line}\n")).collect())
+        let added = lines.filter(|line| line.starts_with(&own)).next_back();
+        Ok(added.map(|line| format!("{line}\n")).unwrap_or_default())
     }
 }
 

@@ -6,7 +6,7 @@ use cocoon_bindings::units::PublicKey;
 use cocoon_receipt::log::{Checkpoint, TILE_WIDTH, TileId, TileKind, TileWriter};
 use cocoon_receipt::tree::leaf_hash;
 
-use super::{LogWriter, MARK, Mark, Open};
+use super::{LogWriter, MARK, Mark, Open, PENDING};
 use crate::bundle::{self, BundleError};
 use crate::error::{TlogError, disk};
 use crate::folder::Files;
@@ -27,7 +27,16 @@ pub(super) fn open(files: Files, key: PublicKey) -> Result<LogWriter, TlogError>
     };
     let mark = files.read(MARK).map_err(disk("read", MARK))?;
     let mark = mark.and_then(|bytes| serde_json::from_slice::<Mark>(&bytes).ok());
+    let pending = match files.read(PENDING).map_err(disk("read", PENDING))? {
+        None => None,
+        Some(bytes) => {
+            let note = String::from_utf8_lossy(&bytes).into_owned();
+            Checkpoint::open(&note, &Checkpoint::origin_of(&key), &key)?;
+            Some(note)
+        }
+    };
     Ok(LogWriter {
+        pending,
         mark: mark.filter(|mark| mark.size == tiles.size()),
         files,
         key,

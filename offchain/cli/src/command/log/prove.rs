@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use cocoon_bindings::PublicKey;
+use cocoon_ratls::ParsedCertificate;
 use cocoon_receipt::log::Checkpoint;
 use cocoon_receipt::{ReceiptId, SignedReceipt};
 use cocoon_tlog::limits::MAX_PROOF_BYTES;
-use cocoon_tlog::{InclusionProof, TlogError, parse_key};
+use cocoon_tlog::{InclusionProof, PublishedLog, TlogError, parse_key};
 use futures_util::StreamExt as _;
 use serde::Serialize;
 
@@ -40,11 +42,13 @@ struct Says {
     proxy: String,
     tokens: u64,
     finished_ms: u64,
-    worker_signed: bool,
+    /// Whether the worker's signature is there and holds; absent when its certificate is not at hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    worker_signed: Option<bool>,
 }
 
 impl Says {
-    fn of(receipt: &SignedReceipt) -> Self {
+    fn of(receipt: &SignedReceipt, worker: Option<&PublicKey>) -> Self {
         let statement = &receipt.receipt.statement;
         Self {
             client: receipt.receipt.client.to_string(),
@@ -52,19 +56,19 @@ impl Says {
             proxy: statement.proxy.to_string(),
             tokens: receipt.receipt.charged(),
             finished_ms: statement.timing.finished_ms,
-            worker_signed: receipt.worker_signature.is_some(),
+            worker_signed: worker.map(|key| receipt.verify_worker(key).unwrap_or(false)),
         }
     }
 }
 
 impl Proven {
-    fn of(id: &ReceiptId, index: u64, checkpoint: &Checkpoint, receipt: Option<&SignedReceipt>) -> Self {
+    fn of(id: &ReceiptId, index: u64, checkpoint: &Checkpoint, says: Option<Says>) -> Self {
         Self {
             receipt: id.to_string(),
             index,
             size: checkpoint.size,
             root: checkpoint.root.to_string(),
-            says: receipt.map(Says::of),
+            says,
         }
     }
 
@@ -108,10 +112,22 @@ pub(crate) async fn prove(global: &Global, args: LogProveArgs, output: Output) -
     std::fs::write(&args.out, proof.to_text()).or_fail(Exit::Configuration, "cannot write the proof", FILE_HINT)?;
     let id = receipt.as_ref().map(SignedReceipt::id).or(wanted);
     if let Some(id) = id {
-        let proven = Proven::of(&id, index, log.checkpoint(), receipt.as_ref());
+        let says = match &receipt {
+            None => None,
+            Some(receipt) => Some(Says::of(receipt, worker_key(&log, receipt).await?.as_ref())),
+        };
+        let proven = Proven::of(&id, index, log.checkpoint(), says);
         output.result(&proven, Proven::text)?;
     }
     Ok(Exit::Done)
+}
+
+/// The key of the worker's certificate, if the log has it.
+async fn worker_key(log: &PublishedLog, receipt: &SignedReceipt) -> Result<Option<PublicKey>, Failure> {
+    let hash = receipt.receipt.statement.worker_evidence;
+    let certificate = log.evidence(&hash).await.map_err(failure::from_tlog)?;
+    let parsed = certificate.and_then(|certificate| ParsedCertificate::parse(&certificate).ok());
+    Ok(parsed.map(|parsed| parsed.leaf_key))
 }
 
 fn receipt_id(text: &str) -> Result<ReceiptId, Failure> {
@@ -197,7 +213,9 @@ fn verify_proof(file: &Path, key: &str, output: Output) -> Result<Exit, Failure>
         let index = proof.index;
         failure::from_tlog(TlogError::Receipt { index, source })
     })?;
-    output.result(&Proven::of(&id, proof.index, &checkpoint, Some(&receipt)), Proven::text)?;
+    // A proof does not bring the worker's certificate.
+    let says = Says::of(&receipt, None);
+    output.result(&Proven::of(&id, proof.index, &checkpoint, Some(says)), Proven::text)?;
     Ok(Exit::Done)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cocoon_ratls::SystemClock;
+use cocoon_ratls::{SystemClock, TcpNetwork};
 use cocoon_tlog::{DiskFolder, Witness, parse_key, witness};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -34,8 +34,9 @@ pub(crate) async fn run(args: LogWitnessArgs, output: Output) -> Result<Exit, Fa
     let key = witness.verifier().verifier_key();
     let stop = CancellationToken::new();
     let router = witness::router(witness, SystemClock::shared());
-    let server = cocoon_runner::http::serve(args.listen, router, stop.clone()).await;
-    let server = server.map_err(failure::from_runner)?;
+    let port = cocoon_runner::http::listen(&TcpNetwork, args.listen).await;
+    let port = port.map_err(failure::from_runner)?;
+    let server = cocoon_runner::http::serve_public(port, router, stop.clone()).map_err(failure::from_runner)?;
     let ready = Ready {
         ready: "witness",
         at: format!("http://{}", server.address()),

@@ -122,6 +122,49 @@ fn a_receipt_log_that_did_not_lead_to_the_published_one_is_a_rolled_back_databas
 }
 
 #[test]
+fn a_rolled_back_database_is_found_before_anything_is_written() {
+    let folders = Folders(tempfile::tempdir().unwrap());
+    let all: Vec<_> = (0..6).map(|number| receipt(number, 6)).collect();
+    let tree = write(&folders.path(), &all[..5]);
+    folders.open().unwrap().check(&Frontier::default()).unwrap();
+    assert!(folders.publish(&tree).unwrap());
+    let note = || std::fs::read(folders.0.path().join("log/checkpoint")).unwrap();
+    let before = note();
+    let check = |tree: &Frontier| folders.open().and_then(|feed| feed.check(tree));
+    check(&tree).unwrap();
+    let longer = write(&folders.path(), &all);
+    check(&longer).unwrap();
+    let mut others = all.clone();
+    others[2] = receipt(2, 7);
+    for wrong in [&all[..4], &others[..5], &others[..6]] {
+        let tree = write(&folders.path(), wrong);
+        assert!(
+            matches!(check(&tree), Err(ProxyError::RolledBack(_))),
+            "{}",
+            wrong.len()
+        );
+    }
+    assert_eq!(note(), before);
+}
+
+#[test]
+fn a_mark_that_points_between_two_records_is_not_used() {
+    let folders = Folders(tempfile::tempdir().unwrap());
+    let all: Vec<_> = (0..6).map(|number| receipt(number, 6)).collect();
+    let tree = write(&folders.path(), &all[..5]);
+    assert!(folders.publish(&tree).unwrap());
+    let path = folders.0.path().join("log/mark.json");
+    let mut mark: Mark = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let tree = write(&folders.path(), &all);
+    for wrong in [mark.offset - 1, mark.offset + 3, 0] {
+        mark.offset = wrong;
+        std::fs::write(&path, serde_json::json!(mark).to_string()).unwrap();
+        folders.open().unwrap().check(&tree).unwrap();
+    }
+    assert!(folders.publish(&tree).unwrap());
+}
+
+#[test]
 fn only_what_the_tree_is_over_is_published() {
     let folders = Folders(tempfile::tempdir().unwrap());
     let all: Vec<_> = (0..5).map(|number| receipt(number, 6)).collect();

@@ -129,6 +129,15 @@ fn another_spelling_of_a_text_is_no_checkpoint() {
     }
 }
 
+#[test]
+fn a_log_that_is_longer_than_any_is_refused() {
+    let of = |size| Checkpoint { size, ..checkpoint() }.sign(&key(1)).unwrap();
+    assert_eq!(open(&of(MAX_LOG_SIZE)).map(|opened| opened.size), Ok(MAX_LOG_SIZE));
+    for size in [MAX_LOG_SIZE + 1, u64::MAX] {
+        assert!(matches!(open(&of(size)), Err(CheckpointError::Format(_))), "{size}");
+    }
+}
+
 proptest! {
     #[test]
     fn garbage_is_refused_without_panic(note in ".{0,300}") {
