@@ -99,16 +99,13 @@ pub struct Replayer {
 }
 
 impl Replayer {
-    /// Loads a model under the name that the root contract lists it by. Blocks.
+    /// Loads a model under the name that the root contract lists it by; the files are compared with it if the configuration
+    /// says so. Blocks.
     pub fn load(config: &EngineConfig, name: &ModelName) -> Result<Self, ReplayError> {
         if is_embedding_model(&config.folder) {
             return Err(ReplayError::NotReplayable("the model makes vectors"));
         }
-        let config = EngineConfig {
-            verify_name: true,
-            ..config.clone()
-        };
-        verify_name(&config, name)?;
+        verify_name(config, name)?;
         let model = load_model(config.folder.as_path(), config.options())?;
         let engine = EngineHandle::spawn(model.into_engine(), ENGINE_QUEUE)?;
         Ok(Self {

@@ -53,7 +53,9 @@ pub(crate) async fn run(global: &Global, args: ReplayArgs, output: Output) -> Re
             "give the folder whose files the name was made from",
         ));
     }
-    let config = EngineConfig::new(local.folder);
+    // The name of a local network was compared above.
+    let mut config = EngineConfig::new(local.folder);
+    config.verify_name = !is_local(&name);
     output.note(format!("Loading {name} …"));
     let shown = name.to_string();
     let loading = tokio::task::spawn_blocking(move || Replayer::load(&config, &name));
