@@ -200,8 +200,8 @@ impl Publication {
         off_thread(work).await.map_err(ended)?
     }
 
-    /// Publishes what is durable now.
-    async fn publish(&self, proxy: &Proxy) -> Result<(), ProxyError> {
+    /// Publishes what is durable now. With `asks_again`, witnesses that did not sign the checkpoint yet are asked once more.
+    async fn publish(&self, proxy: &Proxy, asks_again: bool) -> Result<(), ProxyError> {
         let tree = proxy.books.reader().tree();
         let instance = proxy.on_chain();
         let addresses = (instance.root.to_string(), instance.contract.to_string());
@@ -215,7 +215,7 @@ impl Publication {
             self.cosigned.store(0, Ordering::Relaxed);
         }
         // A checkpoint that was not signed by all is sent again, the one of the life before too.
-        if self.cosigned.load(Ordering::Relaxed) < self.asked {
+        if (is_new || asks_again) && self.cosigned.load(Ordering::Relaxed) < self.asked {
             match self.cosign(proxy).await {
                 Ok(()) => {}
                 Err(error) => tracing::warn!(%error, hint = error.hint(), "the checkpoint has no witnesses"),
@@ -261,7 +261,7 @@ pub(crate) async fn keep_publishing(proxy: Arc<Proxy>, publication: Arc<Publicat
         let is_due = last.is_none_or(|(last, _)| last.elapsed() >= every);
         let has_failed = last.is_some_and(|(_, is_done)| !is_done);
         if is_due || (waiting >= publication.config.count && !has_failed) {
-            let published = publication.publish(&proxy).await;
+            let published = publication.publish(&proxy, true).await;
             last = Some((Instant::now(), published.is_ok()));
             match published {
                 Ok(()) => {}
@@ -278,7 +278,7 @@ pub(crate) async fn last(proxy: &Proxy, publication: &Publication) {
     if proxy.recovery.error().is_some() {
         return;
     }
-    match tokio::time::timeout(LAST_PUBLICATION_TIMEOUT, publication.publish(proxy)).await {
+    match tokio::time::timeout(LAST_PUBLICATION_TIMEOUT, publication.publish(proxy, false)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, hint = error.hint(), "the last receipts were not published"),
         Err(_) => tracing::warn!("the last receipts were not published in time: the next start does it"),

@@ -208,7 +208,12 @@ pub async fn start_on(
     match begin(&proxy, &committer, &root_params).await {
         // It goes on, so that it can say why it serves nobody.
         Err(error @ ProxyError::RolledBack(_)) => proxy.fail(error),
-        begun => begun?,
+        begun => {
+            if let (Err(_), Some(publication)) = (&begun, &proxy.publication) {
+                publication.close().await;
+            }
+            begun?;
+        }
     }
 
     let addresses = [&client_port, &worker_port, &http_port].map(|port| port.local_addr());
