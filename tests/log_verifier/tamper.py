@@ -327,7 +327,7 @@ WAYS = {
     omitted_contract: ("drop", set(), {"unreadable", "bundle", "contract"}),
     unmade_contract: ("drop", set(), {"unreadable", "bundle", "contract"}),
     omitted_proxy: ("drop", set(), {"unreadable", "terms"}),
-    duplicate: ("duplicate", {"channel"}, {"channel"}),
+    duplicate: ("duplicate", {"channel"}, {"channel", "log"}),
     reorder: ("reorder", {"channel"}, {"channel"}),
     truncated_tile: ("truncated tile", {"log"}, {"log"}),
     truncated_entries: ("truncated tile", {"log"}, {"log"}),
