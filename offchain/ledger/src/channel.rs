@@ -135,6 +135,10 @@ impl Account {
     }
 
     /// What a state commit on chain covers, once that is durable here: the amount that a voucher may carry.
+    #[expect(
+        clippy::misnamed_getters,
+        reason = "what is on chain is told once it is durable here too"
+    )]
     pub fn chain(&self) -> TokenCount {
         self.signable
     }

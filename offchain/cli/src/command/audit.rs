@@ -126,7 +126,7 @@ fn exit(audited: &Audited, output: Output) -> Exit {
 
 /// What is audited.
 enum Subject {
-    Bundle(Bundle, usize),
+    Bundle(Box<Bundle>, usize),
     Log(Box<dyn Log>, Place, usize),
 }
 
@@ -134,7 +134,8 @@ impl Subject {
     async fn of(global: &Global, args: &AuditSourceArgs, output: Output) -> Result<Self, Failure> {
         let cores = args.audited.cores;
         if let Some(path) = &args.bundle {
-            return Ok(Self::Bundle(Bundle::open(path).map_err(failure::from_audit)?, cores));
+            let bundle = Bundle::open(path).map_err(failure::from_audit)?;
+            return Ok(Self::Bundle(Box::new(bundle), cores));
         }
         let place = Place::of(global, &args.audited, output).await?;
         let log: Box<dyn Log> = match &args.audited.from {

@@ -31,7 +31,11 @@ fn live(platter: &Platter, all: &[SignedReceipt], told: &mut Vec<u64>) -> Result
             let index = publisher.size() as usize;
             // Every other signature comes late: those of the first bundle after it is full.
             let receipt = &all[index];
-            publisher.add(&if index % 2 == 0 { bare(receipt) } else { receipt.clone() })?;
+            publisher.add(&if index.is_multiple_of(2) {
+                bare(receipt)
+            } else {
+                receipt.clone()
+            })?;
         }
         if !publisher.has_evidence(&certificate_hash())? {
             publisher.put_evidence(&certificate())?;

@@ -148,8 +148,8 @@ impl Witness {
         newest.insert(origin, next);
         let own = format!("— {} ", self.name);
         // The line behind the text that was added, or stood there already: without those of others.
-        let lines = signed.rsplit_once("\n\n").map_or("", |(_, lines)| lines).lines();
-        let added = lines.filter(|line| line.starts_with(&own)).next_back();
+        let mut lines = signed.rsplit_once("\n\n").map_or("", |(_, lines)| lines).lines();
+        let added = lines.rfind(|line| line.starts_with(&own));
         Ok(added.map(|line| format!("{line}\n")).unwrap_or_default())
     }
 }

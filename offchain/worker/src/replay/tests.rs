@@ -40,11 +40,18 @@ async fn the_same_seed_gives_the_same_bytes_and_another_one_does_not() {
     let second = replayer.local.again(&chat(false), recorded(5)).await.unwrap();
     assert_eq!(first.body, second.body);
     assert_eq!(first.sampling_hash, second.sampling_hash);
-    let other = replayer.local.again(&chat(false), recorded(6)).await.unwrap();
     let read = |body: &str| Answer::read_whole(Endpoint::Chat, body.as_bytes()).unwrap();
     assert_eq!(read(&first.body).difference(&read(&second.body), false), None);
-    let difference = read(&first.body).difference(&read(&other.body), false).unwrap();
-    assert!(difference.starts_with("answer "), "{difference}");
+    // A model this small often says the same; not always.
+    let mut differences = Vec::new();
+    for seed in 6..40 {
+        let other = replayer.local.again(&chat(false), recorded(seed)).await.unwrap();
+        differences.extend(read(&first.body).difference(&read(&other.body), false));
+    }
+    assert!(
+        differences.iter().any(|difference| difference.starts_with("answer ")),
+        "{differences:?}"
+    );
 }
 
 /// The events of a stream that a document would have been.
@@ -102,7 +109,8 @@ fn the_first_difference_is_told_without_content() {
     };
     let then = answer(|_| {});
     assert_eq!(then.difference(&answer(|_| {}), false), None);
-    let cases: [(fn(&mut Value), &str); 8] = [
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str); 8] = [
         (
             |d| d["choices"][0]["message"]["refusal"] = "more".into(),
             "answer 0 differs in having what no answer of this engine has",
