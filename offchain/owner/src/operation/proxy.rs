@@ -59,6 +59,9 @@ pub struct Close {
     pub contract: Address,
     /// The proxy's key, where it is at hand; the running proxy closes with it otherwise.
     pub key: Option<SigningKey>,
+    /// Whether it is closed also while it holds coins beyond earnings and stake. They are what clients have paid in and not
+    /// taken back, or what is left of it after refunds that came out of the stake; closing gives them to the owner.
+    pub takes_all: bool,
 }
 
 #[async_trait]
@@ -181,8 +184,11 @@ impl Close {
             if PublicKey::from(key) != proxy.proxy_public_key {
                 return Err(state("the key is not that of the proxy contract", "check --proxy-key"));
             }
-            if !holds_nothing(proxy) {
-                return Ok(Next::wait("clients to take back what they have paid in", None));
+            if !self.takes_all && !holds_nothing(proxy) {
+                return Ok(Next::wait(
+                    "clients to take back what they have paid in, or --take-all",
+                    None,
+                ));
             }
             if done.contains(&"complete") {
                 return Ok(Next::wait("the end of the close to show on the chain", None));
