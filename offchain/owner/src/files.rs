@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::OwnerError;
 
 /// Refuses a file that others may read or write, or that belongs to somebody else.
-pub(crate) fn check_private(path: &Path) -> Result<(), OwnerError> {
+pub fn check_private(path: &Path) -> Result<(), OwnerError> {
     let metadata = std::fs::metadata(path).map_err(OwnerError::disk("read", path))?;
     #[cfg(unix)]
     {

@@ -40,6 +40,7 @@ pub use drive::{Manner, Outcome, Sent, Watch, drive, look_ahead};
 pub use earnings::{Payout, earnings};
 pub use error::{OwnerError, Retry, Who};
 pub use facts::{Change, Fact, Role, facts, lifecycle};
+pub use files::check_private;
 pub use journal::{Journal, Step};
 pub use keystore::{Keystore, StoredWallet};
 pub use mnemonic::Mnemonic;

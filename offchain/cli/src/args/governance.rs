@@ -5,10 +5,10 @@ use cocoon_bindings::ton::{Address, HashBytes, parse_address};
 use cocoon_bindings::{Nanoton, ProxyEndpoints};
 
 /// Where the root contract is.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Place {
     /// TON HTTP API to ask, instead of the local network's
-    #[arg(long, value_name = "URL", requires = "root")]
+    #[arg(long, value_name = "URL", requires = "root", conflicts_with = "network")]
     pub chain_url: Option<String>,
     /// Address of the root contract, instead of the local network's
     #[arg(long, value_name = "ADDRESS", requires = "chain_url")]
