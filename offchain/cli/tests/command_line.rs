@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-#[path = "command_line/owners.rs"]
+#[path = "command_line/owners/mod.rs"]
 mod owners;
 
 use std::path::Path;

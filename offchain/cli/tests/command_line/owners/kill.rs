@@ -68,7 +68,11 @@ fn an_operation_that_is_killed_and_run_again_ends_as_one_that_was_not() {
                 assert!(rest.status.success(), "{operation} at {moment}: {told}");
             }
             finish(&stage, &operation);
-            assert_eq!(left(&stage), expected, "{operation} killed at {moment} and {second} ms: {told}");
+            assert_eq!(
+                left(&stage),
+                expected,
+                "{operation} killed at {moment} and {second} ms: {told}"
+            );
         }
         assert!(cut >= 3, "{operation} was cut off only {cut} times");
     }

@@ -66,7 +66,9 @@ fn proxy_key() -> PublicKey {
 /// The wallet of [`WORDS`].
 fn owner() -> Address {
     let key = Mnemonic::parse(WORDS).unwrap().key().unwrap();
-    WalletContract::v5r1(PublicKey::from(&key), WALLET_ID_MAINNET).address().unwrap()
+    WalletContract::v5r1(PublicKey::from(&key), WALLET_ID_MAINNET)
+        .address()
+        .unwrap()
 }
 
 impl Stage {
@@ -148,7 +150,10 @@ impl Stage {
     fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cocoon"));
         command
-            .args(line.split(' ').map(|word| if word == "PROXY" { &self.proxy } else { word }))
+            .args(
+                line.split(' ')
+                    .map(|word| if word == "PROXY" { &self.proxy } else { word }),
+            )
             .current_dir(self.folder.path())
             .env_clear()
             .env("COCOON_PASSPHRASE_FILE", "passphrase")

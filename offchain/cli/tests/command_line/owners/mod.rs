@@ -25,7 +25,12 @@ fn keys_are_sealed_listed_shown_and_printed_for_paper() {
     let exported = stage.run("wallet export dose --yes");
     assert_eq!(String::from_utf8(exported.stdout).unwrap().trim(), WORDS);
     let listed = json(&stage.run("wallet list --json"));
-    let names: Vec<&Value> = listed.as_array().unwrap().iter().map(|wallet| &wallet["name"]).collect();
+    let names: Vec<&Value> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|wallet| &wallet["name"])
+        .collect();
     assert_eq!(names, ["dose", "treasury"]);
     for entry in std::fs::read_dir(stage.folder().join(".cocoon/keystore")).unwrap() {
         let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
@@ -38,14 +43,29 @@ fn what_is_wrong_with_keys_is_said_with_a_hint() {
     let stage = Stage::without_chain();
     stage.write("words.txt", WORDS);
     json(&stage.run("wallet import dose --from words.txt --json"));
-    insta::assert_snapshot!("owners-wallet-taken", shown(&stage.run("wallet import dose --from words.txt")));
-    insta::assert_snapshot!("owners-wallet-unknown", shown(&stage.run("wallet show other --offline")));
+    insta::assert_snapshot!(
+        "owners-wallet-taken",
+        shown(&stage.run("wallet import dose --from words.txt"))
+    );
+    insta::assert_snapshot!(
+        "owners-wallet-unknown",
+        shown(&stage.run("wallet show other --offline"))
+    );
     stage.write("short.txt", "dose ice");
-    insta::assert_snapshot!("owners-wallet-short", shown(&stage.run("wallet import two --from short.txt")));
+    insta::assert_snapshot!(
+        "owners-wallet-short",
+        shown(&stage.run("wallet import two --from short.txt"))
+    );
     stage.write("passphrase", "wrong horse battery\n");
-    insta::assert_snapshot!("owners-wallet-wrong-passphrase", shown(&stage.run("wallet export dose --yes")));
+    insta::assert_snapshot!(
+        "owners-wallet-wrong-passphrase",
+        shown(&stage.run("wallet export dose --yes"))
+    );
     stage.open_to_others("passphrase");
-    insta::assert_snapshot!("owners-passphrase-open-to-others", shown(&stage.run("wallet export dose --yes")));
+    insta::assert_snapshot!(
+        "owners-passphrase-open-to-others",
+        shown(&stage.run("wallet export dose --yes"))
+    );
     stage.open_to_others("words.txt");
     insta::assert_snapshot!(
         "owners-words-open-to-others",
@@ -65,7 +85,10 @@ fn a_client_contract_is_deployed_paid_closed_and_reopened() {
     let tried = stage.signed("client deploy PROXY --amount 20 --dry-run");
     insta::assert_snapshot!("owners-client-deploy-dry-run", shown(&tried));
     let tried = json(&stage.signed("client deploy PROXY --amount 20 --dry-run --json"));
-    assert!(tried["refused"].is_null() && tried["accounts"].as_array().unwrap().len() >= 3, "{tried}");
+    assert!(
+        tried["refused"].is_null() && tried["accounts"].as_array().unwrap().len() >= 3,
+        "{tried}"
+    );
 
     let asked = stage.unanswered("client deploy PROXY --amount 20");
     assert_eq!(asked.status.code(), Some(2), "{}", shown(&asked));
@@ -80,7 +103,10 @@ fn a_client_contract_is_deployed_paid_closed_and_reopened() {
         let fact = facts.into_iter().find(|fact| fact["name"] == key).unwrap();
         fact["value"].as_str().unwrap().to_owned()
     };
-    assert_eq!((status("paid in").as_str(), status("stake").as_str()), ("20 TON", "5 TON"));
+    assert_eq!(
+        (status("paid in").as_str(), status("stake").as_str()),
+        ("20 TON", "5 TON")
+    );
     insta::assert_snapshot!(
         "owners-client-status",
         shown(&stage.on_chain(&format!("client status --contract {contract}")))
@@ -118,9 +144,15 @@ fn messages_are_exported_for_wallets_elsewhere() {
     let line = line.replace("CLIENT", &stage.client_contract());
     let exported = json(&stage.on_chain(&format!("{line} --json")));
     let link = exported["message"]["link"].as_str().unwrap();
-    assert!(link.starts_with("ton://transfer/EQ") && link.contains("amount=3300000000"), "{link}");
+    assert!(
+        link.starts_with("ton://transfer/EQ") && link.contains("amount=3300000000"),
+        "{link}"
+    );
     let wanted = &exported["ton_connect"]["messages"][0];
-    assert_eq!((wanted["amount"].as_str(), &wanted["payload"]), (Some("3300000000"), &exported["message"]["body"]));
+    assert_eq!(
+        (wanted["amount"].as_str(), &wanted["payload"]),
+        (Some("3300000000"), &exported["message"]["body"])
+    );
     assert!(exported["preview"]["refused"].is_null(), "{exported}");
     let drawn = stage.on_chain(&format!("{line} --qr"));
     assert!(String::from_utf8(drawn.stderr).unwrap().contains('█'));
@@ -139,8 +171,14 @@ fn worker_and_proxy_contracts_are_deployed_staked_and_closed() {
         shown(&stage.on_chain(&format!("worker earnings {contract}")))
     );
     let waits = json(&stage.signed(&format!("worker close {contract} --no-wait --json")));
-    assert!(waits["awaits"]["what"].as_str().unwrap().contains("last payout"), "{waits}");
-    assert_eq!(stage.signed("worker claim --url http://127.0.0.1:1").status.code(), Some(5));
+    assert!(
+        waits["awaits"]["what"].as_str().unwrap().contains("last payout"),
+        "{waits}"
+    );
+    assert_eq!(
+        stage.signed("worker claim --url http://127.0.0.1:1").status.code(),
+        Some(5)
+    );
 
     stage.write("proxy.key", &"09".repeat(32));
     let key = stage.public_key([9; 32]);
@@ -151,7 +189,9 @@ fn worker_and_proxy_contracts_are_deployed_staked_and_closed() {
     assert_eq!(none.status.code(), Some(2), "{}", shown(&none));
     json(&stage.signed(&format!("proxy close {contract} --no-wait --json")));
     stage.advance(700);
-    let closed = json(&stage.signed(&format!("proxy close {contract} --proxy-key proxy.key --no-wait --json")));
+    let closed = json(&stage.signed(&format!(
+        "proxy close {contract} --proxy-key proxy.key --no-wait --json"
+    )));
     assert!(closed["awaits"].is_null(), "{closed}");
     let status = json(&stage.on_chain(&format!("proxy status --contract {contract} --json")));
     assert_eq!(status["facts"][0]["value"], "closed", "{status}");
@@ -180,7 +220,10 @@ fn completions_manual_pages_and_versions_are_there() {
     let page = std::fs::read_to_string(stage.folder().join("man/cocoon-client-close.1")).unwrap();
     assert!(page.contains("Close a client contract"));
     let version = json(&stage.run("version --json"));
-    assert_eq!(version["wallets"]["v4r2"], "feb5ff6820e2ff0d9483e7e0d62c817d846789fb4ae580c878866d959dabd5c0");
+    assert_eq!(
+        version["wallets"]["v4r2"],
+        "feb5ff6820e2ff0d9483e7e0d62c817d846789fb4ae580c878866d959dabd5c0"
+    );
     assert_eq!(version["contracts"].as_object().unwrap().len(), 6);
     let text = String::from_utf8(stage.run("version").stdout).unwrap();
     assert!(text.contains("client contract's code"), "{text}");
