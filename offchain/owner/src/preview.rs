@@ -83,6 +83,7 @@ pub async fn preview(
             trial.meet(from).await?;
             for message in messages {
                 trial.meet(&message.to).await?;
+                trial.pay(from, message.value)?;
                 let report = trial.emulator.send_internal(from, message)?;
                 trial.done.push(report.as_ref().clone());
             }
@@ -126,6 +127,15 @@ impl Trial<'_> {
         }
         self.order.push(address.clone());
         self.before.insert(address.clone(), account);
+        Ok(())
+    }
+
+    /// Takes the value off a sender whose own transaction is not tried out.
+    fn pay(&mut self, from: &Address, value: Nanoton) -> Result<(), OwnerError> {
+        if let Some(account) = self.emulator.account(from)? {
+            let left = account.balance.saturating_sub(value);
+            self.emulator.set_balance(from, left)?;
+        }
         Ok(())
     }
 

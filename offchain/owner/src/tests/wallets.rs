@@ -1,9 +1,9 @@
 //! Each kind of wallet with its real code.
 
 use cocoon_bindings::message::InternalMessage;
-use cocoon_bindings::ton::{Cell, friendly};
+use cocoon_bindings::ton::{Cell, friendly, parse_address};
 use cocoon_bindings::units::{Nanoton, PublicKey};
-use cocoon_bindings::wallets::{WALLET_ID_TESTNET, WalletContract, WalletKind};
+use cocoon_bindings::wallets::{WALLET_ID_MAINNET, WALLET_ID_TESTNET, WalletContract, WalletKind};
 use cocoon_chain::{ChainError, wallet_seqno};
 
 use super::{Stage, key, person, v5};
@@ -30,13 +30,34 @@ fn wallets() -> [WalletContract; 3] {
 
 #[test]
 fn addresses_are_those_that_other_programs_derive() {
-    // Published by another implementation, with its mnemonic.
-    let words = "dose ice enrich trigger test dove century still betray gas diet dune use other base gym mad law immense \
-                 village world example praise game";
-    let key = PublicKey::from(&Mnemonic::parse(words).unwrap().key().unwrap());
-    let testnet = WalletContract::v5r1(key, WALLET_ID_TESTNET).address().unwrap();
-    let mainnet = v5(7).address().unwrap();
-    assert_ne!(testnet, mainnet);
+    // Vectors of tonlib-core, with their mnemonics.
+    let v4 = "fancy carpet hello mandate penalty trial consider property top vicious exit rebuild tragic profit urban major \
+              total month holiday sudden rib gather media vicious";
+    let v5 = "section garden tomato dinner season dice renew length useful spin trade intact use universe what post spike \
+              keen mandate behind concert egg doll rug";
+    let key = |words| PublicKey::from(&Mnemonic::parse(words).unwrap().key().unwrap());
+    for (wallet, address) in [
+        (
+            WalletContract::v4r2(key(v4)),
+            "EQCDM_QGggZ3qMa_f3lRPk4_qLDnLTqdi6OkMAV2NB9r5TG3",
+        ),
+        (
+            WalletContract::v5r1(key(v5), WALLET_ID_MAINNET),
+            "UQDv2YSmlrlLH3hLNOVxC8FcQf4F9eGNs4vb2zKma4txo6i3",
+        ),
+    ] {
+        assert_eq!(
+            wallet.address().unwrap(),
+            parse_address(address).unwrap(),
+            "{}",
+            wallet.kind()
+        );
+    }
+    let testnet = WalletContract::v5r1(key(v5), WALLET_ID_TESTNET);
+    assert_ne!(
+        testnet.address().unwrap(),
+        WalletContract::v5r1(key(v5), WALLET_ID_MAINNET).address().unwrap()
+    );
     for (kind, hash) in [
         (
             WalletKind::V4r2,
