@@ -8,7 +8,7 @@ use cocoon_bindings::{Nanoton, ProxyEndpoints};
 #[derive(Clone, Debug, Default, Args)]
 pub struct Place {
     /// TON HTTP API to ask, instead of the local network's
-    #[arg(long, value_name = "URL", requires = "root", conflicts_with = "network")]
+    #[arg(long, value_name = "URL", requires = "root")]
     pub chain_url: Option<String>,
     /// Address of the root contract, instead of the local network's
     #[arg(long, value_name = "ADDRESS", requires = "chain_url")]

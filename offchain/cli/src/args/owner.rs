@@ -25,7 +25,7 @@ pub struct OwnerArgs {
     #[arg(long, help_heading = "Signing")]
     pub export: bool,
     /// Who will send the exported message, when that is no wallet of the keystore
-    #[arg(long, value_name = "ADDRESS", value_parser = address, requires = "export", conflicts_with = "wallet", help_heading = "Signing")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address, requires = "export", help_heading = "Signing")]
     pub from: Option<Address>,
     /// Show the link of the exported message as a QR code
     #[arg(long, requires = "export", help_heading = "Signing")]
