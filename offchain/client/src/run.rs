@@ -14,6 +14,7 @@ use cocoon_runner::shutdown::Shutdown;
 use cocoon_runner::trust::Trust;
 use cocoon_runner::{RunnerError, Surroundings};
 use cocoon_store::ClientStore;
+use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -63,7 +64,11 @@ impl RunningClient {
 }
 
 /// Starts with the chain that the configuration names. Ends after `stop`: requests in flight get some seconds.
-pub async fn start(config: ClientConfig, stop: CancellationToken) -> Result<RunningClient, ClientError> {
+pub fn start(config: ClientConfig, stop: CancellationToken) -> BoxFuture<'static, Result<RunningClient, ClientError>> {
+    Box::pin(start_real(config, stop))
+}
+
+async fn start_real(config: ClientConfig, stop: CancellationToken) -> Result<RunningClient, ClientError> {
     let api_key = match &config.chain.api_key_file {
         Some(path) => Some(read_api_key(path)?),
         None => None,
@@ -73,7 +78,15 @@ pub async fn start(config: ClientConfig, stop: CancellationToken) -> Result<Runn
 }
 
 /// Starts in given surroundings; the configured URL of the chain is not used.
-pub async fn start_on(
+pub fn start_on(
+    config: ClientConfig,
+    surroundings: Surroundings,
+    stop: CancellationToken,
+) -> BoxFuture<'static, Result<RunningClient, ClientError>> {
+    Box::pin(start_in(config, surroundings, stop))
+}
+
+async fn start_in(
     config: ClientConfig,
     surroundings: Surroundings,
     stop: CancellationToken,

@@ -16,6 +16,7 @@ use cocoon_runner::config::ChainConfig;
 use cocoon_runner::http::{HttpServer, listen, serve_on};
 use cocoon_runner::shutdown::{Drained, Shutdown};
 use cocoon_runner::trust::Trust;
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -93,7 +94,14 @@ pub(crate) async fn watch(chain: &ChainConfig) -> Result<watch::Receiver<Arc<Roo
 }
 
 /// Starts a replica on the chain of its configuration. Returns when it listens; it ends with the token.
-pub async fn start(config: KeyManagerConfig, stop: CancellationToken) -> Result<RunningKeyManager, KeyManagerError> {
+pub fn start(
+    config: KeyManagerConfig,
+    stop: CancellationToken,
+) -> BoxFuture<'static, Result<RunningKeyManager, KeyManagerError>> {
+    Box::pin(start_real(config, stop))
+}
+
+async fn start_real(config: KeyManagerConfig, stop: CancellationToken) -> Result<RunningKeyManager, KeyManagerError> {
     config.check()?;
     let root = watch(&config.chain).await?;
     let clock = SystemClock::shared();
@@ -119,7 +127,15 @@ pub async fn start(config: KeyManagerConfig, stop: CancellationToken) -> Result<
 }
 
 /// Starts a replica with parts of the caller's; the chain and the evidence of the configuration are not used.
-pub async fn start_with(
+pub fn start_with<'a>(
+    config: &'a KeyManagerConfig,
+    parts: Parts,
+    stop: CancellationToken,
+) -> BoxFuture<'a, Result<RunningKeyManager, KeyManagerError>> {
+    Box::pin(start_parts(config, parts, stop))
+}
+
+async fn start_parts(
     config: &KeyManagerConfig,
     parts: Parts,
     stop: CancellationToken,

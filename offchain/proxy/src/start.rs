@@ -18,6 +18,7 @@ use cocoon_runner::seal::KeyManager;
 use cocoon_runner::shutdown::{Drained, Shutdown};
 use cocoon_runner::trust::Trust;
 use ed25519_dalek::SigningKey;
+use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -66,7 +67,11 @@ impl RunningProxy {
 }
 
 /// Starts a proxy on the chain of its configuration. Returns when it serves; it ends with the token.
-pub async fn start(config: ProxyConfig, shutdown: CancellationToken) -> Result<RunningProxy, ProxyError> {
+pub fn start(config: ProxyConfig, shutdown: CancellationToken) -> BoxFuture<'static, Result<RunningProxy, ProxyError>> {
+    Box::pin(start_real(config, shutdown))
+}
+
+async fn start_real(config: ProxyConfig, shutdown: CancellationToken) -> Result<RunningProxy, ProxyError> {
     let key = match &config.chain.api_key_file {
         Some(path) => Some(read_key(path).await?),
         None => None,
@@ -100,7 +105,15 @@ async fn read_key(path: &PathBuf) -> Result<String, ProxyError> {
 }
 
 /// Starts a proxy in given surroundings; the configured URL of the chain is not used.
-pub async fn start_on(
+pub fn start_on(
+    config: ProxyConfig,
+    surroundings: Surroundings,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, Result<RunningProxy, ProxyError>> {
+    Box::pin(start_in(config, surroundings, shutdown))
+}
+
+async fn start_in(
     config: ProxyConfig,
     surroundings: Surroundings,
     shutdown: CancellationToken,

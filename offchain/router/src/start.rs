@@ -6,6 +6,7 @@ use cocoon_bindings::ton::parse_address;
 use cocoon_chain::{HttpApi, SharedChain, watch_root};
 use cocoon_ratls::{IdentityKeeper, SharedClock, SystemClock, TrustStore};
 use cocoon_runner::{RunnerError, http::listen_tcp, trust::Trust};
+use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -45,7 +46,11 @@ impl RunningRouter {
 }
 
 /// Starts a router on the chain of its configuration. Returns when it serves; it ends with the token.
-pub async fn start(config: RouterConfig, stop: CancellationToken) -> Result<RunningRouter, RouterError> {
+pub fn start(config: RouterConfig, stop: CancellationToken) -> BoxFuture<'static, Result<RunningRouter, RouterError>> {
+    Box::pin(start_real(config, stop))
+}
+
+async fn start_real(config: RouterConfig, stop: CancellationToken) -> Result<RunningRouter, RouterError> {
     config.check()?;
     let key = match &config.chain.api_key_file {
         Some(path) => Some(read_key(path)?),
@@ -85,7 +90,15 @@ fn read_key(path: &std::path::Path) -> Result<String, RunnerError> {
 }
 
 /// Starts the listeners with parts of the caller's; the chain of the configuration is not used.
-pub async fn start_with(
+pub fn start_with<'a>(
+    config: &'a RouterConfig,
+    parts: Parts,
+    stop: CancellationToken,
+) -> BoxFuture<'a, Result<RunningRouter, RouterError>> {
+    Box::pin(start_parts(config, parts, stop))
+}
+
+async fn start_parts(
     config: &RouterConfig,
     parts: Parts,
     stop: CancellationToken,

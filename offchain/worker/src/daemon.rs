@@ -22,6 +22,7 @@ use cocoon_runner::shutdown::{Drained, Shutdown};
 use cocoon_runner::trust::Trust;
 use cocoon_runner::{Surroundings, off_thread};
 use cocoon_store::{SharedDisk, WorkerStore};
+use futures_util::future::BoxFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,13 +40,28 @@ pub struct RunningWorker {
 
 /// Starts a worker; it stops, with a drain, when `shutdown` is cancelled. It is connected to proxies only once all models
 /// are loaded and have run.
-pub async fn start(config: WorkerConfig, shutdown: CancellationToken) -> Result<RunningWorker, WorkerError> {
+pub fn start(
+    config: WorkerConfig,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, Result<RunningWorker, WorkerError>> {
+    Box::pin(start_real(config, shutdown))
+}
+
+async fn start_real(config: WorkerConfig, shutdown: CancellationToken) -> Result<RunningWorker, WorkerError> {
     let chain = chain(&config).await?;
     start_on(config, Surroundings::real(chain), shutdown).await
 }
 
 /// Starts a worker in given surroundings; the configured URL of the chain is not used.
-pub async fn start_on(
+pub fn start_on(
+    config: WorkerConfig,
+    surroundings: Surroundings,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, Result<RunningWorker, WorkerError>> {
+    Box::pin(start_in(config, surroundings, shutdown))
+}
+
+async fn start_in(
     config: WorkerConfig,
     surroundings: Surroundings,
     shutdown: CancellationToken,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use cocoon_emulator::{Emulator, EmulatorError, NetworkConfig};
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -46,7 +47,11 @@ pub struct LocalNet;
 
 impl LocalNet {
     /// Starts a chain, going on with the saved one if there is one.
-    pub async fn start(config: LocalNetConfig) -> Result<RunningLocalNet, LocalNetError> {
+    pub fn start(config: LocalNetConfig) -> BoxFuture<'static, Result<RunningLocalNet, LocalNetError>> {
+        Box::pin(Self::start_here(config))
+    }
+
+    async fn start_here(config: LocalNetConfig) -> Result<RunningLocalNet, LocalNetError> {
         let saved = match &config.state_file {
             Some(path) => persist::read(path)?,
             None => None,
