@@ -1,8 +1,6 @@
 //! Replication, first start, backup and restore.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod common;
-
 use std::time::Duration;
 
 use cocoon_bindings::units::PublicKey;
@@ -11,7 +9,7 @@ use cocoon_keymanager::{
     start_with,
 };
 use cocoon_runner::seal::SealError;
-use common::{KEY_MANAGER, Replica, World, image};
+use crate::common::{KEY_MANAGER, Replica, World, image};
 use ed25519_dalek::SigningKey;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;

@@ -1,8 +1,6 @@
 //! Keys go to the images of their policy and to nobody else.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod common;
-
 use bytes::Bytes;
 use cocoon_bindings::units::PublicKey;
 use cocoon_keymanager::{KeyManagerError, start_with};
@@ -15,7 +13,7 @@ use cocoon_ratls::PeerPolicy;
 use cocoon_runner::RunnerError;
 use cocoon_runner::link::{Link, LinkConfig, LinkError};
 use cocoon_runner::seal::{KeyLink, SealError};
-use common::{KEY_MANAGER, World, image, root};
+use crate::common::{KEY_MANAGER, World, image, root};
 use tokio_util::sync::CancellationToken;
 
 fn refused_with(error: RunnerError) -> ErrorCode {

@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails, fails loudly")]
 
-mod common;
-
 use std::time::{Duration, Instant};
 
 use cocoon_receipt::ChannelHead;
-use common::{Options, World, receipts};
+use crate::common::{Options, World, receipts};
 use futures_util::StreamExt;
 use serde_json::Value;
 

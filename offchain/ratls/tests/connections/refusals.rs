@@ -7,10 +7,6 @@
     reason = "a test that fails, fails loudly"
 )]
 
-mod common;
-#[path = "common/raw.rs"]
-mod raw;
-
 use cocoon_attest::{AttestError, limits::SIMULATED_COLLATERAL_SECONDS};
 use cocoon_ratls::{CertificateProblem, Connection, PeerPolicy, RatlsError};
 use rustls::HandshakeKind;
@@ -19,8 +15,8 @@ use tokio::{
     net::TcpListener,
 };
 
-use common::{NOW, World};
-use raw::{Form, RawPeer};
+use crate::common::{NOW, World};
+use crate::common::raw::{Form, RawPeer};
 
 /// A worker with this certificate at our proxy: what the proxy says.
 async fn as_client(world: &World, form: Form) -> Result<Connection, RatlsError> {

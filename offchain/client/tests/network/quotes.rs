@@ -2,9 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails, fails loudly")]
 
-mod common;
-
-use common::{Options, World, chat_body, error_of};
+use crate::common::{Options, World, chat_body, error_of};
 use serde_json::{Value, json};
 
 const ID: &str = "abababababababababababababababababababababababababababababababab";

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails, fails loudly")]
 
-mod common;
-
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
@@ -12,7 +10,7 @@ use std::sync::{
 
 use cocoon_ratls::{EvidenceSource, IdentityKeeper, RatlsError, limits::CERTIFICATE_SECONDS};
 
-use common::World;
+use crate::common::World;
 
 const DUE: u64 = CERTIFICATE_SECONDS / 3 * 2;
 

@@ -7,8 +7,6 @@
     reason = "a test that fails, fails loudly"
 )]
 
-mod common;
-
 use std::sync::Arc;
 
 use cocoon_attest::AttestError;
@@ -18,7 +16,7 @@ use cocoon_ratls::{
 };
 use x509_cert::{Certificate, Version, der::Decode};
 
-use common::{NOW, World};
+use crate::common::{NOW, World};
 
 fn identity(world: &World, role: &str) -> Identity {
     Identity::issue(world.source(role).as_ref(), NOW).unwrap()

@@ -2,15 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails, fails loudly")]
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
 use cocoon_attest::simulated::SimulatedPlatform;
-use common::chain::{FixedChain, listing};
-use common::proxy::{FakeProxy, ProxyKeys};
-use common::{Options, World, error_of};
+use crate::common::chain::{FixedChain, listing};
+use crate::common::proxy::{FakeProxy, ProxyKeys};
+use crate::common::{Options, World, error_of};
 use tokio::net::TcpListener;
 
 /// A client and two proxies, connected to both.

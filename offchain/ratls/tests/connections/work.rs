@@ -7,8 +7,6 @@
     reason = "a test that fails, fails loudly"
 )]
 
-mod common;
-
 use std::{sync::Arc, time::Duration};
 
 use cocoon_ratls::{
@@ -21,7 +19,7 @@ use tokio::{
     time::Instant,
 };
 
-use common::World;
+use crate::common::World;
 
 /// Accepts one connection with a short patience; `client` plays the other end.
 async fn accept_from<C: Future<Output = TcpStream>>(client: impl FnOnce(TcpStream) -> C) -> RatlsError {

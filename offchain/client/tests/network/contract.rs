@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails, fails loudly")]
 
-mod common;
-
 use std::sync::Arc;
 
 use cocoon_bindings::message::InternalMessage;
@@ -16,9 +14,9 @@ use cocoon_chain::{ClientAccount, EmulatedChain, NodeWallet, RootView, SharedCha
 use cocoon_client::contract::{register, top_up};
 use cocoon_client::{FundingConfig, ProxyIdentity, ensure_client_contract};
 use cocoon_emulator::{Emulator, NetworkConfig};
-use common::chain::{FixedChain, listing};
-use common::proxy::ProxyKeys;
-use common::{Options, WALLET_OWNER, WALLET_SEED, World};
+use crate::common::chain::{FixedChain, listing};
+use crate::common::proxy::ProxyKeys;
+use crate::common::{Options, WALLET_OWNER, WALLET_SEED, World};
 use ed25519_dalek::SigningKey;
 
 const FUNDING: FundingConfig = FundingConfig {

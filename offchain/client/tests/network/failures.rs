@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails, fails loudly")]
 
-mod common;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::chain::{FixedChain, listing};
-use common::proxy::Incoming;
-use common::{Options, World, chat_body, error_of};
+use crate::common::chain::{FixedChain, listing};
+use crate::common::proxy::Incoming;
+use crate::common::{Options, World, chat_body, error_of};
 use futures_util::StreamExt;
 
 fn deployed() -> Options {

@@ -7,8 +7,6 @@
     reason = "a test that fails, fails loudly"
 )]
 
-mod common;
-
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -23,7 +21,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use common::{NOW, World};
+use crate::common::{NOW, World};
 
 /// Dials `server` as `client` and gives what each end saw.
 async fn meet(

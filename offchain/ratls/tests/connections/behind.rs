@@ -7,8 +7,6 @@
     reason = "a test that fails, fails loudly"
 )]
 
-mod common;
-
 use cocoon_attest::{AttestError, report_data_for_key, simulated::simulated_measurements};
 use cocoon_protocol::peer_info::{Attestation, AttestedPeerInfo, Endpoint};
 use cocoon_ratls::{Connection, PeerPolicy, RatlsError, RouterProblem, verify_certificate};
@@ -17,7 +15,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use common::{NOW, World};
+use crate::common::{NOW, World};
 
 const KEY: [u8; 32] = [0x11; 32];
 

@@ -7,8 +7,6 @@
     reason = "a test that fails, fails loudly"
 )]
 
-mod common;
-
 use std::net::SocketAddr;
 
 use cocoon_protocol::session_proof::Role;
@@ -19,7 +17,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use common::World;
+use crate::common::World;
 
 /// A proxy that takes one connection.
 async fn proxy(world: &World) -> (SocketAddr, JoinHandle<Connection>) {
