@@ -13,6 +13,7 @@ pub mod model;
 pub mod operate;
 pub mod replay;
 pub mod simulator;
+pub mod verify;
 
 use std::path::PathBuf;
 
@@ -30,6 +31,7 @@ use self::log::LogCommand;
 use self::model::ModelCommand;
 use self::operate::{ConfigCommand, OperateCommand, SettleCommand};
 use self::simulator::SimulatorCommand;
+use self::verify::VerifyCommand;
 
 /// Private inference with receipts that can be audited.
 #[derive(Debug, Parser)]
@@ -122,6 +124,12 @@ pub enum Command {
     Quote(QuoteArgs),
     /// Check every receipt against the log and the chain
     Audit(AuditArgs),
+    /// What can be proven of one thing, whoever says so
+    Verify {
+        /// Of what.
+        #[command(subcommand)]
+        command: VerifyCommand,
+    },
     /// Evidence for the contracts: two checkpoints that contradict each other, a claim by a receipt
     Dispute {
         /// What it is about.

@@ -21,3 +21,4 @@ pub(crate) mod run;
 pub(crate) mod simulator;
 pub(crate) mod status;
 pub(crate) mod up;
+pub(crate) mod verify;

@@ -11,6 +11,7 @@ mod history;
 mod published;
 mod resume;
 mod stage;
+mod trace;
 
 use cocoon_audit::{DifferenceKind, Verdict};
 use cocoon_bindings::tokens::TokenCounts;

@@ -216,7 +216,7 @@ impl Place {
     }
 }
 
-fn address(text: &str) -> Result<Address, Failure> {
+pub(super) fn address(text: &str) -> Result<Address, Failure> {
     parse_address(text).or_fail(
         Exit::Usage,
         "the address of a contract was expected",
@@ -225,7 +225,7 @@ fn address(text: &str) -> Result<Address, Failure> {
 }
 
 /// The running chain, or the one that was saved when the network stopped.
-async fn chain(network: &NetworkFile, proxy: &Address, output: Output) -> Result<SharedChain, Failure> {
+pub(super) async fn chain(network: &NetworkFile, proxy: &Address, output: Output) -> Result<SharedChain, Failure> {
     let running = HttpApi::new(&network.chain_url, None).map_err(failure::from_chain)?;
     let running: SharedChain = Arc::new(running);
     // Another network may have taken the port since.
