@@ -158,7 +158,9 @@ impl Logs {
 
     /// How many lookups ended so.
     pub(crate) fn ended(&self, how: Ended) -> u64 {
-        self.ended.get(how as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+        self.ended
+            .get(how as usize)
+            .map_or(0, |count| count.load(Ordering::Relaxed))
     }
 
     /// The proof that a receipt is in its proxy's log. Waits a bounded time; what takes longer goes on, for who asks again.

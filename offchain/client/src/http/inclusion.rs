@@ -55,7 +55,11 @@ fn key(app: &Arc<App>, contract: &Address) -> impl Future<Output = Result<Public
     if let Some(key) = known.or_else(|| app.proxy_keys.get(contract)) {
         return Either::Left(ready(Ok(key)));
     }
-    let (chain, keys, contract) = (Arc::clone(&app.context.chain), Arc::clone(&app.proxy_keys), contract.clone());
+    let (chain, keys, contract) = (
+        Arc::clone(&app.context.chain),
+        Arc::clone(&app.proxy_keys),
+        contract.clone(),
+    );
     Either::Right(async move {
         let account = ProxyAccount::fetch(chain.as_ref(), &contract).await;
         let key = account.map_err(|error| error.to_string())?.proxy_public_key;

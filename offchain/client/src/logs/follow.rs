@@ -138,7 +138,10 @@ impl Follower {
 
 /// Whether a receipt that ended then may be in a log as it was opened: its newest answers may be newer.
 async fn may_have(log: &PublishedLog, wanted: &Wanted) -> Result<bool, TlogError> {
-    Ok(log.newest_ms().await?.is_some_and(|newest| newest >= wanted.finished_ms))
+    Ok(log
+        .newest_ms()
+        .await?
+        .is_some_and(|newest| newest >= wanted.finished_ms))
 }
 
 async fn look(log: &PublishedLog, wanted: &Wanted) -> Result<Option<InclusionProof>, TlogError> {
