@@ -39,6 +39,7 @@ pub mod limits;
 mod log;
 mod proxy;
 mod recording;
+mod reputation;
 mod root;
 mod run;
 pub mod signatures;
@@ -58,6 +59,7 @@ pub use facts::{
 pub use history::{ChainHistory, ContractHistory};
 pub use log::{Log, LogKind, PublishedReceipts, StoreLog};
 pub use recording::RecordedChain;
+pub use reputation::{Reputations, WorkerReputation};
 pub use root::{Listed, Listings, NotListed, RootHistory, Terms, Window};
 pub use run::{Audited, Options, judge, run, run_resumable, run_with};
 pub use source::{Entry, Head, MemorySource, Piece, ReceiptSource, StoreSource};
