@@ -32,6 +32,7 @@ mod client;
 mod error;
 mod evidence;
 mod examine;
+mod export;
 mod facts;
 mod history;
 mod judge;
@@ -53,6 +54,7 @@ mod worker;
 pub use bundle::{Bundle, CHAIN_FILE, LOG_FOLDER, write_bundle};
 pub use error::AuditError;
 pub use evidence::EvidenceSource;
+pub use export::{Export, ExportFormat, Exported};
 pub use facts::{
     AnchorFact, CertificateFact, ClientFact, Facts, ListingFact, ParamsFact, ProxyFact, Settlement, WorkerFact,
 };

@@ -6,6 +6,7 @@
     reason = "what fails here is a test"
 )]
 
+mod export;
 mod hidden;
 mod history;
 mod published;

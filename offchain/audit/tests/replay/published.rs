@@ -80,7 +80,7 @@ fn every_copy_of_a_log_gives_its_workers_the_same_reputation() {
     let store = stage.audit().reputations;
     let numbers: Vec<u16> = store.workers.iter().map(|worker| worker.reputation).collect();
     // Three days on which one payer asked four times: 2 of weight each, all of it good; and one that nobody knows yet.
-    let known = (6 + 2) * 10_000 / (6 + 4);
+    let known = u16::try_from((6 + 2) * 10_000_u32 / (6 + 4)).unwrap();
     assert!(numbers == [known, 5000] || numbers == [5000, known], "{numbers:?}");
     assert_eq!(store.day, "2026-05-31");
     assert_eq!(

@@ -1,5 +1,6 @@
 //! `cocoon audit`: every receipt of a proxy against the chain.
 
+mod export;
 mod text;
 
 use std::path::Path;
@@ -36,6 +37,7 @@ pub(crate) async fn run(global: &Global, args: AuditArgs, output: Output) -> Res
         Some(AuditCommand::Run(args)) => audit(global, args, output).await,
         Some(AuditCommand::Bundle(args)) => bundle(global, args, output).await,
         Some(AuditCommand::Statement(args)) => statement(global, args, output).await,
+        Some(AuditCommand::Export(args)) => export::run(global, args, output).await,
         Some(AuditCommand::Replay(args)) => super::replay::run(global, args, output).await,
     }
 }
@@ -127,7 +129,7 @@ fn exit(audited: &Audited, output: Output) -> Exit {
 /// What is audited.
 enum Subject {
     Bundle(Box<Bundle>, usize),
-    Log(Box<dyn Log>, Place, usize),
+    Log(Arc<dyn Log>, Place, usize),
 }
 
 impl Subject {
@@ -138,17 +140,25 @@ impl Subject {
             return Ok(Self::Bundle(Box::new(bundle), cores));
         }
         let place = Place::of(global, &args.audited, output).await?;
-        let log: Box<dyn Log> = match &args.audited.from {
+        let log: Arc<dyn Log> = match &args.audited.from {
             Some(from) => {
                 let source = cocoon_tlog::source(from).map_err(failure::from_tlog)?;
-                Box::new(PublishedReceipts::new(source))
+                Arc::new(PublishedReceipts::new(source))
             }
             None => {
                 let network = NetworkFile::load(&DataDir::new(&global.data_dir))?;
-                Box::new(StoreLog::new(&network.proxy_store_dir))
+                Arc::new(StoreLog::new(&network.proxy_store_dir))
             }
         };
         Ok(Self::Log(log, place, cores))
+    }
+
+    /// Its receipts, to be read once more.
+    fn log(&self) -> Arc<dyn Log> {
+        match self {
+            Self::Bundle(bundle, _) => Arc::new(PublishedReceipts::new(bundle.log())),
+            Self::Log(log, ..) => Arc::clone(log),
+        }
     }
 
     /// Whether another look may find more. A store has all that the chain has; what is published comes later.
