@@ -113,11 +113,6 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// Rows so far.
-    pub(crate) fn rows(&self) -> u64 {
-        self.total
-    }
-
     /// Ends the file.
     pub(crate) fn finish(mut self) -> io::Result<W> {
         if self.rows > 0 {

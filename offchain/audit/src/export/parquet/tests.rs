@@ -69,7 +69,7 @@ fn a_file_begins_and_ends_as_it_should_and_says_where_its_footer_is() {
     for number in 0..ROWS_OF_A_GROUP as u64 + 10 {
         writer.push(row(number)).unwrap();
     }
-    assert_eq!((writer.groups.len(), writer.rows()), (1, ROWS_OF_A_GROUP as u64 + 10));
+    assert_eq!((writer.groups.len(), writer.total), (1, ROWS_OF_A_GROUP as u64 + 10));
     let chunk = &writer.groups[0].chunks[0];
     assert_eq!(
         (chunk.start(), chunk.dictionary),
