@@ -2,7 +2,10 @@
 
 mod parquet;
 mod rows;
+mod statement;
 mod thrift;
+
+pub use statement::to_parquet;
 
 use crate::error::AuditError;
 use crate::limits::ROWS_OF_A_FILE;

@@ -54,7 +54,7 @@ mod worker;
 pub use bundle::{Bundle, CHAIN_FILE, LOG_FOLDER, write_bundle};
 pub use error::AuditError;
 pub use evidence::EvidenceSource;
-pub use export::{Export, ExportFormat, Exported};
+pub use export::{Export, ExportFormat, Exported, to_parquet};
 pub use facts::{
     AnchorFact, CertificateFact, ClientFact, Facts, ListingFact, ParamsFact, ProxyFact, Settlement, WorkerFact,
 };

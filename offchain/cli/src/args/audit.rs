@@ -57,7 +57,8 @@ The receipts are audited on the way. Days are those of UTC on which answers ende
 Examples:
   cocoon audit statement --role client
   cocoon audit statement --role worker --address ADDRESS --format json
-  cocoon audit statement --role proxy --bundle BUNDLE > earnings.csv")]
+  cocoon audit statement --role proxy --bundle BUNDLE > earnings.csv
+  cocoon audit statement --role client --format parquet > spending.parquet")]
     Statement(AuditStatementArgs),
     /// Write every receipt as one row, for DuckDB, Spark and whoever has many
     #[command(after_help = "\
@@ -187,4 +188,6 @@ pub enum StatementFormat {
     Csv,
     /// A list of objects
     Json,
+    /// An Apache Parquet file on stdout
+    Parquet,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cocoon_audit::{
-    Audited, Bundle, Log, Options, PublishedReceipts, Role, Scope, StoreLog, Verdict, run_resumable, run_with, to_csv,
+    Audited, Bundle, Log, Options, PublishedReceipts, Role, Scope, StoreLog, Verdict, run_resumable, run_with, to_csv, to_parquet,
     write_bundle,
 };
 use cocoon_bindings::ton::{Address, parse_address};
@@ -105,6 +105,8 @@ async fn statement(global: &Global, args: AuditStatementArgs, output: Output) ->
     if output.json || args.format == StatementFormat::Json {
         let output = Output { json: true };
         output.result(&audited.statement, |_| String::new())?;
+    } else if args.format == StatementFormat::Parquet {
+        output.bytes(&to_parquet(&audited.statement).map_err(failure::from_audit)?)?;
     } else {
         output.stdout(&to_csv(&audited.statement))?;
     }
