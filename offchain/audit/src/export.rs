@@ -176,7 +176,7 @@ impl Files {
             unfit @ RowError::Unfit(_) => failed(std::io::Error::other(unfit.to_string())),
         })?;
         self.rows += 1;
-        if self.rows % ROWS_OF_A_FILE == 0 {
+        if self.rows.is_multiple_of(ROWS_OF_A_FILE) {
             self.close()?;
         }
         Ok(())

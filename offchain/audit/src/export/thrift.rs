@@ -77,7 +77,7 @@ impl Compact {
             Element::Struct => STRUCT,
         };
         match u8::try_from(length) {
-            Ok(short @ 0..15) => self.bytes.push(short << 4 | kind),
+            Ok(short @ 0..15) => self.bytes.push((short << 4) | kind),
             _ => {
                 self.bytes.push(0xf0 | kind);
                 varint(length as u64, &mut self.bytes);
@@ -104,7 +104,7 @@ impl Compact {
 
     fn field(&mut self, field: i16, kind: u8) {
         match u8::try_from(i32::from(field) - i32::from(self.field)) {
-            Ok(step @ 1..=15) => self.bytes.push(step << 4 | kind),
+            Ok(step @ 1..=15) => self.bytes.push((step << 4) | kind),
             _ => {
                 self.bytes.push(kind);
                 self.zigzag(field.into());

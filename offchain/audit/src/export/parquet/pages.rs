@@ -174,7 +174,7 @@ pub(super) fn packed(numbers: &[u32], bound: usize, bytes: &mut Vec<u8>) {
     let width = (usize::BITS - bound.saturating_sub(1).leading_zeros()).max(1);
     bytes.push(width.to_le_bytes()[0]);
     let groups = numbers.len().div_ceil(8);
-    varint((groups as u64) << 1 | 1, bytes);
+    varint(((groups as u64) << 1) | 1, bytes);
     let (mut held, mut count) = (0_u64, 0);
     let padding = std::iter::repeat_n(0, groups * 8 - numbers.len());
     for number in numbers.iter().copied().chain(padding) {
@@ -190,6 +190,6 @@ pub(super) fn packed(numbers: &[u32], bound: usize, bytes: &mut Vec<u8>) {
 
 /// Flags, eight a byte, the first one lowest.
 pub(super) fn bits(flags: &[bool]) -> Vec<u8> {
-    let byte = |flags: &[bool]| flags.iter().rev().fold(0, |byte, flag| byte << 1 | u8::from(*flag));
+    let byte = |flags: &[bool]| flags.iter().rev().fold(0, |byte, flag| (byte << 1) | u8::from(*flag));
     flags.chunks(8).map(byte).collect()
 }

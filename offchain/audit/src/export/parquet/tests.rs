@@ -36,14 +36,14 @@ const COLUMNS: [Column; 5] = [
 fn row(number: u64) -> Vec<Value> {
     vec![
         Value::Text(format!("text {}", number % 3)),
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             Value::Null
         } else {
             Value::Number(number)
         },
         Value::Time(1_790_000_000_000 + number),
         Value::Amount(u128::from(number) << 64),
-        Value::Flag(number % 5 == 0),
+        Value::Flag(number.is_multiple_of(5)),
     ]
 }
 
@@ -87,7 +87,7 @@ fn a_file_begins_and_ends_as_it_should_and_says_where_its_footer_is() {
     let footer = &file[file.len() - 8 - length..file.len() - 8];
     // Version 1, then a list of six elements of the schema.
     assert_eq!(footer[..3], [0x15, 2, 0x19]);
-    assert_eq!((footer[3], footer[footer.len() - 1]), (6 << 4 | 12, 0));
+    assert_eq!((footer[3], footer[footer.len() - 1]), ((6 << 4) | 12, 0));
 }
 
 #[test]
@@ -114,8 +114,8 @@ fn a_value_of_another_kind_or_beyond_its_column_is_refused() {
 fn unpacked(bytes: &[u8], count: usize) -> Vec<u32> {
     let width = usize::from(bytes[0]);
     let data = &bytes[1 + bytes[1..].iter().take_while(|byte| **byte >= 0x80).count() + 1..];
-    let bit = |at: usize| u32::from(data[at / 8] >> (at % 8) & 1);
-    let number = |at: usize| (0..width).fold(0, |number, digit| number | bit(at * width + digit) << digit);
+    let bit = |at: usize| u32::from((data[at / 8] >> (at % 8)) & 1);
+    let number = |at: usize| (0..width).fold(0, |number, digit| number | (bit(at * width + digit) << digit));
     (0..count).map(number).collect()
 }
 
