@@ -1,5 +1,6 @@
 //! What an audit says.
 
+use crate::reputation::Reputations;
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::{Nanoton, ParamsVersion, TokenCount};
 use cocoon_receipt::ReceiptId;
@@ -226,6 +227,8 @@ pub struct Report {
     pub log: LogReport,
     /// Numbers over all receipts.
     pub totals: Totals,
+    /// What the receipts say about their workers; of all receipts only when nothing differs.
+    pub reputations: Reputations,
     /// Channels that were compared; up to the first difference.
     pub channels: Vec<ChannelReport>,
 }

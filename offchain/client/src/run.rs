@@ -28,6 +28,7 @@ use crate::disclosures::Disclosures;
 use crate::error::ClientError;
 use crate::http::{self, App};
 use crate::limits::{MAX_PROXY_CONNECTIONS, RECEIPT_WAIT};
+use crate::logs::{Keys, Logs};
 use crate::quotes::KnownQuotes;
 use crate::secret::Secret;
 use crate::stats::Stats;
@@ -118,7 +119,11 @@ async fn start_in(
         shutdown.spawn(Arc::clone(&dialing).keep_connected());
     }
 
+    let contradictions = config.data_dir.join("contradictions");
+    let logs = Logs::new(&config.logs, Arc::clone(&context.store), &contradictions)?;
     let app = App {
+        logs: Arc::new(logs),
+        proxy_keys: Arc::new(Keys::default()),
         upstream: upstream.clone(),
         accounts,
         stats: Stats::default(),

@@ -1,6 +1,7 @@
 //! Reading a published log: nothing leaves here that was not proven against the checkpoint's root.
 
 mod batch;
+mod near;
 mod tiles;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use cocoon_bindings::Nanoton;
 use cocoon_bindings::ton::Address;
-use cocoon_client::{ClientConfig, FundingConfig};
+use cocoon_client::{ClientConfig, FundingConfig, LogPlace};
 use cocoon_localnet::{Clock, LocalNetConfig, NetworkConfig};
 use cocoon_proxy::{AnchorConfig, Listen, LogConfig, ProxyConfig, Timers};
 use cocoon_runner::admin::AdminConfig;
@@ -178,6 +178,7 @@ impl Configs {
                     amount: CLIENT_TOP_UP,
                     refill_below: CLIENT_REFILL_BELOW,
                 }),
+                logs: ports.proxy_log.iter().map(log_place).collect(),
             },
         }
     }
@@ -188,6 +189,13 @@ impl Configs {
         write(data, "proxy", "proxy", &self.proxy)?;
         write(data, "worker", "worker", &self.worker)?;
         write(data, "client", "client", &self.client)
+    }
+}
+
+fn log_place(listens: &SocketAddr) -> LogPlace {
+    LogPlace {
+        url: format!("http://{listens}"),
+        proxy: None,
     }
 }
 

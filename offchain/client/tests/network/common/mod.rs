@@ -143,6 +143,7 @@ impl World {
                 ..AttestationConfig::default()
             },
             funding,
+            logs: Vec::new(),
         };
         let stop = CancellationToken::new();
         let client = cocoon_client::start_on(config, Surroundings::real(chain), stop.clone())
