@@ -2,7 +2,7 @@
 
 import hashlib
 
-from checkpoints import open_checkpoint
+from checkpoints import cells, open_checkpoint
 from fault import Fault, require
 from tree import Frontier, leaf_hash, node_hash
 
@@ -47,6 +47,9 @@ class Published:
         self.watch, self.roots = set(), {}
         self.note = self.file("checkpoint")
         self.size, self.root = open_checkpoint(self.note, key)
+        # What is signed for contracts is of a beginning of this log.
+        self.cells = cells(self.note, key)
+        self.watch |= {size for _, size, _ in self.cells}
 
     def file(self, path):
         try:
@@ -88,6 +91,8 @@ class Published:
             if row:
                 self.tile(level, index, row)
         require(frontier.root() == self.root, "log", "the entries do not hash to the checkpoint's root")
+        for contract, size, root in self.cells:
+            require(self.roots[size] == root, "log", f"the line for {contract} is of another log of {size} entries")
 
     def mark(self, frontier):
         if frontier.size in self.watch:

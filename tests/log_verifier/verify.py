@@ -32,7 +32,7 @@ def verify(bundle, told=False):
     contracts = Raw(history).check() if has_raw else 0
     log = Published(bundle / "log", history.key)
     anchors = history.anchors()
-    log.watch = {anchor["size"] for _, anchor in anchors}
+    log.watch |= {anchor["size"] for _, anchor in anchors}
     books = Books(history, log)
     for batch in log.batches():
         for entry in batch:

@@ -31,6 +31,7 @@ mod commit;
 mod config;
 mod contracts;
 mod error;
+mod head;
 mod http;
 mod inbox;
 mod instance;

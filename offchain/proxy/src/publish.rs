@@ -205,7 +205,9 @@ impl Publication {
         let tree = proxy.books.reader().tree();
         let instance = proxy.on_chain();
         let addresses = (instance.root.to_string(), instance.contract.to_string());
+        let cell = proxy.heads.to_publish(&instance.contract, proxy.books.key())?;
         let published = self.with_feed(proxy, move |feed| {
+            feed.cover(cell);
             let is_new = feed.publish(&tree, addresses)?;
             Ok((feed.published(), is_new))
         });

@@ -186,6 +186,7 @@ pub async fn start_on(
         registrations: Registrations::default(),
         stats: Default::default(),
         accounts: Default::default(),
+        heads: Default::default(),
         publication,
         image,
         chain_age,
@@ -203,6 +204,9 @@ pub async fn start_on(
         let error = cocoon_runner::checkpoints::keep(checkpoints).await;
         failing.fail(error.into());
     });
+    if let Some(anchored) = anchored {
+        proxy.heads.at_least(&anchored.proxy, anchored.size);
+    }
     proxy.workers.configure(&proxy.config.routing);
     let committer = Arc::new(Committer::new(Arc::clone(&proxy), cursors));
     match begin(&proxy, &committer, &root_params).await {
@@ -253,7 +257,7 @@ pub async fn start_on(
     proxy.spawn_while_trusted(winding::keep_winding(Arc::clone(&proxy)));
     proxy.spawn_while_trusted(outage::keep_watch(Arc::clone(&proxy)));
     proxy.spawn_while_trusted(settlement::keep_settling(Arc::clone(&proxy)));
-    proxy.spawn_while_trusted(anchor::keep_anchoring(Arc::clone(&proxy), anchored));
+    proxy.spawn_while_trusted(anchor::keep_anchoring(Arc::clone(&proxy)));
     if let Some(publication) = &proxy.publication {
         proxy.spawn_while_trusted(publish::keep_publishing(Arc::clone(&proxy), Arc::clone(publication)));
     }

@@ -69,6 +69,7 @@ impl Mirror {
             root: self.writer.root(),
         };
         self.compare(&log, &known).await?;
+        log.cells().await?;
         let mut mirrored = Mirrored {
             before,
             ..Mirrored::default()

@@ -6,6 +6,7 @@ mod tiles;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cocoon_bindings::checkpoint::SignedCheckpoint;
 use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::PublicKey;
 use cocoon_receipt::log::{Checkpoint, Cosignature, TILE_WIDTH, TileKind, WitnessKey};
@@ -71,6 +72,22 @@ impl PublishedLog {
     /// Which of these witnesses have signed the checkpoint.
     pub fn cosignatures(&self, witnesses: &[WitnessKey]) -> Result<Vec<Cosignature>, TlogError> {
         Ok(Checkpoint::cosignatures(&self.note, witnesses)?)
+    }
+
+    /// What stands under the checkpoint for proxy contracts, each signed and of this log. Two such from two logs cost the proxy a share of
+    /// its stake.
+    pub async fn cells(&self) -> Result<Vec<SignedCheckpoint>, TlogError> {
+        let cells = Checkpoint::cells(&self.note, &self.key)?;
+        for cell in &cells {
+            let (size, root) = (cell.checkpoint.size, &cell.checkpoint.root_hash);
+            if !self.continues(size, root).await? {
+                return Err(TlogError::Cell {
+                    contract: cell.checkpoint.proxy.clone(),
+                    size,
+                });
+            }
+        }
+        Ok(cells)
     }
 
     /// Receipts.

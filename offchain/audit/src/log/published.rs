@@ -35,7 +35,12 @@ impl PublishedReceipts {
 #[async_trait]
 impl Log for PublishedReceipts {
     async fn open(&self, key: &PublicKey) -> Result<Result<Box<dyn ReceiptSource>, Difference>, AuditError> {
-        match PublishedLog::open(Arc::clone(&self.source), *key).await {
+        let opened = async {
+            let log = PublishedLog::open(Arc::clone(&self.source), *key).await?;
+            log.cells().await?;
+            Ok(log)
+        };
+        match opened.await {
             Ok(log) => Ok(Ok(Box::new(Reading { log, batch: 0, skip: 0 }))),
             Err(error) => finding(error).map(Err),
         }

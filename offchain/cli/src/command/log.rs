@@ -76,6 +76,8 @@ struct Shown {
     /// Hex.
     root: String,
     witnesses: Vec<Witnessed>,
+    /// Proxy contracts that take a share of the stake if another log is signed for them.
+    contracts: Vec<Punisher>,
     /// Signatures of others, which were not looked at.
     other_signatures: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,6 +93,13 @@ struct Witnessed {
     time: u64,
 }
 
+#[derive(Serialize)]
+struct Punisher {
+    contract: String,
+    /// Receipts that the proxy signed for it.
+    receipts: u64,
+}
+
 /// Shows the newest checkpoint.
 pub(crate) async fn show(global: &Global, args: LogShowArgs, output: Output) -> Result<Exit, Failure> {
     let witnesses: Vec<_> = args
@@ -101,6 +110,7 @@ pub(crate) async fn show(global: &Global, args: LogShowArgs, output: Output) -> 
     let place = Place::of(global, args.log).await?;
     let log = place.open(output).await?;
     let seen = log.cosignatures(&witnesses).map_err(failure::from_tlog)?;
+    let cells = log.cells().await.map_err(failure::from_tlog)?;
     let signatures = log.note().lines().filter(|line| line.starts_with("— ")).count();
     let checkpoint = log.checkpoint();
     let (root_contract, proxy_contract) = place
@@ -113,12 +123,19 @@ pub(crate) async fn show(global: &Global, args: LogShowArgs, output: Output) -> 
         origin: checkpoint.origin.clone(),
         receipts: checkpoint.size,
         root: checkpoint.root.to_string(),
-        other_signatures: signatures.saturating_sub(1 + seen.len()),
+        other_signatures: signatures.saturating_sub(1 + seen.len() + cells.len()),
         witnesses: seen
             .into_iter()
             .map(|seen| Witnessed {
                 name: seen.witness,
                 time: seen.time,
+            })
+            .collect(),
+        contracts: cells
+            .into_iter()
+            .map(|cell| Punisher {
+                contract: cell.checkpoint.proxy.to_string(),
+                receipts: cell.checkpoint.size,
             })
             .collect(),
         root_contract,
@@ -138,6 +155,9 @@ impl Shown {
         ];
         for witness in &self.witnesses {
             lines.push(format!("witness    {} at {}", witness.name, witness.time));
+        }
+        for Punisher { contract, receipts } in &self.contracts {
+            lines.push(format!("bound to   {contract} with {receipts} receipts"));
         }
         if self.other_signatures > 0 {
             lines.push(format!("unchecked  {} more signatures", self.other_signatures));
