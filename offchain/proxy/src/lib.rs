@@ -26,6 +26,7 @@ mod anchor;
 mod begin;
 mod books;
 mod budget;
+mod challenge;
 mod client;
 mod commit;
 mod config;
@@ -61,6 +62,7 @@ mod workers;
 mod writer;
 
 pub use anchor::AnchorConfig;
+pub use challenge::ChallengeConfig;
 pub use config::{Listen, ProxyConfig, RoutingConfig, Timers};
 pub use error::{ProxyError, Who};
 pub use http::figures::METRICS;

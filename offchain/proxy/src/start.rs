@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::begin::{Opened, begin, instances_of, open_store, patiently};
 use crate::books::Books;
+use crate::challenge::{self, Challenges};
 use crate::commit::Committer;
 use crate::config::ProxyConfig;
 use crate::error::ProxyError;
@@ -157,6 +158,7 @@ pub async fn start_on(
         cursors,
         instances,
         anchored,
+        challenges,
     } = opened;
     let instances = instances_of(instances, &cursors, newest, &chain).await?;
     let contract = instances.current().contract.clone();
@@ -169,7 +171,9 @@ pub async fn start_on(
     let books = Arc::new(Books::new(store, recovered.ledger, contract_key, failed, closed)?);
     let image = trust.own_image(&identities, clock.now());
     let chain_age = ChainAge::new(&config.outage);
+    let (challenges, sampled) = Challenges::new(challenges);
     let proxy = Arc::new(Proxy {
+        challenges,
         vouchers: Vouchers::new(Arc::clone(&books), wallet.address().clone()),
         live: Live::new(config.clone()),
         config,
@@ -208,6 +212,7 @@ pub async fn start_on(
         proxy.heads.at_least(&anchored.proxy, anchored.size);
     }
     proxy.workers.configure(&proxy.config.routing);
+    proxy.workers.set_benched(proxy.challenges.benched());
     let committer = Arc::new(Committer::new(Arc::clone(&proxy), cursors));
     match begin(&proxy, &committer, &root_params).await {
         // It goes on, so that it can say why it serves nobody.
@@ -248,6 +253,8 @@ pub async fn start_on(
         worker_acceptor,
         Role::Worker,
     ));
+    let challenging = challenge::keep_challenging(Arc::clone(&proxy), Arc::clone(&identities), sampled);
+    proxy.spawn_while_trusted(challenging);
     shutdown.spawn_until_stop(identities.keep_fresh());
     shutdown.spawn_until_stop(proxy.trust.clone().keep_current());
     proxy.spawn_while_trusted(contracts::keep_current(Arc::clone(&proxy)));

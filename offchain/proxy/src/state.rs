@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
 use crate::books::Books;
+use crate::challenge::Challenges;
 use crate::config::ProxyConfig;
 use crate::error::ProxyError;
 use crate::head::Heads;
@@ -52,6 +53,7 @@ pub(crate) struct Proxy {
     pub(crate) accounts: Accounts,
     /// What may be signed of the log for the contracts.
     pub(crate) heads: Heads,
+    pub(crate) challenges: Challenges,
     /// The published log, if there is one.
     pub(crate) publication: Option<Arc<Publication>>,
     /// The image that this proxy's evidence shows.

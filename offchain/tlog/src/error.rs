@@ -178,6 +178,12 @@ pub enum TlogError {
         /// Entries that the line speaks of.
         size: u64,
     },
+    /// A record of a challenge is none, or not signed by the log.
+    #[error("record {index} of challenges is none of this proxy")]
+    Challenge {
+        /// Its number, from 0.
+        index: u64,
+    },
     /// A text is no inclusion proof.
     #[error("not an inclusion proof: {0}")]
     Proof(&'static str),

@@ -189,6 +189,17 @@ impl Publisher {
         Ok(note)
     }
 
+    /// Adds records of challenges. `before` says how many the proxy gave before these: those of them that are there already, because it
+    /// died before it could note that, are left out.
+    pub fn add_challenges(&mut self, before: u64, records: &[Vec<u8>]) -> Result<(), TlogError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let known = self.writer.challenges()?.saturating_sub(before);
+        let known = usize::try_from(known).unwrap_or(usize::MAX).min(records.len());
+        self.writer.push_challenges(&records[known..])
+    }
+
     /// Puts the last checkpoint with the signatures of witnesses in its place.
     pub fn witnessed(&mut self, note: &str) -> Result<(), TlogError> {
         self.writer.reseal(note)

@@ -1,6 +1,7 @@
 //! A published log: a folder, a mirror, a URL.
 
 use super::{Log, LogKind};
+use crate::challenges::ChallengeTotals;
 use crate::error::AuditError;
 use crate::evidence::EvidenceSource;
 use crate::limits::BATCH;
@@ -38,10 +39,17 @@ impl Log for PublishedReceipts {
         let opened = async {
             let log = PublishedLog::open(Arc::clone(&self.source), *key).await?;
             log.cells().await?;
-            Ok(log)
+            // All entries are read once more for it, if there is any.
+            let compared = log.compared().await?;
+            Ok::<_, TlogError>((log, ChallengeTotals::of(&compared)))
         };
         match opened.await {
-            Ok(log) => Ok(Ok(Box::new(Reading { log, batch: 0, skip: 0 }))),
+            Ok((log, challenges)) => Ok(Ok(Box::new(Reading {
+                log,
+                challenges,
+                batch: 0,
+                skip: 0,
+            }))),
             Err(error) => finding(error).map(Err),
         }
     }
@@ -71,6 +79,7 @@ fn finding(error: TlogError) -> Result<Difference, AuditError> {
 
 struct Reading {
     log: PublishedLog,
+    challenges: ChallengeTotals,
     /// The next batch.
     batch: u64,
     /// Entries of it that are left out.
@@ -113,6 +122,10 @@ impl ReceiptSource for Reading {
 
     fn len_hint(&self) -> Option<u64> {
         Some(self.log.size())
+    }
+
+    fn challenges(&self) -> Option<ChallengeTotals> {
+        Some(self.challenges.clone()).filter(|totals| *totals != ChallengeTotals::default())
     }
 
     fn head(&self) -> Option<Head> {

@@ -41,7 +41,11 @@ impl Operated for Pages {
     }
 
     fn set_peer_drained(&self, address: &str, is_drained: bool) -> Option<usize> {
-        self.0.workers.set_drained(&parse_address(address).ok()?, is_drained)
+        let (proxy, address) = (&self.0, parse_address(address).ok()?);
+        if !is_drained && let Err(error) = proxy.challenges.restore(proxy, &address) {
+            proxy.fail(error);
+        }
+        proxy.workers.set_drained(&address, is_drained)
     }
 
     fn reload(&self) -> Result<Reloaded, RunnerError> {

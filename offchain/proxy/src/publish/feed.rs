@@ -78,6 +78,11 @@ impl Feed {
         self.publisher.size()
     }
 
+    /// Publishes records of challenges, whose receipts are published.
+    pub(super) fn challenges(&mut self, before: u64, records: &[Vec<u8>]) -> Result<(), TlogError> {
+        self.publisher.add_challenges(before, records)
+    }
+
     /// Names what is signed for the proxy contract; it comes under the checkpoints.
     pub(super) fn cover(&mut self, cell: Option<SignedCheckpoint>) {
         // While nothing may be signed, what was signed before stays.
