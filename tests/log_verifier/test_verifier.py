@@ -111,6 +111,18 @@ class GoldenLog(unittest.TestCase):
                 for contract, size, root in checkpoints.cells(case["note"].encode(), self.key):
                     fault.require(roots[size] == root, "log", f"{contract}: another root")
 
+    def test_records_of_challenges_are_read_and_a_flipped_bit_is_noticed(self):
+        self.assertEqual(self.log.challenges(), self.facts["challenges"])
+        whole = (self.log.folder / "challenges/000").read_bytes()
+        with tempfile.TemporaryDirectory() as folder:
+            changed = Published(self.log.folder, self.key)
+            changed.folder = pathlib.Path(folder)
+            (changed.folder / "challenges").mkdir()
+            for at in range(0, len(whole), 11):
+                (changed.folder / "challenges/000").write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+                with self.assertRaises(fault.Fault):
+                    changed.challenges()
+
     def test_numbers_are_written_in_groups_of_three(self):
         written = {0: "000", 999: "999", 1000: "x001/000", 1234067: "x001/x234/067"}
         self.assertEqual({index: number(index) for index in written}, written)

@@ -142,15 +142,15 @@ impl Challenges {
         })
     }
 
-    /// The operator believes the workers of this owner again.
-    pub(crate) fn restore(&self, proxy: &Proxy, owner: &Address) -> Result<(), ProxyError> {
+    /// The operator believes the workers of this owner again; says whether any of them was benched.
+    pub(crate) fn restore(&self, proxy: &Proxy, owner: &Address) -> Result<bool, ProxyError> {
         let is_of = |name: &str| standing::parse(name).is_some_and(|(found, _)| found == *owner);
         if !self.state().standings.keys().any(|name| is_of(name)) {
-            return Ok(());
+            return Ok(false);
         }
         self.change(proxy, |state| state.standings.retain(|name, _| !is_of(name)))?;
         proxy.workers.set_benched(self.benched());
-        Ok(())
+        Ok(true)
     }
 
     /// Takes tokens of today's budget.

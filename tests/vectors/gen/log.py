@@ -82,6 +82,11 @@ def document():
     # Of another witness, of whom the reader knows nothing.
     note = notes.cosigned(note, "stranger.example", made_up.secret("stranger"), TIME + 1)
     files["checkpoint"] = note.encode()
+    told = challenges(network, [entry for entry, _, _ in entries])
+    files["challenges/000"] = b"".join(
+        notes.challenge(network.proxy_secret, one["result"], one["after"], one["time"], bytes.fromhex(one["first"]), bytes.fromhex(one["second"]))
+        for one in told
+    )
     files["log.json"] = (json.dumps(hint, sort_keys=True) + "\n").encode()
     name = notes.origin(network.key())
     hexes = lambda hashes: [value.hex() for value in hashes]
@@ -94,6 +99,7 @@ def document():
         "size": ENTRIES,
         "root": tiles.root(leaves).hex(),
         "checkpoint": plain,
+        "challenges": told,
         "bound": {
             "checkpoint": bound,
             "contract": contract,
@@ -127,6 +133,17 @@ def document():
         ],
     }
     return files, json.dumps(facts, indent=1, sort_keys=True) + "\n"
+
+
+def challenges(network, ids):
+    """Three requests that two workers answered, each pair under the same terms."""
+    found = []
+    for result, after, start in (("equal", 0, 0), ("different", 17, 40), ("not_comparable", 0, 200)):
+        worker = lambda at: network.receipts[at]["statement"]["worker"]
+        second = next(at for at in range(start + 1, len(ids)) if worker(at) != worker(start))
+        time = (TIME + start) * 1000
+        found.append({"result": result, "after": after, "time": time, "first": ids[start].hex(), "second": ids[second].hex()})
+    return found
 
 
 def evidence(network):

@@ -42,6 +42,15 @@ def checkpoint(secret, size, root, name=None):
     return f"{body}\n{line(name, LOG_KEY, public, ed25519.sign(secret, body.encode()))}"
 
 
+RESULTS = {"equal": 1, "different": 2, "not_comparable": 3}
+
+
+def challenge(secret, result, after, time, first, second):
+    """What a proxy says of a request that two workers answered: a record of docs/challenges.md."""
+    body = bytes([1, RESULTS[result]]) + after.to_bytes(4, "big") + time.to_bytes(8, "big") + first + second
+    return body + ed25519.sign(secret, b"cocoon challenge v1\n" + body)
+
+
 CELL_KEY = b"\xffcocoon-checkpoint-cell-v1"
 
 
