@@ -23,6 +23,7 @@ use cocoon_receipt::{CHALLENGE_BYTES, ChallengeRecord, ChallengeResult, Contract
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use crate::client::ClientPeer;
 use crate::error::ProxyError;
 use crate::limits::{MAX_STANDINGS, MAX_UNPUBLISHED_CHALLENGES, MAX_WAITING_CHALLENGES};
 use crate::state::Proxy;
@@ -95,8 +96,12 @@ impl Challenges {
     /// An answer that may be compared. When too many wait it is dropped.
     pub(crate) fn offer(&self, sampled: Sampled) {
         if self.queue.try_send(sampled).is_err() {
-            self.skipped.fetch_add(1, Ordering::Relaxed);
+            self.skip();
         }
+    }
+
+    fn skip(&self) {
+        self.skipped.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What was counted since the start.
@@ -265,24 +270,29 @@ pub(crate) async fn keep_challenging(
     }
     let mut payer = Payer::new(identities);
     while let Some(sampled) = sampled.recv().await {
-        match challenge(&proxy, &mut payer, sampled).await {
-            Ok(true) => {}
-            Ok(false) => {
-                proxy.challenges.skipped.fetch_add(1, Ordering::Relaxed);
+        let client = payer.client(&proxy).await;
+        let Some(client) = client.filter(|client| client.instance.contract == sampled.proxy) else {
+            proxy.challenges.skip();
+            continue;
+        };
+        let owner = Arc::clone(&proxy);
+        // A task of its own: what a worker was asked is paid for and written down, also when the proxy stops meanwhile.
+        let asked = proxy.shutdown.spawn(async move {
+            let _busy = client.busy();
+            match challenge(&owner, &client, sampled).await {
+                Ok(true) => {}
+                Ok(false) => owner.challenges.skip(),
+                Err(error) => owner.fail(error),
             }
-            Err(error) => return proxy.fail(error),
+        });
+        if asked.await.is_err() {
+            return;
         }
     }
 }
 
 /// One challenge; false when nobody could be asked.
-async fn challenge(proxy: &Arc<Proxy>, payer: &mut Payer, sampled: Sampled) -> Result<bool, ProxyError> {
-    let Some(client) = payer.client(proxy).await else {
-        return Ok(false);
-    };
-    if client.instance.contract != sampled.proxy {
-        return Ok(false);
-    }
+async fn challenge(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, sampled: Sampled) -> Result<bool, ProxyError> {
     let first = &sampled.answered;
     // A benched worker has its chance to be like others again, but most challenges compare those that serve.
     let benched = (rand::random::<u8>() < 64).then(|| proxy.workers.benched_of(&first.model, &first.owner));
@@ -291,7 +301,7 @@ async fn challenge(proxy: &Arc<Proxy>, payer: &mut Payer, sampled: Sampled) -> R
         not_of: vec![first.owner.clone()],
         only: benched.flatten(),
     };
-    let Some(second) = ask(proxy, &client, asked).await? else {
+    let Some(second) = ask(proxy, client, asked).await? else {
         return Ok(false);
     };
     let result = sampled.compare(first, &second);
@@ -299,7 +309,7 @@ async fn challenge(proxy: &Arc<Proxy>, payer: &mut Payer, sampled: Sampled) -> R
     match result {
         ChallengeResult::Equal => proxy.challenges.judge(proxy, &[first, &second], None)?,
         ChallengeResult::NotComparable => {}
-        ChallengeResult::Different { .. } => third_opinion(proxy, &client, &sampled, &second).await?,
+        ChallengeResult::Different { .. } => third_opinion(proxy, client, &sampled, &second).await?,
     }
     Ok(true)
 }
@@ -307,7 +317,7 @@ async fn challenge(proxy: &Arc<Proxy>, payer: &mut Payer, sampled: Sampled) -> R
 /// Of two that differ, a third worker says which one is alone. Without one, nobody is benched: either may be the honest one.
 async fn third_opinion(
     proxy: &Arc<Proxy>,
-    client: &Arc<crate::client::ClientPeer>,
+    client: &Arc<ClientPeer>,
     sampled: &Sampled,
     second: &Answered,
 ) -> Result<(), ProxyError> {

@@ -100,7 +100,7 @@ async fn two_published_checkpoints_of_one_size_cost_the_proxy_a_share_of_its_sta
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    let seen = seen.expect("the checkpoint is bound to the contract").checkpoint;
+    let seen = seen.unwrap().checkpoint;
     assert_eq!(seen.proxy, proxy);
     let forked = Note {
         origin: Note::origin_of(&public),
