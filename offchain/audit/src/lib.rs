@@ -27,6 +27,7 @@
 //! without counts (docs/audit.md).
 
 mod bundle;
+mod challenges;
 mod channel;
 mod client;
 mod error;
@@ -52,6 +53,7 @@ mod verdict;
 mod worker;
 
 pub use bundle::{Bundle, CHAIN_FILE, LOG_FOLDER, write_bundle};
+pub use challenges::ChallengeTotals;
 pub use error::AuditError;
 pub use evidence::EvidenceSource;
 pub use export::{Export, ExportFormat, Exported, to_parquet};

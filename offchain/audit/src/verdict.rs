@@ -7,6 +7,8 @@ use cocoon_receipt::ReceiptId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+use crate::challenges::ChallengeTotals;
+
 /// The outcome in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -229,6 +231,9 @@ pub struct Report {
     pub totals: Totals,
     /// What the receipts say about their workers; of all receipts only when nothing differs.
     pub reputations: Reputations,
+    /// What the log says of requests that two workers answered, if it says anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub challenges: Option<ChallengeTotals>,
     /// Channels that were compared; up to the first difference.
     pub channels: Vec<ChannelReport>,
 }

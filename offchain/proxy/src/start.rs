@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::begin::{Opened, begin, instances_of, open_store, patiently};
 use crate::books::Books;
+use crate::challenge::{self, Challenges};
 use crate::commit::Committer;
 use crate::config::ProxyConfig;
 use crate::error::ProxyError;
@@ -170,6 +171,7 @@ async fn start_in(
         cursors,
         instances,
         anchored,
+        challenges,
     } = opened;
     let instances = instances_of(instances, &cursors, newest, &chain).await?;
     let contract = instances.current().contract.clone();
@@ -182,7 +184,9 @@ async fn start_in(
     let books = Arc::new(Books::new(store, recovered.ledger, contract_key, failed, closed)?);
     let image = trust.own_image(&identities, clock.now());
     let chain_age = ChainAge::new(&config.outage);
+    let (challenges, sampled) = Challenges::new(challenges);
     let proxy = Arc::new(Proxy {
+        challenges,
         vouchers: Vouchers::new(Arc::clone(&books), wallet.address().clone()),
         live: Live::new(config.clone()),
         config,
@@ -199,6 +203,7 @@ async fn start_in(
         registrations: Registrations::default(),
         stats: Default::default(),
         accounts: Default::default(),
+        heads: Default::default(),
         publication,
         image,
         chain_age,
@@ -216,7 +221,11 @@ async fn start_in(
         let error = cocoon_runner::checkpoints::keep(checkpoints).await;
         failing.fail(error.into());
     });
+    if let Some(anchored) = anchored {
+        proxy.heads.at_least(&anchored.proxy, anchored.size);
+    }
     proxy.workers.configure(&proxy.config.routing);
+    proxy.workers.set_benched(proxy.challenges.benched());
     let committer = Arc::new(Committer::new(Arc::clone(&proxy), cursors));
     match begin(&proxy, &committer, &root_params).await {
         // It goes on, so that it can say why it serves nobody.
@@ -257,6 +266,8 @@ async fn start_in(
         worker_acceptor,
         Role::Worker,
     ));
+    let challenging = challenge::keep_challenging(Arc::clone(&proxy), Arc::clone(&identities), sampled);
+    proxy.spawn_while_trusted(challenging);
     shutdown.spawn_until_stop(identities.keep_fresh());
     shutdown.spawn_until_stop(proxy.trust.clone().keep_current());
     proxy.spawn_while_trusted(contracts::keep_current(Arc::clone(&proxy)));
@@ -266,7 +277,7 @@ async fn start_in(
     proxy.spawn_while_trusted(winding::keep_winding(Arc::clone(&proxy)));
     proxy.spawn_while_trusted(outage::keep_watch(Arc::clone(&proxy)));
     proxy.spawn_while_trusted(settlement::keep_settling(Arc::clone(&proxy)));
-    proxy.spawn_while_trusted(anchor::keep_anchoring(Arc::clone(&proxy), anchored));
+    proxy.spawn_while_trusted(anchor::keep_anchoring(Arc::clone(&proxy)));
     if let Some(publication) = &proxy.publication {
         proxy.spawn_while_trusted(publish::keep_publishing(Arc::clone(&proxy), Arc::clone(publication)));
     }

@@ -27,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bundle;
+mod challenges;
 mod description;
 mod error;
 mod folder;
@@ -43,6 +44,7 @@ mod source;
 pub mod witness;
 mod writer;
 
+pub use challenges::{Answerer, Compared};
 pub use description::{Description, VERSION, parse_key};
 pub use error::{TlogError, Who};
 pub use folder::{DiskFolder, FolderLock, LogFolder, SharedFolder};

@@ -4,19 +4,22 @@ mod batch;
 mod near;
 mod tiles;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cocoon_bindings::checkpoint::SignedCheckpoint;
 use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::PublicKey;
 use cocoon_receipt::log::{Checkpoint, Cosignature, TILE_WIDTH, TileKind, WitnessKey};
 use cocoon_receipt::tree::verify_consistency;
-use cocoon_receipt::{ReceiptId, SignedReceipt};
+use cocoon_receipt::{ReceiptId, SignedChallenge, SignedReceipt};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, Stream, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::bundle;
+use crate::challenges::{self, Answerer, Compared};
 use crate::error::TlogError;
 use crate::limits::BATCHES_AHEAD;
 use crate::paths::{self, CHECKPOINT};
@@ -77,6 +80,54 @@ impl PublishedLog {
     /// Which of these witnesses have signed the checkpoint.
     pub fn cosignatures(&self, witnesses: &[WitnessKey]) -> Result<Vec<Cosignature>, TlogError> {
         Ok(Checkpoint::cosignatures(&self.note, witnesses)?)
+    }
+
+    /// What stands under the checkpoint for proxy contracts, each signed and of this log. Two such from two logs cost the proxy a share of
+    /// its stake.
+    pub async fn cells(&self) -> Result<Vec<SignedCheckpoint>, TlogError> {
+        let cells = Checkpoint::cells(&self.note, &self.key)?;
+        for cell in &cells {
+            let (size, root) = (cell.checkpoint.size, &cell.checkpoint.root_hash);
+            if !self.continues(size, root).await? {
+                return Err(TlogError::Cell {
+                    contract: cell.checkpoint.proxy.clone(),
+                    size,
+                });
+            }
+        }
+        Ok(cells)
+    }
+
+    /// What the proxy says of requests that two workers answered, each record signed. Whether the receipts that they name are in the log is not
+    /// looked at.
+    pub async fn challenges(&self) -> Result<Vec<SignedChallenge>, TlogError> {
+        challenges::read(&self.source, &self.key).await
+    }
+
+    /// The same with whoever answered. Reads all entries, when there are records. A record of one worker or of two models is an error; one
+    /// whose receipts are not under this checkpoint is left out.
+    pub async fn compared(&self) -> Result<Vec<Compared>, TlogError> {
+        let records = self.challenges().await?;
+        let named = records
+            .iter()
+            .flat_map(|signed| [signed.record.first.0, signed.record.second.0]);
+        let named: HashSet<HashBytes> = named.collect();
+        let mut found = HashMap::new();
+        for number in 0..self.batches() {
+            if found.len() == named.len() {
+                break;
+            }
+            if !self.entries(number).await?.iter().any(|id| named.contains(&id.0)) {
+                continue;
+            }
+            for receipt in self.batch(number).await?.decode()? {
+                let id = receipt.id().0;
+                if named.contains(&id) {
+                    found.insert(id, Answerer::of(&receipt));
+                }
+            }
+        }
+        challenges::join(records, &found)
     }
 
     /// Receipts.

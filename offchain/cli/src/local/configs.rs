@@ -138,6 +138,7 @@ impl Configs {
                 outage: Default::default(),
                 // Coins of the local chain cost nothing, and an audit has something to compare.
                 anchor: AnchorConfig { every: 10.0, count: 0 },
+                challenge: Default::default(),
                 log: LogConfig {
                     folder: Some(data.log_dir()),
                     listen: ports.proxy_log,

@@ -4,8 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use cocoon_receipt::ChannelHead;
 use crate::common::{Options, World, receipts};
+use cocoon_receipt::ChannelHead;
 use futures_util::StreamExt;
 use serde_json::Value;
 

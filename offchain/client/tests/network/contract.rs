@@ -4,6 +4,9 @@
 
 use std::sync::Arc;
 
+use crate::common::chain::{FixedChain, listing};
+use crate::common::proxy::ProxyKeys;
+use crate::common::{Options, WALLET_OWNER, WALLET_SEED, World};
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::proxy::AskToIncreaseProxyStake;
 use cocoon_bindings::ton::{Address, CellBuilder, friendly, to_cell};
@@ -14,9 +17,6 @@ use cocoon_chain::{ClientAccount, EmulatedChain, NodeWallet, RootView, SharedCha
 use cocoon_client::contract::{register, top_up};
 use cocoon_client::{FundingConfig, ProxyIdentity, ensure_client_contract};
 use cocoon_emulator::{Emulator, NetworkConfig};
-use crate::common::chain::{FixedChain, listing};
-use crate::common::proxy::ProxyKeys;
-use crate::common::{Options, WALLET_OWNER, WALLET_SEED, World};
 use ed25519_dalek::SigningKey;
 
 const FUNDING: FundingConfig = FundingConfig {

@@ -5,10 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cocoon_attest::simulated::SimulatedPlatform;
 use crate::common::chain::{FixedChain, listing};
 use crate::common::proxy::{FakeProxy, ProxyKeys};
 use crate::common::{Options, World, error_of};
+use cocoon_attest::simulated::SimulatedPlatform;
 use tokio::net::TcpListener;
 
 /// A client and two proxies, connected to both.

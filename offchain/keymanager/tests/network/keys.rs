@@ -1,6 +1,7 @@
 //! Keys go to the images of their policy and to nobody else.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+use crate::common::{KEY_MANAGER, World, image, root};
 use bytes::Bytes;
 use cocoon_bindings::units::PublicKey;
 use cocoon_keymanager::{KeyManagerError, start_with};
@@ -13,7 +14,6 @@ use cocoon_ratls::PeerPolicy;
 use cocoon_runner::RunnerError;
 use cocoon_runner::link::{Link, LinkConfig, LinkError};
 use cocoon_runner::seal::{KeyLink, SealError};
-use crate::common::{KEY_MANAGER, World, image, root};
 use tokio_util::sync::CancellationToken;
 
 fn refused_with(error: RunnerError) -> ErrorCode {

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
+use crate::common::{KEY_MANAGER, Replica, World, image};
 use cocoon_bindings::units::PublicKey;
 use cocoon_keymanager::{
     BackupConfig, BackupProblem, KeyManagerConfig, KeyManagerError, OwnerKey, ShareFile, Start, Status, give_shares,
     start_with,
 };
 use cocoon_runner::seal::SealError;
-use crate::common::{KEY_MANAGER, Replica, World, image};
 use ed25519_dalek::SigningKey;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;

@@ -15,8 +15,8 @@ use tokio::{
     net::TcpListener,
 };
 
-use crate::common::{NOW, World};
 use crate::common::raw::{Form, RawPeer};
+use crate::common::{NOW, World};
 
 /// A worker with this certificate at our proxy: what the proxy says.
 async fn as_client(world: &World, form: Form) -> Result<Connection, RatlsError> {

@@ -44,6 +44,15 @@ pub(super) fn of(report: &Report) -> String {
             counted(totals.capped, "receipt")
         ));
     }
+    if let Some(challenges) = &report.challenges {
+        line(format!(
+            "compared        two workers each: {} equal, {} different, {} not comparable, by the proxy's word",
+            challenges.equal, challenges.different, challenges.not_comparable
+        ));
+        for (worker, count) in &challenges.differing_workers {
+            line(format!("different       {worker}: {}", counted(*count, "time")));
+        }
+    }
     for channel in &report.channels {
         let (verb, way) = match channel.role {
             Role::Client => ("charged", "for"),
@@ -96,6 +105,7 @@ mod tests {
                 day: "2026-11-22".to_owned(),
                 workers: Vec::new(),
             },
+            challenges: None,
             channels: Vec::new(),
         })
     }

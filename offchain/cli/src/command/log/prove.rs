@@ -158,6 +158,7 @@ pub(crate) async fn verify(global: &Global, args: LogVerifyArgs, output: Output)
     }
     let place = Place::of(global, args.log).await?;
     let log = place.open(output).await?;
+    log.cells().await.map_err(failure::from_tlog)?;
     let since = match &args.since {
         None => None,
         Some(file) => {

@@ -308,6 +308,7 @@ impl Network {
             outage: Default::default(),
             anchor: Default::default(),
             log: Default::default(),
+            challenge: Default::default(),
         }
     }
 

@@ -1,12 +1,13 @@
 //! An answer taken apart, from one document or from the events of a stream, so that the two can be compared.
+//!
+//! What is told of a difference is its place, never content.
 
 use std::collections::BTreeMap;
 
-use cocoon_openai::sse::{SseDecoder, SseEvent};
-use cocoon_openai::{Endpoint, Request, Usage};
 use serde_json::Value;
 
-use super::ReplayError;
+use crate::sse::{SseDecoder, SseEvent};
+use crate::{Endpoint, Request, Usage};
 
 /// Texts of one choice that are compared, in this order.
 const TEXTS: [&str; 3] = ["reasoning_content", "content", "text"];
@@ -56,14 +57,96 @@ impl Form {
     }
 }
 
+/// What was given is no answer of a chat or a completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the answer is not one of a chat or a completion")]
+pub struct Unreadable;
+
+/// Where two answers part, without content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Difference {
+    /// One has more choices than the other.
+    Count {
+        /// Choices of the first.
+        then: usize,
+        /// Choices of the second.
+        now: usize,
+    },
+    /// A choice has what no answer of this engine has.
+    Odd {
+        /// Its number.
+        answer: u64,
+    },
+    /// Texts part.
+    Text {
+        /// Number of the choice.
+        answer: u64,
+        /// Name of the text.
+        name: &'static str,
+        /// Characters that are the same.
+        after: usize,
+    },
+    /// Probabilities part.
+    Probabilities {
+        /// Number of the choice.
+        answer: u64,
+        /// Tokens that are the same.
+        after: usize,
+    },
+    /// Calls of tools part.
+    Calls {
+        /// Number of the choice.
+        answer: u64,
+        /// Calls that are the same.
+        after: usize,
+    },
+    /// All is the same but why it ended.
+    Finish {
+        /// Number of the choice.
+        answer: u64,
+    },
+}
+
+impl Difference {
+    /// How many characters, tokens or calls are the same before it; 0 where nothing is counted.
+    pub fn after(&self) -> usize {
+        match *self {
+            Self::Text { after, .. } | Self::Probabilities { after, .. } | Self::Calls { after, .. } => after,
+            Self::Count { .. } | Self::Odd { .. } | Self::Finish { .. } => 0,
+        }
+    }
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Count { then, now } => write!(f, "there were {then} answers, there are {now}"),
+            Self::Odd { answer } => {
+                write!(f, "answer {answer} differs in having what no answer of this engine has")
+            }
+            Self::Text { answer, name, after } => {
+                write!(f, "answer {answer} differs in `{name}` after {after} characters")
+            }
+            Self::Probabilities { answer, after } => {
+                write!(f, "answer {answer} differs in the probabilities after {after} tokens")
+            }
+            Self::Calls { answer, after } => {
+                write!(f, "answer {answer} differs in its calls of tools after {after} calls")
+            }
+            Self::Finish { answer } => write!(f, "answer {answer} differs in why it ended"),
+        }
+    }
+}
+
 /// All that one answer says.
 #[derive(Default)]
-pub(super) struct Answer {
+pub struct Said {
     /// Of its name, if a worker of this kind gave it.
-    pub(super) id: Option<[u8; 12]>,
+    pub id: Option<[u8; 12]>,
     /// Unix seconds.
-    pub(super) created: u64,
-    pub(super) usage: Usage,
+    pub created: u64,
+    /// What it cost.
+    pub usage: Usage,
     choices: BTreeMap<u64, Choice>,
 }
 
@@ -85,9 +168,9 @@ struct Call {
     arguments: String,
 }
 
-impl Answer {
+impl Said {
     /// The body of an answer to this request.
-    pub(super) fn read(request: &Request, body: &[u8]) -> Result<Self, ReplayError> {
+    pub fn read(request: &Request, body: &[u8]) -> Result<Self, Unreadable> {
         let form = Form::of(request.endpoint(), request.stream());
         if request.stream() {
             Self::read_stream(form, body)
@@ -97,25 +180,25 @@ impl Answer {
     }
 
     /// One document, whatever form the request asked for.
-    pub(super) fn read_whole(endpoint: Endpoint, body: &[u8]) -> Result<Self, ReplayError> {
+    pub fn read_whole(endpoint: Endpoint, body: &[u8]) -> Result<Self, Unreadable> {
         Self::read_document(Form::of(endpoint, false), body)
     }
 
-    fn read_document(form: Form, body: &[u8]) -> Result<Self, ReplayError> {
-        let document = serde_json::from_slice(body).map_err(|_| unreadable())?;
+    fn read_document(form: Form, body: &[u8]) -> Result<Self, Unreadable> {
+        let document = serde_json::from_slice(body).map_err(|_| Unreadable)?;
         let mut answer = Self::default();
         answer.take(form, &document);
         Ok(answer)
     }
 
     /// Events, the last of which may be missing.
-    fn read_stream(form: Form, body: &[u8]) -> Result<Self, ReplayError> {
+    fn read_stream(form: Form, body: &[u8]) -> Result<Self, Unreadable> {
         let mut answer = Self::default();
-        for event in SseDecoder::default().push(body).map_err(|_| unreadable())? {
+        for event in SseDecoder::default().push(body).map_err(|_| Unreadable)? {
             if let SseEvent::Data(data) = event
                 && data != "[DONE]"
             {
-                answer.take(form, &serde_json::from_str(&data).map_err(|_| unreadable())?);
+                answer.take(form, &serde_json::from_str(&data).map_err(|_| Unreadable)?);
             }
         }
         Ok(answer)
@@ -134,20 +217,30 @@ impl Answer {
         }
     }
 
-    /// The first difference from the answer of now, told without content. One that was cut may end anywhere.
-    pub(super) fn difference(&self, now: &Self, is_cut: bool) -> Option<String> {
+    /// Without the names that calls of tools have by chance: two runs of one request give different ones.
+    pub fn without_names(mut self) -> Self {
+        let calls = self.choices.values_mut().flat_map(|choice| &mut choice.calls);
+        calls.for_each(|call| call.id.clear());
+        self
+    }
+
+    /// The first difference from the answer of now. One that was cut may end anywhere.
+    pub fn difference(&self, now: &Self, is_cut: bool) -> Option<Difference> {
         let is_other = |index: &&u64| !now.choices.contains_key(index);
         let missing = self.choices.keys().find(is_other);
         let count = now.choices.len();
         if missing.is_some() || (!is_cut && self.choices.len() != count) {
-            return Some(format!("there were {} answers, there are {count}", self.choices.len()));
+            return Some(Difference::Count {
+                then: self.choices.len(),
+                now: count,
+            });
         }
         let both = self
             .choices
             .iter()
             .filter_map(|(index, then)| Some((index, then, now.choices.get(index)?)));
         both.into_iter()
-            .find_map(|(index, then, now)| Some(format!("answer {index} differs {}", then.difference(now, is_cut)?)))
+            .find_map(|(index, then, now)| then.difference(*index, now, is_cut))
     }
 }
 
@@ -186,29 +279,29 @@ impl Choice {
         }
     }
 
-    fn difference(&self, now: &Self, is_cut: bool) -> Option<String> {
+    fn difference(&self, answer: u64, now: &Self, is_cut: bool) -> Option<Difference> {
         if self.is_odd {
-            return Some("in having what no answer of this engine has".to_owned());
+            return Some(Difference::Odd { answer });
         }
         for name in TEXTS {
             let text = |choice: &'_ Self| choice.texts.get(name).cloned().unwrap_or_default();
-            if let Some(at) = first_other(text(self).chars(), text(now).chars(), is_cut) {
-                return Some(format!("in `{name}` after {at} characters"));
+            if let Some(after) = first_other(text(self).chars(), text(now).chars(), is_cut) {
+                return Some(Difference::Text { answer, name, after });
             }
         }
         for (name, list) in &self.logprobs {
             let others = now.logprobs.get(name).into_iter().flatten();
-            if let Some(at) = first_other(list.iter(), others, is_cut) {
-                return Some(format!("in the probabilities after {at} tokens"));
+            if let Some(after) = first_other(list.iter(), others, is_cut) {
+                return Some(Difference::Probabilities { answer, after });
             }
         }
-        if let Some(at) = self.other_call(now, is_cut) {
-            return Some(format!("in its calls of tools after {at} calls"));
+        if let Some(after) = self.other_call(now, is_cut) {
+            return Some(Difference::Calls { answer, after });
         }
         if is_cut {
             return None;
         }
-        (self.finish != now.finish).then(|| "in why it ended".to_owned())
+        (self.finish != now.finish).then_some(Difference::Finish { answer })
     }
 }
 
@@ -246,10 +339,51 @@ fn first_other<T: PartialEq>(
 }
 
 fn decode_id(hex: &str) -> Option<[u8; 12]> {
+    if hex.len() != 24 || !hex.is_ascii() {
+        return None;
+    }
     let mut id = [0; 12];
-    hex::decode_to_slice(hex, &mut id).ok().map(|()| id)
+    for (at, byte) in id.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    Some(id)
 }
 
-fn unreadable() -> ReplayError {
-    ReplayError::NotReplayable("the answer is not one of a chat or a completion")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(body: &str) -> Said {
+        Said::read_whole(Endpoint::Chat, body.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn names_of_calls_are_left_out_of_the_comparison_of_two_workers() {
+        let call = |id: &str, name: &str| {
+            said(&format!(
+                r#"{{"choices":[{{"index":0,"message":{{"content":null,"tool_calls":[{{"id":"{id}","type":"function","function":{{"name":"{name}","arguments":"{{}}"}}}}]}},"finish_reason":"tool_calls"}}]}}"#
+            ))
+        };
+        let (one, other) = (call("call_1", "look"), call("call_2", "look"));
+        assert_eq!(
+            one.difference(&other, false),
+            Some(Difference::Calls { answer: 0, after: 0 })
+        );
+        let (one, other) = (one.without_names(), other.without_names());
+        assert_eq!(one.difference(&other, false), None);
+        let third = call("call_1", "listen").without_names();
+        assert_eq!(one.difference(&third, false).map(|found| found.after()), Some(0));
+    }
+
+    #[test]
+    fn a_difference_tells_its_place_and_no_content() {
+        let say = |text: &str| {
+            said(&format!(
+                r#"{{"choices":[{{"index":0,"message":{{"content":"{text}"}},"finish_reason":"stop"}}]}}"#
+            ))
+        };
+        let found = say("secret one").difference(&say("secret two"), false).unwrap();
+        assert_eq!(found.to_string(), "answer 0 differs in `content` after 7 characters");
+        assert!(Said::read_whole(Endpoint::Chat, b"no JSON").is_err());
+    }
 }
