@@ -1,6 +1,9 @@
-//! One suite, two backends: the chain in this process, and a local network over HTTP.
+//! One suite, several ways: the chain in this process, and a local network over both versions of the HTTP API and through a
+//! pool of servers.
 
 mod http;
+mod https;
+mod pool;
 mod suite;
 
 use std::sync::Arc;
@@ -10,12 +13,12 @@ use cocoon_bindings::units::Nanoton;
 use cocoon_emulator::{Emulator, EmulatorError, NetworkConfig};
 use cocoon_localnet::{LocalNet, LocalNetConfig, RunningLocalNet};
 
-use crate::{EmulatedChain, HttpApi, SharedChain};
+use crate::{ChainPool, EmulatedChain, Endpoint, HttpApi, SharedChain};
 
 /// A chain under test, and a way round the trait for coins and time.
 enum Network {
     Emulated(EmulatedChain),
-    Local(RunningLocalNet, HttpApi),
+    Local(RunningLocalNet, SharedChain),
 }
 
 impl Network {
@@ -25,16 +28,32 @@ impl Network {
         ))
     }
 
-    async fn local() -> Self {
+    async fn local(path: &str) -> Self {
         let net = LocalNet::start(LocalNetConfig::ephemeral()).await.unwrap();
-        let api = HttpApi::new(&format!("http://{}", net.address()), None).unwrap();
-        Self::Local(net, api)
+        let api = HttpApi::new(&format!("http://{}{path}", net.address()), None).unwrap();
+        Self::Local(net, Arc::new(api))
+    }
+
+    /// Both versions of the same server, and one that is not there.
+    async fn pooled() -> Self {
+        let net = LocalNet::start(LocalNetConfig::ephemeral()).await.unwrap();
+        let server = |path: &str| Endpoint::at(&format!("http://{}{path}", net.address()));
+        let endpoints = [Endpoint::at("http://127.0.0.1:1"), server(""), server("/api/v3")];
+        let pool = ChainPool::of_http(&endpoints).unwrap();
+        Self::Local(net, Arc::new(pool))
+    }
+
+    fn address(&self) -> std::net::SocketAddr {
+        match self {
+            Self::Emulated(_) => unreachable!("it has no address"),
+            Self::Local(net, _) => net.address(),
+        }
     }
 
     fn chain(&self) -> SharedChain {
         match self {
             Self::Emulated(chain) => Arc::new(chain.clone()),
-            Self::Local(_, api) => Arc::new(api.clone()),
+            Self::Local(_, api) => api.clone(),
         }
     }
 
@@ -52,4 +71,11 @@ impl Network {
             chain.run()
         });
     }
+}
+
+/// A local network, and its place for a pool.
+async fn local_endpoint() -> (Network, Endpoint) {
+    let network = Network::local("").await;
+    let endpoint = Endpoint::at(&format!("http://{}", network.address()));
+    (network, endpoint)
 }
