@@ -1,7 +1,6 @@
 //! From the configuration to a running daemon, and back to nothing.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;

@@ -19,6 +19,7 @@
 //! ```
 
 mod account;
+mod adopt;
 mod books;
 mod emulator;
 mod error;
