@@ -17,6 +17,7 @@ use crate::client::{AccountState, ChainClient, ChainHead, Transaction, Transacti
 use crate::limits::{MAX_ERROR_CHARS, MAX_RATE_PAUSE, REQUEST_ATTEMPTS, RETRY_PAUSE};
 use crate::{ChainError, Retry};
 pub use endpoint::{ApiKey, Endpoint};
+pub(crate) use shape::{exit_code, is_refusal};
 use v2::V2;
 use v3::V3;
 use web::Web;

@@ -92,3 +92,13 @@ pub const SEEN_FOR: Duration = Duration::from_secs(600);
 
 /// How far a server's time may be ahead of this machine's clock and still count against other servers.
 pub const MAX_AHEAD: Duration = Duration::from_secs(60);
+
+/// Transactions in one question to a lite server. Servers give no more.
+pub const LITE_PAGE: usize = 16;
+
+/// Questions on the way from the trusted block to the newest one. Each brings up to 16 key blocks further, of which a chain
+/// makes a few a day.
+pub const MAX_WAYS: usize = 1000;
+
+/// Frames that are read for one answer of a lite server; it confirms the beginning of a connection with an empty one.
+pub const MAX_FRAMES: usize = 8;

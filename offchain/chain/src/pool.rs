@@ -6,7 +6,7 @@ mod member;
 mod seen;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::client::{AccountState, ChainClient, ChainHead, SharedChain, Transaction, TransactionId};
 use crate::limits::{COMPARE_INTERVAL, MAX_ENDPOINTS, MAX_RATE_PAUSE, POOL_ROUNDS, RETRY_PAUSE};
+use crate::lite::{GlobalConfig, LiteClient, Trust};
 use crate::{ChainError, Endpoint, HttpApi, Retry};
 pub use member::EndpointReport;
 use member::Member;
@@ -43,9 +44,19 @@ impl ChainPool {
         let members = endpoints.iter().map(|endpoint| {
             let server = HttpApi::connect(endpoint)?.once();
             let name = host_of(server.url());
-            Ok(Member::new(name, std::sync::Arc::new(server), endpoint.rate_per_second))
+            Ok(Member::new(name, Arc::new(server), endpoint.rate_per_second))
         });
         Self::of(members.collect::<Result<_, ChainError>>()?)
+    }
+
+    /// The lite servers of a global configuration. They share what is proven of the way from block to block.
+    pub fn of_lite(config: &GlobalConfig) -> Result<Self, ChainError> {
+        let trust = Trust::new(config.trusted);
+        let members = config.servers.iter().map(|server| {
+            let client = LiteClient::sharing(server, Arc::clone(&trust));
+            Member::new(server.address.to_string(), Arc::new(client), None)
+        });
+        Self::of(members.collect())
     }
 
     /// Any servers, each with a name that may be shown.

@@ -3,6 +3,7 @@
 
 mod http;
 mod https;
+mod lite;
 mod pool;
 mod suite;
 
@@ -11,14 +12,19 @@ use std::sync::Arc;
 use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::Nanoton;
 use cocoon_emulator::{Emulator, EmulatorError, NetworkConfig};
-use cocoon_localnet::{LocalNet, LocalNetConfig, RunningLocalNet};
+use cocoon_localnet::{LiteConfig, LocalNet, LocalNetConfig, RunningLite, RunningLocalNet};
 
-use crate::{ChainPool, EmulatedChain, Endpoint, HttpApi, SharedChain};
+use crate::{ChainPool, EmulatedChain, Endpoint, HttpApi, LiteClient, LiteServer, SharedChain};
 
 /// A chain under test, and a way round the trait for coins and time.
 enum Network {
     Emulated(EmulatedChain),
     Local(RunningLocalNet, SharedChain),
+    Lite(
+        RunningLocalNet,
+        SharedChain,
+        #[expect(dead_code, reason = "it runs as long as it is held")] RunningLite,
+    ),
 }
 
 impl Network {
@@ -34,6 +40,18 @@ impl Network {
         Self::Local(net, Arc::new(api))
     }
 
+    /// A lite server over a local network.
+    async fn lite() -> Self {
+        let net = LocalNet::start(LocalNetConfig::ephemeral()).await.unwrap();
+        let server = net.serve_lite(LiteConfig::ephemeral()).await.unwrap();
+        let place = LiteServer {
+            address: server.address(),
+            key: *server.key(),
+        };
+        let client = LiteClient::new(&place, server.beginning());
+        Self::Lite(net, Arc::new(client), server)
+    }
+
     /// Both versions of the same server, and one that is not there.
     async fn pooled() -> Self {
         let net = LocalNet::start(LocalNetConfig::ephemeral()).await.unwrap();
@@ -46,21 +64,21 @@ impl Network {
     fn address(&self) -> std::net::SocketAddr {
         match self {
             Self::Emulated(_) => unreachable!("it has no address"),
-            Self::Local(net, _) => net.address(),
+            Self::Local(net, _) | Self::Lite(net, ..) => net.address(),
         }
     }
 
     fn chain(&self) -> SharedChain {
         match self {
             Self::Emulated(chain) => Arc::new(chain.clone()),
-            Self::Local(_, api) => api.clone(),
+            Self::Local(_, api) | Self::Lite(_, api, _) => api.clone(),
         }
     }
 
     fn with<T>(&self, action: impl FnOnce(&mut Emulator) -> Result<T, EmulatorError>) -> T {
         match self {
             Self::Emulated(chain) => chain.with(action),
-            Self::Local(net, _) => net.with(action),
+            Self::Local(net, _) | Self::Lite(net, ..) => net.with(action),
         }
         .unwrap()
     }

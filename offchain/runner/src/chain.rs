@@ -3,16 +3,26 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cocoon_chain::{ApiKey, ChainPool, Endpoint, Roots, SharedChain};
+use cocoon_chain::{ApiKey, ChainPool, Endpoint, GlobalConfig, Roots, SharedChain};
 
 use crate::RunnerError;
 use crate::config::{ChainConfig, EndpointConfig, read_small};
-use crate::limits::MAX_CONFIG_BYTES;
+use crate::limits::{MAX_CONFIG_BYTES, MAX_GLOBAL_CONFIG_BYTES};
 
 /// Opens it. Nothing is asked of any server yet.
 ///
 /// The servers of `endpoints` make up one pool, with `url` as its first; even a single one is checked for turning back.
 pub fn open(config: &ChainConfig) -> Result<SharedChain, RunnerError> {
+    if let Some(path) = &config.global_config {
+        if !config.url.is_empty() || !config.endpoints.is_empty() || config.api_key_file.is_some() {
+            return Err(RunnerError::ConfigValue {
+                key: "chain.global_config".to_owned(),
+                problem: "goes without url, api_key_file and endpoints: nothing that those say is proven".to_owned(),
+            });
+        }
+        let text = read_small(path, "global configuration", MAX_GLOBAL_CONFIG_BYTES)?;
+        return Ok(Arc::new(ChainPool::of_lite(&GlobalConfig::parse(&text)?)?));
+    }
     let first = (!config.url.is_empty()).then(|| EndpointConfig {
         url: config.url.clone(),
         api_key_file: config.api_key_file.clone(),
@@ -29,7 +39,7 @@ pub fn open(config: &ChainConfig) -> Result<SharedChain, RunnerError> {
     if endpoints.is_empty() {
         return Err(RunnerError::ConfigValue {
             key: "chain".to_owned(),
-            problem: "one of url and endpoints must be there".to_owned(),
+            problem: "one of url, endpoints and global_config must be there".to_owned(),
         });
     }
     Ok(Arc::new(ChainPool::of_http(&endpoints)?))
@@ -109,6 +119,8 @@ mod tests {
             ),
             ("[[endpoints]]\nurl = 'https://a.example'\nca_file = 'key'\n", "ca_file"),
             ("[[endpoints]]\nurl = 'https://a.example'\nca_file = 'none'\n", "none"),
+            ("url = 'https://a.example'\nglobal_config = 'key'\n", "global_config"),
+            ("global_config = 'key'\n", "global configuration"),
             ("url = 'https://a.example/?api_key=secret'\n", "question mark"),
         ] {
             let error = opened(folder.path(), text).unwrap_err();

@@ -38,6 +38,10 @@ pub struct ChainConfig {
     /// More servers of the same chain. The best is asked, the next one when it fails (docs/chain.md).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub endpoints: Vec<EndpointConfig>,
+    /// File in the form of TON's global configuration: lite servers, and the block from which everything is proven. Instead
+    /// of `url` and `endpoints`, of which nothing is proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global_config: Option<PathBuf>,
 }
 
 /// One server of the chain.
@@ -61,7 +65,8 @@ impl NamesFiles for ChainConfig {
     fn files_mut(&mut self) -> Vec<&mut PathBuf> {
         let servers = self.endpoints.iter_mut();
         let of_servers = servers.flat_map(|server| server.api_key_file.iter_mut().chain(&mut server.ca_file));
-        self.api_key_file.iter_mut().chain(of_servers).collect()
+        let own = self.api_key_file.iter_mut().chain(&mut self.global_config);
+        own.chain(of_servers).collect()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::limits::MAX_REQUEST_BYTES;
 use crate::node::Node;
 
 /// What requests share.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Shared {
     pub(crate) node: Node,
     /// Number of the last change on disk, if the chain is saved.
@@ -163,7 +163,7 @@ async fn controls(State(shared): State<Shared>, Path(control): Path<String>, bod
 
 impl Shared {
     /// Runs a call away from the tasks that serve connections; what it changed is on disk before the answer leaves.
-    async fn run(
+    pub(crate) async fn run(
         &self,
         call: impl FnOnce(&Node) -> Result<Done, ApiError> + Send + 'static,
     ) -> Result<Value, ApiError> {

@@ -256,7 +256,7 @@ pub(super) fn balance(value: &Value) -> Result<Nanoton, String> {
 }
 
 /// Whether a server's words say that the contract did not take the message.
-pub(super) fn is_refusal(message: &str) -> bool {
+pub(crate) fn is_refusal(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     [
         "external message was not accepted",
@@ -268,7 +268,7 @@ pub(super) fn is_refusal(message: &str) -> bool {
 }
 
 /// The exit code in a server's words: `… exitcode=33, …`.
-pub(super) fn exit_code(message: &str) -> Option<i32> {
+pub(crate) fn exit_code(message: &str) -> Option<i32> {
     let (_, rest) = message.split_once("exitcode=")?;
     let end = rest
         .find(|c: char| c != '-' && !c.is_ascii_digit())

@@ -32,6 +32,9 @@ macro_rules! suite {
         mod version_3 {
             $(#[tokio::test] async fn $claim() { super::$claim(&super::Network::local("/api/v3").await).await; })+
         }
+        mod lite_server {
+            $(#[tokio::test] async fn $claim() { super::$claim(&super::Network::lite().await).await; })+
+        }
         mod pooled {
             $(#[tokio::test] async fn $claim() { super::$claim(&super::Network::pooled().await).await; })+
         }

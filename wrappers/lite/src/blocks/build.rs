@@ -47,6 +47,10 @@ pub struct Sealed {
     pub signatures: Signatures,
     /// Whether it brought a new configuration.
     pub is_key_block: bool,
+    /// When it was made, seconds since 1970.
+    pub time: u32,
+    /// Logical time of the chain's last transaction in it.
+    pub lt: u64,
     pub(super) block: Cell,
     pub(super) state: Cell,
     pub(super) shard_id: BlockId,
@@ -126,6 +130,8 @@ impl Blocks {
                 vote: None,
             },
             is_key_block: true,
+            time: chain.now(),
+            lt: last_lt(chain),
             block: state.clone(),
             state,
             shard_id,
@@ -140,12 +146,7 @@ impl Blocks {
             return Err(CellError::InvalidData);
         };
         let seqno = before.id.seqno.saturating_add(1);
-        let end_lt = chain
-            .all_transactions()
-            .last()
-            .map_or(0, |report| report.lt)
-            .max(before.end_lt)
-            .saturating_add(1);
+        let end_lt = last_lt(chain).max(before.end_lt).saturating_add(1);
         let signers = std::mem::take(&mut self.validators);
         let (hash, session) = (self.short_hash(), self.session);
         self.validators = match &next {
@@ -200,6 +201,8 @@ impl Blocks {
             id,
             signatures,
             is_key_block: next.is_some(),
+            time: chain.now(),
+            lt: last_lt(chain),
             block,
             state,
             shard_id,
@@ -393,6 +396,10 @@ fn block(info: &BlockInfo, before: &Cell, after: &Cell, custom: Option<McBlockEx
             ..BlockExtra::default()
         })?,
     })
+}
+
+fn last_lt(chain: &Emulator) -> u64 {
+    chain.all_transactions().last().map_or(0, |report| report.lt)
 }
 
 fn name(root: &Cell, workchain: i32, seqno: u32) -> BlockId {
