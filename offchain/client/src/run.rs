@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cocoon_bindings::ton::{friendly, parse_address};
-use cocoon_chain::{HttpApi, NodeWallet, watch_root};
+use cocoon_chain::{NodeWallet, watch_root};
 use cocoon_ratls::{IdentityKeeper, NoEvidence};
 use cocoon_runner::admin::{self, Live};
 use cocoon_runner::http::serve_on;
@@ -70,11 +70,7 @@ pub fn start(config: ClientConfig, stop: CancellationToken) -> BoxFuture<'static
 }
 
 async fn start_real(config: ClientConfig, stop: CancellationToken) -> Result<RunningClient, ClientError> {
-    let api_key = match &config.chain.api_key_file {
-        Some(path) => Some(read_api_key(path)?),
-        None => None,
-    };
-    let chain = Arc::new(HttpApi::new(&config.chain.url, api_key.as_deref())?);
+    let chain = cocoon_runner::chain::open(&config.chain)?;
     start_on(config, Surroundings::real(chain), stop).await
 }
 
@@ -233,12 +229,4 @@ fn wrong_value(key: &str, problem: &dyn std::fmt::Display) -> ClientError {
         problem: problem.to_string(),
     }
     .into()
-}
-
-fn read_api_key(path: &std::path::Path) -> Result<String, ClientError> {
-    let text = std::fs::read_to_string(path).map_err(|source| RunnerError::Unreadable {
-        path: path.to_path_buf(),
-        source,
-    })?;
-    Ok(text.trim().to_owned())
 }

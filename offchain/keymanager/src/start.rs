@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cocoon_attest::Evidence;
 use cocoon_bindings::ton::parse_address;
 use cocoon_bindings::units::{ImageHash, PublicKey};
-use cocoon_chain::{HttpApi, RootView, SharedChain, watch_root};
+use cocoon_chain::{RootView, watch_root};
 use cocoon_ratls::{
     Acceptor, Connector, IdentityKeeper, ParsedCertificate, PeerPolicy, RatlsError, SharedClock, SystemClock,
     TcpNetwork, TrustStore,
@@ -83,12 +83,7 @@ impl RunningKeyManager {
 
 /// The root contract of a chain, watched.
 pub(crate) async fn watch(chain: &ChainConfig) -> Result<watch::Receiver<Arc<RootView>>, KeyManagerError> {
-    let key = chain.api_key_file.as_ref().map(|path| {
-        let text = std::fs::read_to_string(path).map_err(KeyManagerError::reading(path))?;
-        Ok::<_, KeyManagerError>(text.trim().to_owned())
-    });
-    let key = key.transpose()?;
-    let api: SharedChain = Arc::new(HttpApi::new(&chain.url, key.as_deref())?);
+    let api = cocoon_runner::chain::open(chain)?;
     let root = parse_address(&chain.root).map_err(KeyManagerError::Root)?;
     Ok(watch_root(api, root, ROOT_REFRESH).await?)
 }

@@ -1,14 +1,13 @@
 //! From the configuration to a running daemon, and back to nothing.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_bindings::units::PublicKey;
-use cocoon_chain::{HttpApi, NodeWallet, SharedChain, watch_root};
+use cocoon_chain::{NodeWallet, watch_root};
 use cocoon_ratls::{Acceptor, IdentityKeeper, PeerPolicy};
 use cocoon_runner::Surroundings;
 use cocoon_runner::admin::{self, Live};
@@ -73,11 +72,7 @@ pub fn start(config: ProxyConfig, shutdown: CancellationToken) -> BoxFuture<'sta
 }
 
 async fn start_real(config: ProxyConfig, shutdown: CancellationToken) -> Result<RunningProxy, ProxyError> {
-    let key = match &config.chain.api_key_file {
-        Some(path) => Some(read_key(path).await?),
-        None => None,
-    };
-    let chain: SharedChain = Arc::new(HttpApi::new(&config.chain.url, key.as_deref())?);
+    let chain = cocoon_runner::chain::open(&config.chain)?;
     start_on(config, Surroundings::real(chain), shutdown).await
 }
 
@@ -91,18 +86,6 @@ async fn contract_key(config: &ProxyConfig, manager: Option<&KeyManager>) -> Res
             expected: "either contract_key_file or contract_key",
         }),
     }
-}
-
-async fn read_key(path: &PathBuf) -> Result<String, ProxyError> {
-    let unreadable = |source| cocoon_runner::RunnerError::Unreadable {
-        path: path.clone(),
-        source,
-    };
-    Ok(tokio::fs::read_to_string(path)
-        .await
-        .map_err(unreadable)?
-        .trim()
-        .to_owned())
 }
 
 /// Starts a proxy in given surroundings; the configured URL of the chain is not used.

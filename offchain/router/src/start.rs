@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use cocoon_bindings::ton::parse_address;
-use cocoon_chain::{HttpApi, SharedChain, watch_root};
+use cocoon_chain::watch_root;
 use cocoon_ratls::{IdentityKeeper, SharedClock, SystemClock, TrustStore};
 use cocoon_runner::{RunnerError, http::listen_tcp, trust::Trust};
 use futures_util::future::BoxFuture;
@@ -52,11 +52,7 @@ pub fn start(config: RouterConfig, stop: CancellationToken) -> BoxFuture<'static
 
 async fn start_real(config: RouterConfig, stop: CancellationToken) -> Result<RunningRouter, RouterError> {
     config.check()?;
-    let key = match &config.chain.api_key_file {
-        Some(path) => Some(read_key(path)?),
-        None => None,
-    };
-    let chain: SharedChain = Arc::new(HttpApi::new(&config.chain.url, key.as_deref())?);
+    let chain = cocoon_runner::chain::open(&config.chain)?;
     let root = parse_address(&config.chain.root).map_err(RouterError::Root)?;
     let root = watch_root(chain, root, ROOT_REFRESH).await?;
     let clock = SystemClock::shared();
@@ -78,15 +74,6 @@ async fn start_real(config: RouterConfig, stop: CancellationToken) -> Result<Run
             .await;
     });
     Ok(running)
-}
-
-fn read_key(path: &std::path::Path) -> Result<String, RunnerError> {
-    std::fs::read_to_string(path)
-        .map(|text| text.trim().to_owned())
-        .map_err(|source| RunnerError::Unreadable {
-            path: path.to_path_buf(),
-            source,
-        })
 }
 
 /// Starts the listeners with parts of the caller's; the chain of the configuration is not used.

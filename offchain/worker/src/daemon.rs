@@ -12,7 +12,7 @@ use crate::limits::HEALTH_PAUSE;
 use crate::payout::Payouts;
 use crate::pricing::keep_priced;
 use crate::worker::{Shared, Worker, Workers};
-use cocoon_chain::{HttpApi, RootView, SharedChain, watch_root};
+use cocoon_chain::{RootView, watch_root};
 use cocoon_ratls::{Connector, IdentityKeeper, SharedClock, SharedNetwork};
 use cocoon_runner::admin::{self, Live};
 use cocoon_runner::choice::Choices;
@@ -48,7 +48,7 @@ pub fn start(
 }
 
 async fn start_real(config: WorkerConfig, shutdown: CancellationToken) -> Result<RunningWorker, WorkerError> {
-    let chain = chain(&config).await?;
+    let chain = cocoon_runner::chain::open(&config.chain)?;
     start_on(config, Surroundings::real(chain), shutdown).await
 }
 
@@ -91,7 +91,7 @@ async fn start_in(
         None => None,
     };
     let payouts = match &config.payout {
-        Some(payout) => Some(Arc::new(Payouts::new(chain, payout, manager.as_ref()).await?)),
+        Some(payout) => Some(Arc::new(Payouts::new(chain.clone(), payout, manager.as_ref()).await?)),
         None => None,
     };
     let workers = workers(&config, parsed, root, clock.clone(), network.clone(), disk).await?;
@@ -103,6 +103,7 @@ async fn start_in(
         identities: identities.clone(),
         image: trust.own_image(&identities, clock.now()),
         clock: clock.clone(),
+        chain: chain.clone(),
         live: Arc::new(Live::new(config.clone())),
         stop: shutdown.clone(),
         simulated: trust.is_simulated(),
@@ -220,24 +221,6 @@ async fn stop(workers: &[Arc<Worker>], tasks: &Shutdown, http: HttpServer, drain
     http.join().await?;
     tracing::info!("worker stopped");
     Ok(())
-}
-
-async fn chain(config: &WorkerConfig) -> Result<SharedChain, WorkerError> {
-    let key = match &config.chain.api_key_file {
-        Some(path) => {
-            let text = tokio::fs::read_to_string(path).await;
-            let problem = "must be a file that can be read";
-            Some(text.map_err(|_| WorkerError::Config {
-                key: "chain.api_key_file",
-                problem,
-            })?)
-        }
-        None => None,
-    };
-    Ok(Arc::new(HttpApi::new(
-        &config.chain.url,
-        key.as_deref().map(str::trim),
-    )?))
 }
 
 /// Looks at the backend, for ever.

@@ -92,7 +92,7 @@ impl Configs {
         let chain = ChainConfig {
             url: chain_url.to_owned(),
             root: root.to_string(),
-            api_key_file: None,
+            ..ChainConfig::default()
         };
         let attestation = AttestationConfig {
             simulated_platform: Some(data.platform_file()),

@@ -130,7 +130,7 @@ impl World {
             chain: ChainConfig {
                 url: "http://127.0.0.1:1".into(),
                 root: address,
-                api_key_file: None,
+                ..ChainConfig::default()
             },
             wallet: WalletConfig {
                 key_file: Some(key_file),
