@@ -24,4 +24,4 @@ pub use emulated::EmulatedChain;
 pub use error::{ChainError, Retry, Who};
 pub use http::HttpApi;
 pub use view::{ClientAccount, ProxyAccount, RootView, WorkerAccount, watch_root};
-pub use wallet::{NodeWallet, WalletView};
+pub use wallet::{NodeWallet, SignedMessage, WalletView, wallet_seqno};

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "command_line/owners/mod.rs"]
+mod owners;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
