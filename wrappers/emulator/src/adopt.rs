@@ -117,8 +117,8 @@ fn used(account: &Account) -> Result<StorageUsed, CellError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::code;
     use crate::AccountStatus;
+    use crate::tests::code;
     use cocoon_bindings::message::external;
 
     const NOW: u32 = 1_790_000_000;

@@ -46,7 +46,7 @@ async fn a_plain_answer_comes_unchanged_from_a_deployed_proxy() {
     );
     assert_eq!(query.model_name, "tiny");
     let sent = cocoon_protocol::http::Request::decode(&query.query).unwrap();
-    let kept = common::chat_body(r#","max_tokens":50,"custom":{"b":1,"a":2}"#);
+    let kept = crate::common::chat_body(r#","max_tokens":50,"custom":{"b":1,"a":2}"#);
     assert_eq!(String::from_utf8_lossy(&sent.payload), kept);
     assert_eq!(
         (sent.url.as_str(), sent.header("content-length")),
@@ -262,7 +262,7 @@ async fn a_caller_may_ask_a_whole_answer_to_wait_for_its_receipt() {
     let ask = |word: &'static str| {
         let url = world.url("/v1/chat/completions");
         let request = world.http.post(url).header("x-cocoon-receipt", word);
-        request.body(common::chat_body("")).send()
+        request.body(crate::common::chat_body("")).send()
     };
     let (response, signed) = tokio::join!(ask("wait"), async {
         let request = world.proxy.request().await;
@@ -278,7 +278,7 @@ async fn a_caller_may_ask_a_whole_answer_to_wait_for_its_receipt() {
         signed.id().to_string().as_str()
     );
     // A word that is not known is refused before anything is paid for.
-    let (status, code) = common::error_of(ask("soon").await.unwrap()).await;
+    let (status, code) = crate::common::error_of(ask("soon").await.unwrap()).await;
     assert_eq!((status, code.as_str()), (400, "invalid_value"));
 }
 

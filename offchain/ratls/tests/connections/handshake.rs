@@ -271,7 +271,7 @@ async fn a_peer_that_speaks_no_tls_is_refused() {
         acceptor.accept(tcp).await
     });
     let mut tcp = TcpStream::connect(address).await.unwrap();
-    common::answer_challenge(&mut tcp).await;
+    crate::common::answer_challenge(&mut tcp).await;
     tcp.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
         .unwrap();

@@ -1,6 +1,8 @@
 //! A simulated platform, a clock and both ends of a connection.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+pub(crate) mod raw;
+
 use std::sync::Arc;
 
 use cocoon_attest::{Endorsements, simulated::SimulatedPlatform, simulated::simulated_measurements};
