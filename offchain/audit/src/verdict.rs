@@ -1,5 +1,6 @@
 //! What an audit says.
 
+use crate::reputation::Reputations;
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::{Nanoton, ParamsVersion, TokenCount};
 use cocoon_receipt::ReceiptId;
@@ -228,6 +229,8 @@ pub struct Report {
     pub log: LogReport,
     /// Numbers over all receipts.
     pub totals: Totals,
+    /// What the receipts say about their workers; of all receipts only when nothing differs.
+    pub reputations: Reputations,
     /// What the log says of requests that two workers answered, if it says anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub challenges: Option<ChallengeTotals>,

@@ -1,5 +1,7 @@
 //! The runner's wallet: sends messages in order, each once.
 
+mod delivery;
+
 use std::fmt;
 
 use cocoon_bindings::message::{
@@ -8,15 +10,16 @@ use cocoon_bindings::message::{
 use cocoon_bindings::ton::{Address, Cell, CellBuilder, Load as _};
 use cocoon_bindings::units::{Nanoton, PublicKey};
 use cocoon_bindings::wallet::WalletStorage;
+use cocoon_bindings::wallets::WalletKind;
 use cocoon_bindings::{BindingsError, StateInit, wallet_state_init};
 use ed25519_dalek::SigningKey;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::client::{SharedChain, Transaction, transactions_after};
-use crate::limits::{INCLUSION_POLL, MESSAGE_LIFETIME, RESEND_INTERVAL, WALLET_RESERVE};
-use crate::view::fetch;
-use crate::{ChainError, Retry};
+pub use self::delivery::{SignedMessage, wallet_seqno};
+use crate::ChainError;
+use crate::client::{SharedChain, Transaction};
+use crate::limits::{INCLUSION_POLL, MESSAGE_LIFETIME, WALLET_RESERVE};
 
 /// Subwallet id of every runner's wallet.
 const SUBWALLET: u32 = 0;
@@ -107,7 +110,7 @@ impl NodeWallet {
 
     /// Sends up to four messages in one external message and waits until the wallet has executed it.
     ///
-    /// The transaction of the wallet is returned. After an error that says [`Retry::Later`] nothing was sent and nothing
+    /// The transaction of the wallet is returned. After an error that says [`crate::Retry::Later`] nothing was sent and nothing
     /// will be: sending again is safe.
     pub async fn send(&self, messages: Vec<InternalMessage>) -> Result<Transaction, ChainError> {
         if messages.is_empty() || messages.len() > MAX_WALLET_MESSAGES {
@@ -133,7 +136,7 @@ impl NodeWallet {
         let asked = messages.len();
         let mode = SEND_PAY_FEES_SEPARATELY | SEND_IGNORE_ERRORS;
         let messages: Vec<_> = messages.into_iter().map(|message| (mode, message)).collect();
-        let external = wallet_external(
+        let cell = wallet_external(
             &self.address,
             seqno,
             valid_until,
@@ -142,9 +145,15 @@ impl NodeWallet {
             &self.key,
             deploy,
         )?;
-        let after = account.last.map_or(0, |last| last.lt);
-
-        let outcome = self.deliver(&external, seqno, valid_until, after).await;
+        let message = SignedMessage {
+            wallet: self.address.clone(),
+            kind: WalletKind::Node,
+            cell,
+            seqno,
+            valid_until,
+            after: account.last.map_or(0, |last| last.lt),
+        };
+        let outcome = message.deliver(self.chain.as_ref()).await;
         if let Ok(transaction) = &outcome {
             *turn = seqno.saturating_add(1);
             let sent = transaction.out_msgs.len();
@@ -159,70 +168,6 @@ impl NodeWallet {
             }
         }
         outcome
-    }
-
-    /// Sends the message, again and again the same one, until the wallet executed it or it expired.
-    async fn deliver(
-        &self,
-        external: &Cell,
-        seqno: u32,
-        valid_until: u32,
-        after: u64,
-    ) -> Result<Transaction, ChainError> {
-        let started = Instant::now();
-        let mut sent_at: Option<Instant> = None;
-        loop {
-            if sent_at.is_none_or(|at| at.elapsed() >= RESEND_INTERVAL) {
-                match self.chain.send_boc(external).await {
-                    Ok(()) => sent_at = Some(Instant::now()),
-                    // Refused although it is well-formed: executed already, or never will be. The seqno tells.
-                    Err(error @ ChainError::MessageRefused { .. }) => {
-                        return match self.executed(external, seqno, after).await? {
-                            Some(transaction) => Ok(transaction),
-                            None if sent_at.is_none() => Err(error),
-                            None => Err(self.not_included(seqno, started)),
-                        };
-                    }
-                    // The message may have got through before the connection broke: only the chain knows.
-                    Err(error) if error.retry() != Retry::Never => {
-                        tracing::warn!(wallet = %self.address, seqno, %error, "sending again");
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-            // The time is read first: a message that was not executed after it expired never will be.
-            let expired = self.chain.now().await.is_ok_and(|now| now > valid_until);
-            match self.executed(external, seqno, after).await {
-                Ok(Some(transaction)) => return Ok(transaction),
-                Ok(None) if expired => return Err(self.not_included(seqno, started)),
-                Ok(None) => {}
-                Err(error @ ChainError::SeqnoTaken { .. }) => return Err(error),
-                Err(error) => tracing::warn!(wallet = %self.address, seqno, %error, "asking again"),
-            }
-            tokio::time::sleep(INCLUSION_POLL).await;
-        }
-    }
-
-    /// The transaction that executed our message, if there is one by now.
-    async fn executed(&self, external: &Cell, seqno: u32, after: u64) -> Result<Option<Transaction>, ChainError> {
-        let current = self.seqno().await?;
-        if current <= seqno {
-            return Ok(None);
-        }
-        let history = transactions_after(self.chain.as_ref(), &self.address, after).await?;
-        let ours = |transaction: &Transaction| {
-            transaction
-                .in_msg
-                .as_ref()
-                .is_some_and(|message| message.cell.repr_hash() == external.repr_hash())
-        };
-        match history.into_iter().find(ours) {
-            Some(transaction) => Ok(Some(transaction)),
-            None => Err(ChainError::SeqnoTaken {
-                wallet: self.address.clone(),
-                seqno: current,
-            }),
-        }
     }
 
     /// The wallet's seqno, which must have reached `least`: a server that is behind would make us send with an old one.
@@ -246,19 +191,7 @@ impl NodeWallet {
 
     /// The wallet's seqno; 0 before it is deployed.
     async fn seqno(&self) -> Result<u32, ChainError> {
-        match fetch::<WalletStorage>(self.chain.as_ref(), &self.address, "wallet").await {
-            Ok((_, wallet)) => Ok(wallet.seqno),
-            Err(ChainError::NotDeployed { .. }) => Ok(0),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn not_included(&self, seqno: u32, started: Instant) -> ChainError {
-        ChainError::NotIncluded {
-            wallet: self.address.clone(),
-            seqno,
-            waited: started.elapsed(),
-        }
+        wallet_seqno(self.chain.as_ref(), &self.address, WalletKind::Node).await
     }
 }
 

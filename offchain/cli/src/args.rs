@@ -1,5 +1,6 @@
 //! What can be typed: commands, options, help texts.
 
+mod ask;
 pub mod attest;
 pub mod audit;
 pub mod dispute;
@@ -11,13 +12,17 @@ pub mod keymanager;
 pub mod log;
 pub mod model;
 pub mod operate;
+pub mod owner;
 pub mod replay;
 pub mod simulator;
+pub mod verify;
+pub mod wallet;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use self::ask::{ChatArgs, QuoteArgs};
 use self::attest::AttestCommand;
 use self::audit::AuditArgs;
 use self::dispute::DisputeCommand;
@@ -29,7 +34,10 @@ use self::keymanager::KeyManagerCommand;
 use self::log::LogCommand;
 use self::model::ModelCommand;
 use self::operate::{ConfigCommand, OperateCommand, SettleCommand};
+use self::owner::{ClientOwnerCommand, ProxyOwnerCommand, WorkerOwnerCommand};
 use self::simulator::SimulatorCommand;
+use self::verify::VerifyCommand;
+use self::wallet::WalletCommand;
 
 /// Private inference with receipts that can be audited.
 #[derive(Debug, Parser)]
@@ -67,6 +75,15 @@ pub struct Global {
         env = "COCOON_DATA_DIR"
     )]
     pub data_dir: PathBuf,
+    /// Network to speak of: local, or one of networks.toml in the data folder, such as mainnet
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "COCOON_NETWORK",
+        hide_env_values = true
+    )]
+    pub network: Option<String>,
     /// Show the causes of an error, and more of the log
     #[arg(short, long, global = true)]
     pub verbose: bool,
@@ -122,6 +139,12 @@ pub enum Command {
     Quote(QuoteArgs),
     /// Check every receipt against the log and the chain
     Audit(AuditArgs),
+    /// What can be proven of one thing, whoever says so
+    Verify {
+        /// Of what.
+        #[command(subcommand)]
+        command: VerifyCommand,
+    },
     /// Evidence for the contracts: two checkpoints that contradict each other, a claim by a receipt
     Dispute {
         /// What it is about.
@@ -213,14 +236,72 @@ pub enum Command {
     Worker {
         /// What to do with it.
         #[command(subcommand)]
-        command: PayeeCommand,
+        command: WorkerCommand,
     },
     /// The client: the OpenAI API on this machine
     Client {
         /// What to do with it.
         #[command(subcommand)]
-        command: PayeeCommand,
+        command: ClientCommand,
     },
+    /// Wallets of owners, their keys sealed under a passphrase
+    Wallet {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: WalletCommand,
+    },
+    /// Print completions for a shell
+    #[command(after_help = "\
+Examples:
+  cocoon completions bash > /etc/bash_completion.d/cocoon
+  cocoon completions fish > ~/.config/fish/completions/cocoon.fish")]
+    Completions {
+        /// For which shell
+        #[arg(value_enum, value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Write manual pages, one for each command
+    #[command(after_help = "Example:\n  cocoon man --out /usr/local/share/man/man1")]
+    Man {
+        /// Folder that they go into; made if there is none
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Print versions: of this program, of formats, of the contracts' code
+    Version,
+}
+
+/// Shells that there are completions for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Shell {
+    /// GNU Bash
+    Bash,
+    /// Z shell
+    Zsh,
+    /// The friendly interactive shell
+    Fish,
+}
+
+/// Commands of the worker.
+#[derive(Debug, Subcommand)]
+pub enum WorkerCommand {
+    /// What all do whose accounts a proxy keeps.
+    #[command(flatten)]
+    Payee(PayeeCommand),
+    /// What its owner does on chain.
+    #[command(flatten)]
+    Owner(WorkerOwnerCommand),
+}
+
+/// Commands of the client.
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// What all do whose accounts a proxy keeps.
+    #[command(flatten)]
+    Payee(PayeeCommand),
+    /// What its owner does on chain.
+    #[command(flatten)]
+    Owner(ClientOwnerCommand),
 }
 
 /// Commands of a runner.
@@ -246,6 +327,9 @@ pub enum ProxyCommand {
     /// What only a running proxy can be asked.
     #[command(flatten)]
     Settle(SettleCommand),
+    /// What its owner does on chain.
+    #[command(flatten)]
+    Owner(ProxyOwnerCommand),
 }
 
 /// Commands of the router.
@@ -331,53 +415,4 @@ pub struct UpArgs {
 pub enum Only {
     /// The local chain with all contracts deployed
     Chain,
-}
-
-/// Options of `chat`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  cocoon chat \"Hello\"
-  echo \"Hello\" | cocoon chat
-  cocoon chat                 a conversation, line by line
-  cocoon chat --url http://127.0.0.1:10000 --max-tokens 32 \"Hello\"")]
-pub struct ChatArgs {
-    /// What to ask; without it, lines are read from the terminal
-    pub prompt: Option<String>,
-    /// The client's URL, instead of the local network's
-    #[arg(long, value_name = "URL")]
-    pub url: Option<String>,
-    /// Name of the model; the first one that the client lists when absent
-    #[arg(long, value_name = "NAME")]
-    pub model: Option<String>,
-    /// Longest answer, in tokens
-    #[arg(long, value_name = "N")]
-    pub max_tokens: Option<u32>,
-    /// Temperature of sampling; 0 takes the likeliest token
-    #[arg(long, value_name = "T")]
-    pub temperature: Option<f64>,
-}
-
-/// Options of `quote`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-The proxy signs the quote with the key of its contract, and the client checks it. A request with the
-quote's id in its header x-cocoon-quote is served by the worker that is named, at no higher price.
-
-Examples:
-  cocoon quote
-  cocoon quote --model cocoon/tiny --max-tokens 500 --max-coefficient 1500 --json")]
-pub struct QuoteArgs {
-    /// The client's URL, instead of the local network's
-    #[arg(long, value_name = "URL")]
-    pub url: Option<String>,
-    /// Name of the model; the first one that the client lists when absent
-    #[arg(long, value_name = "NAME")]
-    pub model: Option<String>,
-    /// Longest answer, in tokens
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    pub max_tokens: u32,
-    /// Price in thousandths of the network's that is paid at most
-    #[arg(long, value_name = "N", default_value_t = 4000)]
-    pub max_coefficient: u32,
 }

@@ -80,6 +80,17 @@ pub fn from_chain(error: cocoon_chain::ChainError) -> Failure {
     Failure::new(exit, error, hint)
 }
 
+/// A failure of what owners do.
+pub fn from_owner(error: cocoon_owner::OwnerError) -> Failure {
+    let exit = match error.who() {
+        cocoon_owner::Who::Caller => Exit::Usage,
+        cocoon_owner::Who::Chain => Exit::Chain,
+        _ => Exit::Configuration,
+    };
+    let hint = error.hint();
+    Failure::new(exit, error, hint)
+}
+
 /// A failure of a quoting service or its files.
 pub fn from_guest(error: cocoon_guest::GuestError) -> Failure {
     let hint = error.hint();

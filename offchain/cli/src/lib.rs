@@ -26,6 +26,7 @@ mod input;
 pub mod local;
 mod output;
 mod progress;
+mod secret;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -42,7 +43,8 @@ use crate::args::log::LogCommand;
 use crate::args::model::ModelCommand;
 use crate::args::operate::Role;
 use crate::args::simulator::SimulatorCommand;
-use crate::args::{Cli, Command, PayeeCommand, ProxyCommand, RouterCommand, RunCommand};
+use crate::args::verify::VerifyCommand;
+use crate::args::{Cli, ClientCommand, Command, PayeeCommand, ProxyCommand, RouterCommand, RunCommand, WorkerCommand};
 use crate::failure::{Exit, Failure, OrFail as _};
 use crate::output::Output;
 
@@ -98,6 +100,18 @@ fn run(cli: Cli, output: Output) -> Result<Exit, Failure> {
 fn start_logging(cli: &Cli) -> Result<(), Failure> {
     let usual = match (&cli.command, cli.global.verbose) {
         (_, true) => "info",
+        (
+            Command::Proxy {
+                command: ProxyCommand::Owner(_),
+            }
+            | Command::Worker {
+                command: WorkerCommand::Owner(_),
+            }
+            | Command::Client {
+                command: ClientCommand::Owner(_),
+            },
+            false,
+        ) => "warn",
         (
             Command::Localnet { .. }
             | Command::Proxy { .. }
@@ -174,9 +188,18 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Attest {
             command: AttestCommand::Show(args),
         } => command::attest::show(args, output).await,
+        Command::Verify {
+            command: VerifyCommand::Receipt(args),
+        } => command::verify::receipt(&global, args, output).await,
         Command::Doctor {
             command: DoctorCommand::Host(args),
         } => command::doctor::host(args, output).await,
+        Command::Doctor {
+            command: DoctorCommand::Chain(args),
+        } => command::doctor::network::chain(&global, args, output).await,
+        Command::Doctor {
+            command: DoctorCommand::Network(args),
+        } => command::doctor::network::network(&global, args, output).await,
         Command::Simulator {
             command: SimulatorCommand::Run(args),
         } => command::simulator::run(args, output).await,
@@ -188,6 +211,7 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
             ProxyCommand::Run(RunCommand::Run { config }) => command::run::proxy(&config, output).await,
             ProxyCommand::Operate(command) => command::operate::run(&global, Role::Proxy, command, output).await,
             ProxyCommand::Settle(command) => command::operate::settle(&global, command, output).await,
+            ProxyCommand::Owner(command) => command::owner::proxy(&global, command, output).await,
         },
         Command::Router {
             command: RouterCommand::Run { config },
@@ -199,23 +223,29 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
             KeyManagerCommand::Backup(args) => command::keymanager::backup(args, output).await,
             KeyManagerCommand::Restore(args) => command::keymanager::restore(args, output).await,
         },
-        Command::Worker {
-            command: PayeeCommand::Run(RunCommand::Run { config }),
-        } => command::run::worker(&config, output).await,
-        Command::Worker {
-            command: PayeeCommand::Operate(command),
-        } => command::operate::run(&global, Role::Worker, command, output).await,
-        Command::Client {
-            command: PayeeCommand::Operate(command),
-        } => command::operate::run(&global, Role::Client, command, output).await,
-        Command::Worker {
-            command: PayeeCommand::Claims { url },
-        } => command::claims::worker(&global, url, output).await,
-        Command::Client {
-            command: PayeeCommand::Run(RunCommand::Run { config }),
-        } => command::run::client(&config, output).await,
-        Command::Client {
-            command: PayeeCommand::Claims { url },
-        } => command::claims::client(&global, url, output).await,
+        Command::Worker { command } => match command {
+            WorkerCommand::Payee(PayeeCommand::Run(RunCommand::Run { config })) => {
+                command::run::worker(&config, output).await
+            }
+            WorkerCommand::Payee(PayeeCommand::Operate(command)) => {
+                command::operate::run(&global, Role::Worker, command, output).await
+            }
+            WorkerCommand::Payee(PayeeCommand::Claims { url }) => command::claims::worker(&global, url, output).await,
+            WorkerCommand::Owner(command) => command::owner::worker(&global, command, output).await,
+        },
+        Command::Client { command } => match command {
+            ClientCommand::Payee(PayeeCommand::Run(RunCommand::Run { config })) => {
+                command::run::client(&config, output).await
+            }
+            ClientCommand::Payee(PayeeCommand::Operate(command)) => {
+                command::operate::run(&global, Role::Client, command, output).await
+            }
+            ClientCommand::Payee(PayeeCommand::Claims { url }) => command::claims::client(&global, url, output).await,
+            ClientCommand::Owner(command) => command::owner::client(&global, command, output).await,
+        },
+        Command::Wallet { command } => command::wallet::run(&global, command, output).await,
+        Command::Completions { shell } => command::shell::completions(shell, output),
+        Command::Man { out } => command::shell::man(&out, output),
+        Command::Version => command::version::run(output),
     }
 }

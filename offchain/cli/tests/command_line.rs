@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "command_line/owners/mod.rs"]
+mod owners;
+
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -55,7 +58,14 @@ fn a_wrong_option_is_a_usage_error() {
 #[test]
 fn commands_on_a_missing_network_say_how_to_start_one() {
     let folder = tempfile::tempdir().unwrap();
-    for arguments in [&["audit"][..], &["chat", "Hello"], &["root", "show"], &["status"]] {
+    let receipt = "5".repeat(64);
+    for arguments in [
+        &["audit"][..],
+        &["chat", "Hello"],
+        &["root", "show"],
+        &["status"],
+        &["verify", "receipt", &receipt],
+    ] {
         let output = cocoon(folder.path(), arguments);
         insta::allow_duplicates! {
             insta::assert_snapshot!(shown(&output), @r"
@@ -68,6 +78,29 @@ fn commands_on_a_missing_network_say_how_to_start_one() {
             ");
         }
     }
+}
+
+#[test]
+fn a_file_without_a_receipt_says_what_could_be_one() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("page.json"), "{\"id\": 5}").unwrap();
+    let zero = format!("0:{}", "0".repeat(64));
+    let line = [
+        "verify",
+        "receipt",
+        "page.json",
+        "--chain-url",
+        "http://127.0.0.1:1",
+        "--root",
+        &zero,
+    ];
+    insta::assert_snapshot!(shown(&cocoon(folder.path(), &line)));
+    let line = ["verify", "receipt", "page.json", "--chain-url", "http://127.0.0.1:1"];
+    assert_eq!(
+        cocoon(folder.path(), &line).status.code(),
+        Some(2),
+        "which root is meant must be said"
+    );
 }
 
 #[test]

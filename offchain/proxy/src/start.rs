@@ -1,14 +1,13 @@
 //! From the configuration to a running daemon, and back to nothing.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_bindings::units::PublicKey;
-use cocoon_chain::{HttpApi, NodeWallet, SharedChain, watch_root};
+use cocoon_chain::{NodeWallet, watch_root};
 use cocoon_ratls::{Acceptor, IdentityKeeper, PeerPolicy};
 use cocoon_runner::Surroundings;
 use cocoon_runner::admin::{self, Live};
@@ -18,6 +17,7 @@ use cocoon_runner::seal::KeyManager;
 use cocoon_runner::shutdown::{Drained, Shutdown};
 use cocoon_runner::trust::Trust;
 use ed25519_dalek::SigningKey;
+use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -67,12 +67,12 @@ impl RunningProxy {
 }
 
 /// Starts a proxy on the chain of its configuration. Returns when it serves; it ends with the token.
-pub async fn start(config: ProxyConfig, shutdown: CancellationToken) -> Result<RunningProxy, ProxyError> {
-    let key = match &config.chain.api_key_file {
-        Some(path) => Some(read_key(path).await?),
-        None => None,
-    };
-    let chain: SharedChain = Arc::new(HttpApi::new(&config.chain.url, key.as_deref())?);
+pub fn start(config: ProxyConfig, shutdown: CancellationToken) -> BoxFuture<'static, Result<RunningProxy, ProxyError>> {
+    Box::pin(start_real(config, shutdown))
+}
+
+async fn start_real(config: ProxyConfig, shutdown: CancellationToken) -> Result<RunningProxy, ProxyError> {
+    let chain = cocoon_runner::chain::open(&config.chain)?;
     start_on(config, Surroundings::real(chain), shutdown).await
 }
 
@@ -88,20 +88,16 @@ async fn contract_key(config: &ProxyConfig, manager: Option<&KeyManager>) -> Res
     }
 }
 
-async fn read_key(path: &PathBuf) -> Result<String, ProxyError> {
-    let unreadable = |source| cocoon_runner::RunnerError::Unreadable {
-        path: path.clone(),
-        source,
-    };
-    Ok(tokio::fs::read_to_string(path)
-        .await
-        .map_err(unreadable)?
-        .trim()
-        .to_owned())
+/// Starts a proxy in given surroundings; the configured URL of the chain is not used.
+pub fn start_on(
+    config: ProxyConfig,
+    surroundings: Surroundings,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, Result<RunningProxy, ProxyError>> {
+    Box::pin(start_in(config, surroundings, shutdown))
 }
 
-/// Starts a proxy in given surroundings; the configured URL of the chain is not used.
-pub async fn start_on(
+async fn start_in(
     config: ProxyConfig,
     surroundings: Surroundings,
     shutdown: CancellationToken,

@@ -33,6 +33,10 @@ pub const MAX_DESCRIPTION_BYTES: usize = 8192;
 /// Batches that are fetched ahead of the one that is looked at: hides the way to a far server, and is some MiB of memory.
 pub const BATCHES_AHEAD: usize = 8;
 
+/// Batches on each side of the one where a receipt should stand by its time in which it is looked for: receipts of one second may
+/// fill that many, and their order within it is that of the disk.
+pub const BATCHES_NEAR: u64 = 16;
+
 /// Tiles above the lowest level that a reader keeps: a walk along the log needs one of each level, eight at most.
 pub const KEPT_TILES: usize = 32;
 

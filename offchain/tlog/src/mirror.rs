@@ -8,6 +8,7 @@ use cocoon_ratls::ParsedCertificate;
 use cocoon_receipt::log::{Checkpoint, TILE_WIDTH};
 use cocoon_receipt::{Signature, SignedReceipt};
 use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 
 use crate::challenges;
 use crate::error::TlogError;
@@ -61,7 +62,14 @@ impl Mirror {
 
     /// Brings the copy to the source's newest checkpoint. A source that does not continue the copy, or a checkpoint that was seen
     /// before and not copied to its end, is refused, and the copy stays as it is: both checkpoints are kept. `told` is called with the entries that were copied.
-    pub async fn update(&mut self, told: &mut (dyn FnMut(u64, u64) + Send)) -> Result<Mirrored, TlogError> {
+    pub fn update<'a>(
+        &'a mut self,
+        told: &'a mut (dyn FnMut(u64, u64) + Send),
+    ) -> BoxFuture<'a, Result<Mirrored, TlogError>> {
+        Box::pin(self.update_here(told))
+    }
+
+    async fn update_here(&mut self, told: &mut (dyn FnMut(u64, u64) + Send)) -> Result<Mirrored, TlogError> {
         let log = PublishedLog::open(self.source.clone(), self.key).await?;
         let before = self.writer.size();
         let known = Checkpoint {

@@ -16,6 +16,7 @@ use cocoon_openai::said::Unreadable;
 use cocoon_openai::{Endpoint, Request, Said};
 use cocoon_protocol::http;
 use cocoon_receipt::{Disclosure, DisclosureError, FinishReason};
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 /// What a replay found.
@@ -119,7 +120,11 @@ impl Replayer {
     }
 
     /// Answers the disclosed request once more and compares.
-    pub async fn replay(&self, disclosure: &Disclosure) -> Result<Replay, ReplayError> {
+    pub fn replay<'a>(&'a self, disclosure: &'a Disclosure) -> BoxFuture<'a, Result<Replay, ReplayError>> {
+        Box::pin(self.replay_here(disclosure))
+    }
+
+    async fn replay_here(&self, disclosure: &Disclosure) -> Result<Replay, ReplayError> {
         disclosure.check()?;
         let statement = &disclosure.receipt.receipt.statement;
         if statement.model != self.model {

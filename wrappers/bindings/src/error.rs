@@ -74,7 +74,7 @@ pub enum BindingsError {
     #[error("the message is bound to another contract")]
     OtherContract,
     /// More messages than one external message of the wallet carries.
-    #[error("a wallet message carries 1 to 4 messages, not {count}")]
+    #[error("one message of this wallet cannot carry {count} messages")]
     MessageCount {
         /// How many were given.
         count: usize,
@@ -93,6 +93,14 @@ pub enum BindingsError {
     Artefact {
         /// The contract.
         kind: ContractKind,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// The code of a wallet in this build is damaged.
+    #[error("the code of {kind} wallets in this build is damaged: {reason}")]
+    WalletCode {
+        /// The wallet.
+        kind: crate::wallets::WalletKind,
         /// What is wrong with it.
         reason: &'static str,
     },

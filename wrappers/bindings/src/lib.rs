@@ -42,6 +42,7 @@ pub mod tokens;
 pub mod ton;
 pub mod units;
 pub mod voucher;
+pub mod wallets;
 
 pub use contract::ContractKind;
 pub use descriptor::{HashDescriptor, Label, TrustTimes};

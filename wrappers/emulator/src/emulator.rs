@@ -27,6 +27,8 @@ pub struct Emulator {
     network: NetworkConfig,
     config: ParsedConfig,
     pub(crate) state: ChainState,
+    /// Whether every signature is taken for valid.
+    pub(crate) trusts_signatures: bool,
 }
 
 impl Emulator {
@@ -36,6 +38,7 @@ impl Emulator {
             network: network.clone(),
             config: network.parse(now)?,
             state: ChainState::new(now),
+            trusts_signatures: false,
         })
     }
 
@@ -46,6 +49,7 @@ impl Emulator {
             network: snapshot.network.clone(),
             config,
             state: snapshot.state.clone(),
+            trusts_signatures: false,
         })
     }
 
@@ -234,12 +238,14 @@ impl Emulator {
     }
 
     fn params(&self, lt: u64) -> ExecutorParams {
-        ExecutorParams {
+        let mut params = ExecutorParams {
             block_unixtime: self.state.now,
             block_lt: lt - lt % BLOCK_LT,
             strict_extra_currency: true,
             ..ExecutorParams::default()
-        }
+        };
+        params.vm_modifiers.chksig_always_succeed = self.trusts_signatures;
+        params
     }
 
     /// Executes one message on one account and keeps the result; on an error nothing changes.

@@ -19,6 +19,7 @@
 //! ```
 
 mod account;
+mod adopt;
 mod books;
 mod emulator;
 mod error;
@@ -39,6 +40,7 @@ mod tamper;
 mod tests;
 
 pub use account::AccountView;
+pub use adopt::AdoptedAccount;
 pub use books::Books;
 pub use emulator::{Emulator, FAUCET};
 pub use error::EmulatorError;

@@ -25,3 +25,6 @@ pub const BLOCK_LT: u64 = 1_000_000;
 
 /// Cells from which an account's storage dictionary hash is kept in its state (`acc_state_cells_for_storage_dict`).
 pub const CELLS_FOR_STORAGE_DICT: u64 = 26;
+
+/// Cells of an account that is taken over from another chain: what the public chain allows an account to have.
+pub const MAX_ACCOUNT_CELLS: usize = 65_536;

@@ -55,7 +55,7 @@ impl Emulator {
         Ok(())
     }
 
-    fn book(&mut self, before: u128, after: u128) -> Result<(), EmulatorError> {
+    pub(crate) fn book(&mut self, before: u128, after: u128) -> Result<(), EmulatorError> {
         let state = &mut self.state;
         let counter = if after > before {
             &mut state.minted

@@ -82,6 +82,7 @@ pub(super) fn report(
             root: state.tree.root(),
         },
         totals: state.totals,
+        reputations: state.standing.reputations(),
         channels,
     }
 }

@@ -103,6 +103,43 @@ fn records_of_challenges_must_be_signed_and_of_two_workers() {
 }
 
 #[test]
+fn every_copy_of_a_log_gives_its_workers_the_same_reputation() {
+    let mut stage = Stage::new();
+    for day in 0..3 {
+        for tokens in 1..=4 {
+            stage.serve(tokens * (day + 1));
+        }
+        stage.wait(86_400);
+    }
+    // A signature that was late.
+    let LogRecord::Receipt(late) = &mut stage.records[1] else {
+        panic!("a receipt was served")
+    };
+    let (id, signature) = (late.id(), late.worker_signature.take().unwrap());
+    stage.records.push(LogRecord::WorkerSignature(id, signature));
+    stage.change_prices(30);
+    stage.serve(9);
+    let store = stage.audit().reputations;
+    let numbers: Vec<u16> = store.workers.iter().map(|worker| worker.reputation).collect();
+    // Three days on which one payer asked four times: 2 of weight each, all of it good; and one that nobody knows yet.
+    let known = u16::try_from((6 + 2) * 10_000_u32 / (6 + 4)).unwrap();
+    assert!(numbers == [known, 5000] || numbers == [5000, known], "{numbers:?}");
+    assert_eq!(store.day, "2026-05-31");
+    assert_eq!(
+        audit_published(&stage, stage.publish().path()).report.reputations,
+        store
+    );
+    let (folder, with_chain) = bundle(&stage);
+    assert_eq!(with_chain.report.reputations, store);
+    assert_eq!(audit_bundle(folder.path()).unwrap().report.reputations, store);
+    // Without that signature it is less.
+    stage.records.retain(|record| matches!(record, LogRecord::Receipt(_)));
+    let less = stage.audit().reputations;
+    assert_ne!(less, store);
+    assert_eq!(audit_published(&stage, stage.publish().path()).report.reputations, less);
+}
+
+#[test]
 fn a_log_that_is_behind_the_chain_may_change() {
     let mut stage = Stage::new();
     stage.serve(5);

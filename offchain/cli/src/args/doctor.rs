@@ -14,6 +14,30 @@ use super::governance::Place;
 pub enum DoctorCommand {
     /// Look at this machine, link by link, up to the first that is broken
     Host(DoctorHostArgs),
+    /// Look at the way to the chain: server, time, root contract
+    #[command(after_help = "\
+Exit code 0 when nothing is broken, 4 otherwise.
+
+Examples:
+  cocoon doctor chain
+  cocoon doctor chain --network mainnet --json")]
+    Chain(DoctorNetworkArgs),
+    /// Look at the network: what its root contract lists, and whether its proxies answer
+    #[command(after_help = "\
+Exit code 0 when nothing is broken, 1 when something is, 4 when the chain cannot be read.
+
+Examples:
+  cocoon doctor network
+  cocoon doctor network --chain-url URL --root ADDRESS")]
+    Network(DoctorNetworkArgs),
+}
+
+/// Which network is looked at.
+#[derive(Debug, Args)]
+pub struct DoctorNetworkArgs {
+    /// The root contract.
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// What a machine should be.

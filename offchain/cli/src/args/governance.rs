@@ -5,7 +5,7 @@ use cocoon_bindings::ton::{Address, HashBytes, parse_address};
 use cocoon_bindings::{Nanoton, ProxyEndpoints};
 
 /// Where the root contract is.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Place {
     /// TON HTTP API to ask, instead of the local network's
     #[arg(long, value_name = "URL", requires = "root")]

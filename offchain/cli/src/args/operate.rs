@@ -3,6 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use cocoon_bindings::ton::Address;
+
+use super::governance::address;
+use super::owner::OwnerArgs;
 
 /// Where a daemon's administration socket is.
 #[derive(Clone, Debug, Args)]
@@ -18,8 +22,12 @@ pub struct AdminPlace {
 /// What every running daemon can be asked.
 #[derive(Debug, Subcommand)]
 pub enum OperateCommand {
-    /// Show the state of the running daemon
-    Status(AdminPlace),
+    /// Show the state of the running daemon, or of a contract on chain
+    #[command(after_help = "\
+Examples:
+  cocoon worker status
+  cocoon client status --contract CONTRACT --network mainnet")]
+    Status(StatusArgs),
     /// List who is connected
     Peers(AdminPlace),
     /// Read the configuration again, and say which keys changed and which need a restart
@@ -54,6 +62,34 @@ Examples:
         #[command(flatten)]
         place: AdminPlace,
     },
+}
+
+/// Whose state is shown.
+#[derive(Clone, Debug, Args)]
+pub struct StatusArgs {
+    /// Show this contract instead, and what its owner can do now
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub contract: Option<Address>,
+    /// TON HTTP API to ask for the contract, instead of the network's
+    #[arg(long, value_name = "URL", requires = "contract")]
+    pub chain_url: Option<String>,
+    /// Where the daemon is.
+    #[command(flatten)]
+    pub place: AdminPlace,
+}
+
+/// What is withdrawn.
+#[derive(Clone, Debug, Args)]
+pub struct WithdrawArgs {
+    /// Do it by a message of a wallet to this proxy contract, whether the proxy runs or not
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
+    pub contract: Option<Address>,
+    /// How the message is sent.
+    #[command(flatten)]
+    pub owner: OwnerArgs,
+    /// Where the proxy is.
+    #[command(flatten)]
+    pub admin: AdminPlace,
 }
 
 /// What is emptied.
@@ -103,7 +139,12 @@ pub enum SettleCommand {
         place: AdminPlace,
     },
     /// Send what the proxy has earned to its owner
-    Withdraw(AdminPlace),
+    #[command(after_help = "\
+Examples:
+  cocoon proxy withdraw                                       the running proxy sends it
+  cocoon proxy withdraw --contract CONTRACT --wallet treasury
+  cocoon proxy withdraw --contract CONTRACT --wallet treasury --dry-run")]
+    Withdraw(Box<WithdrawArgs>),
 }
 
 /// Commands about configuration files.

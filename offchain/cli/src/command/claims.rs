@@ -16,17 +16,27 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// One claim, as both runners show it.
 #[derive(Debug, Serialize, Deserialize)]
-struct Claim {
-    proxy: String,
-    tokens: u64,
-    claim: ExportedMessage,
-    settle: ExportedMessage,
+pub(crate) struct Claim {
+    /// The proxy contract.
+    pub(crate) proxy: String,
+    /// Tokens in all.
+    pub(crate) tokens: u64,
+    /// The message that claims.
+    pub(crate) claim: ExportedMessage,
+    /// The message that settles.
+    pub(crate) settle: ExportedMessage,
 }
 
 /// Asks a worker.
 pub(crate) async fn worker(global: &Global, url: Option<String>, output: Output) -> Result<Exit, Failure> {
     let url = url_or(global, url, |file| file.worker_url)?;
     print(&format!("{url}/claims"), output).await
+}
+
+/// What a worker can claim.
+pub(crate) async fn of_worker(global: &Global, url: Option<String>) -> Result<Vec<Claim>, Failure> {
+    let url = url_or(global, url, |file| file.worker_url)?;
+    fetch(&format!("{url}/claims")).await
 }
 
 /// Asks a client.
@@ -44,6 +54,11 @@ fn url_or(global: &Global, url: Option<String>, of: impl FnOnce(NetworkFile) -> 
 }
 
 async fn print(url: &str, output: Output) -> Result<Exit, Failure> {
+    output.result(&fetch(url).await?, |claims| text(claims))?;
+    Ok(Exit::Done)
+}
+
+async fn fetch(url: &str) -> Result<Vec<Claim>, Failure> {
     let http = reqwest::Client::builder()
         .no_proxy()
         .timeout(TIMEOUT)
@@ -57,13 +72,11 @@ async fn print(url: &str, output: Output) -> Result<Exit, Failure> {
             .json::<Vec<Claim>>()
             .await
     };
-    let claims = fetched.await.or_fail(
+    fetched.await.or_fail(
         Exit::Peer,
         "the runner does not give its claims",
         "is it running at that URL?",
-    )?;
-    output.result(&claims, |claims| text(claims))?;
-    Ok(Exit::Done)
+    )
 }
 
 fn text(claims: &[Claim]) -> String {

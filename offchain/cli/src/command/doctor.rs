@@ -1,5 +1,7 @@
 //! `cocoon doctor host`: is this machine fit for its role?
 
+pub(crate) mod network;
+
 use std::net::{Ipv4Addr, SocketAddr};
 
 use cocoon_chain::RootView;

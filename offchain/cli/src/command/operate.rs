@@ -19,7 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(180);
 pub(crate) async fn run(global: &Global, role: Role, command: OperateCommand, output: Output) -> Result<Exit, Failure> {
     let none = Vec::new;
     let (place, is_change, path, query) = match command {
-        OperateCommand::Status(place) => (place, false, "/admin/status", none()),
+        OperateCommand::Status(args) if args.contract.is_some() => {
+            return super::owner::status(global, role, args, output).await;
+        }
+        OperateCommand::Status(args) => (args.place, false, "/admin/status", none()),
         OperateCommand::Peers(place) => (place, false, "/admin/peers", none()),
         OperateCommand::Reload(place) => (place, true, "/admin/reload", none()),
         OperateCommand::Drain(args) => (args.place, true, "/admin/drain", of("worker", args.worker)),
@@ -35,7 +38,10 @@ pub(crate) async fn settle(global: &Global, command: SettleCommand, output: Outp
     let (place, path, query) = match command {
         SettleCommand::Charge { owner, place } => (place, "/request/charge", of("client", Some(owner))),
         SettleCommand::Payout { owner, place } => (place, "/request/payout", of("worker", Some(owner))),
-        SettleCommand::Withdraw(place) => (place, "/request/withdraw", Vec::new()),
+        SettleCommand::Withdraw(args) => match args.contract {
+            Some(contract) => return super::owner::proxy_withdraw(global, contract, args.owner, output).await,
+            None => (args.admin, "/request/withdraw", Vec::new()),
+        },
     };
     ask(&socket(global, Role::Proxy, &place)?, true, path, &query, output).await
 }

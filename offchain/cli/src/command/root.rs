@@ -11,8 +11,6 @@ use serde::Serialize;
 use crate::args::Global;
 use crate::args::governance::{Place, RootShowArgs};
 use crate::failure::{self, Exit, Failure, OrFail as _};
-use crate::local::layout::DataDir;
-use crate::local::network::NetworkFile;
 use crate::output::Output;
 
 #[derive(Serialize)]
@@ -111,14 +109,8 @@ pub(crate) async fn show(global: &Global, args: RootShowArgs, output: Output) ->
 
 /// The root contract that is meant, as it is now, and the chain that it is on.
 pub(crate) async fn view(global: &Global, place: Place) -> Result<(SharedChain, RootView), Failure> {
-    let (url, root) = match (place.chain_url, place.root) {
-        (Some(url), Some(root)) => (url, root),
-        _ => {
-            let network = NetworkFile::load(&DataDir::new(&global.data_dir))?;
-            (network.chain_url, network.root)
-        }
-    };
-    let (chain, root) = open(&url, &root)?;
+    let network = super::network::resolve(global, &place)?;
+    let (chain, root) = network.open()?;
     let view = RootView::fetch(chain.as_ref(), &root)
         .await
         .map_err(failure::from_chain)?;
@@ -166,7 +158,7 @@ impl From<RootView> for Shown {
 }
 
 /// A Unix time as people write it, UTC.
-fn date(time: u32) -> String {
+pub(crate) fn date(time: u32) -> String {
     const DAY: u32 = 86_400;
     let (days, seconds) = (i64::from(time / DAY), time % DAY);
     // Days to a date of the Gregorian calendar, in eras of 400 years that begin on 1 March.

@@ -68,13 +68,19 @@ pub(super) fn of(report: &Report) -> String {
             channel.amount
         ));
     }
+    for worker in &report.reputations.workers {
+        line(format!(
+            "reputation      {}: {} of 10000 on {}",
+            worker.contract, worker.reputation, report.reputations.day
+        ));
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cocoon_audit::{LogReport, Totals, Verdict};
+    use cocoon_audit::{LogReport, Reputations, Totals, Verdict};
     use cocoon_bindings::ton::{Address, HashBytes};
     use cocoon_bindings::units::{Nanoton, ParamsVersion};
 
@@ -95,6 +101,10 @@ mod tests {
                 root: HashBytes::ZERO,
             },
             totals,
+            reputations: Reputations {
+                day: "2026-11-22".to_owned(),
+                workers: Vec::new(),
+            },
             challenges: None,
             channels: Vec::new(),
         })

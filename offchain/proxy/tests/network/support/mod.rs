@@ -271,7 +271,7 @@ impl Network {
             chain: ChainConfig {
                 url: "unused".into(),
                 root: self.root.to_string(),
-                api_key_file: None,
+                ..ChainConfig::default()
             },
             wallet: WalletConfig {
                 key_file: Some(path("wallet.key")),

@@ -1,0 +1,145 @@
+//! Which network a command speaks of: named, typed in full, or the local one.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use cocoon_bindings::ton::Address;
+use cocoon_chain::SharedChain;
+use serde::Deserialize;
+
+use crate::args::Global;
+use crate::args::governance::Place;
+use crate::failure::{Exit, Failure, OrFail as _};
+use crate::input;
+use crate::local::layout::DataDir;
+use crate::local::network::NetworkFile;
+
+/// Bytes of `networks.toml`: some lines for each network.
+const MAX_NETWORKS_BYTES: usize = 64 * 1024;
+
+/// The network that `cocoon up` makes.
+pub(crate) const LOCAL: &str = "local";
+/// The TON test network, whose wallets have addresses of their own.
+pub(crate) const TESTNET: &str = "testnet";
+
+/// A network: a way to its chain, and the contract that rules it.
+#[derive(Clone, Debug)]
+pub(crate) struct Network {
+    /// Its name; `other` where address and URL were typed.
+    pub(crate) name: String,
+    /// TON HTTP API.
+    pub(crate) chain_url: String,
+    /// Root contract.
+    pub(crate) root: String,
+}
+
+impl Network {
+    /// The chain and the root contract on it.
+    pub(crate) fn open(&self) -> Result<(SharedChain, Address), Failure> {
+        super::root::open(&self.chain_url, &self.root)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Known {
+    chain_url: String,
+    root: String,
+}
+
+/// The network that is meant.
+pub(crate) fn resolve(global: &Global, place: &Place) -> Result<Network, Failure> {
+    if let (Some(chain_url), Some(root)) = (&place.chain_url, &place.root) {
+        return Ok(Network {
+            name: "other".to_owned(),
+            chain_url: chain_url.clone(),
+            root: root.clone(),
+        });
+    }
+    match global.network.as_deref() {
+        None | Some(LOCAL) => {
+            let file = NetworkFile::load(&DataDir::new(&global.data_dir))?;
+            Ok(Network {
+                name: LOCAL.to_owned(),
+                chain_url: file.chain_url,
+                root: file.root,
+            })
+        }
+        Some(name) => known(global, name),
+    }
+}
+
+/// Where the networks are written down.
+fn file(global: &Global) -> PathBuf {
+    global.data_dir.join("networks.toml")
+}
+
+fn known(global: &Global, name: &str) -> Result<Network, Failure> {
+    const HINT: &str = "write it there:\n  [mainnet]\n  chain_url = \"https://...\"\n  root = \"EQ...\"";
+    let path = file(global);
+    let missing = || {
+        Failure::new(
+            Exit::Configuration,
+            anyhow::anyhow!("no network {name:?} in {}", path.display()),
+            HINT,
+        )
+    };
+    if !path.exists() {
+        return Err(missing());
+    }
+    let bytes = input::read(&path, MAX_NETWORKS_BYTES, HINT)?;
+    let text = String::from_utf8(bytes).or_fail(Exit::Configuration, "networks.toml is not UTF-8", HINT)?;
+    let mut networks: BTreeMap<String, Known> =
+        toml::from_str(&text).or_fail(Exit::Configuration, &format!("{} is unreadable", path.display()), HINT)?;
+    let found = networks.remove(name).ok_or_else(missing)?;
+    Ok(Network {
+        name: name.to_owned(),
+        chain_url: found.chain_url,
+        root: found.root,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    fn global(folder: &std::path::Path, more: &[&str]) -> Global {
+        let mut line = vec!["cocoon", "version", "--data-dir", folder.to_str().unwrap()];
+        line.extend(more);
+        crate::args::Cli::try_parse_from(line).unwrap().global
+    }
+
+    #[test]
+    fn a_network_is_found_by_its_name_and_a_missing_one_says_what_to_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::default();
+        let wanted = global(folder.path(), &["--network", "mainnet"]);
+        let missing = resolve(&wanted, &place).unwrap_err().render(false);
+        assert!(
+            missing.contains("no network \"mainnet\"") && missing.contains("[mainnet]"),
+            "{missing}"
+        );
+        let text = "[mainnet]\nchain_url = \"http://a\"\nroot = \"EQ\"\n";
+        std::fs::write(folder.path().join("networks.toml"), text).unwrap();
+        let found = resolve(&wanted, &place).unwrap();
+        assert_eq!((found.name.as_str(), found.chain_url.as_str()), ("mainnet", "http://a"));
+        assert!(resolve(&global(folder.path(), &["--network", "other"]), &place).is_err());
+        std::fs::write(folder.path().join("networks.toml"), "[mainnet]\nurl = 1\n").unwrap();
+        assert!(resolve(&wanted, &place).is_err());
+    }
+
+    #[test]
+    fn what_is_typed_in_full_needs_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place {
+            chain_url: Some("http://b".to_owned()),
+            root: Some("0:00".to_owned()),
+        };
+        assert_eq!(
+            resolve(&global(folder.path(), &[]), &place).unwrap().chain_url,
+            "http://b"
+        );
+        assert!(resolve(&global(folder.path(), &[]), &Place::default()).is_err());
+    }
+}

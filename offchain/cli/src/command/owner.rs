@@ -1,0 +1,187 @@
+//! What owners do with their contracts: `cocoon client|worker|proxy deploy|stake|close …`.
+
+mod claims;
+mod export;
+mod look;
+mod watch;
+
+use cocoon_bindings::ton::Address;
+use cocoon_owner::operation::{client, proxy, runner_wallet, worker};
+use cocoon_owner::{Manner, Operation, Origin, OwnerError, Sender, drive};
+
+pub(crate) use self::look::status;
+use self::watch::Terminal;
+pub(crate) use self::watch::ask;
+use super::network::{Network, resolve};
+use super::wallet::{keystore, stored};
+use crate::args::Global;
+use crate::args::owner::{ClientOwnerCommand, OwnerArgs, ProxyOwnerCommand, WorkerOwnerCommand};
+use crate::failure::{self, Exit, Failure};
+use crate::output::Output;
+
+/// Runs a command of a client contract's owner.
+pub(crate) async fn client(global: &Global, command: ClientOwnerCommand, output: Output) -> Result<Exit, Failure> {
+    match command {
+        ClientOwnerCommand::Deploy(args) => {
+            let deploy = client::Deploy {
+                proxy: args.proxy,
+                top_up: args.amount,
+                secret_hash: args.secret_hash,
+            };
+            run(global, &deploy, args.owner, output).await
+        }
+        ClientOwnerCommand::Topup(args) => {
+            let top_up = client::TopUp {
+                contract: args.contract,
+                amount: args.amount,
+                secret_hash: args.secret_hash,
+                reopen: args.reopen,
+            };
+            run(global, &top_up, args.owner, output).await
+        }
+        ClientOwnerCommand::Stake(args) => {
+            let stake = client::Stake {
+                contract: args.contract,
+                stake: args.stake,
+            };
+            run(global, &stake, args.owner, output).await
+        }
+        ClientOwnerCommand::Withdraw(args) => {
+            let contract = args.contract;
+            run(global, &client::Withdraw { contract }, args.owner, output).await
+        }
+        ClientOwnerCommand::Close(args) => {
+            let contract = args.contract;
+            run(global, &client::Close { contract }, args.owner, output).await
+        }
+    }
+}
+
+/// Runs a command of a worker contract's owner.
+pub(crate) async fn worker(global: &Global, command: WorkerOwnerCommand, output: Output) -> Result<Exit, Failure> {
+    match command {
+        WorkerOwnerCommand::Deploy(args) => {
+            run(global, &worker::Deploy { proxy: args.proxy }, args.owner, output).await
+        }
+        WorkerOwnerCommand::Claim(args) => {
+            let claim = claims::fetch(global, args.url, args.proxy.as_ref()).await?;
+            run(global, &claim, args.owner, output).await
+        }
+        WorkerOwnerCommand::Close(args) => {
+            let contract = args.contract;
+            run(global, &worker::Close { contract }, args.owner, output).await
+        }
+        WorkerOwnerCommand::Withdraw(args) => {
+            let wallet = args.contract;
+            run(global, &runner_wallet::Empty { wallet }, args.owner, output).await
+        }
+        WorkerOwnerCommand::Earnings(args) => look::earnings(global, args, output).await,
+    }
+}
+
+/// Runs a command of a proxy contract's owner.
+pub(crate) async fn proxy(global: &Global, command: ProxyOwnerCommand, output: Output) -> Result<Exit, Failure> {
+    match command {
+        ProxyOwnerCommand::Deploy(args) => {
+            let (_, root) = resolve(global, &args.owner.place)?.open()?;
+            let deploy = proxy::Deploy {
+                root,
+                public_key: args.public_key,
+                stake: args.stake,
+            };
+            run(global, &deploy, args.owner, output).await
+        }
+        ProxyOwnerCommand::Stake(args) => {
+            let stake = proxy::Stake {
+                contract: args.contract,
+                amount: args.amount,
+            };
+            run(global, &stake, args.owner, output).await
+        }
+        ProxyOwnerCommand::Close(args) => {
+            let key = args.proxy_key.as_deref().map(cocoon_runner::keys::load_key).transpose();
+            let close = proxy::Close {
+                contract: args.contract,
+                key: key.map_err(failure::from_runner)?,
+                takes_all: args.take_all,
+            };
+            run(global, &close, args.owner, output).await
+        }
+    }
+}
+
+/// `proxy withdraw --contract`: the same as the running proxy does, by a message of a wallet.
+pub(crate) async fn proxy_withdraw(
+    global: &Global,
+    contract: Address,
+    owner: OwnerArgs,
+    output: Output,
+) -> Result<Exit, Failure> {
+    run(global, &proxy::Withdraw { contract }, owner, output).await
+}
+
+/// Runs an operation in the way that was asked for: tried out, exported, or done.
+async fn run(global: &Global, operation: &dyn Operation, args: OwnerArgs, output: Output) -> Result<Exit, Failure> {
+    let network = resolve(global, &args.place)?;
+    let (chain, _) = network.open()?;
+    let manner = Manner {
+        through: args.through.clone(),
+        does_not_wait: args.no_wait,
+    };
+    if let Some(from) = &args.from {
+        return export::print(
+            operation,
+            chain.as_ref(),
+            Origin::Address(from),
+            &manner,
+            (&args, &network),
+            output,
+        )
+        .await;
+    }
+    let wallet = match &args.wallet {
+        Some(name) => stored(global, &args.keys, name)?,
+        None => return Err(no_signer()),
+    };
+    if args.export || args.dry_run {
+        let origin = Origin::Wallet(&wallet.contract);
+        return if args.export {
+            export::print(operation, chain.as_ref(), origin, &manner, (&args, &network), output).await
+        } else {
+            look::try_out(operation, chain.as_ref(), origin, &manner, output).await
+        };
+    }
+    let journals = keystore(global, &args.keys)
+        .folder()
+        .join("journal")
+        .join(folder_of(&network));
+    let mut sender = Sender::open(chain, wallet.contract.clone(), &journals).map_err(failure::from_owner)?;
+    let mut terminal = Terminal::new(output, &wallet, &args);
+    let outcome = match drive(operation, &mut sender, &manner, &mut terminal).await {
+        Ok(outcome) => outcome,
+        Err(error) => return Err(terminal.failure(error)),
+    };
+    output.result(&outcome, watch::outcome_text)?;
+    // Told first: were the process killed between the two, running it again would tell it again and send nothing.
+    if outcome.awaits.is_none() {
+        sender.journal().finish(&operation.id()).map_err(failure::from_owner)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Journals of different chains stay apart, also of chains without a name.
+fn folder_of(network: &Network) -> String {
+    use sha2::{Digest as _, Sha256};
+    let of_root = hex::encode(&Sha256::digest(network.root.as_bytes())[..8]);
+    format!("{}-{of_root}", network.name)
+}
+
+fn no_signer() -> Failure {
+    let error = anyhow::anyhow!("nobody is named who signs");
+    let hint = "give --wallet NAME, or --export --from ADDRESS for a message that somebody else signs";
+    Failure::new(Exit::Usage, error, hint)
+}
+
+fn owner_error(error: OwnerError) -> Failure {
+    failure::from_owner(error)
+}

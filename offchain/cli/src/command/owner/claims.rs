@@ -1,0 +1,43 @@
+//! What a running worker can claim against a proxy.
+
+use cocoon_bindings::TokenCount;
+use cocoon_bindings::ton::{Address, parse_address};
+use cocoon_owner::operation::worker;
+
+use crate::args::Global;
+use crate::command::claims::{self, Claim};
+use crate::failure::{Exit, Failure};
+
+/// The claim against a proxy, or the only one.
+pub(super) async fn fetch(
+    global: &Global,
+    url: Option<String>,
+    proxy: Option<&Address>,
+) -> Result<worker::Claim, Failure> {
+    let claims = claims::of_worker(global, url).await?;
+    let against = |claim: &Claim| proxy.is_none_or(|proxy| parse_address(&claim.proxy).is_ok_and(|of| of == *proxy));
+    let mut found: Vec<Claim> = claims.into_iter().filter(against).collect();
+    if found.len() > 1 {
+        let error = anyhow::anyhow!("the worker has claims against {} proxies", found.len());
+        return Err(Failure::new(
+            Exit::Usage,
+            error,
+            "choose one with --proxy; `cocoon worker claims` lists them",
+        ));
+    }
+    let Some(found) = found.pop() else {
+        let error = anyhow::anyhow!("no proxy has signed anything that could be claimed");
+        return Err(Failure::new(
+            Exit::Usage,
+            error,
+            "`cocoon worker claims` shows what there is",
+        ));
+    };
+    let claim = found.claim.to_message().map_err(anyhow::Error::from)?;
+    Ok(worker::Claim {
+        contract: claim.to.clone(),
+        tokens: TokenCount::new(found.tokens),
+        settle: found.settle.to_message().map_err(anyhow::Error::from)?,
+        claim,
+    })
+}

@@ -1,0 +1,69 @@
+//! Bounds of this crate, each with its reason.
+
+use std::time::Duration;
+
+use cocoon_bindings::units::Nanoton;
+
+/// Bytes of a file of the keystore. A sealed mnemonic with everything around it has less than 2 KiB.
+pub const MAX_KEY_FILE_BYTES: u64 = 16 * 1024;
+
+/// Bytes of a journal. A signed message with the code of a contract has some KiB, and there is at most one.
+pub const MAX_JOURNAL_BYTES: u64 = 1024 * 1024;
+
+/// Bytes of a passphrase, and of the file that holds one.
+pub const MAX_PASSPHRASE_BYTES: u64 = 1024;
+
+/// Characters of a passphrase for a new key. The scrambling makes a guess cost a tenth of a second; length does the rest.
+pub const MIN_PASSPHRASE_CHARS: usize = 8;
+
+/// Characters of a wallet's name, which is a file name.
+pub const MAX_NAME_CHARS: usize = 64;
+
+/// Wallets of one keystore that are listed.
+pub const MAX_WALLETS: usize = 1000;
+
+/// Memory that one guess of a passphrase takes, in KiB: 64 MiB, more than a graphics card has for each of its cores.
+pub const KDF_MEMORY_KIB: u32 = 64 * 1024;
+
+/// Passes over that memory.
+pub const KDF_PASSES: u32 = 3;
+
+/// What a file may ask for at most, in KiB: 1 GiB. A file must not be able to stop this machine.
+pub const MAX_KDF_MEMORY_KIB: u32 = 1024 * 1024;
+
+/// Passes that a file may ask for at most.
+pub const MAX_KDF_PASSES: u32 = 64;
+
+/// Words of a mnemonic.
+pub const MNEMONIC_WORDS: usize = 24;
+
+/// How long an owner's message stays valid. Longer than a runner's: a person may be asked for a passphrase meanwhile.
+pub const MESSAGE_LIFETIME: Duration = Duration::from_secs(180);
+
+/// How long the messages that follow from ours may take to arrive.
+pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How often the chain is asked for them.
+pub const SETTLE_POLL: Duration = Duration::from_millis(500);
+
+/// How often the chain is asked while a delay of a contract runs.
+pub const AWAIT_POLL: Duration = Duration::from_secs(5);
+
+/// Transactions that follow from one message at most. The longest way of our contracts has five.
+pub const MAX_TRACE: usize = 64;
+
+/// Attached to a message for gas and forwarding; what is left comes back. The contracts ask for 0.1, and a contract that
+/// has less than its reserve of 0.11 fills it from here.
+pub const FEES: Nanoton = Nanoton::new(300_000_000);
+
+/// What a wallet must keep above what it sends, for its own gas.
+pub const WALLET_MARGIN: Nanoton = Nanoton::new(50_000_000);
+
+/// What a runner's wallet must hold: its contract refuses to send below 2 TON.
+pub const NODE_WALLET_RESERVE: Nanoton = Nanoton::new(2_100_000_000);
+
+/// Notices of the contracts carry less than this; their receivers are not run for lack of gas, which is no failure.
+pub const NOTICE_VALUE: Nanoton = Nanoton::new(1_000);
+
+/// Transactions of a contract that a statement of earnings reads.
+pub const MAX_EARNINGS_HISTORY: usize = 100_000;
