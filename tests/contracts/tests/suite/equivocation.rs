@@ -3,7 +3,7 @@
 use cocoon_bindings::Nanoton;
 use cocoon_bindings::checkpoint::{Checkpoint, ReportEquivocation, SignedCheckpoint};
 use cocoon_bindings::proxy::{GetCocoonProxyAnchor, ProxyAnchor};
-use cocoon_bindings::ton::{Cell, CellBuilder, store_address};
+use cocoon_bindings::ton::{Cell, CellBuilder, HashBytes, store_address};
 use cocoon_bindings::types::ExitCode;
 use cocoon_bindings::voucher::{CloseOp, VoucherOp};
 use cocoon_contract_tests::{ANYONE, CLIENT_OWNER, OWNER, World, body, corrupted, query, ton};
@@ -102,7 +102,7 @@ fn checkpoints_of_an_honest_log_are_no_evidence() {
 
 #[test]
 fn published_checkpoints_and_anchors_of_two_logs_are_evidence_and_those_of_one_are_none() {
-    let root = |log: u8, size: u64| [log.wrapping_add((size % 7) as u8); 32].into();
+    let root = |log: u8, size: u64| HashBytes([log.wrapping_add((size % 7) as u8); 32]);
     let time = |size: u64| 1_780_000_000 + size;
     let of = |world: &World, log: u8, size: u64, is_anchor: bool| {
         let (proxy, root) = (world.proxy.clone(), root(log, size));
