@@ -64,7 +64,7 @@ fn commands_on_a_missing_network_say_how_to_start_one() {
         &["chat", "Hello"],
         &["root", "show"],
         &["status"],
-        &["verify", "receipt", &receipt],
+        &["verify", "receipt", receipt.as_str()],
     ] {
         let output = cocoon(folder.path(), arguments);
         insta::allow_duplicates! {
@@ -92,9 +92,16 @@ fn a_file_without_a_receipt_says_what_could_be_one() {
         "--chain-url",
         "http://127.0.0.1:1",
         "--root",
-        &zero,
+        zero.as_str(),
     ];
-    insta::assert_snapshot!(shown(&cocoon(folder.path(), &line)));
+    insta::assert_snapshot!(shown(&cocoon(folder.path(), &line)), @r"
+    exit 5
+    --- stdout
+    --- stderr
+    error: page.json holds no receipt
+      caused by: it is no page of a receipt, no proof, no disclosed exchange and no bag of cells
+    hint: give the id of a receipt, or a file: the page of GET /v1/cocoon/receipts/{id}, what `cocoon log prove` wrote, a disclosed exchange, or a signed receipt as a bag of cells
+    ");
     let line = ["verify", "receipt", "page.json", "--chain-url", "http://127.0.0.1:1"];
     assert_eq!(
         cocoon(folder.path(), &line).status.code(),

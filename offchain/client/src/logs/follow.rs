@@ -79,7 +79,11 @@ impl Follower {
                 Err(error) => return Err(of(error)),
             }
         }
-        if known.is_none_or(|(_, known)| known.size < log.size()) {
+        // Of one size the note with more signatures: the line for the proxy contract comes a moment later.
+        let is_newer = |(note, known): (String, Checkpoint)| {
+            known.size < log.size() || (known.size == log.size() && note.len() < log.note().len())
+        };
+        if known.is_none_or(is_newer) {
             self.remember(&key, log.note().to_owned()).await?;
         }
         Ok(log)
@@ -119,11 +123,19 @@ impl Follower {
             "consistency": proof,
         });
         let (file, folder) = (path.clone(), self.contradictions.clone());
+        // Each by itself, as `cocoon dispute equivocation` reads it.
+        let notes = [
+            (path.with_extension("known"), known.to_owned()),
+            (path.with_extension("found"), log.note().to_owned()),
+        ];
         let kept = off_thread(move || {
             if file.exists() {
                 return Ok(());
             }
             std::fs::create_dir_all(&folder)?;
+            for (path, note) in &notes {
+                std::fs::write(path, note)?;
+            }
             let part = file.with_extension("part");
             std::fs::write(&part, evidence.to_string())?;
             std::fs::File::open(&part)?.sync_all()?;

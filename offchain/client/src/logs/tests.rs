@@ -154,7 +154,9 @@ async fn two_histories_are_refused_and_both_are_kept() {
         .folder
         .path()
         .join(format!("contradictions/{}.json", public_key()));
-    let evidence: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    let note = |which: &str| std::fs::read_to_string(file.with_extension(which)).unwrap();
+    assert_eq!((note("known"), note("found")), (known.clone(), found.clone()));
+    let evidence: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     assert_eq!((&evidence["known"], &evidence["found"]), (&known.into(), &found.into()));
     assert!(!evidence["consistency"].as_array().unwrap().is_empty());
     // The history that was seen first is still good.

@@ -110,8 +110,9 @@ fn copy(from: &Path, to: &Path) {
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
             copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
+        } else if let Err(error) = std::fs::copy(entry.path(), target) {
+            // Partial forms of tiles go while the proxy publishes.
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
         }
     }
 }
