@@ -1,7 +1,13 @@
-"""Fenced blocks of the book's pages."""
+"""Fenced blocks of the book's pages.
+
+Usage: pages.py PAGE WORD
+
+prints all blocks of the page whose fence begins with the word.
+"""
 
 import pathlib
 import re
+import sys
 import typing
 
 FENCE = re.compile(r"^( *)```(.*)$")
@@ -48,3 +54,8 @@ def blocks(path: pathlib.Path, shown: str) -> list[Block]:
 def summary(docs: pathlib.Path) -> list[str]:
     """Pages of the book in its order, each once, without their anchors."""
     return list(dict.fromkeys(LINK.findall((docs / "SUMMARY.md").read_text(encoding="utf-8"))))
+
+
+if __name__ == "__main__":
+    page, word = sys.argv[1:]
+    print("\n".join(block.text for block in blocks(pathlib.Path(page), page) if block.words[:1] == (word,)))
