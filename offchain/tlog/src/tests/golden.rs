@@ -149,7 +149,9 @@ async fn what_is_signed_for_the_contract_is_of_the_log_or_refused() {
 #[tokio::test]
 async fn what_is_said_of_two_workers_is_read_with_both() {
     let (log, told) = (open().await, told());
-    let compared = log.compared().await.unwrap();
+    let found = log.compared().await.unwrap();
+    assert_eq!((found.void, found.unknown, found.older), (0, 0, 0));
+    let compared = found.compared;
     let expected = told["challenges"].as_array().unwrap();
     assert_eq!(compared.len(), expected.len());
     for (one, expected) in compared.iter().zip(expected) {
@@ -180,9 +182,9 @@ async fn our_publisher_writes_the_same_files_and_our_mirror_copies_them() {
     assert_eq!(publisher.note(), told["bound"]["checkpoint"].as_str());
     let records = log.challenges().await.unwrap();
     let records: Vec<_> = records.iter().map(|record| record.to_bytes().to_vec()).collect();
-    publisher.add_challenges(0, &records[..2]).unwrap();
+    publisher.add_challenges(&records[..2]).unwrap();
     // The proxy died before it could note that these left.
-    publisher.add_challenges(0, &records).unwrap();
+    publisher.add_challenges(&records).unwrap();
     let mirrored = folder.path().join("mirrored");
     let source = Arc::new(FolderSource::new(base()));
     let mut mirror = Mirror::open(source, key(), DiskFolder::shared(&mirrored)).unwrap();
