@@ -191,7 +191,12 @@ mod tests {
             evidence: HashBytes::ZERO,
             is_signed: true,
         };
-        let sides = [(1, answerer(1, 1)), (2, answerer(2, 1)), (3, answerer(1, 1)), (4, answerer(4, 2))];
+        let sides = [
+            (1, answerer(1, 1)),
+            (2, answerer(2, 1)),
+            (3, answerer(1, 1)),
+            (4, answerer(4, 2)),
+        ];
         let found = sides.map(|(id, side)| (HashBytes([id; 32]), side)).into();
         let records = Records {
             newest: vec![signed(1, 2), signed(1, 3), signed(1, 4), signed(1, 9)],

@@ -196,7 +196,11 @@ impl Publisher {
             return Ok(());
         }
         let known = self.writer.last_challenges()?;
-        let new: Vec<_> = records.iter().filter(|record| !known.contains(*record)).cloned().collect();
+        let new: Vec<_> = records
+            .iter()
+            .filter(|record| !known.contains(*record))
+            .cloned()
+            .collect();
         self.writer.push_challenges(&new)
     }
 

@@ -2,8 +2,8 @@
 
 use crate::stage::{FEE, PRICE, Stage};
 use cocoon_audit::{
-    AuditError, Audited, Bundle, ChallengeTotals, DifferenceKind, Options, PublishedReceipts, Role, Scope, StoreLog, Verdict, run_with,
-    to_csv, write_bundle,
+    AuditError, Audited, Bundle, ChallengeTotals, DifferenceKind, Options, PublishedReceipts, Role, Scope, StoreLog,
+    Verdict, run_with, to_csv, write_bundle,
 };
 use cocoon_receipt::{ChallengeRecord, ChallengeResult, ReceiptId, SignedReceipt};
 use cocoon_store::LogRecord;
@@ -90,7 +90,10 @@ fn records_of_challenges_must_be_signed_and_those_that_say_nothing_are_only_coun
         left_out: 1,
         ..ChallengeTotals::default()
     };
-    assert_eq!((report.verdict, report.challenges), (Verdict::Equal, Some(left_out.clone())));
+    assert_eq!(
+        (report.verdict, report.challenges),
+        (Verdict::Equal, Some(left_out.clone()))
+    );
     // One worker answered both: a record that compares nothing, and that a worker which comes back in between can bring about.
     let alone = audit_published(&stage, challenged(&stage, first, second).path()).report;
     assert_eq!((alone.verdict, alone.challenges), (Verdict::Equal, Some(left_out)));

@@ -51,7 +51,9 @@ pub(super) fn of(report: &Report) -> String {
         ));
         if challenges.left_out > 0 {
             let records = counted(challenges.left_out, "record");
-            line(format!("left out        {records} of challenges that compare nothing in this log"));
+            line(format!(
+                "left out        {records} of challenges that compare nothing in this log"
+            ));
         }
         for (worker, count) in &challenges.differing_workers {
             line(format!("different       {worker}: {}", counted(*count, "time")));
