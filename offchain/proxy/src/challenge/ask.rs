@@ -94,6 +94,8 @@ async fn lease(
     if let Some(worker) = asked.only {
         return proxy.workers.lease_benched(worker, request.max_coefficient);
     }
-    let tried = proxy.workers.ids(|worker| !asked.may_ask(worker));
+    let tried = proxy
+        .workers
+        .ids(|worker| worker.model.base() == request.model && !asked.may_ask(worker));
     route::choose(proxy, client, request, &tried, tokens).await.ok()
 }

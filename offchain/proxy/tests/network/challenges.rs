@@ -185,6 +185,29 @@ async fn of_two_that_differ_nobody_is_benched_and_both_are_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_that_are_overloaded_do_not_outvote_the_one_that_answers() {
+    let network = network();
+    let (proxy, _stop) = network.try_start(config(&network)).await.unwrap();
+    Worker::connect(&network, proxy.workers, address(4), Act::Say("yes")).await;
+    Worker::connect(&network, proxy.workers, address(5), Act::Full).await;
+    Worker::connect(&network, proxy.workers, address(6), Act::Full).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    for id in 1..60 {
+        ask(&mut client, id).await;
+        if metric(&proxy, "cocoon_proxy_challenges_total{result=\"skipped\"}").await >= 3 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    wait_for(&proxy, "cocoon_proxy_challenges_total{result=\"skipped\"}", 3).await;
+    for result in ["equal", "different", "not_comparable"] {
+        let name = format!("cocoon_proxy_challenges_total{{result=\"{result}\"}}");
+        assert_eq!(metric(&proxy, &name).await, 0, "{result}");
+    }
+    assert_eq!(metric(&proxy, "cocoon_proxy_benched_workers").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn challenges_cost_no_more_than_the_budget() {
     let network = network();
     let mut config = config(&network);
