@@ -5,6 +5,7 @@
 //! of two receipts.
 
 mod ask;
+mod budget;
 mod config;
 mod payer;
 mod sample;
@@ -32,6 +33,7 @@ use crate::outage::Mode;
 use crate::state::Proxy;
 use crate::workers::WorkerPeer;
 use ask::{Asked, ask};
+use budget::{DAY_MS, Held, is_new_day};
 use payer::Payer;
 use standing::{Odd, Standing, odd_one};
 
@@ -41,9 +43,6 @@ pub(crate) use sample::{Answered, Kept, Sampled, answered, may_sample};
 
 /// Name of the setting that holds [`State`].
 pub(crate) const CHALLENGES: &str = "challenges";
-
-/// Milliseconds of a day.
-const DAY_MS: u64 = 86_400_000;
 
 /// What is kept over restarts.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -195,11 +194,7 @@ impl Challenges {
         if tokens > proxy.config.challenge.budget.saturating_sub(taken) {
             return None;
         }
-        self.held.fetch_add(tokens, Ordering::Relaxed);
-        Some(Held {
-            held: &self.held,
-            tokens,
-        })
+        Some(Held::of(&self.held, tokens))
     }
 
     /// Keeps what a comparison found.
@@ -291,23 +286,6 @@ impl Challenges {
     fn state(&self) -> MutexGuard<'_, State> {
         // Each change is made of steps that cannot panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Whether the budget begins anew. A clock that steps back over midnight begins no new day; one that was set right by days does.
-fn is_new_day(kept: u64, day: u64) -> bool {
-    day > kept || day.saturating_add(1) < kept
-}
-
-/// Tokens that a running challenge may cost; given back when dropped.
-struct Held<'a> {
-    held: &'a AtomicU64,
-    tokens: u64,
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.held.fetch_sub(self.tokens, Ordering::Relaxed);
     }
 }
 
@@ -403,12 +381,6 @@ async fn third_opinion(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_budget_does_not_begin_anew_when_the_clock_steps_back_over_midnight() {
-        assert!(is_new_day(5, 6) && !is_new_day(6, 6) && !is_new_day(6, 5));
-        assert!(is_new_day(400, 6), "the clock was a year ahead");
-    }
 
     #[test]
     fn no_more_answers_are_kept_at_once_than_the_limit() {
