@@ -224,6 +224,17 @@ impl Said {
         self
     }
 
+    /// Whether it is an answer at all: there are choices, and each says why it ended.
+    pub fn is_whole(&self) -> bool {
+        !self.choices.is_empty() && self.choices.values().all(|choice| choice.finish.is_some())
+    }
+
+    /// Whether a choice ended because it had no more room.
+    pub fn is_out_of_room(&self) -> bool {
+        let mut choices = self.choices.values();
+        choices.any(|choice| choice.finish.as_deref() == Some("length"))
+    }
+
     /// The first difference from the answer of now. One that was cut may end anywhere.
     pub fn difference(&self, now: &Self, is_cut: bool) -> Option<Difference> {
         let is_other = |index: &&u64| !now.choices.contains_key(index);

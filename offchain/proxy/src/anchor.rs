@@ -23,7 +23,7 @@ use crate::error::ProxyError;
 use crate::limits::{ANCHOR_TICK, ANCHOR_VALUE, MIN_ANCHOR_PAUSE};
 use crate::state::Proxy;
 
-/// Name of the setting that held the newest [`Anchored`] when numbers of checkpoints did not follow from the log.
+/// Name of the setting that holds [`Anchored`]. Versions whose numbers did not follow from the log kept their newest checkpoint in it.
 pub(crate) const ANCHOR: &str = "anchor";
 
 /// `[anchor]` of the configuration.
@@ -46,11 +46,28 @@ impl Default for AnchorConfig {
     }
 }
 
-/// The newest checkpoint that an earlier version signed, perhaps not taken by its contract yet.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// The newest checkpoint that an earlier version signed, perhaps not taken by its contract yet; and that this one has signed since.
+///
+/// An earlier version counts its checkpoints by itself: signing beside those whose numbers follow from the log, it would contradict them and
+/// lose a share of the stake. It must not start again, and does not: it wants members that are not written any more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Anchored {
-    pub(crate) proxy: Address,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proxy: Option<Address>,
+    #[serde(default)]
     pub(crate) size: u64,
+    /// Whether this version has had the store.
+    #[serde(default)]
+    numbers_follow: bool,
+}
+
+impl Anchored {
+    /// What was kept, with what must be kept before anything is signed, if that is something else.
+    pub(crate) fn marked(kept: Option<Self>) -> (Self, bool) {
+        let mut anchored = kept.unwrap_or_default();
+        let was_marked = std::mem::replace(&mut anchored.numbers_follow, true);
+        (anchored, !was_marked)
+    }
 }
 
 /// What the contract has anchored.
@@ -118,7 +135,7 @@ pub(crate) async fn keep_anchoring(proxy: Arc<Proxy>) {
     }
     let mut balance_before: Option<Nanoton> = None;
     // Receipts under the newest anchor, as far as known.
-    let mut last = 0;
+    let mut last = proxy.heads.floor(&proxy.on_chain().contract);
     let mut since = Instant::now();
     // What was not sent is sent at the next look, whatever the log has got since.
     let mut is_owed = false;
@@ -133,28 +150,31 @@ pub(crate) async fn keep_anchoring(proxy: Arc<Proxy>) {
         let done = anchor(&proxy, &mut balance_before).await;
         is_owed = done.is_err();
         match done {
-            Ok(()) => last = size,
+            // What the contract would not take yet is no anchor.
+            Ok(anchored) => last = anchored.unwrap_or(last),
             Err(ProxyError::Chain(error)) => tracing::warn!(%error, "the log was not anchored"),
             Err(error) => return proxy.fail(error),
         }
     }
 }
 
-async fn anchor(proxy: &Proxy, balance_before: &mut Option<Nanoton>) -> Result<(), ProxyError> {
+/// Says how many receipts are anchored now, or will be when the message lands; `None` if that is not known.
+async fn anchor(proxy: &Proxy, balance_before: &mut Option<Nanoton>) -> Result<Option<u64>, ProxyError> {
     let instance = proxy.on_chain();
     let account = ProxyAccount::fetch(proxy.chain.as_ref(), &instance.contract).await?;
     let anchored = tail(&account);
     if let Some(anchored) = &anchored {
         compare(anchored, &proxy.books.reader().tree())?;
     }
+    let known = anchored.as_ref().map(|anchored| anchored.size);
     let Some(next) = proxy.heads.to_anchor(&instance.contract) else {
-        return Ok(());
+        return Ok(known);
     };
     let is_taken = |anchored: &ProxyTail| next.follows(&checkpoint(anchored, &instance.contract));
-    let has_grown = next.size > anchored.as_ref().map_or(0, |anchored| anchored.size);
+    let has_grown = next.size > known.unwrap_or(0);
     // What the contract would refuse is not sent: later receipts bring a later time.
     if !has_grown || !anchored.as_ref().is_none_or(is_taken) {
-        return Ok(());
+        return Ok(known);
     }
     let (size, seqno) = (next.size, next.seqno);
     let signed = SignedCheckpoint::sign(next, proxy.books.key())?;
@@ -177,7 +197,7 @@ async fn anchor(proxy: &Proxy, balance_before: &mut Option<Nanoton>) -> Result<(
         .and_then(|before| before.checked_sub(balance));
     let spent = spent.map(Nanoton::get);
     tracing::info!(size, seqno, spent_since_last = spent, "the log's root goes on chain");
-    Ok(())
+    Ok(Some(size))
 }
 
 /// What a contract keeps, as it was signed.
@@ -211,6 +231,36 @@ mod tests {
             size: tree.size(),
             root_hash: tree.root(),
             time: 1,
+        }
+    }
+
+    #[test]
+    fn a_version_that_counts_checkpoints_by_itself_cannot_open_what_this_one_had() {
+        /// As that version kept it.
+        #[derive(Debug, Serialize, Deserialize)]
+        #[allow(dead_code)]
+        struct Before {
+            proxy: Address,
+            seqno: u64,
+            size: u64,
+            root_hash: cocoon_bindings::ton::HashBytes,
+            time: u64,
+        }
+        let before = Before {
+            proxy: Address::new(0, [7; 32].into()),
+            seqno: 3,
+            size: 5,
+            root_hash: [1; 32].into(),
+            time: 9,
+        };
+        let kept: Anchored = serde_json::from_value(serde_json::json!(before)).unwrap();
+        let (marked, is_new) = Anchored::marked(Some(kept));
+        assert!(is_new && marked.proxy == Some(before.proxy) && marked.size == 5);
+        for marked in [marked, Anchored::marked(None).0] {
+            let text = serde_json::json!(marked);
+            assert!(serde_json::from_value::<Before>(text.clone()).is_err());
+            let again: Anchored = serde_json::from_value(text).unwrap();
+            assert_eq!(Anchored::marked(Some(again)), (marked, false));
         }
     }
 

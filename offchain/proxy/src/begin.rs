@@ -42,7 +42,7 @@ pub(crate) struct Opened {
     pub(crate) blinding: [u8; 32],
     pub(crate) cursors: Vec<Cursor>,
     pub(crate) instances: Vec<StoredInstance>,
-    pub(crate) anchored: Option<Anchored>,
+    pub(crate) anchored: Anchored,
     pub(crate) challenges: challenge::State,
 }
 
@@ -64,12 +64,17 @@ pub(crate) async fn open_store(config: &ProxyConfig, disk: SharedDisk) -> Result
             None => store.state::<Cursor>(OLD_CURSOR)?.into_iter().collect(),
         };
         let instances = store.state(winding::INSTANCES)?.unwrap_or_default();
+        let (anchored, is_new) = Anchored::marked(store.state(anchor::ANCHOR)?);
+        if is_new {
+            // Durable before the first checkpoint is signed: from now on an earlier version must not start here.
+            store.put_state(anchor::ANCHOR, &anchored)?;
+        }
         Ok(Opened {
             recovered,
             blinding,
             cursors,
             instances,
-            anchored: store.state(anchor::ANCHOR)?,
+            anchored,
             challenges: store.state(challenge::CHALLENGES)?.unwrap_or_default(),
             store,
         })

@@ -5,6 +5,7 @@
 //! of two receipts.
 
 mod ask;
+mod budget;
 mod config;
 mod payer;
 mod sample;
@@ -21,24 +22,27 @@ use cocoon_ledger::Changes;
 use cocoon_ratls::IdentityKeeper;
 use cocoon_receipt::{CHALLENGE_BYTES, ChallengeRecord, ChallengeResult, ContractKey, SignedChallenge};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::client::ClientPeer;
 use crate::error::ProxyError;
-use crate::limits::{MAX_STANDINGS, MAX_UNPUBLISHED_CHALLENGES, MAX_WAITING_CHALLENGES};
+use crate::limits::{
+    CHALLENGES_AT_ONCE, MAX_SAMPLED, MAX_STANDINGS, MAX_UNPUBLISHED_CHALLENGES, MAX_WAITING_CHALLENGES,
+};
+use crate::outage::Mode;
 use crate::state::Proxy;
+use crate::workers::WorkerPeer;
 use ask::{Asked, ask};
+use budget::{DAY_MS, Held, is_new_day};
 use payer::Payer;
 use standing::{Odd, Standing, odd_one};
 
 pub use config::ChallengeConfig;
+pub(crate) use config::PAYER;
 pub(crate) use sample::{Answered, Kept, Sampled, answered, may_sample};
 
 /// Name of the setting that holds [`State`].
 pub(crate) const CHALLENGES: &str = "challenges";
-
-/// Milliseconds of a day.
-const DAY_MS: u64 = 86_400_000;
 
 /// What is kept over restarts.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -48,7 +52,7 @@ pub(crate) struct State {
     day: u64,
     /// Tokens that challenges cost on it.
     spent: u64,
-    /// What challenges say of workers, by owner and model.
+    /// What challenges say of workers, by contract and model.
     standings: BTreeMap<String, Standing>,
     /// Records that left for the published log before the ones below.
     published: u64,
@@ -72,6 +76,10 @@ pub(crate) struct Tally {
 pub(crate) struct Challenges {
     state: Mutex<State>,
     queue: mpsc::Sender<Sampled>,
+    /// Places of answers that are kept to be compared.
+    sample_slots: Arc<Semaphore>,
+    /// Tokens of the budget that running challenges may cost.
+    held: AtomicU64,
     equal: AtomicU64,
     different: AtomicU64,
     not_comparable: AtomicU64,
@@ -85,6 +93,8 @@ impl Challenges {
         let challenges = Self {
             state: Mutex::new(state),
             queue,
+            sample_slots: Arc::new(Semaphore::new(MAX_SAMPLED)),
+            held: AtomicU64::new(0),
             equal: AtomicU64::new(0),
             different: AtomicU64::new(0),
             not_comparable: AtomicU64::new(0),
@@ -98,6 +108,11 @@ impl Challenges {
         if self.queue.try_send(sampled).is_err() {
             self.skip();
         }
+    }
+
+    /// A place for an answer that is kept to be compared, if there is one.
+    pub(crate) fn sample_slot(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.sample_slots).try_acquire_owned().ok()
     }
 
     fn skip(&self) {
@@ -117,7 +132,7 @@ impl Challenges {
         }
     }
 
-    /// Owners and models that are benched.
+    /// Contracts and models that are benched.
     pub(crate) fn benched(&self) -> Vec<(Address, String)> {
         let state = self.state();
         let benched = state.standings.iter().filter(|(_, standing)| standing.is_benched);
@@ -135,21 +150,22 @@ impl Challenges {
         (state.published, whole.collect())
     }
 
-    /// The published log has so many of the records that waited.
-    pub(crate) fn published(&self, proxy: &Proxy, count: usize) -> Result<(), ProxyError> {
-        if count == 0 {
+    /// The published log has this many of all records that ever waited: those that had to make room meanwhile are counted too.
+    pub(crate) fn published(&self, proxy: &Proxy, end: u64) -> Result<(), ProxyError> {
+        if end <= self.state().published {
             return Ok(());
         }
         self.change(proxy, |state| {
-            let count = count.min(state.waiting.len());
+            let count = end.saturating_sub(state.published);
+            let count = usize::try_from(count).unwrap_or(usize::MAX).min(state.waiting.len());
             state.waiting.drain(..count);
             state.published = state.published.saturating_add(count as u64);
         })
     }
 
-    /// The operator believes the workers of this owner again; says whether any of them was benched.
-    pub(crate) fn restore(&self, proxy: &Proxy, owner: &Address) -> Result<bool, ProxyError> {
-        let is_of = |name: &str| standing::parse(name).is_some_and(|(found, _)| found == *owner);
+    /// The operator believes the workers of these contracts again; says whether anything was held against them.
+    pub(crate) fn restore(&self, proxy: &Proxy, contracts: &[Address]) -> Result<bool, ProxyError> {
+        let is_of = |name: &str| standing::parse(name).is_some_and(|(found, _)| contracts.contains(&found));
         if !self.state().standings.keys().any(|name| is_of(name)) {
             return Ok(false);
         }
@@ -162,19 +178,23 @@ impl Challenges {
     fn spend(&self, proxy: &Proxy, tokens: u64) -> Result<(), ProxyError> {
         let day = proxy.unix_ms() / DAY_MS;
         self.change(proxy, |state| {
-            if state.day != day {
+            if is_new_day(state.day, day) {
                 (state.day, state.spent) = (day, 0);
             }
             state.spent = state.spent.saturating_add(tokens);
         })
     }
 
-    /// What is left of today's budget.
-    fn left(&self, proxy: &Proxy) -> u64 {
+    /// Holds what a challenge may cost, if today's budget has it beside what others may.
+    fn hold(&self, proxy: &Proxy, tokens: u64) -> Option<Held<'_>> {
         let state = self.state();
-        let is_today = state.day == proxy.unix_ms() / DAY_MS;
-        let spent = if is_today { state.spent } else { 0 };
-        proxy.config.challenge.budget.saturating_sub(spent)
+        let is_new = is_new_day(state.day, proxy.unix_ms() / DAY_MS);
+        let spent = if is_new { 0 } else { state.spent };
+        let taken = spent.saturating_add(self.held.load(Ordering::Relaxed));
+        if tokens > proxy.config.challenge.budget.saturating_sub(taken) {
+            return None;
+        }
+        Some(Held::of(&self.held, tokens))
     }
 
     /// Keeps what a comparison found.
@@ -185,18 +205,23 @@ impl Challenges {
         second: &Answered,
         result: ChallengeResult,
     ) -> Result<(), ProxyError> {
-        let counter = match result {
-            ChallengeResult::Equal => &self.equal,
-            ChallengeResult::Different { .. } => &self.different,
-            ChallengeResult::NotComparable => &self.not_comparable,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
         let record = ChallengeRecord {
             result,
             time_ms: proxy.unix_ms(),
             first: first.receipt,
             second: second.receipt,
         };
+        if !record.is_of(first.side(), second.side()) {
+            // Nothing that readers leave out is signed.
+            self.skip();
+            return Ok(());
+        }
+        let counter = match result {
+            ChallengeResult::Equal => &self.equal,
+            ChallengeResult::Different { .. } => &self.different,
+            ChallengeResult::NotComparable => &self.not_comparable,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
         let signed = record.sign(&ContractKey::from(proxy.books.key().clone()));
         tracing::info!(first = %first.receipt, second = %second.receipt, result = result.name(), "two workers were compared");
         self.keep(proxy, &signed)
@@ -217,25 +242,30 @@ impl Challenges {
     /// Notes what several answers say of their workers.
     fn judge(&self, proxy: &Proxy, good: &[&Answered], odd: Option<&Answered>) -> Result<(), ProxyError> {
         let needed = proxy.config.challenge.restore;
+        let now = proxy.unix_ms();
+        let mut is_new = false;
         self.change(proxy, |state| {
             for answered in good {
                 if let Some(standing) = state
                     .standings
-                    .get_mut(&standing::name(&answered.owner, &answered.model))
+                    .get_mut(&standing::name(&answered.contract, &answered.model))
                 {
                     standing.was_good(needed);
                 }
             }
-            state.standings.retain(|_, standing| standing.is_benched);
-            if let Some(odd) = odd
-                && state.standings.len() < MAX_STANDINGS
-            {
-                let name = standing::name(&odd.owner, &odd.model);
-                state.standings.entry(name).or_default().was_odd();
+            state.standings.retain(|_, standing| standing.forget(now));
+            let Some(odd) = odd else { return };
+            let name = standing::name(&odd.contract, &odd.model);
+            if state.standings.len() < MAX_STANDINGS || state.standings.contains_key(&name) {
+                let against: Vec<&Address> = good.iter().map(|answered| &answered.owner).collect();
+                let standing = state.standings.entry(name).or_default();
+                let was_benched = standing.is_benched;
+                standing.was_odd(now, &against);
+                is_new = standing.is_benched && !was_benched;
             }
         })?;
-        if let Some(odd) = odd {
-            tracing::warn!(worker = %odd.contract, model = %odd.model, "the worker answers differently from others: benched");
+        if let Some(odd) = odd.filter(|_| is_new) {
+            tracing::warn!(worker = %odd.contract, model = %odd.model, "the worker answers differently from others again: benched");
         }
         proxy.workers.set_benched(self.benched());
         Ok(())
@@ -259,7 +289,7 @@ impl Challenges {
     }
 }
 
-/// Compares sampled answers, one after the other, until dropped.
+/// Compares sampled answers, a few at once, until dropped.
 pub(crate) async fn keep_challenging(
     proxy: Arc<Proxy>,
     identities: Arc<IdentityKeeper>,
@@ -269,7 +299,15 @@ pub(crate) async fn keep_challenging(
         return;
     }
     let mut payer = Payer::new(identities);
-    while let Some(sampled) = sampled.recv().await {
+    let places = Arc::new(Semaphore::new(CHALLENGES_AT_ONCE));
+    // Closed by nobody.
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        let Some(sampled) = sampled.recv().await else { return };
+        // While the chain is away, what it would still allow is for clients.
+        if sampled.is_stale() || proxy.chain_age.mode() != Mode::Current {
+            proxy.challenges.skip();
+            continue;
+        }
         let client = payer.client(&proxy).await;
         let Some(client) = client.filter(|client| client.instance.contract == sampled.proxy) else {
             proxy.challenges.skip();
@@ -277,17 +315,14 @@ pub(crate) async fn keep_challenging(
         };
         let owner = Arc::clone(&proxy);
         // A task of its own: what a worker was asked is paid for and written down, also when the proxy stops meanwhile.
-        let asked = proxy.shutdown.spawn(async move {
-            let _busy = client.busy();
+        proxy.shutdown.spawn(async move {
+            let (_place, _busy) = (place, client.busy());
             match challenge(&owner, &client, sampled).await {
                 Ok(true) => {}
                 Ok(false) => owner.challenges.skip(),
                 Err(error) => owner.fail(error),
             }
         });
-        if asked.await.is_err() {
-            return;
-        }
     }
 }
 
@@ -295,10 +330,11 @@ pub(crate) async fn keep_challenging(
 async fn challenge(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, sampled: Sampled) -> Result<bool, ProxyError> {
     let first = &sampled.answered;
     // A benched worker has its chance to be like others again, but most challenges compare those that serve.
-    let benched = (rand::random::<u8>() < 64).then(|| proxy.workers.benched_of(&first.model, &first.owner));
+    let may_ask = |worker: &WorkerPeer| first.may_be_compared_with(worker);
+    let benched = (rand::random::<u8>() < 64).then(|| proxy.workers.benched_of(&first.model, may_ask));
     let asked = Asked {
         sampled: &sampled,
-        not_of: vec![first.owner.clone()],
+        others: vec![first],
         only: benched.flatten(),
     };
     let Some(second) = ask(proxy, client, asked).await? else {
@@ -324,7 +360,7 @@ async fn third_opinion(
     let first = &sampled.answered;
     let asked = Asked {
         sampled,
-        not_of: vec![first.owner.clone(), second.owner.clone()],
+        others: vec![first, second],
         only: None,
     };
     let Some(third) = ask(proxy, client, asked).await? else {
@@ -339,5 +375,19 @@ async fn third_opinion(
         Odd::First => proxy.challenges.judge(proxy, &[second, &third], Some(first)),
         Odd::Second => proxy.challenges.judge(proxy, &[first, &third], Some(second)),
         Odd::Unknown => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_answers_are_kept_at_once_than_the_limit() {
+        let (challenges, _sampled) = Challenges::new(State::default());
+        let slots: Vec<_> = std::iter::from_fn(|| challenges.sample_slot()).take(1000).collect();
+        assert_eq!(slots.len(), MAX_SAMPLED);
+        drop(slots);
+        assert!(challenges.sample_slot().is_some());
     }
 }

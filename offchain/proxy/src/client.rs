@@ -24,6 +24,7 @@ use cocoon_protocol::{ErrorCode, Version};
 use cocoon_ratls::SessionBinding;
 use cocoon_runner::link::{LinkEvent, LinkHandle, OpenLink};
 use cocoon_runner::off_thread;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -218,7 +219,8 @@ async fn packet(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, data: &[u8]) -> bo
         .and_then(|request| admit(client, id, cancel, request))
     {
         Ok(mut request) => {
-            request.is_sampled = is_sampled(proxy, &request);
+            request.sample_slot = sample_slot(proxy, &request);
+            request.is_sampled = request.sample_slot.is_some();
             request
         }
         Err(failure) => {
@@ -235,11 +237,12 @@ async fn packet(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, data: &[u8]) -> bo
     true
 }
 
-/// Whether the answer to a request will be compared with another worker's. Drawn first: most requests are not looked at.
-fn is_sampled(proxy: &Proxy, request: &Request) -> bool {
+/// The place of a request whose answer will be compared with another worker's. Drawn first: most requests are not looked at.
+fn sample_slot(proxy: &Proxy, request: &Request) -> Option<OwnedSemaphorePermit> {
     let config = &proxy.config.challenge;
     let is_drawn = config.is_on() && rand::random::<f64>() < config.rate;
-    is_drawn && challenge::may_sample(config, &request.model, &request.query)
+    let is_chosen = is_drawn && challenge::may_sample(config, &request.model, &request.query);
+    is_chosen.then(|| proxy.challenges.sample_slot()).flatten()
 }
 
 fn from_old(old: cocoon_protocol::client::RunQuery) -> RunQueryEx {
@@ -284,6 +287,7 @@ fn request_of(
         quote,
         is_debug: query.enable_debug.unwrap_or(false),
         is_sampled: false,
+        sample_slot: None,
         received: Instant::now(),
         received_ms,
         cancel,

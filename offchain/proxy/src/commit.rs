@@ -211,9 +211,9 @@ impl Committer {
                 .books
                 .change(|ledger| Ok(((), ledger.commit_landed(note)?)), state)?;
             durable.await.map_err(|_| writer_stopped())?;
-            self.proxy
-                .heads
-                .landed(self.proxy.books.ledger().commits().landed_seqno());
+            // This very commit, not one that another contract has shown meanwhile.
+            let landed = self.proxy.books.ledger().commits().landed_seqno();
+            self.proxy.heads.landed(&instance.contract, note.seqno.min(landed));
             return Ok(());
         }
         let step = client_step(transaction);

@@ -194,7 +194,7 @@ impl ProxyConfig {
             });
         }
         self.log.check(&self.store_dir)?;
-        self.challenge.check()?;
+        self.challenge.check(&self.wallet.owner)?;
         if t.commit_max < t.commit_min {
             return Err(ProxyError::Setting {
                 key: "timers.commit_max",

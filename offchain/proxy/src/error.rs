@@ -116,6 +116,10 @@ impl ProxyError {
     /// One sentence for a person.
     pub fn hint(&self) -> String {
         match self {
+            Self::Setting { key, .. } if *key == crate::challenge::PAYER => {
+                "open a client contract of wallet.owner at this proxy, top it up, and name wallet.owner as the payer"
+                    .into()
+            }
             Self::Setting { .. } | Self::AddressSetting { .. } => "correct the configuration".into(),
             Self::RolledBack(error) | Self::Ledger(error) => error.hint().into(),
             Self::Contract { .. } => "check the owner, the key and the root contract in the configuration".into(),

@@ -24,7 +24,8 @@ pub(crate) struct Heads(Mutex<State>);
 struct State {
     /// By the number of a commit that was begun: what was durable before it.
     begun: BTreeMap<u32, LogHead>,
-    committed: Option<LogHead>,
+    /// By the contract at which the commit landed: another contract's history does not show it, so nothing is signed for that.
+    committed: BTreeMap<Address, LogHead>,
     /// Receipts below which nothing is signed for a contract: those of a checkpoint that an earlier version of this program signed, whose
     /// numbers did not follow from the log.
     floors: BTreeMap<Address, u64>,
@@ -36,13 +37,13 @@ impl Heads {
         self.lock().begun.insert(seqno, head);
     }
 
-    /// The chain has seen the commit of this number.
-    pub(crate) fn landed(&self, seqno: u32) {
+    /// The chain has seen the commit of this number at this contract.
+    pub(crate) fn landed(&self, contract: &Address, seqno: u32) {
         let mut state = self.lock();
         let later = state.begun.split_off(&seqno.saturating_add(1));
         let covered = std::mem::replace(&mut state.begun, later);
         if let Some((_, head)) = covered.into_iter().next_back() {
-            state.committed = Some(head);
+            state.committed.insert(contract.clone(), head);
         }
     }
 
@@ -57,7 +58,13 @@ impl Heads {
     pub(crate) fn committed(&self, contract: &Address) -> Option<LogHead> {
         let state = self.lock();
         let floor = state.floors.get(contract).copied().unwrap_or(0);
-        state.committed.filter(|head| head.size >= floor)
+        let committed = state.committed.get(contract).copied();
+        committed.filter(|head| head.size >= floor)
+    }
+
+    /// Receipts of the largest checkpoint that is known for a contract; 0 without one.
+    pub(crate) fn floor(&self, contract: &Address) -> u64 {
+        self.lock().floors.get(contract).copied().unwrap_or(0)
     }
 
     /// The checkpoint that comes under the published one.

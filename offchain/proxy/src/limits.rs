@@ -155,13 +155,43 @@ pub const MAX_REMEMBERED_EVIDENCE: usize = 65_536;
 /// Answers that wait to be compared; more are dropped: each is in memory with its request.
 pub const MAX_WAITING_CHALLENGES: usize = 8;
 
+/// Challenges that run at once: one whose worker stalls holds up none but itself.
+pub const CHALLENGES_AT_ONCE: usize = 4;
+
+/// Answers that are kept to be compared, those that still run included: bounds the memory of all.
+pub const MAX_SAMPLED: usize = 32;
+
+/// How long an answer may wait to be compared.
+pub const MAX_SAMPLED_AGE: Duration = Duration::from_secs(120);
+
+/// The longest that one worker has for a challenge.
+pub const MAX_CHALLENGE_TIME: Duration = Duration::from_secs(300);
+
+/// A worker has so many times as long for a challenge as the first one took ...
+pub const CHALLENGE_SLOWNESS: u32 = 4;
+
+/// ... and this long besides: it may be busy.
+pub const CHALLENGE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A worker that was alone against two that agree is benched when that happened so often ...
+pub const LOST_TO_BENCH: usize = 2;
+
+/// ... against workers of so many other owners ...
+pub const OWNERS_TO_BENCH: usize = 2;
+
+/// ... within this time.
+pub const LOST_WINDOW: Duration = Duration::from_secs(7 * 86_400);
+
+/// Lost challenges of one worker that are kept, the newest.
+pub const MAX_LOST: usize = 8;
+
 /// Longest request that is compared: it waits in memory.
 pub const MAX_SAMPLED_REQUEST_BYTES: usize = 256 << 10;
 
 /// Longest answer that is compared: it waits in memory.
 pub const MAX_SAMPLED_ANSWER_BYTES: usize = 1 << 20;
 
-/// Workers, by owner and model, that are benched at most.
+/// Workers, by contract and model, that lost a challenge and are remembered at most.
 pub const MAX_STANDINGS: usize = 4096;
 
 /// Records of challenges that wait for the published log; without one the newest so many are kept.

@@ -204,7 +204,7 @@ impl Publication {
     async fn publish(&self, proxy: &Proxy, asks_again: bool) -> Result<(), ProxyError> {
         // Before the tree: the receipts that they name are in it.
         let (before, challenges) = proxy.challenges.waiting();
-        let count = challenges.len();
+        let end = before.saturating_add(challenges.len() as u64);
         let tree = proxy.books.reader().tree();
         let instance = proxy.on_chain();
         let addresses = (instance.root.to_string(), instance.contract.to_string());
@@ -214,13 +214,13 @@ impl Publication {
             let is_new = feed.publish(&tree, addresses)?;
             let is_whole = feed.published() >= tree.size();
             if is_whole {
-                feed.challenges(before, &challenges)?;
+                feed.challenges(&challenges)?;
             }
             Ok((feed.published(), is_new, is_whole))
         });
         let (size, is_new, is_whole) = published.await?;
         if is_whole {
-            proxy.challenges.published(proxy, count)?;
+            proxy.challenges.published(proxy, end)?;
         }
         self.size.store(size, Ordering::Relaxed);
         if is_new {

@@ -10,6 +10,7 @@ use cocoon_market::QuoteId;
 use cocoon_openai::OutputBound;
 use cocoon_protocol::answer::Answer;
 use cocoon_protocol::{ErrorCode, Version, retry_after};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -42,6 +43,8 @@ pub(crate) struct Request {
     pub(crate) is_debug: bool,
     /// The answer is kept until it was compared with another worker's.
     pub(crate) is_sampled: bool,
+    /// A place among the answers that are kept; it goes with them.
+    pub(crate) sample_slot: Option<OwnedSemaphorePermit>,
     pub(crate) received: Instant,
     pub(crate) received_ms: u64,
     /// Set when the client cancels or its connection ends.
@@ -90,7 +93,7 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, client: Arc<ClientPeer>, mut reques
     client.forget(&request.id);
     let (mut rest, contract) = (rest, &client.instance.contract);
     let answered = rest.as_mut().and_then(|rest| rest.answered.take());
-    let sampled = answered.and_then(|answered| Sampled::new(&request, contract, answered));
+    let sampled = answered.and_then(|answered| Sampled::new(&mut request, contract, answered));
     drop(request);
     if let Some(rest) = rest {
         rest.hand_out(&proxy, &client).await;

@@ -204,8 +204,8 @@ async fn start_in(
         let error = cocoon_runner::checkpoints::keep(checkpoints).await;
         failing.fail(error.into());
     });
-    if let Some(anchored) = anchored {
-        proxy.heads.at_least(&anchored.proxy, anchored.size);
+    if let Some(contract) = &anchored.proxy {
+        proxy.heads.at_least(contract, anchored.size);
     }
     proxy.workers.configure(&proxy.config.routing);
     proxy.workers.set_benched(proxy.challenges.benched());

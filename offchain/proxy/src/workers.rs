@@ -50,8 +50,16 @@ pub(crate) struct WorkerPeer {
 impl Inner {
     /// Whether a worker is out of the choice by the operator's word or by what it answered.
     fn is_out(&self, peer: &WorkerPeer) -> bool {
-        let name = (peer.owner.clone(), peer.model.base().to_owned());
-        self.benched.contains(&name) || self.drained.iter().any(|address| peer.is_of(address))
+        self.is_benched(peer) || self.is_drained(peer)
+    }
+
+    fn is_benched(&self, peer: &WorkerPeer) -> bool {
+        let name = (peer.contract.clone(), peer.model.base().to_owned());
+        self.benched.contains(&name)
+    }
+
+    fn is_drained(&self, peer: &WorkerPeer) -> bool {
+        self.drained.iter().any(|address| peer.is_of(address))
     }
 }
 
@@ -134,7 +142,7 @@ struct Inner {
     waiting: HashMap<u64, oneshot::Sender<Lease>>,
     /// Owners or contracts of workers that the operator has drained. They stay so when they connect again.
     drained: BTreeSet<Address>,
-    /// Owners whose workers of a model answered otherwise than others.
+    /// Contracts whose workers of a model answered otherwise than others.
     benched: BTreeSet<(Address, String)>,
     is_affine: bool,
     next_id: u64,
@@ -279,7 +287,7 @@ impl Workers {
         (was_drained || !meant.is_empty()).then_some(meant.len())
     }
 
-    /// These owners' workers of these models get no requests of clients; those that were benched and are not any more do again.
+    /// The workers of these contracts and models get no requests of clients; those that were benched and are not any more do again.
     pub(crate) fn set_benched(self: &Arc<Self>, benched: Vec<(Address, String)>) {
         let now = self.now();
         let mut inner = self.inner();
@@ -304,21 +312,24 @@ impl Workers {
         }
     }
 
-    /// A benched worker of this model, of another owner than `not_of`, that is connected.
-    pub(crate) fn benched_of(&self, model: &str, not_of: &Address) -> Option<u64> {
+    /// A benched worker of this model that may be asked and would take requests if it were not benched.
+    pub(crate) fn benched_of(&self, model: &str, may_ask: impl Fn(&WorkerPeer) -> bool) -> Option<u64> {
+        let now = self.now();
         let inner = self.inner();
         let mut peers = inner.peers.values();
         let found = peers.find(|peer| {
-            let name = (peer.owner.clone(), model.to_owned());
-            peer.model.base() == model && peer.owner != *not_of && inner.benched.contains(&name)
+            let is_ready = inner.desk.pool().view(peer.id, now);
+            let is_ready = is_ready.is_some_and(|view| view.is_enabled && !view.is_held_back);
+            let is_meant = peer.model.base() == model && inner.is_benched(peer) && !inner.is_drained(peer);
+            is_ready && is_meant && !peer.instance.is_retired() && may_ask(peer)
         });
         found.map(|peer| peer.id)
     }
 
-    /// The workers of these owners.
-    pub(crate) fn of_owners(&self, owners: &[Address]) -> Vec<u64> {
+    /// The workers of which something holds.
+    pub(crate) fn ids(&self, holds: impl Fn(&WorkerPeer) -> bool) -> Vec<u64> {
         let inner = self.inner();
-        let peers = inner.peers.values().filter(|peer| owners.contains(&peer.owner));
+        let peers = inner.peers.values().filter(|peer| holds(peer));
         peers.map(|peer| peer.id).collect()
     }
 

@@ -3,8 +3,8 @@
 //! The receipts themselves, with both workers' signatures, stand in the log. The record is the proxy's word alone: only it has seen both
 //! answers.
 
-use cocoon_bindings::ton::HashBytes;
-use cocoon_bindings::units::PublicKey;
+use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_bindings::units::{ModelHash, PublicKey};
 
 use crate::ed25519::{ContractKey, verifies};
 use crate::receipt::ReceiptId;
@@ -43,6 +43,17 @@ pub struct ChallengeRecord {
     pub first: ReceiptId,
     /// Receipt of the answer that the proxy paid for.
     pub second: ReceiptId,
+}
+
+/// What the rule of valid records looks at in a receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChallengedReceipt<'a> {
+    /// The receipt.
+    pub id: ReceiptId,
+    /// The contract of the worker that answered.
+    pub worker: &'a Address,
+    /// The full name's hash of what it answered with.
+    pub model: &'a ModelHash,
 }
 
 /// A record with the proxy's signature.
@@ -97,6 +108,15 @@ impl ChallengeRecord {
             second: ReceiptId(HashBytes(body[46..].try_into().ok()?)),
         };
         (body[0] == VERSION && record.first != record.second).then_some(record)
+    }
+
+    /// The rule of what a valid record is, for the proxy before it signs and for whoever reads: it names these two receipts, which are of two
+    /// worker contracts and of one model. Anything else compares nothing.
+    pub fn is_of(&self, first: ChallengedReceipt<'_>, second: ChallengedReceipt<'_>) -> bool {
+        (self.first, self.second) == (first.id, second.id)
+            && first.id != second.id
+            && first.worker != second.worker
+            && first.model == second.model
     }
 
     /// Signs it.
@@ -168,6 +188,23 @@ mod tests {
         same.second = same.first;
         let bytes = same.sign(&key().into()).to_bytes();
         assert_eq!(SignedChallenge::open(&bytes, &PublicKey::from(&key())), None);
+    }
+
+    #[test]
+    fn a_record_is_of_two_workers_and_one_model() {
+        let record = record(ChallengeResult::Equal);
+        let (here, there) = (Address::new(0, HashBytes([3; 32])), Address::new(0, HashBytes([4; 32])));
+        let (model, other) = (ModelHash::new([5; 32]), ModelHash::new([6; 32]));
+        let side = |id, worker, model| ChallengedReceipt { id, worker, model };
+        let first = side(record.first, &here, &model);
+        assert!(record.is_of(first, side(record.second, &there, &model)));
+        for second in [
+            side(record.second, &here, &model),
+            side(record.second, &there, &other),
+            side(record.first, &there, &model),
+        ] {
+            assert!(!record.is_of(first, second));
+        }
     }
 
     proptest! {

@@ -43,7 +43,7 @@ pub mod tree;
 
 pub use blind::blind_client;
 pub use built::{BuiltReceipt, BuiltStatement};
-pub use challenge::{CHALLENGE_BYTES, ChallengeRecord, ChallengeResult, SignedChallenge};
+pub use challenge::{CHALLENGE_BYTES, ChallengeRecord, ChallengeResult, ChallengedReceipt, SignedChallenge};
 pub use channel::{ChannelHead, ChannelLink};
 pub use check::{ClientView, verify_for_client};
 pub use disclosure::{Disclosure, DisclosureDocument, DisclosureError};

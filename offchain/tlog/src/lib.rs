@@ -44,7 +44,7 @@ mod source;
 pub mod witness;
 mod writer;
 
-pub use challenges::{Answerer, Compared};
+pub use challenges::{Answerer, Compared, Comparisons};
 pub use description::{Description, VERSION, parse_key};
 pub use error::{TlogError, Who};
 pub use folder::{DiskFolder, FolderLock, LogFolder, SharedFolder};

@@ -21,7 +21,10 @@ pub const MAX_SIGNATURES_BYTES: usize = TILE_WIDTH as usize * (2 + 64);
 /// Largest file of records of challenges.
 pub const MAX_CHALLENGES_BYTES: usize = TILE_WIDTH as usize * CHALLENGE_BYTES;
 
-/// Files of records of challenges that are read of one log: a million records.
+/// Files of records of challenges that a reader looks at, the newest ones: 4096 records, whose number a publisher chooses.
+pub const READ_CHALLENGE_FILES: u64 = 16;
+
+/// Files of records of challenges that one log has: a million records.
 pub const MAX_CHALLENGE_FILES: u64 = 4096;
 
 /// Largest certificate: that of an attested peer is below 40 KiB.

@@ -78,7 +78,13 @@ impl Mirror {
             root: self.writer.root(),
         };
         self.compare(&log, &known).await?;
-        log.cells().await?;
+        if let Err(error) = log.cells().await {
+            // Half of a proof for the contract: kept, not overwritten by the next checkpoint.
+            if matches!(error, TlogError::Cell { .. }) {
+                self.writer.accuse(log.note())?;
+            }
+            return Err(error);
+        }
         let mut mirrored = Mirrored {
             before,
             ..Mirrored::default()

@@ -19,7 +19,7 @@ use futures_util::stream::{self, Stream, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::bundle;
-use crate::challenges::{self, Answerer, Compared};
+use crate::challenges::{self, Answerer, Comparisons};
 use crate::error::TlogError;
 use crate::limits::BATCHES_AHEAD;
 use crate::paths::{self, CHECKPOINT};
@@ -98,26 +98,29 @@ impl PublishedLog {
         Ok(cells)
     }
 
-    /// What the proxy says of requests that two workers answered, each record signed. Whether the receipts that they name are in the log is not
-    /// looked at.
+    /// What the proxy says of requests that two workers answered, each record signed: the newest of them
+    /// ([`crate::limits::READ_CHALLENGE_FILES`]). Whether the receipts that they name are in the log is not looked at.
     pub async fn challenges(&self) -> Result<Vec<SignedChallenge>, TlogError> {
-        challenges::read(&self.source, &self.key).await
+        Ok(challenges::read(&self.source, &self.key).await?.newest)
     }
 
-    /// The same with whoever answered. Reads all entries, when there are records. A record of one worker or of two models is an error; one
-    /// whose receipts are not under this checkpoint is left out.
-    pub async fn compared(&self) -> Result<Vec<Compared>, TlogError> {
-        let records = self.challenges().await?;
+    /// The same with whoever answered. Reads entries from the newest on until all receipts are found. A record that says nothing is counted
+    /// and left out.
+    pub async fn compared(&self) -> Result<Comparisons, TlogError> {
+        let records = challenges::read(&self.source, &self.key).await?;
         let named = records
+            .newest
             .iter()
             .flat_map(|signed| [signed.record.first.0, signed.record.second.0]);
         let named: HashSet<HashBytes> = named.collect();
         let mut found = HashMap::new();
-        for number in 0..self.batches() {
-            if found.len() == named.len() {
-                break;
-            }
-            if !self.entries(number).await?.iter().any(|id| named.contains(&id.0)) {
+        let numbers = stream::iter((0..self.batches()).rev());
+        let entries = numbers.map(|number| async move { Ok::<_, TlogError>((number, self.entries(number).await?)) });
+        let mut entries = std::pin::pin!(entries.buffered(BATCHES_AHEAD));
+        while found.len() < named.len() {
+            let Some(read) = entries.next().await else { break };
+            let (number, ids) = read?;
+            if !ids.iter().any(|id| named.contains(&id.0)) {
                 continue;
             }
             for receipt in self.batch(number).await?.decode()? {
@@ -127,7 +130,7 @@ impl PublishedLog {
                 }
             }
         }
-        challenges::join(records, &found)
+        Ok(challenges::join(records, &found))
     }
 
     /// Receipts.

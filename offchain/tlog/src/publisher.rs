@@ -189,15 +189,19 @@ impl Publisher {
         Ok(note)
     }
 
-    /// Adds records of challenges. `before` says how many the proxy gave before these: those of them that are there already, because it
-    /// died before it could note that, are left out.
-    pub fn add_challenges(&mut self, before: u64, records: &[Vec<u8>]) -> Result<(), TlogError> {
+    /// Adds records of challenges. Those that stand among the last ones already, because the proxy died before it could note that, are left
+    /// out; what the folder has or lacks before them does not matter.
+    pub fn add_challenges(&mut self, records: &[Vec<u8>]) -> Result<(), TlogError> {
         if records.is_empty() {
             return Ok(());
         }
-        let known = self.writer.challenges()?.saturating_sub(before);
-        let known = usize::try_from(known).unwrap_or(usize::MAX).min(records.len());
-        self.writer.push_challenges(&records[known..])
+        let known = self.writer.last_challenges()?;
+        let new: Vec<_> = records
+            .iter()
+            .filter(|record| !known.contains(*record))
+            .cloned()
+            .collect();
+        self.writer.push_challenges(&new)
     }
 
     /// Puts the last checkpoint with the signatures of witnesses in its place.

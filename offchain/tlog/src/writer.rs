@@ -68,6 +68,8 @@ pub struct LogWriter {
     /// The newest checkpoint that was seen, perhaps before all under it was copied.
     pending: Option<String>,
     mark: Option<Mark>,
+    /// Records of challenges, once they were counted.
+    challenges: Option<u64>,
     is_broken: bool,
 }
 
@@ -243,41 +245,58 @@ impl LogWriter {
         self.put(&path, certificate)
     }
 
-    /// How many records of challenges there are.
-    pub fn challenges(&self) -> Result<u64, TlogError> {
+    /// How many records of challenges there are. Counted once; then from what is added.
+    pub fn challenges(&mut self) -> Result<u64, TlogError> {
+        if let Some(count) = self.challenges {
+            return Ok(count);
+        }
         let mut count = 0;
         for number in 0..MAX_CHALLENGE_FILES {
-            let path = paths::challenges(number);
-            let Some(bytes) = self.files.read(&path).map_err(disk("read", &path))? else {
-                break;
-            };
-            let found = (bytes.len() / CHALLENGE_BYTES) as u64;
+            let found = (self.read_challenges(number)?.len() / CHALLENGE_BYTES) as u64;
             count += found;
             if found < TILE_WIDTH {
                 break;
             }
         }
+        self.challenges = Some(count);
         Ok(count)
+    }
+
+    /// The last records of challenges: at least the newest [`TILE_WIDTH`], if there are so many.
+    pub fn last_challenges(&mut self) -> Result<BTreeSet<Vec<u8>>, TlogError> {
+        let last = self.challenges()? / TILE_WIDTH;
+        let mut records = BTreeSet::new();
+        for number in last.saturating_sub(1)..=last {
+            let bytes = self.read_challenges(number)?;
+            records.extend(bytes.chunks_exact(CHALLENGE_BYTES).map(<[u8]>::to_vec));
+        }
+        Ok(records)
     }
 
     /// Adds records of challenges behind those that are there, durable when this returns. They must be signed by the log's key.
     pub fn push_challenges(&mut self, records: &[Vec<u8>]) -> Result<(), TlogError> {
         self.check()?;
-        let count = self.challenges()?;
-        let mut number = count / TILE_WIDTH;
+        let mut count = self.challenges()?;
         let mut rest = records;
-        while !rest.is_empty() && number < MAX_CHALLENGE_FILES {
-            let path = paths::challenges(number);
-            let mut bytes = self.files.read(&path).map_err(disk("read", &path))?.unwrap_or_default();
+        while !rest.is_empty() && count / TILE_WIDTH < MAX_CHALLENGE_FILES {
+            let number = count / TILE_WIDTH;
+            let mut bytes = self.read_challenges(number)?;
             // What is behind the last whole record was never told.
             bytes.truncate(bytes.len() / CHALLENGE_BYTES * CHALLENGE_BYTES);
             let room = (MAX_CHALLENGES_BYTES - bytes.len().min(MAX_CHALLENGES_BYTES)) / CHALLENGE_BYTES;
             let (now, later) = rest.split_at(room.min(rest.len()));
             now.iter().for_each(|record| bytes.extend_from_slice(record));
-            self.put(&path, &bytes)?;
-            (rest, number) = (later, number + 1);
+            self.put(&paths::challenges(number), &bytes)?;
+            count = (number * TILE_WIDTH).saturating_add((bytes.len() / CHALLENGE_BYTES) as u64);
+            self.challenges = Some(count);
+            rest = later;
         }
         self.sync()
+    }
+
+    fn read_challenges(&self, number: u64) -> Result<Vec<u8>, TlogError> {
+        let path = paths::challenges(number);
+        Ok(self.files.read(&path).map_err(disk("read", &path))?.unwrap_or_default())
     }
 
     /// Writes `log.json`, if it says something else.

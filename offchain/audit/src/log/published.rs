@@ -39,7 +39,7 @@ impl Log for PublishedReceipts {
         let opened = async {
             let log = PublishedLog::open(Arc::clone(&self.source), *key).await?;
             log.cells().await?;
-            // All entries are read once more for it, if there is any.
+            // Entries are read once more for it, if there is any.
             let compared = log.compared().await?;
             Ok::<_, TlogError>((log, ChallengeTotals::of(&compared)))
         };

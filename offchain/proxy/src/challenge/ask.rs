@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use cocoon_bindings::ton::Address;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -11,16 +10,23 @@ use crate::client::ClientPeer;
 use crate::error::ProxyError;
 use crate::request::{Request, verdict};
 use crate::state::Proxy;
-use crate::workers::Lease;
+use crate::workers::{Lease, WorkerPeer};
 use crate::{reserve, route, run, settle};
 
 /// Who is asked for what.
 pub(super) struct Asked<'a> {
     pub(super) sampled: &'a Sampled,
-    /// Owners whose workers are not asked.
-    pub(super) not_of: Vec<Address>,
+    /// Those who answered already.
+    pub(super) others: Vec<&'a Answered>,
     /// A benched worker that is asked instead of one that serves.
     pub(super) only: Option<u64>,
+}
+
+impl Asked<'_> {
+    /// Whether this worker may be asked: another one than all who answered, of another owner, that runs the same.
+    fn may_ask(&self, worker: &WorkerPeer) -> bool {
+        self.others.iter().all(|other| other.may_be_compared_with(worker))
+    }
 }
 
 /// Has a worker answer. `None` when none could be asked, it costs more than is left of the budget, or the answer is not whole.
@@ -40,11 +46,13 @@ pub(super) async fn ask(
         max_coefficient: sampled.max_coefficient,
         max_tokens: sampled.max_tokens,
         bound: sampled.bound,
-        timeout: sampled.timeout,
+        timeout: sampled.deadline(),
         min_config_version: sampled.min_config_version,
         quote: None,
         is_debug: false,
         is_sampled: true,
+        // The one of the first answer bounds all of them.
+        sample_slot: None,
         received: Instant::now(),
         received_ms: proxy.unix_ms(),
         cancel: CancellationToken::new(),
@@ -52,16 +60,17 @@ pub(super) async fn ask(
     let Ok(tokens) = reserve::tokens(client, &request) else {
         return Ok(None);
     };
-    if tokens.get() > proxy.challenges.left(proxy) {
+    let Some(_held) = proxy.challenges.hold(proxy, tokens.get()) else {
         return Ok(None);
-    }
+    };
     let Ok(reserved) = reserve::reserve(proxy, client, &request, tokens) else {
         return Ok(None);
     };
     let Some(mut lease) = lease(proxy, client, &request, &asked, tokens.get()).await else {
         return Ok(None);
     };
-    if lease.worker.instance.contract != client.instance.contract {
+    // Looked at again: the wait for a slot may have brought one that came back under another connection.
+    if lease.worker.instance.contract != client.instance.contract || !asked.may_ask(&lease.worker) {
         return Ok(None);
     }
     let work = run::run(proxy, client, &request, &lease).await;
@@ -85,6 +94,8 @@ async fn lease(
     if let Some(worker) = asked.only {
         return proxy.workers.lease_benched(worker, request.max_coefficient);
     }
-    let tried = proxy.workers.of_owners(&asked.not_of);
+    let tried = proxy
+        .workers
+        .ids(|worker| worker.model.base() == request.model && !asked.may_ask(worker));
     route::choose(proxy, client, request, &tried, tokens).await.ok()
 }

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ProxyError;
 
+/// The setting that names who pays.
+pub(crate) const PAYER: &str = "challenge.payer";
+
 /// Which answers are asked for once more, and who pays.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -13,7 +16,8 @@ pub struct ChallengeConfig {
     pub rate: f64,
     /// Adjusted tokens that challenges may cost in one day of UTC.
     pub budget: u64,
-    /// Owner of the client contract that pays for them. The contract must be deployed and topped up like any client's.
+    /// Owner of the client contract that pays for them: the owner of the proxy's wallet, nobody else. The contract must be deployed and topped
+    /// up like any client's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payer: Option<String>,
     /// Base names of models whose answers follow from request and seed on every worker: same engine, weights and kind of device.
@@ -49,8 +53,9 @@ impl ChallengeConfig {
         self.payer.as_deref().and_then(|text| parse_address(text).ok())
     }
 
-    /// Refuses what makes no sense.
-    pub(crate) fn check(&self) -> Result<(), ProxyError> {
+    /// Refuses what makes no sense, and a payer that is not the owner of the proxy itself: nobody is charged who has not consented, and
+    /// what the proxy earns belongs to the same owner.
+    pub(crate) fn check(&self, owner: &str) -> Result<(), ProxyError> {
         let wrong = |key, expected| Err(ProxyError::Setting { key, expected });
         if !(0.0..=1.0).contains(&self.rate) {
             return wrong("challenge.rate", "0 to 1");
@@ -58,9 +63,47 @@ impl ChallengeConfig {
         if self.rate > 0.0 && !self.is_on() {
             return wrong("challenge", "complete: rate, budget, payer and models, or no rate");
         }
-        match &self.payer {
-            Some(text) if parse_address(text).is_err() => wrong("challenge.payer", "an address"),
+        let Some(text) = &self.payer else { return Ok(()) };
+        let Ok(payer) = parse_address(text) else {
+            return wrong("challenge.payer", "an address");
+        };
+        // An owner that is no address is told elsewhere.
+        match parse_address(owner) {
+            Ok(owner) if owner != payer => wrong(PAYER, "wallet.owner: nobody else's contract pays for challenges"),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWNER: &str = "0:0202020202020202020202020202020202020202020202020202020202020202";
+
+    fn config(payer: &str) -> ChallengeConfig {
+        ChallengeConfig {
+            rate: 0.5,
+            budget: 1,
+            payer: Some(payer.to_owned()),
+            models: vec!["m".to_owned()],
+            restore: 0,
+        }
+    }
+
+    #[test]
+    fn nobody_but_the_owner_of_the_proxy_pays_for_challenges() {
+        config(OWNER).check(OWNER).unwrap();
+        let other = OWNER.replace("02", "03");
+        let refused = config(&other).check(OWNER).unwrap_err();
+        assert!(refused.hint().contains("wallet.owner"), "{}", refused.hint());
+        assert!(config("nobody").check(OWNER).is_err());
+        // Also while nothing is compared.
+        let off = ChallengeConfig {
+            rate: 0.0,
+            ..config(&other)
+        };
+        assert!(off.check(OWNER).is_err());
+        ChallengeConfig::default().check(OWNER).unwrap();
     }
 }

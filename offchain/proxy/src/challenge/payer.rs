@@ -100,6 +100,9 @@ impl Payer {
 async fn know(proxy: &Proxy, instance: &Instance, owner: &Address, contract: &Address) -> Result<(), &'static str> {
     let account = ClientAccount::fetch(proxy.chain.as_ref(), contract).await;
     let account = account.map_err(|_| "its contract is not there, or cannot be read")?;
+    if account.constants.owner != *owner {
+        return Err("its contract is of another owner");
+    }
     let seen = contracts::client_state(&account);
     if seen.state != ContractState::Normal {
         return Err("its contract is closing or closed");

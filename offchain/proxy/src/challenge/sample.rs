@@ -7,10 +7,15 @@ use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::{Coefficient, ModelHash};
 use cocoon_openai::{Endpoint, OutputBound, Request as Asked, Said};
 use cocoon_protocol::http;
-use cocoon_receipt::{ChallengeResult, ReceiptId};
+use cocoon_receipt::{ChallengeResult, ChallengedReceipt, FinishReason, ReceiptId};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use super::ChallengeConfig;
-use crate::limits::{MAX_SAMPLED_ANSWER_BYTES, MAX_SAMPLED_REQUEST_BYTES};
+use crate::limits::{
+    CHALLENGE_PATIENCE, CHALLENGE_SLOWNESS, MAX_CHALLENGE_TIME, MAX_SAMPLED_AGE, MAX_SAMPLED_ANSWER_BYTES,
+    MAX_SAMPLED_REQUEST_BYTES,
+};
 use crate::request::Request;
 use crate::run::{Ended, Work};
 use crate::workers::WorkerPeer;
@@ -44,7 +49,10 @@ pub(crate) struct Answered {
     pub(crate) contract: Address,
     /// Base name.
     pub(crate) model: String,
-    hash: ModelHash,
+    pub(super) hash: ModelHash,
+    /// What the worker was proven to run.
+    pub(super) image: Option<String>,
+    took: Duration,
     pub(super) seed: i64,
     sampling: [u8; 32],
     body: Vec<u8>,
@@ -61,6 +69,9 @@ pub(crate) struct Sampled {
     pub(super) timeout: Duration,
     pub(super) min_config_version: i32,
     pub(super) answered: Answered,
+    /// When its client had the answer.
+    at: Instant,
+    _slot: Option<OwnedSemaphorePermit>,
 }
 
 /// Whether the bytes of a request may be given to a second worker.
@@ -85,9 +96,13 @@ fn asked(http: &http::Request) -> Option<Asked> {
     is_text.then(|| Asked::parse(endpoint, &http.payload).ok()).flatten()
 }
 
-/// What a worker answered, if it is whole, it told how it sampled, and its receipt is written.
+/// What a worker answered, if it is whole, no refusal, it told how it sampled, and its receipt is written.
 pub(crate) fn answered(work: &mut Work, worker: &WorkerPeer, receipt: ReceiptId) -> Option<Answered> {
-    let report = work.report.as_ref().filter(|_| work.ended == Ended::Finished)?;
+    let report = work.report.as_ref()?;
+    if work.ended != Ended::Finished || !is_answer(work.status, &report.finish_reason) {
+        return None;
+    }
+    let took = work.took();
     let body = work.kept.0.take()?;
     Some(Answered {
         receipt,
@@ -95,15 +110,41 @@ pub(crate) fn answered(work: &mut Work, worker: &WorkerPeer, receipt: ReceiptId)
         contract: worker.contract.clone(),
         model: worker.model.base().to_owned(),
         hash: worker.model.model_hash(),
+        image: worker.image.clone(),
+        took,
         seed: report.seed,
         sampling: report.sampling_hash,
         body,
     })
 }
 
+/// Whether this is an answer. An error, a full queue or a context that is too small say nothing of how a worker computes.
+fn is_answer(status: Option<i32>, finish_reason: &str) -> bool {
+    use FinishReason::{Length, Stop, ToolCalls};
+    status == Some(200) && matches!(FinishReason::from_word(finish_reason), Stop | Length | ToolCalls)
+}
+
+impl Answered {
+    /// What the rule of records looks at.
+    pub(super) fn side(&self) -> ChallengedReceipt<'_> {
+        ChallengedReceipt {
+            id: self.receipt,
+            worker: &self.contract,
+            model: &self.hash,
+        }
+    }
+
+    /// Whether this worker may answer the same: another one, of another owner, from whose answer something follows.
+    pub(super) fn may_be_compared_with(&self, worker: &WorkerPeer) -> bool {
+        let is_other = worker.owner != self.owner && worker.contract != self.contract;
+        let is_like = worker.model.model_hash() == self.hash && worker.image == self.image;
+        is_other && is_like && worker.version.has_extensions()
+    }
+}
+
 impl Sampled {
     /// Of a client's request, when its worker told how it sampled.
-    pub(crate) fn new(request: &Request, proxy: &Address, answered: Answered) -> Option<Self> {
+    pub(crate) fn new(request: &mut Request, proxy: &Address, answered: Answered) -> Option<Self> {
         let is_told = HashBytes(answered.sampling) != HashBytes::ZERO;
         is_told.then(|| Self {
             proxy: proxy.clone(),
@@ -114,7 +155,20 @@ impl Sampled {
             timeout: request.timeout,
             min_config_version: request.min_config_version,
             answered,
+            at: Instant::now(),
+            _slot: request.sample_slot.take(),
         })
+    }
+
+    /// Whether it waited so long that it is given up.
+    pub(super) fn is_stale(&self) -> bool {
+        self.at.elapsed() >= MAX_SAMPLED_AGE
+    }
+
+    /// How long another worker has for the same: measured by the first one, so that one that stalls holds up nothing for long.
+    pub(super) fn deadline(&self) -> Duration {
+        let fair = self.answered.took.saturating_mul(CHALLENGE_SLOWNESS) + CHALLENGE_PATIENCE;
+        fair.min(MAX_CHALLENGE_TIME).min(self.timeout)
     }
 
     /// The request for another worker: the same bytes, with the seed of the first answer where the caller named none.
@@ -133,8 +187,12 @@ impl Sampled {
         if HashBytes(second.sampling) == HashBytes::ZERO {
             return ChallengeResult::NotComparable;
         }
+        // Two builds may compute differently, and two models do.
+        if first.hash != second.hash || first.image != second.image {
+            return ChallengeResult::NotComparable;
+        }
         // One model, one request, one seed: all that an answer follows from.
-        if first.hash != second.hash || first.sampling != second.sampling || first.seed != second.seed {
+        if first.sampling != second.sampling || first.seed != second.seed {
             return other;
         }
         let read = |answered: &Answered| {
@@ -144,7 +202,17 @@ impl Sampled {
         let (Some(one), Some(two)) = (read(first), read(second)) else {
             return ChallengeResult::NotComparable;
         };
-        match one.difference(&two, false) {
+        if !one.is_whole() || !two.is_whole() {
+            return ChallengeResult::NotComparable;
+        }
+        // Both ways: each may have what the other lacks.
+        let difference = one.difference(&two, false).or_else(|| two.difference(&one, false));
+        // A smaller context ends earlier and is no other computation.
+        let is_shorter = |one: &Said, two: &Said| one.is_out_of_room() && one.difference(two, true).is_none();
+        if difference.is_some() && (is_shorter(&one, &two) || is_shorter(&two, &one)) {
+            return ChallengeResult::NotComparable;
+        }
+        match difference {
             None => ChallengeResult::Equal,
             Some(found) => ChallengeResult::Different {
                 after: u32::try_from(found.after()).unwrap_or(u32::MAX),
@@ -175,6 +243,8 @@ mod tests {
             contract: Address::new(0, HashBytes([tag; 32])),
             model: "m".into(),
             hash: ModelHash::new([1; 32]),
+            image: None,
+            took: Duration::from_secs(2),
             seed: 7,
             sampling: [3; 32],
             body: body.as_bytes().to_vec(),
@@ -195,6 +265,8 @@ mod tests {
             timeout: Duration::from_secs(1),
             min_config_version: 0,
             answered: answer("", 1),
+            at: Instant::now(),
+            _slot: None,
         }
     }
 
@@ -229,10 +301,82 @@ mod tests {
         assert_eq!(compare(&answer("no JSON", 2)), ChallengeResult::NotComparable);
         let mut other = answer(&said("yes"), 2);
         other.hash = ModelHash::new([2; 32]);
+        assert_eq!(compare(&other), ChallengeResult::NotComparable, "another revision");
+        let mut other = answer(&said("yes"), 2);
+        other.image = Some("another".into());
+        assert_eq!(compare(&other), ChallengeResult::NotComparable, "another build");
+        let mut other = answer(&said("yes"), 2);
+        other.seed = 8;
         assert_eq!(compare(&other), ChallengeResult::Different { after: 0 });
         let mut untold = answer(&said("yes"), 2);
         untold.sampling = [0; 32];
         assert_eq!(compare(&untold), ChallengeResult::NotComparable);
+    }
+
+    #[test]
+    fn a_refusal_or_an_answer_without_an_end_is_never_a_verdict() {
+        assert!(is_answer(Some(200), "stop") && is_answer(Some(200), "length") && is_answer(Some(200), "tool_calls"));
+        for (status, finish) in [
+            (Some(429), "stop"),
+            (Some(200), "failed"),
+            (Some(200), "cancelled"),
+            (Some(200), ""),
+            (None, "stop"),
+        ] {
+            assert!(!is_answer(status, finish), "{status:?} {finish}");
+        }
+        let sampled = sampled(ASKED);
+        let good = answer(&said("yes"), 1);
+        let refused = |tag| answer(r#"{"error":{"message":"too many requests"}}"#, tag);
+        let endless = answer(&said("yes").replace("\"stop\"", "null"), 2);
+        for (one, two) in [
+            (&good, &refused(2)),
+            (&refused(1), &good),
+            (&refused(1), &refused(2)),
+            (&good, &endless),
+        ] {
+            assert_eq!(sampled.compare(one, two), ChallengeResult::NotComparable);
+        }
+    }
+
+    #[test]
+    fn an_answer_that_had_less_room_is_not_another_one() {
+        let sampled = sampled(ASKED);
+        let (long, short) = (
+            answer(&said("yes and no"), 1),
+            answer(&said("yes").replace("stop", "length"), 2),
+        );
+        assert_eq!(sampled.compare(&long, &short), ChallengeResult::NotComparable);
+        assert_eq!(sampled.compare(&short, &long), ChallengeResult::NotComparable);
+        let other = answer(&said("no").replace("stop", "length"), 2);
+        assert_eq!(sampled.compare(&long, &other), ChallengeResult::Different { after: 0 });
+    }
+
+    #[test]
+    fn what_only_one_of_two_says_is_a_difference_whoever_it_is() {
+        let sampled = sampled(ASKED);
+        let plain = answer(&said("yes"), 1);
+        let told = said("yes").replace(
+            "\"finish_reason\"",
+            r#""logprobs":{"content":[{"token":"yes"}]},"finish_reason""#,
+        );
+        let told = answer(&told, 2);
+        let is_different = |one, two| matches!(sampled.compare(one, two), ChallengeResult::Different { .. });
+        assert!(is_different(&plain, &told) && is_different(&told, &plain));
+    }
+
+    #[test]
+    fn a_worker_that_stalls_has_little_more_time_than_the_first_one_took() {
+        let mut sampled = sampled(ASKED);
+        assert_eq!(
+            sampled.deadline(),
+            Duration::from_secs(1),
+            "never more than the client gave"
+        );
+        sampled.timeout = Duration::from_secs(3600);
+        assert_eq!(sampled.deadline(), CHALLENGE_PATIENCE + Duration::from_secs(8));
+        sampled.answered.took = Duration::from_secs(3000);
+        assert_eq!(sampled.deadline(), MAX_CHALLENGE_TIME);
     }
 
     #[test]

@@ -35,7 +35,7 @@ struct World {
 enum Step {
     Answer { finished: u64 },
     Begin,
-    Land,
+    Land { contract: u8 },
     Publish { contract: u8 },
     Anchor { contract: u8 },
     Copy,
@@ -61,7 +61,7 @@ impl World {
         self.is_recovering = self.landed > self.begun;
         if !self.is_recovering {
             self.begin();
-            self.land();
+            self.land(1);
         }
     }
 
@@ -70,9 +70,9 @@ impl World {
         self.heads.begun(self.begun, head(&self.log));
     }
 
-    fn land(&mut self) {
+    fn land(&mut self, tag: u8) {
         self.landed = self.begun;
-        self.heads.landed(self.begun);
+        self.heads.landed(&contract(tag), self.begun);
     }
 
     fn take(&mut self, step: Step) {
@@ -90,7 +90,7 @@ impl World {
                 self.log.push((self.names, finished));
             }
             Step::Begin => self.begin(),
-            Step::Land => self.land(),
+            Step::Land { contract } => self.land(contract),
             Step::Publish { contract: tag } => {
                 let key = SigningKey::from_bytes(&[7; 32]);
                 let signed = self.heads.to_publish(&contract(tag), &key).unwrap();
@@ -107,7 +107,7 @@ fn step() -> impl Strategy<Value = Step> {
         // The clock goes where it wants.
         5 => (0..9_000_000_000_u64).prop_map(|finished| Step::Answer { finished }),
         2 => Just(Step::Begin),
-        2 => Just(Step::Land),
+        2 => (1..3_u8).prop_map(|contract| Step::Land { contract }),
         3 => (1..3_u8).prop_map(|contract| Step::Publish { contract }),
         3 => (1..3_u8).prop_map(|contract| Step::Anchor { contract }),
         1 => Just(Step::Copy),
@@ -144,9 +144,9 @@ fn what_is_not_committed_is_not_signed() {
     assert_eq!(heads.to_anchor(&own), None);
     assert!(heads.to_publish(&own, &key).unwrap().is_none());
     heads.begun(2, head(&[(1, 5_000), (2, 4_000)]));
-    heads.landed(1);
+    heads.landed(&own, 1);
     assert_eq!(heads.to_anchor(&own).unwrap().size, 1);
-    heads.landed(2);
+    heads.landed(&own, 2);
     let anchor = heads.to_anchor(&own).unwrap();
     assert_eq!((anchor.size, anchor.seqno, anchor.time), (2, 5, 5));
     let published = heads.to_publish(&own, &key).unwrap().unwrap().checkpoint;
@@ -158,10 +158,21 @@ fn nothing_is_signed_below_a_checkpoint_of_an_earlier_version() {
     let (heads, own) = (Heads::default(), contract(1));
     heads.at_least(&own, 2);
     heads.begun(1, head(&[(1, 1)]));
-    heads.landed(1);
+    heads.landed(&own, 1);
     assert_eq!(heads.to_anchor(&own), None);
-    assert!(heads.to_anchor(&contract(2)).is_some());
+    assert_eq!(heads.floor(&own), 2);
     heads.begun(2, head(&[(1, 1), (2, 2)]));
-    heads.landed(2);
+    heads.landed(&own, 2);
     assert_eq!(heads.to_anchor(&own).unwrap().size, 2);
+}
+
+#[test]
+fn what_one_contract_shows_is_not_signed_for_another() {
+    let (heads, own, next) = (Heads::default(), contract(1), contract(2));
+    heads.begun(1, head(&[(1, 1)]));
+    heads.landed(&own, 1);
+    heads.begun(2, head(&[(1, 1), (2, 2)]));
+    heads.landed(&next, 2);
+    assert_eq!(heads.to_anchor(&own).unwrap().size, 1);
+    assert_eq!(heads.to_anchor(&next).unwrap().size, 2);
 }

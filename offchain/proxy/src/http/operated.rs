@@ -83,10 +83,14 @@ impl Operated for Pages {
 
 /// Believes the workers of an owner, or of the owner of a contract, again; says whether any of them was benched.
 fn restore(proxy: &Proxy, address: &Address) -> bool {
-    let peers = proxy.workers.all();
-    let of_contract = peers.iter().find(|peer| peer.contract == *address);
-    let owner = of_contract.map_or(address, |peer| &peer.owner);
-    proxy.challenges.restore(proxy, owner).unwrap_or_else(|error| {
+    // An owner has a contract at each of the proxy's.
+    let instances = proxy.instances.all();
+    let of_owner = instances.iter().filter_map(|instance| {
+        let state_init = instance.worker_state_init(address).ok()?;
+        state_init.address().ok()
+    });
+    let contracts: Vec<Address> = of_owner.chain([address.clone()]).collect();
+    proxy.challenges.restore(proxy, &contracts).unwrap_or_else(|error| {
         proxy.fail(error);
         false
     })

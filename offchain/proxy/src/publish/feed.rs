@@ -79,8 +79,8 @@ impl Feed {
     }
 
     /// Publishes records of challenges, whose receipts are published.
-    pub(super) fn challenges(&mut self, before: u64, records: &[Vec<u8>]) -> Result<(), TlogError> {
-        self.publisher.add_challenges(before, records)
+    pub(super) fn challenges(&mut self, records: &[Vec<u8>]) -> Result<(), TlogError> {
+        self.publisher.add_challenges(records)
     }
 
     /// Names what is signed for the proxy contract; it comes under the checkpoints.

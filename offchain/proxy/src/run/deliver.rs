@@ -127,7 +127,11 @@ impl Held {
 
 /// A deployed worker's head may carry the body of an answer without parts.
 fn note_head(work: &mut Work, head: &Bytes) {
-    if let Ok(Response { payload, .. }) = Response::decode(head) {
+    if let Ok(Response {
+        payload, status_code, ..
+    }) = Response::decode(head)
+    {
+        work.status = Some(status_code);
         note_part(work, &payload);
     }
 }

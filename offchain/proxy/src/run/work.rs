@@ -53,6 +53,8 @@ pub(crate) struct Work {
     pub(crate) budget: Budget,
     /// The body, when it is to be compared.
     pub(crate) kept: Kept,
+    /// Of the HTTP head.
+    pub(crate) status: Option<i32>,
     pub(super) head: Option<Bytes>,
     /// The worker has sent its last message.
     pub(super) is_over: bool,
@@ -77,6 +79,7 @@ impl Work {
             finished_ms: 0,
             budget,
             kept,
+            status: None,
             head: None,
             is_over: false,
         }

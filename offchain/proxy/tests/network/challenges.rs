@@ -21,7 +21,7 @@ fn config(network: &Network) -> ProxyConfig {
     config.challenge = ChallengeConfig {
         rate: 1.0,
         budget: 1_000_000_000,
-        payer: Some(address(9).to_string()),
+        payer: Some(network.owner.to_string()),
         models: vec![MODEL.to_owned()],
         restore: 0,
     };
@@ -32,7 +32,7 @@ fn config(network: &Network) -> ProxyConfig {
 fn network() -> Network {
     let network = Network::new();
     network.add_client(address(3), Nanoton::from_ton(50));
-    network.add_client(address(9), Nanoton::from_ton(50));
+    network.add_client(network.owner.clone(), Nanoton::from_ton(50));
     network
 }
 
@@ -71,7 +71,7 @@ async fn published(network: &Network, least: usize) -> Vec<Compared> {
         if let Ok(description) = Description::read(source.as_ref()).await
             && let Ok(log) = PublishedLog::open(source.clone(), description.public_key().unwrap()).await
         {
-            let compared = log.compared().await.unwrap();
+            let compared = log.compared().await.unwrap().compared;
             if compared.len() >= least {
                 return compared;
             }
@@ -95,8 +95,8 @@ async fn an_answer_is_compared_at_another_worker_that_is_paid_like_for_any_reque
     assert_ne!(compared[0].first.worker, compared[0].second.worker);
     // The client pays for one answer, the operator's contract for the other, and both workers earn.
     until("both paid", || {
-        let used = |owner| network.tokens_used(&address(owner)).unwrap_or(0);
-        used(3) > 0 && used(9) == used(3)
+        let client = network.tokens_used(&address(3)).unwrap_or(0);
+        client > 0 && network.tokens_used(&network.owner) == Some(client)
     })
     .await;
     until("both workers earned", || {
@@ -185,6 +185,29 @@ async fn of_two_that_differ_nobody_is_benched_and_both_are_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_that_are_overloaded_do_not_outvote_the_one_that_answers() {
+    let network = network();
+    let (proxy, _stop) = network.try_start(config(&network)).await.unwrap();
+    Worker::connect(&network, proxy.workers, address(4), Act::Say("yes")).await;
+    Worker::connect(&network, proxy.workers, address(5), Act::Full).await;
+    Worker::connect(&network, proxy.workers, address(6), Act::Full).await;
+    let mut client = Client::connect(&network, proxy.clients, address(3)).await;
+    for id in 1..60 {
+        ask(&mut client, id).await;
+        if metric(&proxy, "cocoon_proxy_challenges_total{result=\"skipped\"}").await >= 3 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    wait_for(&proxy, "cocoon_proxy_challenges_total{result=\"skipped\"}", 3).await;
+    for result in ["equal", "different", "not_comparable"] {
+        let name = format!("cocoon_proxy_challenges_total{{result=\"{result}\"}}");
+        assert_eq!(metric(&proxy, &name).await, 0, "{result}");
+    }
+    assert_eq!(metric(&proxy, "cocoon_proxy_benched_workers").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn challenges_cost_no_more_than_the_budget() {
     let network = network();
     let mut config = config(&network);
@@ -195,14 +218,19 @@ async fn challenges_cost_no_more_than_the_budget() {
     let mut client = Client::connect(&network, proxy.clients, address(3)).await;
     ask(&mut client, 1).await;
     wait_for(&proxy, "cocoon_proxy_challenges_total{result=\"skipped\"}", 1).await;
-    assert_eq!(network.tokens_used(&address(9)), Some(0));
+    assert_eq!(network.tokens_used(&network.owner), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rate_without_a_payer_is_refused() {
+async fn a_rate_without_a_payer_or_with_somebody_elses_contract_is_refused() {
     let network = network();
     let mut config = config(&network);
     config.challenge.payer = None;
     let refused = network.try_start(config).await.unwrap_err().to_string();
     assert!(refused.starts_with("challenge must be complete"), "{refused}");
+    let mut config = self::config(&network);
+    config.challenge.payer = Some(address(3).to_string());
+    let refused = network.try_start(config).await.unwrap_err();
+    assert!(refused.to_string().starts_with("challenge.payer must be"), "{refused}");
+    assert!(refused.hint().contains("wallet.owner"), "{}", refused.hint());
 }

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::PublicKey;
 use cocoon_receipt::log::{Checkpoint, WitnessKey};
@@ -12,7 +14,7 @@ use ed25519_dalek::SigningKey;
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
-use crate::{Description, DiskFolder, FolderSource, Mirror, PublishedLog, Publisher};
+use crate::{Description, DiskFolder, FolderSource, LogSource, Mirror, PublishedLog, Publisher, TlogError, paths};
 
 fn base() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/log")
@@ -149,7 +151,9 @@ async fn what_is_signed_for_the_contract_is_of_the_log_or_refused() {
 #[tokio::test]
 async fn what_is_said_of_two_workers_is_read_with_both() {
     let (log, told) = (open().await, told());
-    let compared = log.compared().await.unwrap();
+    let found = log.compared().await.unwrap();
+    assert_eq!((found.void, found.unknown, found.older), (0, 0, 0));
+    let compared = found.compared;
     let expected = told["challenges"].as_array().unwrap();
     assert_eq!(compared.len(), expected.len());
     for (one, expected) in compared.iter().zip(expected) {
@@ -180,9 +184,9 @@ async fn our_publisher_writes_the_same_files_and_our_mirror_copies_them() {
     assert_eq!(publisher.note(), told["bound"]["checkpoint"].as_str());
     let records = log.challenges().await.unwrap();
     let records: Vec<_> = records.iter().map(|record| record.to_bytes().to_vec()).collect();
-    publisher.add_challenges(0, &records[..2]).unwrap();
+    publisher.add_challenges(&records[..2]).unwrap();
     // The proxy died before it could note that these left.
-    publisher.add_challenges(0, &records).unwrap();
+    publisher.add_challenges(&records).unwrap();
     let mirrored = folder.path().join("mirrored");
     let source = Arc::new(FolderSource::new(base()));
     let mut mirror = Mirror::open(source, key(), DiskFolder::shared(&mirrored)).unwrap();
@@ -206,4 +210,36 @@ async fn our_publisher_writes_the_same_files_and_our_mirror_copies_them() {
     for path in ["checkpoint", "log.json"] {
         assert_eq!(read(&mirrored, path), read(&base(), path), "{path}");
     }
+}
+
+/// The golden log with another checkpoint.
+#[derive(Debug)]
+struct Noted(FolderSource, String);
+
+#[async_trait]
+impl LogSource for Noted {
+    async fn read(&self, path: &str) -> Result<Option<Bytes>, TlogError> {
+        match path {
+            paths::CHECKPOINT => Ok(Some(self.1.clone().into())),
+            _ => self.0.read(path).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mirror_keeps_a_line_of_another_log_for_the_contract() {
+    let mut kept = 0;
+    for case in told()["refused_lines"].as_array().unwrap() {
+        let folder = tempfile::tempdir().unwrap();
+        let note = case["note"].as_str().unwrap().to_owned();
+        let source = Arc::new(Noted(FolderSource::new(base()), note.clone()));
+        let mut mirror = Mirror::open(source, key(), DiskFolder::shared(folder.path())).unwrap();
+        let error = mirror.update(&mut |_, _| ()).await.unwrap_err();
+        if matches!(error, TlogError::Cell { .. }) {
+            kept += 1;
+            let found = std::fs::read_to_string(folder.path().join("contradiction")).unwrap();
+            assert_eq!(found, note, "{}", case["name"]);
+        }
+    }
+    assert!(kept > 0);
 }

@@ -45,6 +45,7 @@ pub(super) fn open(files: Files, key: PublicKey) -> Result<LogWriter, TlogError>
         late: Default::default(),
         filled: Default::default(),
         sealed: sealed.map(|(note, _)| note),
+        challenges: None,
         is_broken: false,
     })
 }

@@ -49,6 +49,12 @@ pub(super) fn of(report: &Report) -> String {
             "compared        two workers each: {} equal, {} different, {} not comparable, by the proxy's word",
             challenges.equal, challenges.different, challenges.not_comparable
         ));
+        if challenges.left_out > 0 {
+            let records = counted(challenges.left_out, "record");
+            line(format!(
+                "left out        {records} of challenges that compare nothing in this log"
+            ));
+        }
         for (worker, count) in &challenges.differing_workers {
             line(format!("different       {worker}: {}", counted(*count, "time")));
         }

@@ -62,6 +62,8 @@ pub(crate) enum Act {
     Document(i64),
     /// Answers with a chat's document that says this.
     Say(&'static str),
+    /// Answers that it has no room, as an answer of an engine with a full queue.
+    Full,
 }
 
 pub(crate) struct Worker {
@@ -321,7 +323,12 @@ async fn run(
         return;
     }
     if act != Act::Headless {
-        let head = Response::new(200, "OK", vec![]).encode();
+        let (status, reason) = if act == Act::Full {
+            (429, "Too Many Requests")
+        } else {
+            (200, "OK")
+        };
+        let head = Response::new(status, reason, vec![]).encode();
         let _ = send(answer(AnswerBody::Head(head), None)).await;
     }
     if act == Act::HeldBack {
@@ -361,6 +368,7 @@ async fn run(
             let second = first.split_off(first.len() / 2);
             [first, second, "\n".to_owned()]
         }
+        Act::Full => [r#"{"error":"#, r#"{"message":"the queue is full"}"#, "}"].map(str::to_owned),
         _ => ["one ", "two ", "three"].map(str::to_owned),
     };
     let mut produced = 0;
@@ -412,6 +420,11 @@ async fn run(
     }
     if version.has_extensions() {
         let (request_salt, response_salt) = ([1; 32], [2; 32]);
+        let finish_reason = match act {
+            Act::Full => "failed",
+            _ if is_endless => "cancelled",
+            _ => "stop",
+        };
         let report = WorkReport {
             request_id,
             counts: counts(produced as i64 * weight),
@@ -422,7 +435,7 @@ async fn run(
             sampling_hash: [3; 32],
             seed: 42,
             first_token_time: 0.0,
-            finish_reason: if is_endless { "cancelled".into() } else { "stop".into() },
+            finish_reason: finish_reason.into(),
         };
         let _ = send(report.into()).await;
     }
