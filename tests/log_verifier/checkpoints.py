@@ -6,8 +6,10 @@ import hashlib
 
 from fault import require
 import ed25519
+from cells import Builder
 
 LOG_KEY, WITNESS_KEY = 1, 4
+CELL_NAME, CELL_KEY = "cocoon-checkpoint/", b"\xffcocoon-checkpoint-cell-v1"
 MAX_NOTE_BYTES = 1 << 16
 MARK = "\u2014 "
 
@@ -75,4 +77,28 @@ def witnesses(note, known):
                 message = f"cosignature/v1\ntime {time}\n{text}".encode()
                 require(ed25519.verify(key, message, signature[8:]), "log", f"witness {name}: its signature does not hold")
                 seen[name] = time
+    return seen
+
+
+def cells(note, key):
+    """What the proxy signed for its contracts under a note: (contract, size, root) of each. A line that does not hold, or cannot be
+    of this log, is a fault; that an earlier size has its root is for whoever reads the entries."""
+    text, signatures = parse(note)
+    size, root = open_checkpoint(note, key)
+    seen = []
+    for name, id_, signed in signatures:
+        own = hashlib.sha256(name.encode() + b"\n" + CELL_KEY + key).digest()[:4]
+        if not name.startswith(CELL_NAME) or id_ != own:
+            continue
+        contract = name.removeprefix(CELL_NAME)
+        workchain, colon, account = contract.partition(":")
+        formed = colon and workchain in ("0", "-1") and len(account) == 64 and account == account.lower()
+        require(formed and len(signed) == 104, "log", "a line for a proxy contract is none")
+        of, its_root, signature = int.from_bytes(signed[:8], "big"), signed[8:40], signed[40:]
+        of_log = of <= 1 << 62 and (of < size or (of, its_root) == (size, root))
+        require(of_log, "log", f"a line for {contract} is of another log")
+        builder = Builder().uint(0x405DF46E, 32).address(int(workchain), bytes.fromhex(account))
+        cell = builder.uint(2 * of, 64).uint(of, 64).raw(its_root).uint(0, 64).cell()
+        require(ed25519.verify(key, cell.hash, signature), "log", f"the line for {contract} does not hold")
+        seen.append((contract, of, its_root))
     return seen

@@ -2,12 +2,15 @@
 
 import hashlib
 
-from checkpoints import open_checkpoint
+from checkpoints import cells, open_checkpoint
 from fault import Fault, require
+import ed25519
 from tree import Frontier, leaf_hash, node_hash
 
 WIDTH = 256
 MAX_RECEIPT_BYTES = 4096
+RECORD_BYTES = 142
+RESULTS = {1: "equal", 2: "different", 3: "not_comparable"}
 
 
 def number(index):
@@ -47,6 +50,9 @@ class Published:
         self.watch, self.roots = set(), {}
         self.note = self.file("checkpoint")
         self.size, self.root = open_checkpoint(self.note, key)
+        # What is signed for contracts is of a beginning of this log.
+        self.cells = cells(self.note, key)
+        self.watch |= {size for _, size, _ in self.cells}
 
     def file(self, path):
         try:
@@ -88,6 +94,8 @@ class Published:
             if row:
                 self.tile(level, index, row)
         require(frontier.root() == self.root, "log", "the entries do not hash to the checkpoint's root")
+        for contract, size, root in self.cells:
+            require(self.roots[size] == root, "log", f"the line for {contract} is of another log of {size} entries")
 
     def mark(self, frontier):
         if frontier.size in self.watch:
@@ -112,6 +120,24 @@ class Published:
             raise Fault("evidence", f"certificate {hash_} is not kept") from error
         require(hashlib.sha256(der).hexdigest() == hash_, "evidence", f"certificate {hash_} has another hash")
         return der
+
+    def challenges(self):
+        """What the proxy says of requests that two workers answered (docs/challenges.md)."""
+        found, index = [], 0
+        while (path := self.folder / "challenges" / number(index)).exists():
+            data = path.read_bytes()
+            require(0 < len(data) <= WIDTH * RECORD_BYTES and len(data) % RECORD_BYTES == 0, "log", f"{path.name} of challenges holds no records")
+            for at in range(0, len(data), RECORD_BYTES):
+                body, signature = data[at : at + RECORD_BYTES - 64], data[at + RECORD_BYTES - 64 : at + RECORD_BYTES]
+                after, pair = int.from_bytes(body[2:6], "big"), (body[14:46], body[46:78])
+                formed = body[0] == 1 and body[1] in RESULTS and (after == 0 or body[1] == 2) and pair[0] != pair[1]
+                require(formed, "log", "a record of a challenge is none")
+                require(ed25519.verify(self.key, b"cocoon challenge v1\n" + body, signature), "log", "a record of a challenge is not signed by the proxy")
+                found.append({"result": RESULTS[body[1]], "after": after, "time": int.from_bytes(body[6:14], "big"), "first": pair[0].hex(), "second": pair[1].hex()})
+            if len(data) < WIDTH * RECORD_BYTES:
+                break
+            index += 1
+        return found
 
     def check_evidence(self):
         """Certificates that no receipt names have the hash that names them, too."""

@@ -49,7 +49,7 @@ class GoldenLog(unittest.TestCase):
         cls.log = Published(VECTORS / "log", cls.key)
 
     def test_its_roots_at_every_size_are_those_of_the_vectors(self):
-        self.log.watch = {int(size) for size in self.facts["roots"]}
+        self.log.watch |= {int(size) for size in self.facts["roots"]}
         entries = [entry for batch in self.log.batches() for entry in batch]
         self.assertEqual([id_.hex() for id_, _, _ in entries], [row["id"] for row in self.facts["receipts"]])
         self.assertEqual({str(size): root.hex() for size, root in self.log.roots.items()}, self.facts["roots"])
@@ -98,6 +98,30 @@ class GoldenLog(unittest.TestCase):
         for case in self.facts["refused_checkpoints"]:
             with self.assertRaises(fault.Fault, msg=case["name"]):
                 checkpoints.open_checkpoint(case["note"].encode(), self.key)
+
+    def test_lines_for_proxy_contracts_are_read_and_false_ones_refused(self):
+        told = self.facts["bound"]
+        expected = [(told["contract"], told["size"], bytes.fromhex(told["root"]))]
+        self.assertEqual(checkpoints.cells(told["checkpoint"].encode(), self.key), expected)
+        self.assertEqual(self.log.cells, expected)
+        self.assertEqual(checkpoints.cells(self.facts["checkpoint"].encode(), self.key), [])
+        roots = {int(size): bytes.fromhex(root) for size, root in self.facts["roots"].items()}
+        for case in self.facts["refused_lines"]:
+            with self.assertRaises(fault.Fault, msg=case["name"]):
+                for contract, size, root in checkpoints.cells(case["note"].encode(), self.key):
+                    fault.require(roots[size] == root, "log", f"{contract}: another root")
+
+    def test_records_of_challenges_are_read_and_a_flipped_bit_is_noticed(self):
+        self.assertEqual(self.log.challenges(), self.facts["challenges"])
+        whole = (self.log.folder / "challenges/000").read_bytes()
+        with tempfile.TemporaryDirectory() as folder:
+            changed = Published(self.log.folder, self.key)
+            changed.folder = pathlib.Path(folder)
+            (changed.folder / "challenges").mkdir()
+            for at in range(0, len(whole), 11):
+                (changed.folder / "challenges/000").write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+                with self.assertRaises(fault.Fault):
+                    changed.challenges()
 
     def test_numbers_are_written_in_groups_of_three(self):
         written = {0: "000", 999: "999", 1000: "x001/000", 1234067: "x001/x234/067"}

@@ -32,7 +32,7 @@ def verify(bundle, told=False):
     contracts = Raw(history).check() if has_raw else 0
     log = Published(bundle / "log", history.key)
     anchors = history.anchors()
-    log.watch = {anchor["size"] for _, anchor in anchors}
+    log.watch |= {anchor["size"] for _, anchor in anchors}
     books = Books(history, log)
     for batch in log.batches():
         for entry in batch:
@@ -40,6 +40,7 @@ def verify(bundle, told=False):
     check_anchors(anchors, log)
     unsettled = books.close()
     log.check_evidence()
+    log.challenges()
     require(set(books.known) == set(history.certificates), "bundle", "chain.json: its certificates are not those that the receipts name")
     counted = {"receipts": books.receipts, "tokens": books.tokens, "signed_by_worker": books.signed, "anchors": len(anchors), "contracts": contracts}
     return {"verdict": "open" if unsettled else "equal", "unsettled": unsettled, **counted}

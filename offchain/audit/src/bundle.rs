@@ -78,11 +78,20 @@ impl Bundle {
         &self.file.proxy
     }
 
+    /// What it says of the chain; it knows the contracts of its proxy and nothing else.
+    pub fn chain(&self) -> &dyn ChainClient {
+        &self.chain
+    }
+
+    /// The published log in it.
+    pub fn log(&self) -> SharedSource {
+        Arc::new(FolderSource::new(self.path.join(LOG_FOLDER)))
+    }
+
     /// Audits it. That its chain is the real one is for the reader to compare: the root contract, and the last transaction of
     /// each contract, from which everything before follows.
     pub async fn audit(&self, options: Options<'_>) -> Result<Audited, AuditError> {
-        let log = FolderSource::new(self.path.join(LOG_FOLDER));
-        let log = PublishedReceipts::new(Arc::new(log));
+        let log = PublishedReceipts::new(self.log());
         let audited = run_with(&log, &self.chain, &self.file.proxy, options).await;
         // There is no chain to ask: what cannot be read of it is not in the file.
         let mut audited = audited.map_err(|error| match error {

@@ -73,6 +73,11 @@ impl Certificates {
 
 /// A certificate that its key signed, with a quote for that key.
 fn read(der: &[u8]) -> Result<Known, String> {
+    read_with_quote(der).map(|(known, _)| known)
+}
+
+/// The same, with the quote, whose signature nobody has checked.
+pub(crate) fn read_with_quote(der: &[u8]) -> Result<(Known, Evidence), String> {
     let parsed = ParsedCertificate::parse(der).map_err(|problem| format!("is malformed: {problem}"))?;
     parsed
         .check_signature()
@@ -82,8 +87,9 @@ fn read(der: &[u8]) -> Result<Known, String> {
     if evidence.unverified_report_data() != report_data_for_key(parsed.leaf_key.as_bytes()) {
         return Err("carries a quote for another key".to_owned());
     }
-    Ok(Known {
+    let known = Known {
         leaf_key: parsed.leaf_key,
         image: evidence.unverified_measurements().image_hash(),
-    })
+    };
+    Ok((known, evidence))
 }

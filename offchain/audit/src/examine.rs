@@ -211,7 +211,7 @@ fn read(entry: Entry) -> Outcome {
 }
 
 /// What was used follows from the counts; what is wrong, if anything.
-fn price(receipt: &Receipt, multipliers: &Multipliers) -> Option<String> {
+pub(crate) fn price(receipt: &Receipt, multipliers: &Multipliers) -> Option<String> {
     let statement = &receipt.statement;
     let used = statement.used;
     if let Some(counts) = statement.counts {

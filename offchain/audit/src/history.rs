@@ -71,6 +71,20 @@ impl ChainHistory {
         proxy: &Address,
         named: &Named,
     ) -> Result<Self, AuditError> {
+        let mut history = Self::fetch_proxies(chain, proxy).await?;
+        let mut heard = Named::default();
+        for contract in history.contracts() {
+            heard_of(contract, &mut heard)?;
+        }
+        let mut known = named.clone();
+        known.merge(&heard);
+        history.heard = heard;
+        history.extend(chain, &known).await?;
+        Ok(history)
+    }
+
+    /// Terms, lists and the contracts of the proxy; neither clients nor workers.
+    pub(crate) async fn fetch_proxies(chain: &dyn ChainClient, proxy: &Address) -> Result<Self, AuditError> {
         let proxy = fetch_proxy(chain, proxy).await?;
         let root = RootHistory::fetch(chain, &proxy.account.root).await?;
         let (mut others, mut gone) = (BTreeMap::new(), BTreeSet::new());
@@ -91,7 +105,7 @@ impl ChainHistory {
                 gone.insert(address);
             }
         }
-        let mut history = Self {
+        Ok(Self {
             proxy,
             others,
             clients: BTreeMap::new(),
@@ -100,16 +114,7 @@ impl ChainHistory {
             heard: Named::default(),
             strangers: Named::default(),
             gone,
-        };
-        let mut heard = Named::default();
-        for contract in history.contracts() {
-            heard_of(contract, &mut heard)?;
-        }
-        let mut known = named.clone();
-        known.merge(&heard);
-        history.heard = heard;
-        history.extend(chain, &known).await?;
-        Ok(history)
+        })
     }
 
     /// All contracts of the proxy.

@@ -6,6 +6,7 @@ use crate::examine::{Examined, Outcome};
 use crate::history::{ChainHistory, Named};
 use crate::limits::{MAX_LATE, MAX_UNKNOWN};
 use crate::proxy::Anchor;
+use crate::reputation::Standing;
 use crate::source::Head;
 use crate::statement::Ledger;
 use crate::verdict::{Difference, DifferenceKind as Kind, Totals};
@@ -33,6 +34,8 @@ pub(crate) struct State {
     pub(crate) late: Vec<LateSignature>,
     /// Sums by day and model.
     pub(crate) ledger: Ledger,
+    /// What the receipts say about their workers.
+    pub(crate) standing: Standing,
 }
 
 /// A signature whose receipt has gone by.
@@ -78,6 +81,7 @@ impl State {
             certificates: BTreeSet::new(),
             late: Vec::new(),
             ledger,
+            standing: Standing::at(history.time()),
         }
     }
 }
@@ -157,6 +161,8 @@ impl Judge {
         if let Some(terms) = terms.map(|contract| &contract.account.params) {
             state.ledger.add(receipt, terms);
         }
+        let is_signed = examined.signed.worker_signature.is_some();
+        state.standing.note(&receipt.statement, is_signed);
         state.tree.push(leaf_hash(id.0.as_slice()));
         self.meet_anchors()
     }

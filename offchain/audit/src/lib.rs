@@ -11,7 +11,7 @@
 //! (contracts, settlements), never with the receipts.
 //!
 //! Main functions: [`run`] for a store and a chain, [`run_with`] for any [`Log`], [`Bundle`] for an audit without a network;
-//! [`judge`] is the same as a pure function.
+//! [`judge`] is the same as a pure function; [`trace()`] says of one receipt what can be proven of it.
 //!
 //! ```no_run
 //! # async fn audit(chain: &dyn cocoon_chain::ChainClient, proxy: &cocoon_bindings::ton::Address) -> Result<(), cocoon_audit::AuditError> {
@@ -27,11 +27,13 @@
 //! without counts (docs/audit.md).
 
 mod bundle;
+mod challenges;
 mod channel;
 mod client;
 mod error;
 mod evidence;
 mod examine;
+mod export;
 mod facts;
 mod history;
 mod judge;
@@ -39,28 +41,34 @@ pub mod limits;
 mod log;
 mod proxy;
 mod recording;
+mod reputation;
 mod root;
 mod run;
 pub mod signatures;
 mod source;
 mod state;
 mod statement;
+mod trace;
 mod verdict;
 mod worker;
 
 pub use bundle::{Bundle, CHAIN_FILE, LOG_FOLDER, write_bundle};
+pub use challenges::ChallengeTotals;
 pub use error::AuditError;
 pub use evidence::EvidenceSource;
+pub use export::{Export, ExportFormat, Exported, to_parquet};
 pub use facts::{
     AnchorFact, CertificateFact, ClientFact, Facts, ListingFact, ParamsFact, ProxyFact, Settlement, WorkerFact,
 };
 pub use history::{ChainHistory, ContractHistory};
 pub use log::{Log, LogKind, PublishedReceipts, StoreLog};
 pub use recording::RecordedChain;
+pub use reputation::{Reputations, WorkerReputation};
 pub use root::{Listed, Listings, NotListed, RootHistory, Terms, Window};
 pub use run::{Audited, Options, judge, run, run_resumable, run_with};
 pub use source::{Entry, Head, MemorySource, Piece, ReceiptSource, StoreSource};
 pub use statement::{Line, Scope, Sums, to_csv};
+pub use trace::{Finding, Judging, Link, Step, Subject, SubjectError, Trace, TraceLog, TraceVerdict, trace};
 pub use verdict::{
     ChannelReport, Difference, DifferenceKind, LogReport, ProxyReport, Report, Role, Totals, Verdict, counted,
 };

@@ -40,3 +40,12 @@ pub const MAX_CHAIN_FILE_BYTES: u64 = 1 << 30;
 
 /// Bytes of the state of an interrupted audit.
 pub const MAX_STATE_FILE_BYTES: u64 = 1 << 30;
+
+/// Rows that are written as one group of a Parquet file: they are held in memory, half a KiB each. Readers skip whole groups.
+pub const ROWS_OF_A_GROUP: usize = 32_768;
+
+/// Rows of one file of an export: what a file says of its groups at its end is held in memory too, and readers take one file each.
+pub const ROWS_OF_A_FILE: u64 = 1 << 20;
+
+/// Amounts of an export are below it: the largest decimal of Parquet's readers has 38 digits.
+pub const AMOUNT_LIMIT: u128 = 10_u128.pow(38);

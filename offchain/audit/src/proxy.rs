@@ -67,7 +67,7 @@ pub(crate) fn check(proxy: &ContractHistory<ProxyAccount>, chain: &ChainHistory)
 }
 
 /// The contract carries the root contract's terms, at the version that it names, and is the one that its address says.
-fn check_terms(proxy: &ContractHistory<ProxyAccount>, chain: &ChainHistory) -> Result<(), Difference> {
+pub(crate) fn check_terms(proxy: &ContractHistory<ProxyAccount>, chain: &ChainHistory) -> Result<(), Difference> {
     let params = &proxy.account.params;
     let version = params.params_version;
     let differs = |what| {

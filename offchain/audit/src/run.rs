@@ -217,7 +217,8 @@ impl<'l, 'o> Run<'l, '_, 'o> {
         if let Some(difference) = self.late(&mut judge, history.key()).await? {
             return Ok(Some(self.audited(history, &judge.state, Vec::new(), Some(difference))));
         }
-        let report = compare::compare(&history, &mut judge, source.head());
+        let mut report = compare::compare(&history, &mut judge, source.head());
+        report.challenges = source.challenges();
         Ok(Some(Audited {
             report,
             statement: judge.state.ledger.lines(),

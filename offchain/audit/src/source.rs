@@ -4,6 +4,7 @@ mod store;
 
 pub use store::StoreSource;
 
+use crate::challenges::ChallengeTotals;
 use crate::error::AuditError;
 use crate::limits::BATCH;
 use crate::verdict::Difference;
@@ -65,6 +66,11 @@ pub trait ReceiptSource: Send {
 
     /// What the log itself says to be its end; `None` when it says nothing.
     fn head(&self) -> Option<Head>;
+
+    /// What the log says of requests that two workers answered; `None` when it says nothing.
+    fn challenges(&self) -> Option<ChallengeTotals> {
+        None
+    }
 }
 
 /// Receipts in memory.

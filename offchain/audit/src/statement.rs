@@ -168,7 +168,7 @@ pub fn to_csv(lines: &[Line]) -> String {
 }
 
 /// The date of a day since 1970 in the calendar that everybody uses (Hinnant's `civil_from_days`).
-fn date(day: u64) -> String {
+pub(crate) fn date(day: u64) -> String {
     let shifted = day.saturating_add(719_468);
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;

@@ -1,10 +1,13 @@
 //! What an audit says.
 
+use crate::reputation::Reputations;
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::{Nanoton, ParamsVersion, TokenCount};
 use cocoon_receipt::ReceiptId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+use crate::challenges::ChallengeTotals;
 
 /// The outcome in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -226,6 +229,11 @@ pub struct Report {
     pub log: LogReport,
     /// Numbers over all receipts.
     pub totals: Totals,
+    /// What the receipts say about their workers; of all receipts only when nothing differs.
+    pub reputations: Reputations,
+    /// What the log says of requests that two workers answered, if it says anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub challenges: Option<ChallengeTotals>,
     /// Channels that were compared; up to the first difference.
     pub channels: Vec<ChannelReport>,
 }

@@ -10,6 +10,7 @@ use cocoon_emulator::{AccountStatus, GetterResult, TransactionReport};
 
 use crate::ChainError;
 use crate::limits::{MAX_CATCH_UP, MAX_PAGE};
+use crate::pool::EndpointReport;
 
 /// Any backend.
 pub type SharedChain = Arc<dyn ChainClient>;
@@ -61,6 +62,15 @@ impl AccountState {
     }
 }
 
+/// How far a server has followed the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChainHead {
+    /// Number of the last masterchain block that it has, if it tells.
+    pub seqno: Option<u32>,
+    /// The time of that block, seconds since 1970.
+    pub time: u32,
+}
+
 /// Access to the chain.
 #[async_trait]
 pub trait ChainClient: Send + Sync + std::fmt::Debug {
@@ -88,6 +98,38 @@ pub trait ChainClient: Send + Sync + std::fmt::Debug {
 
     /// The chain's time, seconds since 1970.
     async fn now(&self) -> Result<u32, ChainError>;
+
+    /// How far the server is.
+    async fn head(&self) -> Result<ChainHead, ChainError> {
+        Ok(ChainHead {
+            seqno: None,
+            time: self.now().await?,
+        })
+    }
+
+    /// Runs a get method, and tells the logical time of the account's last transaction in the state that it ran on, where the
+    /// server says so.
+    async fn run_get_method_dated(
+        &self,
+        address: &Address,
+        method: &str,
+        arguments: Vec<StackValue>,
+    ) -> Result<(GetterResult, Option<u64>), ChainError> {
+        Ok((self.run_get_method(address, method, arguments).await?, None))
+    }
+
+    /// What the receiver of an external message would pay in its own transaction, as the chain stands; fees of what it sets
+    /// off are not in it. An estimate: the state may change before the message arrives.
+    async fn estimate_fee(&self, _message: &Cell) -> Result<Nanoton, ChainError> {
+        Err(ChainError::NotOffered {
+            what: "an estimate of fees",
+        })
+    }
+
+    /// The servers behind it and how they do, for whoever watches; none for a chain in this process.
+    fn endpoints(&self) -> Vec<EndpointReport> {
+        Vec::new()
+    }
 }
 
 /// Calls a get method that the contracts declare, and reads what it returns.

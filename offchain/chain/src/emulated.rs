@@ -9,7 +9,7 @@ use cocoon_bindings::units::Nanoton;
 use cocoon_emulator::{AccountStatus, Emulator, EmulatorError, GetterResult, Snapshot};
 
 use crate::ChainError;
-use crate::client::{AccountState, ChainClient, Transaction, TransactionId};
+use crate::client::{AccountState, ChainClient, ChainHead, Transaction, TransactionId};
 
 /// The emulated chain as a backend. Clones share the chain.
 #[derive(Debug, Clone)]
@@ -110,20 +110,45 @@ impl ChainClient for EmulatedChain {
             chain.run()
         })
         .map(drop)
-        .map_err(|error| match error {
-            EmulatorError::ExternalRefused { exit_code, .. } => ChainError::MessageRefused {
-                exit_code,
-                reason: error.to_string(),
-            },
-            EmulatorError::Message { .. } | EmulatorError::MessageTooLarge { .. } => ChainError::MessageRefused {
-                exit_code: None,
-                reason: error.to_string(),
-            },
-            error => ChainError::Emulator(error),
-        })
+        .map_err(refused)
     }
 
     async fn now(&self) -> Result<u32, ChainError> {
         Ok(self.with(|chain| chain.now()))
     }
+
+    async fn head(&self) -> Result<ChainHead, ChainError> {
+        Ok(self.with(|chain| ChainHead {
+            seqno: Some(chain.block()),
+            time: chain.now(),
+        }))
+    }
+
+    async fn estimate_fee(&self, message: &Cell) -> Result<Nanoton, ChainError> {
+        let report = self.with(|chain| chain.preview_external(message.clone(), false));
+        report.map_err(refused).and_then(|report| own_fees(&report))
+    }
+}
+
+/// What the chain's refusal of a message means.
+pub(crate) fn refused(error: EmulatorError) -> ChainError {
+    match error {
+        EmulatorError::ExternalRefused { exit_code, .. } => ChainError::MessageRefused {
+            exit_code,
+            reason: error.to_string(),
+        },
+        EmulatorError::Message { .. } | EmulatorError::MessageTooLarge { .. } => ChainError::MessageRefused {
+            exit_code: None,
+            reason: error.to_string(),
+        },
+        error => ChainError::Emulator(error),
+    }
+}
+
+/// What the account paid: import, storage, gas, and both halves of forwarding, as `estimateFee` of servers counts.
+pub(crate) fn own_fees(report: &Transaction) -> Result<Nanoton, ChainError> {
+    let fees = &report.fees;
+    let parts = [fees.import, fees.storage, fees.gas, fees.forward];
+    let total = parts.into_iter().try_fold(Nanoton::ZERO, Nanoton::checked_add);
+    total.ok_or(ChainError::Emulator(EmulatorError::AmountRange))
 }

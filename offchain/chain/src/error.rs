@@ -69,6 +69,44 @@ pub enum ChainError {
         /// The server's words, shortened.
         message: String,
     },
+    /// The server has been asked too often.
+    #[error("chain server takes no more questions for now ({method})")]
+    RateLimited {
+        /// The method called.
+        method: &'static str,
+        /// How long it asks to be left alone, if it says.
+        retry_after: Option<Duration>,
+    },
+    /// The server has not followed the chain: its answer is older than what was seen before.
+    #[error("chain server is behind: {reason}")]
+    Stale {
+        /// What is older than what.
+        reason: String,
+    },
+    /// What the server says about the chain is not proven by what it shows.
+    #[error("chain server's proof does not hold: {reason}")]
+    Unproven {
+        /// What does not fit.
+        reason: String,
+    },
+    /// No server may be asked now.
+    #[error("no chain server can be asked: {reason}")]
+    NoServer {
+        /// Why not.
+        reason: String,
+    },
+    /// This way to the chain has no such question.
+    #[error("this way to the chain does not offer {what}")]
+    NotOffered {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// The list of servers or of trusted blocks cannot be used.
+    #[error("the chain's configuration cannot be used: {reason}")]
+    Config {
+        /// What is wrong.
+        reason: String,
+    },
     /// The server's answer makes no sense.
     #[error("chain server's answer to {method} is unreadable: {reason}")]
     Response {
@@ -191,9 +229,14 @@ impl ChainError {
     /// Whose fault it is.
     pub fn who(&self) -> Who {
         match self {
-            Self::Unreachable { .. } | Self::Timeout { .. } | Self::ServerRefused { .. } | Self::Response { .. } => {
-                Who::Server
-            }
+            Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::ServerRefused { .. }
+            | Self::RateLimited { .. }
+            | Self::Stale { .. }
+            | Self::Unproven { .. }
+            | Self::NoServer { .. }
+            | Self::Response { .. } => Who::Server,
             Self::MessageRefused { .. }
             | Self::NotDeployed { .. }
             | Self::Data { .. }
@@ -204,6 +247,8 @@ impl ChainError {
             | Self::NotSent { .. }
             | Self::HistoryTooLong { .. } => Who::Chain,
             Self::Url { .. }
+            | Self::Config { .. }
+            | Self::NotOffered { .. }
             | Self::Build(_)
             | Self::TooManyMessages { .. }
             | Self::Emulator(_)
@@ -214,9 +259,15 @@ impl ChainError {
     /// Whether to try again.
     pub fn retry(&self) -> Retry {
         match self {
-            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Response { .. } => Retry::OtherServer,
-            // 429 and server errors pass; what a server calls a bad request stays one.
-            Self::ServerRefused { code, .. } if *code == 429 || *code >= 500 => Retry::OtherServer,
+            Self::Unreachable { .. }
+            | Self::Timeout { .. }
+            | Self::RateLimited { .. }
+            | Self::Stale { .. }
+            | Self::Unproven { .. }
+            | Self::NoServer { .. }
+            | Self::Response { .. } => Retry::OtherServer,
+            // Server errors pass; what a server calls a bad request stays one.
+            Self::ServerRefused { code, .. } if *code >= 500 => Retry::OtherServer,
             Self::NotDeployed { .. }
             | Self::WalletBalance { .. }
             | Self::SeqnoTaken { .. }
@@ -228,10 +279,30 @@ impl ChainError {
             | Self::NotSent { .. }
             | Self::HistoryTooLong { .. }
             | Self::Url { .. }
+            | Self::Config { .. }
+            | Self::NotOffered { .. }
             | Self::Build(_)
             | Self::TooManyMessages { .. }
             | Self::Emulator(_)
             | Self::StateFile { .. } => Retry::Never,
+        }
+    }
+
+    /// How long the server asks to be left alone; zero if it does not.
+    pub fn asked_to_wait(&self) -> Duration {
+        match self {
+            Self::RateLimited { retry_after, .. } => retry_after.unwrap_or_default(),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Whether a message that was being sent may have got through all the same.
+    pub fn is_ambiguous(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Response { .. } => true,
+            // A gateway that gave up does not know what the server behind it did.
+            Self::ServerRefused { code, .. } => *code >= 500,
+            _ => false,
         }
     }
 
@@ -240,7 +311,12 @@ impl ChainError {
         match self {
             Self::Url { .. } => "check the chain URL in the configuration",
             Self::Unreachable { .. } | Self::Timeout { .. } => "check that the chain server runs and can be reached",
-            Self::ServerRefused { code: 429, .. } => "configure an API key, or ask less often",
+            Self::RateLimited { .. } => "configure an API key, or ask less often",
+            Self::Stale { .. } => "add another chain server: this one does not keep up",
+            Self::Unproven { .. } => "do not use this chain server: what it says is not what the validators signed",
+            Self::NoServer { .. } => "add another chain server, or wait until one can be reached",
+            Self::NotOffered { .. } => "configure another kind of chain server",
+            Self::Config { .. } => "check the table [chain] of the configuration, and the file that it names",
             Self::ServerRefused { .. } | Self::Response { .. } => "try another chain server",
             Self::MessageRefused { .. } => "check the wallet's balance, its key and this machine's clock",
             Self::NotDeployed { .. } => "check the address and the network",

@@ -1,21 +1,26 @@
-//! A chain server with the public HTTP API (toncenter v2, JSON-RPC).
+//! A chain server with the public HTTP API: toncenter's version 2 (JSON-RPC) or version 3 (REST).
 
-mod rpc;
+mod endpoint;
+mod index;
 mod shape;
 mod stack;
+mod v2;
+mod v3;
+mod web;
 
 use async_trait::async_trait;
-use cocoon_bindings::ton::{Address, Cell, HashBytes, StackValue, boc_base64};
+use cocoon_bindings::ton::{Address, Cell, StackValue};
+use cocoon_bindings::units::Nanoton;
 use cocoon_emulator::GetterResult;
-use serde_json::json;
 
-use crate::ChainError;
-use crate::client::{AccountState, ChainClient, Transaction, TransactionId};
-use crate::limits::MAX_PAGE;
-use rpc::Rpc;
-
-/// An account that exists on every chain: the configuration contract. Its state tells the chain's time.
-const CONFIG: Address = Address::new(-1, HashBytes([0x55; 32]));
+use crate::client::{AccountState, ChainClient, ChainHead, Transaction, TransactionId};
+use crate::limits::{MAX_ERROR_CHARS, MAX_RATE_PAUSE, REQUEST_ATTEMPTS, RETRY_PAUSE};
+use crate::{ChainError, Retry};
+pub use endpoint::{ApiKey, Endpoint};
+pub(crate) use shape::{exit_code, is_refusal};
+use v2::V2;
+use v3::V3;
+use web::Web;
 
 /// Exit code with which servers say that there is no contract.
 const EXIT_NO_CONTRACT: i32 = -13;
@@ -23,29 +28,108 @@ const EXIT_NO_CONTRACT: i32 = -13;
 /// A chain server, for instance toncenter or a local network.
 #[derive(Debug, Clone)]
 pub struct HttpApi {
-    rpc: Rpc,
+    dialect: Dialect,
+    url: String,
+    attempts: u32,
+}
+
+#[derive(Debug, Clone)]
+enum Dialect {
+    V2(V2),
+    V3(V3),
+}
+
+/// Asks in the server's dialect, again if that may help.
+macro_rules! ask {
+    ($self:ident, $server:ident => $call:expr) => {
+        $self
+            .patiently(|| async {
+                match &$self.dialect {
+                    Dialect::V2($server) => $call.await,
+                    Dialect::V3($server) => $call.await,
+                }
+            })
+            .await
+    };
 }
 
 impl HttpApi {
     /// A server at `url`; a URL without a path gets the usual `/api/v2/jsonRPC`.
     pub fn new(url: &str, api_key: Option<&str>) -> Result<Self, ChainError> {
-        Ok(Self {
-            rpc: Rpc::new(url, api_key)?,
+        Self::connect(&Endpoint {
+            api_key: api_key.map(ApiKey::new),
+            ..Endpoint::at(url)
         })
+    }
+
+    /// A server; nothing is asked yet. A request that fails in a way that may pass is repeated a few times.
+    pub fn connect(endpoint: &Endpoint) -> Result<Self, ChainError> {
+        let web = Web::new(endpoint)?;
+        let dialect = if web.url().path().contains("/api/v3") {
+            Dialect::V3(V3::new(web))
+        } else {
+            Dialect::V2(V2::new(web))
+        };
+        let url = match &dialect {
+            Dialect::V2(server) => server.url(),
+            Dialect::V3(server) => server.url(),
+        };
+        Ok(Self {
+            url,
+            dialect,
+            attempts: REQUEST_ATTEMPTS,
+        })
+    }
+
+    /// The same server, asked once only: for whoever has others to ask.
+    pub(crate) fn once(self) -> Self {
+        Self { attempts: 1, ..self }
     }
 
     /// Where the server is.
     pub fn url(&self) -> &str {
-        self.rpc.url()
+        &self.url
+    }
+
+    /// All that we ask may be repeated: a message that is sent twice is executed once.
+    async fn patiently<T, F>(&self, ask: impl Fn() -> F) -> Result<T, ChainError>
+    where
+        F: Future<Output = Result<T, ChainError>>,
+    {
+        let mut pause = RETRY_PAUSE;
+        let mut unclear = None;
+        let mut attempt = 1;
+        loop {
+            let error = match ask().await {
+                Ok(result) => return Ok(result),
+                Err(error) => error,
+            };
+            if error.retry() != Retry::OtherServer {
+                // Refused after an attempt of which nobody knows what became: that one may have been the one that counts.
+                return Err(match error {
+                    ChainError::MessageRefused { .. } => unclear.unwrap_or(error),
+                    error => error,
+                });
+            }
+            if attempt >= self.attempts {
+                return Err(error);
+            }
+            tracing::debug!(attempt, %error, "asking the chain server again");
+            let asked = error.asked_to_wait().min(MAX_RATE_PAUSE);
+            if unclear.is_none() && error.is_ambiguous() {
+                unclear = Some(error);
+            }
+            tokio::time::sleep(pause.max(asked)).await;
+            pause = pause.saturating_mul(2);
+            attempt += 1;
+        }
     }
 }
 
 #[async_trait]
 impl ChainClient for HttpApi {
     async fn account(&self, address: &Address) -> Result<AccountState, ChainError> {
-        const METHOD: &str = "getAddressInformation";
-        let result = self.rpc.call(METHOD, json!({ "address": address.to_string() })).await?;
-        shape::account(address, result).map_err(|reason| ChainError::Response { method: METHOD, reason })
+        ask!(self, server => server.account(address))
     }
 
     async fn run_get_method(
@@ -54,23 +138,23 @@ impl ChainClient for HttpApi {
         method: &str,
         arguments: Vec<StackValue>,
     ) -> Result<GetterResult, ChainError> {
-        const METHOD: &str = "runGetMethod";
-        let failed = |reason| ChainError::Response { method: METHOD, reason };
-        let stack = arguments
-            .iter()
-            .map(stack::argument)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(failed)?;
-        let params = json!({ "address": address.to_string(), "method": method, "stack": stack });
-        let result = self.rpc.call(METHOD, params).await?;
-        let result = shape::getter(result).map_err(failed)?;
+        Ok(self.run_get_method_dated(address, method, arguments).await?.0)
+    }
+
+    async fn run_get_method_dated(
+        &self,
+        address: &Address,
+        method: &str,
+        arguments: Vec<StackValue>,
+    ) -> Result<(GetterResult, Option<u64>), ChainError> {
+        let (result, lt) = ask!(self, server => server.run_get_method(address, method, &arguments))?;
         if result.exit_code == EXIT_NO_CONTRACT {
             return Err(ChainError::NotDeployed {
                 what: "contract",
                 address: address.clone(),
             });
         }
-        Ok(result)
+        Ok((result, lt))
     }
 
     async fn transactions(
@@ -79,28 +163,40 @@ impl ChainClient for HttpApi {
         limit: usize,
         from: Option<TransactionId>,
     ) -> Result<Vec<Transaction>, ChainError> {
-        const METHOD: &str = "getTransactions";
-        let mut params = json!({ "address": address.to_string(), "limit": limit.min(MAX_PAGE), "archival": true });
-        if let (Some(from), Some(params)) = (from, params.as_object_mut()) {
-            params.insert("lt".to_owned(), json!(from.lt.to_string()));
-            params.insert("hash".to_owned(), json!(shape::hash_text(&from.hash)));
-        }
-        let result = self.rpc.call(METHOD, params).await?;
-        shape::transactions(address, from, result).map_err(|reason| ChainError::Response { method: METHOD, reason })
+        ask!(self, server => server.transactions(address, limit, from))
     }
 
     async fn send_boc(&self, message: &Cell) -> Result<(), ChainError> {
-        let sent = self.rpc.call("sendBoc", json!({ "boc": boc_base64(message) })).await;
-        sent.map(drop).map_err(|error| match error {
-            ChainError::ServerRefused { message, .. } if shape::is_refusal(&message) => ChainError::MessageRefused {
-                exit_code: shape::exit_code(&message),
-                reason: message,
-            },
-            error => error,
-        })
+        ask!(self, server => server.send(message))
     }
 
     async fn now(&self) -> Result<u32, ChainError> {
-        Ok(self.account(&CONFIG).await?.time)
+        Ok(self.head().await?.time)
     }
+
+    async fn head(&self) -> Result<ChainHead, ChainError> {
+        ask!(self, server => server.head())
+    }
+
+    async fn estimate_fee(&self, message: &Cell) -> Result<Nanoton, ChainError> {
+        ask!(self, server => server.estimate_fee(message))
+    }
+}
+
+/// A server's refusal, as what it means: a message that the chain does not take, too many requests, or anything else.
+fn refusal(method: &'static str, answer: &web::Answer, code: i64, message: &str) -> ChainError {
+    let message: String = message.chars().take(MAX_ERROR_CHARS).collect();
+    if shape::is_refusal(&message) {
+        return ChainError::MessageRefused {
+            exit_code: shape::exit_code(&message),
+            reason: message,
+        };
+    }
+    if answer.status == 429 || code == 429 {
+        return ChainError::RateLimited {
+            method,
+            retry_after: answer.retry_after,
+        };
+    }
+    ChainError::ServerRefused { method, code, message }
 }

@@ -15,6 +15,7 @@ pub mod operate;
 pub mod owner;
 pub mod replay;
 pub mod simulator;
+pub mod verify;
 pub mod wallet;
 
 use std::path::PathBuf;
@@ -35,6 +36,7 @@ use self::model::ModelCommand;
 use self::operate::{ConfigCommand, OperateCommand, SettleCommand};
 use self::owner::{ClientOwnerCommand, ProxyOwnerCommand, WorkerOwnerCommand};
 use self::simulator::SimulatorCommand;
+use self::verify::VerifyCommand;
 use self::wallet::WalletCommand;
 
 /// Private inference with receipts that can be audited.
@@ -137,6 +139,12 @@ pub enum Command {
     Quote(QuoteArgs),
     /// Check every receipt against the log and the chain
     Audit(AuditArgs),
+    /// What can be proven of one thing, whoever says so
+    Verify {
+        /// Of what.
+        #[command(subcommand)]
+        command: VerifyCommand,
+    },
     /// Evidence for the contracts: two checkpoints that contradict each other, a claim by a receipt
     Dispute {
         /// What it is about.

@@ -24,5 +24,6 @@ pub(crate) mod shell;
 pub(crate) mod simulator;
 pub(crate) mod status;
 pub(crate) mod up;
+pub(crate) mod verify;
 pub(crate) mod version;
 pub(crate) mod wallet;

@@ -43,6 +43,7 @@ use crate::args::log::LogCommand;
 use crate::args::model::ModelCommand;
 use crate::args::operate::Role;
 use crate::args::simulator::SimulatorCommand;
+use crate::args::verify::VerifyCommand;
 use crate::args::{Cli, ClientCommand, Command, PayeeCommand, ProxyCommand, RouterCommand, RunCommand, WorkerCommand};
 use crate::failure::{Exit, Failure, OrFail as _};
 use crate::output::Output;
@@ -187,6 +188,9 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Attest {
             command: AttestCommand::Show(args),
         } => command::attest::show(args, output).await,
+        Command::Verify {
+            command: VerifyCommand::Receipt(args),
+        } => command::verify::receipt(&global, args, output).await,
         Command::Doctor {
             command: DoctorCommand::Host(args),
         } => command::doctor::host(args, output).await,

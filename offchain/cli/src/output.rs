@@ -26,8 +26,13 @@ impl Output {
     /// Writes a piece of the result as it is, at once. A reader that has gone (`| head`) had enough; what was begun is
     /// ended all the same, with its own exit code.
     pub(crate) fn stdout(&self, text: &str) -> anyhow::Result<()> {
+        self.bytes(text.as_bytes())
+    }
+
+    /// The same for a result that is no text.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> anyhow::Result<()> {
         let mut stdout = std::io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
             written => Ok(written?),
         }

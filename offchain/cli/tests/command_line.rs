@@ -58,7 +58,14 @@ fn a_wrong_option_is_a_usage_error() {
 #[test]
 fn commands_on_a_missing_network_say_how_to_start_one() {
     let folder = tempfile::tempdir().unwrap();
-    for arguments in [&["audit"][..], &["chat", "Hello"], &["root", "show"], &["status"]] {
+    let receipt = "5".repeat(64);
+    for arguments in [
+        &["audit"][..],
+        &["chat", "Hello"],
+        &["root", "show"],
+        &["status"],
+        &["verify", "receipt", receipt.as_str()],
+    ] {
         let output = cocoon(folder.path(), arguments);
         insta::allow_duplicates! {
             insta::assert_snapshot!(shown(&output), @r"
@@ -71,6 +78,36 @@ fn commands_on_a_missing_network_say_how_to_start_one() {
             ");
         }
     }
+}
+
+#[test]
+fn a_file_without_a_receipt_says_what_could_be_one() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("page.json"), "{\"id\": 5}").unwrap();
+    let zero = format!("0:{}", "0".repeat(64));
+    let line = [
+        "verify",
+        "receipt",
+        "page.json",
+        "--chain-url",
+        "http://127.0.0.1:1",
+        "--root",
+        zero.as_str(),
+    ];
+    insta::assert_snapshot!(shown(&cocoon(folder.path(), &line)), @r"
+    exit 5
+    --- stdout
+    --- stderr
+    error: page.json holds no receipt
+      caused by: it is no page of a receipt, no proof, no disclosed exchange and no bag of cells
+    hint: give the id of a receipt, or a file: the page of GET /v1/cocoon/receipts/{id}, what `cocoon log prove` wrote, a disclosed exchange, or a signed receipt as a bag of cells
+    ");
+    let line = ["verify", "receipt", "page.json", "--chain-url", "http://127.0.0.1:1"];
+    assert_eq!(
+        cocoon(folder.path(), &line).status.code(),
+        Some(2),
+        "which root is meant must be said"
+    );
 }
 
 #[test]

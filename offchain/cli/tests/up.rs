@@ -29,6 +29,48 @@ fn number(value: &Value) -> u128 {
         .map_or_else(|| u128::from(value.as_u64().unwrap()), |text| text.parse().unwrap())
 }
 
+/// One receipt is traced, and all are written as rows, of a network that has stopped.
+fn check_receipt(folder: &Path, id: &str) {
+    let traced = cocoon(folder, &["verify", "receipt", id]);
+    let told = String::from_utf8_lossy(&traced.stdout).into_owned();
+    assert_eq!(
+        traced.status.code(),
+        Some(0),
+        "{told}{}",
+        String::from_utf8_lossy(&traced.stderr)
+    );
+    assert!(told.starts_with(&format!("Proven: receipt {id}")), "{told}");
+    assert!(told.contains("\nSIMULATED: a test network"), "{told}");
+    for step in [
+        "proxy's signature",
+        "in the log",
+        "worker's quote",
+        "model",
+        "charge",
+        "worker was paid",
+    ] {
+        assert!(told.contains(&format!("\nproven   {step:<21} ")), "{step}: {told}");
+    }
+    let shown = json(&cocoon(folder, &["verify", "receipt", id, "--json"]));
+    assert_eq!((&shown["verdict"], &shown["receipt"]), (&"proven".into(), &id.into()));
+    let other = format!("0:{}", "1".repeat(64));
+    let foreign = cocoon(folder, &["verify", "receipt", id, "--root", &other, "--json"]);
+    assert_eq!(foreign.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&foreign.stderr).contains("Refuted: receipt "));
+    let unknown = cocoon(folder, &["verify", "receipt", &"0".repeat(64)]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("no receipt 0000"));
+
+    let exported = json(&cocoon(folder, &["audit", "export", "--out", "rows", "--json"]));
+    assert_eq!(
+        (&exported["receipts"], &exported["files"][0]),
+        (&1.into(), &"receipts-00000.parquet".into())
+    );
+    let again = cocoon(folder, &["audit", "export", "--out", "rows"]);
+    assert_eq!(again.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("not empty"));
+}
+
 #[test]
 fn one_answer_is_paid_settled_and_audited_and_the_network_resumes() {
     let folder = tempfile::tempdir().unwrap();
@@ -56,6 +98,7 @@ fn one_answer_is_paid_settled_and_audited_and_the_network_resumes() {
         String::from_utf8_lossy(&audit.stderr)
     );
 
+    check_receipt(folder.path(), first["receipt_id"].as_str().unwrap());
     let second = json(&cocoon(folder.path(), &ask));
     assert_eq!(
         second["before"]["client_tokens_charged"], first["after"]["client_tokens_charged"],

@@ -55,6 +55,21 @@ pub struct ClientConfig {
     /// The administration socket.
     #[serde(default, skip_serializing_if = "AdminConfig::is_default")]
     pub admin: AdminConfig,
+    /// Where the published logs of proxies are, so that pages of receipts prove that a receipt is in its proxy's log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub logs: Vec<LogPlace>,
+}
+
+/// Where a proxy's published log is: at the proxy, at a mirror, at any web server. Its checkpoints must be signed by the key of the
+/// proxy's contract, so whoever serves it can hold back but not lie.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogPlace {
+    /// URL of the log, or an absolute path of a folder.
+    pub url: String,
+    /// Contract of the proxy; left out: of all proxies that have no place of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
 }
 
 /// How the client contract is kept funded.

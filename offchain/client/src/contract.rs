@@ -11,6 +11,7 @@ use cocoon_bindings::units::{Nanoton, PublicKey, QueryId};
 use cocoon_bindings::voucher::SignedVoucher;
 use cocoon_bindings::{BindingsError, StateInit, client_state_init, proxy_state_init};
 use cocoon_chain::{ChainError, ClientAccount, NodeWallet, RootView, SharedChain};
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::config::FundingConfig;
@@ -44,7 +45,18 @@ impl ProxyIdentity {
 
 /// Makes sure that the wallet's client contract at `proxy` exists, holds the hash of the secret, and is funded: when less
 /// than `refill_below` is paid in and not charged, `amount` is added. Sends nothing when all of this holds already.
-pub async fn ensure_client_contract(
+pub fn ensure_client_contract<'a>(
+    chain: &'a SharedChain,
+    wallet: &'a NodeWallet,
+    root: &'a RootView,
+    proxy: &'a ProxyIdentity,
+    funding: &'a FundingConfig,
+    secret_hash: [u8; 32],
+) -> BoxFuture<'a, Result<ClientAccount, ClientError>> {
+    Box::pin(ensure_contract(chain, wallet, root, proxy, funding, secret_hash))
+}
+
+async fn ensure_contract(
     chain: &SharedChain,
     wallet: &NodeWallet,
     root: &RootView,

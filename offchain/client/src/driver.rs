@@ -8,7 +8,7 @@ use bytes::Bytes;
 use cocoon_openai::ApiError;
 use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::client::RunQueryEx;
-use cocoon_protocol::http::{Request, Response};
+use cocoon_protocol::http::{Header, NO_CHALLENGE, Request, Response};
 use cocoon_protocol::{ErrorCode, retry_after};
 use cocoon_runner::link::LinkError;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -33,6 +33,8 @@ pub(crate) struct Job {
     pub(crate) config_version: u32,
     /// The quote that it is to be served under.
     pub(crate) quote: Option<[u8; 32]>,
+    /// The caller does not want the request to be given to a second worker for comparison.
+    pub(crate) refuses_challenge: bool,
 }
 
 /// What the HTTP side gets, in order: a head, body pieces, the end, the receipt; or a failure instead of the rest.
@@ -71,7 +73,14 @@ pub(crate) async fn start(
     ended: impl FnOnce(Outcome) + Send + 'static,
 ) -> Result<(RequestId, mpsc::Receiver<Piece>), Unsent> {
     let id: RequestId = rand::random();
-    let request = Request::post_json(job.path, job.body.clone()).encode();
+    let mut request = Request::post_json(job.path, job.body.clone());
+    if job.refuses_challenge {
+        request.headers.push(Header {
+            name: NO_CHALLENGE.to_owned(),
+            value: "1".to_owned(),
+        });
+    }
+    let request = request.encode();
     let deadline = Instant::now() + job.timeout;
     let query = RunQueryEx {
         model_name: job.model,

@@ -31,6 +31,7 @@ mod driver;
 mod error;
 mod http;
 pub mod limits;
+mod logs;
 pub mod payments;
 mod quotes;
 pub mod receipts;
@@ -38,7 +39,7 @@ mod run;
 mod secret;
 pub mod stats;
 
-pub use config::{ClientConfig, FundingConfig};
+pub use config::{ClientConfig, FundingConfig, LogPlace};
 pub use connection::ProxyConnection;
 pub use context::Context;
 pub use contract::{ProxyIdentity, ensure_client_contract};

@@ -16,6 +16,13 @@ pub const PIECE_QUEUE: usize = 32;
 pub const MAX_ANSWERS_AHEAD: usize = 512;
 /// How long the end of a stream, an answer that is to wait, a page of a receipt and a client that stops wait for a receipt.
 pub const RECEIPT_WAIT: Duration = Duration::from_secs(3);
+/// How long a page of a receipt waits for the proxy's log: the receipt is there without it, and a lookup that takes longer goes on
+/// for who asks again.
+pub const INCLUSION_WAIT: Duration = Duration::from_secs(1);
+/// Receipts that are looked up in logs at once: each reads some dozen files of another machine.
+pub const MAX_LOG_LOOKUPS: usize = 4;
+/// Proofs that are kept for who asks again, of some KiB each.
+pub const MAX_KEPT_PROOFS: usize = 256;
 /// How long a receipt that is late is still taken, after the caller has gone or was told that there is none.
 pub const LATE_RECEIPT_WAIT: Duration = Duration::from_secs(30);
 /// Receipts that are judged before all of them are kept together: as many as come while the disk syncs.

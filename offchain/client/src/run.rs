@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cocoon_bindings::ton::{friendly, parse_address};
-use cocoon_chain::{HttpApi, NodeWallet, watch_root};
+use cocoon_chain::{NodeWallet, watch_root};
 use cocoon_ratls::{IdentityKeeper, NoEvidence};
 use cocoon_runner::admin::{self, Live};
 use cocoon_runner::http::serve_on;
@@ -14,6 +14,7 @@ use cocoon_runner::shutdown::Shutdown;
 use cocoon_runner::trust::Trust;
 use cocoon_runner::{RunnerError, Surroundings};
 use cocoon_store::ClientStore;
+use futures_util::future::BoxFuture;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,7 @@ use crate::disclosures::Disclosures;
 use crate::error::ClientError;
 use crate::http::{self, App};
 use crate::limits::{MAX_PROXY_CONNECTIONS, RECEIPT_WAIT};
+use crate::logs::{Keys, Logs};
 use crate::quotes::KnownQuotes;
 use crate::secret::Secret;
 use crate::stats::Stats;
@@ -63,17 +65,25 @@ impl RunningClient {
 }
 
 /// Starts with the chain that the configuration names. Ends after `stop`: requests in flight get some seconds.
-pub async fn start(config: ClientConfig, stop: CancellationToken) -> Result<RunningClient, ClientError> {
-    let api_key = match &config.chain.api_key_file {
-        Some(path) => Some(read_api_key(path)?),
-        None => None,
-    };
-    let chain = Arc::new(HttpApi::new(&config.chain.url, api_key.as_deref())?);
+pub fn start(config: ClientConfig, stop: CancellationToken) -> BoxFuture<'static, Result<RunningClient, ClientError>> {
+    Box::pin(start_real(config, stop))
+}
+
+async fn start_real(config: ClientConfig, stop: CancellationToken) -> Result<RunningClient, ClientError> {
+    let chain = cocoon_runner::chain::open(&config.chain)?;
     start_on(config, Surroundings::real(chain), stop).await
 }
 
 /// Starts in given surroundings; the configured URL of the chain is not used.
-pub async fn start_on(
+pub fn start_on(
+    config: ClientConfig,
+    surroundings: Surroundings,
+    stop: CancellationToken,
+) -> BoxFuture<'static, Result<RunningClient, ClientError>> {
+    Box::pin(start_in(config, surroundings, stop))
+}
+
+async fn start_in(
     config: ClientConfig,
     surroundings: Surroundings,
     stop: CancellationToken,
@@ -105,7 +115,11 @@ pub async fn start_on(
         shutdown.spawn(Arc::clone(&dialing).keep_connected());
     }
 
+    let contradictions = config.data_dir.join("contradictions");
+    let logs = Logs::new(&config.logs, Arc::clone(&context.store), &contradictions)?;
     let app = App {
+        logs: Arc::new(logs),
+        proxy_keys: Arc::new(Keys::default()),
         upstream: upstream.clone(),
         accounts,
         stats: Stats::default(),
@@ -215,12 +229,4 @@ fn wrong_value(key: &str, problem: &dyn std::fmt::Display) -> ClientError {
         problem: problem.to_string(),
     }
     .into()
-}
-
-fn read_api_key(path: &std::path::Path) -> Result<String, ClientError> {
-    let text = std::fs::read_to_string(path).map_err(|source| RunnerError::Unreadable {
-        path: path.to_path_buf(),
-        source,
-    })?;
-    Ok(text.trim().to_owned())
 }

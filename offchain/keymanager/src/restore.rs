@@ -13,6 +13,7 @@ use cocoon_ratls::{Connector, IdentityKeeper, NoEvidence, PeerPolicy, SystemCloc
 use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles};
 use cocoon_runner::seal::{KeyLink, SealError};
 use cocoon_runner::trust::Trust;
+use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::shamir::Block;
@@ -61,7 +62,16 @@ impl OwnerConfig {
     }
 
     /// Opens the shares and gives them to the replica at `to` (`host:port`).
-    pub async fn give(&self, to: &str, files: &[ShareFile], keys: &[OwnerKey]) -> Result<Given, KeyManagerError> {
+    pub fn give<'a>(
+        &'a self,
+        to: &'a str,
+        files: &'a [ShareFile],
+        keys: &'a [OwnerKey],
+    ) -> BoxFuture<'a, Result<Given, KeyManagerError>> {
+        Box::pin(self.give_here(to, files, keys))
+    }
+
+    async fn give_here(&self, to: &str, files: &[ShareFile], keys: &[OwnerKey]) -> Result<Given, KeyManagerError> {
         // Mistakes on this machine are told before anybody is connected.
         let shares = open_all(files, keys)?;
         let root = watch(&self.chain).await?;
@@ -72,7 +82,17 @@ impl OwnerConfig {
 
 /// The same with given trust: opens `files` with `keys` and gives the shares to the replica at `to`, if its image is one of
 /// `images`.
-pub async fn give_shares(
+pub fn give_shares<'a>(
+    to: &'a str,
+    files: &'a [ShareFile],
+    keys: &'a [OwnerKey],
+    trust: Arc<TrustStore>,
+    images: &'a [ImageHash],
+) -> BoxFuture<'a, Result<Given, KeyManagerError>> {
+    Box::pin(give_all(to, files, keys, trust, images))
+}
+
+async fn give_all(
     to: &str,
     files: &[ShareFile],
     keys: &[OwnerKey],

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cocoon_attest::Evidence;
 use cocoon_bindings::ton::parse_address;
 use cocoon_bindings::units::{ImageHash, PublicKey};
-use cocoon_chain::{HttpApi, RootView, SharedChain, watch_root};
+use cocoon_chain::{RootView, watch_root};
 use cocoon_ratls::{
     Acceptor, Connector, IdentityKeeper, ParsedCertificate, PeerPolicy, RatlsError, SharedClock, SystemClock,
     TcpNetwork, TrustStore,
@@ -16,6 +16,7 @@ use cocoon_runner::config::ChainConfig;
 use cocoon_runner::http::{HttpServer, listen, serve_on};
 use cocoon_runner::shutdown::{Drained, Shutdown};
 use cocoon_runner::trust::Trust;
+use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -82,18 +83,20 @@ impl RunningKeyManager {
 
 /// The root contract of a chain, watched.
 pub(crate) async fn watch(chain: &ChainConfig) -> Result<watch::Receiver<Arc<RootView>>, KeyManagerError> {
-    let key = chain.api_key_file.as_ref().map(|path| {
-        let text = std::fs::read_to_string(path).map_err(KeyManagerError::reading(path))?;
-        Ok::<_, KeyManagerError>(text.trim().to_owned())
-    });
-    let key = key.transpose()?;
-    let api: SharedChain = Arc::new(HttpApi::new(&chain.url, key.as_deref())?);
+    let api = cocoon_runner::chain::open(chain)?;
     let root = parse_address(&chain.root).map_err(KeyManagerError::Root)?;
     Ok(watch_root(api, root, ROOT_REFRESH).await?)
 }
 
 /// Starts a replica on the chain of its configuration. Returns when it listens; it ends with the token.
-pub async fn start(config: KeyManagerConfig, stop: CancellationToken) -> Result<RunningKeyManager, KeyManagerError> {
+pub fn start(
+    config: KeyManagerConfig,
+    stop: CancellationToken,
+) -> BoxFuture<'static, Result<RunningKeyManager, KeyManagerError>> {
+    Box::pin(start_real(config, stop))
+}
+
+async fn start_real(config: KeyManagerConfig, stop: CancellationToken) -> Result<RunningKeyManager, KeyManagerError> {
     config.check()?;
     let root = watch(&config.chain).await?;
     let clock = SystemClock::shared();
@@ -119,7 +122,15 @@ pub async fn start(config: KeyManagerConfig, stop: CancellationToken) -> Result<
 }
 
 /// Starts a replica with parts of the caller's; the chain and the evidence of the configuration are not used.
-pub async fn start_with(
+pub fn start_with<'a>(
+    config: &'a KeyManagerConfig,
+    parts: Parts,
+    stop: CancellationToken,
+) -> BoxFuture<'a, Result<RunningKeyManager, KeyManagerError>> {
+    Box::pin(start_parts(config, parts, stop))
+}
+
+async fn start_parts(
     config: &KeyManagerConfig,
     parts: Parts,
     stop: CancellationToken,

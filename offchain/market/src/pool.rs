@@ -149,6 +149,13 @@ impl Pool {
         (is_of_model && self.is_usable(worker, need)).then(|| self.take(worker, now))?
     }
 
+    /// Takes a free slot of this very worker although nothing new goes there: to see whether it should.
+    pub fn take_anyway(&mut self, worker: u64, max_coefficient: Coefficient, now: f64) -> Option<Grant> {
+        let member = self.members.get(&worker)?;
+        let is_free = member.running < member.slots && member.coefficient <= max_coefficient;
+        is_free.then(|| self.take(worker, now))?
+    }
+
     /// Gives a slot back. A worker that has gone in the meantime is no matter.
     pub fn release(&mut self, worker: u64, outcome: &Outcome, now: f64) {
         let Some(member) = self.members.get_mut(&worker) else {

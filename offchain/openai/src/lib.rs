@@ -25,10 +25,12 @@ pub mod limits;
 pub mod models;
 pub mod options;
 pub mod request;
+pub mod said;
 pub mod sse;
 pub mod usage;
 
 pub use bound::OutputBound;
 pub use error::ApiError;
 pub use request::{Endpoint, Request};
+pub use said::{Difference, Said};
 pub use usage::Usage;

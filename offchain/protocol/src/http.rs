@@ -5,6 +5,9 @@ use tl_proto::{TlRead, TlWrite};
 
 use crate::codec::{DecodeError, blob, decode, encode, list, text};
 
+/// A caller's header, in lower case: the request is not given to a second worker to compare what both answer.
+pub const NO_CHALLENGE: &str = "x-cocoon-no-challenge";
+
 /// One header line.
 #[derive(Clone, PartialEq, Eq, TlRead, TlWrite)]
 pub struct Header {

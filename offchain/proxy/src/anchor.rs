@@ -2,8 +2,8 @@
 //! included, can show another log later.
 //!
 //! Leaves are the ids of the receipts in the order of the log. Two checkpoints that contradict each other cost a share of
-//! the stake, so a log that is shorter than the anchored one is a rolled back database, and nothing is signed twice under
-//! one number: a checkpoint is durable before it leaves.
+//! the stake, so a log that is shorter than the anchored one is a rolled back database, and only what a state commit covers is
+//! signed, under a number that follows from the log: see [`crate::head`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use std::time::Duration;
 use cocoon_bindings::checkpoint::{Checkpoint, SignedCheckpoint};
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::proxy::ProxyTail;
-use cocoon_bindings::ton::{Address, HashBytes, Load, to_cell};
+use cocoon_bindings::ton::{Address, Load, to_cell};
 use cocoon_bindings::{BindingsError, Nanoton, QueryId};
 use cocoon_chain::{ChainError, ProxyAccount};
-use cocoon_ledger::{Changes, LedgerError};
+use cocoon_ledger::LedgerError;
 use cocoon_receipt::tree::Frontier;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -23,7 +23,7 @@ use crate::error::ProxyError;
 use crate::limits::{ANCHOR_TICK, ANCHOR_VALUE, MIN_ANCHOR_PAUSE};
 use crate::state::Proxy;
 
-/// Name of the setting that holds the newest [`Anchored`].
+/// Name of the setting that held the newest [`Anchored`] when numbers of checkpoints did not follow from the log.
 pub(crate) const ANCHOR: &str = "anchor";
 
 /// `[anchor]` of the configuration.
@@ -46,14 +46,11 @@ impl Default for AnchorConfig {
     }
 }
 
-/// The newest checkpoint that was signed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The newest checkpoint that an earlier version signed, perhaps not taken by its contract yet.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Anchored {
-    proxy: Address,
-    seqno: u64,
-    size: u64,
-    root_hash: HashBytes,
-    time: u64,
+    pub(crate) proxy: Address,
+    pub(crate) size: u64,
 }
 
 /// What the contract has anchored.
@@ -83,6 +80,7 @@ pub(crate) async fn check(proxy: &Proxy) -> Result<(), ProxyError> {
             Ok(account) => {
                 if let Some(tail) = tail(&account) {
                     compare(&tail, &proxy.books.reader().tree())?;
+                    proxy.heads.at_least(&instance.contract, tail.size);
                 }
             }
             Err(ChainError::NotDeployed { .. }) => {}
@@ -113,72 +111,53 @@ impl AnchorConfig {
 }
 
 /// Anchors on the timer, or when many receipts came, until dropped.
-pub(crate) async fn keep_anchoring(proxy: Arc<Proxy>, mut last: Option<Anchored>) {
+pub(crate) async fn keep_anchoring(proxy: Arc<Proxy>) {
     let config = proxy.config.anchor;
     if config.every <= 0.0 && config.count == 0 {
         return;
     }
     let mut balance_before: Option<Nanoton> = None;
+    // Receipts under the newest anchor, as far as known.
+    let mut last = 0;
     let mut since = Instant::now();
     // What was not sent is sent at the next look, whatever the log has got since.
     let mut is_owed = false;
     loop {
         tokio::time::sleep(config.pause()).await;
-        let before = last.as_ref().map_or(0, |last| last.size);
-        if !is_owed && !config.is_due(since.elapsed(), proxy.books.reader().tree().size(), before) {
+        let committed = proxy.heads.committed(&proxy.on_chain().contract);
+        let size = committed.map_or(0, |head| head.size);
+        if !is_owed && !config.is_due(since.elapsed(), size, last) {
             continue;
         }
         since = Instant::now();
-        let done = anchor(&proxy, &mut last, &mut balance_before).await;
+        let done = anchor(&proxy, &mut balance_before).await;
         is_owed = done.is_err();
         match done {
-            Ok(()) => {}
+            Ok(()) => last = size,
             Err(ProxyError::Chain(error)) => tracing::warn!(%error, "the log was not anchored"),
             Err(error) => return proxy.fail(error),
         }
     }
 }
 
-async fn anchor(
-    proxy: &Proxy,
-    last: &mut Option<Anchored>,
-    balance_before: &mut Option<Nanoton>,
-) -> Result<(), ProxyError> {
+async fn anchor(proxy: &Proxy, balance_before: &mut Option<Nanoton>) -> Result<(), ProxyError> {
     let instance = proxy.on_chain();
     let account = ProxyAccount::fetch(proxy.chain.as_ref(), &instance.contract).await?;
     let anchored = tail(&account);
-    let tree = proxy.books.reader().tree();
     if let Some(anchored) = &anchored {
-        compare(anchored, &tree)?;
+        compare(anchored, &proxy.books.reader().tree())?;
     }
-    // What this contract was sent before, and has not taken yet, goes again as it was.
-    let pending = last.clone().filter(|last| {
-        last.proxy == instance.contract && anchored.as_ref().is_none_or(|anchored| anchored.seqno < last.seqno)
-    });
-    let next = match pending {
-        Some(pending) => pending,
-        None if tree.size() == anchored.as_ref().map_or(0, |anchored| anchored.size) => return Ok(()),
-        None => {
-            let next = Anchored {
-                proxy: instance.contract.clone(),
-                seqno: anchored.as_ref().map_or(0, |anchored| anchored.seqno) + 1,
-                size: tree.size(),
-                root_hash: tree.root(),
-                time: proxy.unix_ms() / 1000,
-            };
-            remember(proxy, &next).await?;
-            *last = Some(next.clone());
-            next
-        }
+    let Some(next) = proxy.heads.to_anchor(&instance.contract) else {
+        return Ok(());
     };
-    let checkpoint = Checkpoint {
-        proxy: next.proxy,
-        seqno: next.seqno,
-        size: next.size,
-        root_hash: next.root_hash,
-        time: next.time,
-    };
-    let signed = SignedCheckpoint::sign(checkpoint, proxy.books.key())?;
+    let is_taken = |anchored: &ProxyTail| next.follows(&checkpoint(anchored, &instance.contract));
+    let has_grown = next.size > anchored.as_ref().map_or(0, |anchored| anchored.size);
+    // What the contract would refuse is not sent: later receipts bring a later time.
+    if !has_grown || !anchored.as_ref().is_none_or(is_taken) {
+        return Ok(());
+    }
+    let (size, seqno) = (next.size, next.seqno);
+    let signed = SignedCheckpoint::sign(next, proxy.books.key())?;
     let message = signed.anchor(QueryId::new(rand::random()), proxy.wallet.address());
     let body = to_cell(&message).map_err(BindingsError::layout("a checkpoint"))?;
     let balance = proxy.wallet.balance().await?;
@@ -197,23 +176,19 @@ async fn anchor(
         .replace(balance)
         .and_then(|before| before.checked_sub(balance));
     let spent = spent.map(Nanoton::get);
-    tracing::info!(
-        size = next.size,
-        seqno = next.seqno,
-        spent_since_last = spent,
-        "the log's root goes on chain"
-    );
+    tracing::info!(size, seqno, spent_since_last = spent, "the log's root goes on chain");
     Ok(())
 }
 
-async fn remember(proxy: &Proxy, next: &Anchored) -> Result<(), ProxyError> {
-    let value = serde_json::json!(next);
-    let ((), durable) = proxy
-        .books
-        .change(|_| Ok(((), Changes::default())), vec![(ANCHOR, value)])?;
-    durable.await.map_err(|_| ProxyError::WriterStopped {
-        reason: "a write was not made durable".into(),
-    })
+/// What a contract keeps, as it was signed.
+fn checkpoint(tail: &ProxyTail, contract: &Address) -> Checkpoint {
+    Checkpoint {
+        proxy: contract.clone(),
+        seqno: tail.seqno,
+        size: tail.size,
+        root_hash: tail.root_hash,
+        time: tail.time,
+    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::error::ProxyError;
 use crate::instance::{Instance, Instances, StoredInstance};
 use crate::limits::{AWAITED_POLL, DEPLOY_VALUE, FIRST_COMMIT_TIMEOUT, START_ATTEMPTS};
 use crate::state::Proxy;
-use crate::{anchor, contracts, winding};
+use crate::{anchor, challenge, contracts, winding};
 
 /// Everything that comes before serving: the contract, the channels, and the comparison with the chain.
 pub(crate) async fn begin(proxy: &Arc<Proxy>, committer: &Committer, root_params: &Params) -> Result<(), ProxyError> {
@@ -43,6 +43,7 @@ pub(crate) struct Opened {
     pub(crate) cursors: Vec<Cursor>,
     pub(crate) instances: Vec<StoredInstance>,
     pub(crate) anchored: Option<Anchored>,
+    pub(crate) challenges: challenge::State,
 }
 
 /// Opens the store off the async threads: it reads the whole log.
@@ -69,6 +70,7 @@ pub(crate) async fn open_store(config: &ProxyConfig, disk: SharedDisk) -> Result
             cursors,
             instances,
             anchored: store.state(anchor::ANCHOR)?,
+            challenges: store.state(challenge::CHALLENGES)?.unwrap_or_default(),
             store,
         })
     };

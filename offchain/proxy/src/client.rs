@@ -30,6 +30,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use self::receipts::ReceiptQueue;
+use crate::challenge;
 use crate::instance::Instance;
 use crate::limits::{MAX_REQUEST_TIMEOUT, MAX_REQUESTS_PER_CONNECTION, MAX_UNFINISHED_PER_CONNECTION};
 use crate::listen::close;
@@ -87,6 +88,34 @@ impl ClientPeer {
         !self.unfinished.is_empty()
     }
 
+    /// A client whose connection serves, known to everybody who looks for clients.
+    pub(crate) fn open(
+        proxy: &Arc<Proxy>,
+        instance: Arc<Instance>,
+        contract: Address,
+        version: Version,
+        evidence: HashBytes,
+        link: LinkHandle,
+    ) -> Arc<Self> {
+        let (payer, paid) = (Arc::clone(proxy), contract.clone());
+        let pay = move |request_id, tokens| settle::payment(&payer, &paid, request_id, tokens);
+        let telling = Arc::default();
+        let (receipts, send_receipts) = ReceiptQueue::new(link.clone(), Arc::clone(&telling), pay);
+        proxy.shutdown.spawn(send_receipts);
+        proxy.clients.add(Self {
+            id: 0,
+            instance,
+            contract,
+            version,
+            evidence,
+            link,
+            receipts,
+            telling,
+            requests: Mutex::default(),
+            unfinished: TaskTracker::new(),
+        })
+    }
+
     fn requests(&self) -> MutexGuard<'_, HashMap<[u8; 32], CancellationToken>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,7 +148,7 @@ impl Clients {
         peer
     }
 
-    fn remove(&self, id: u64) {
+    pub(crate) fn remove(&self, id: u64) {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
     }
 }
@@ -136,23 +165,12 @@ pub(crate) async fn serve(
         close(&link).await;
         return;
     };
-    let (payer, contract) = (Arc::clone(&proxy), greeted.contract.clone());
-    let pay = move |request_id, tokens| settle::payment(&payer, &contract, request_id, tokens);
-    let telling = Arc::default();
-    let (receipts, send_receipts) = ReceiptQueue::new(link.clone(), Arc::clone(&telling), pay);
-    proxy.shutdown.spawn(send_receipts);
-    let client = proxy.clients.add(ClientPeer {
-        id: 0,
-        instance: greeted.instance,
-        contract: greeted.contract,
-        version: greeted.version,
-        evidence,
-        link,
-        receipts,
-        telling,
-        requests: Mutex::default(),
-        unfinished: TaskTracker::new(),
-    });
+    let handshake::Greeted {
+        instance,
+        contract,
+        version,
+    } = greeted;
+    let client = ClientPeer::open(&proxy, instance, contract, version, evidence, link);
     tracing::info!(client = client.id, version = client.version.to_wire(), "client serves");
     while let Some(event) = events.recv().await {
         let is_good = match event {
@@ -199,7 +217,10 @@ async fn packet(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, data: &[u8]) -> bo
     let request = match request_of(query, quote, cancel.clone(), proxy.unix_ms())
         .and_then(|request| admit(client, id, cancel, request))
     {
-        Ok(request) => request,
+        Ok(mut request) => {
+            request.is_sampled = is_sampled(proxy, &request);
+            request
+        }
         Err(failure) => {
             let code = failure.code.for_version(client.version);
             return client.send(&Answer::error(id, code, failure.message, false)).await;
@@ -212,6 +233,13 @@ async fn packet(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, data: &[u8]) -> bo
         drop(unfinished);
     });
     true
+}
+
+/// Whether the answer to a request will be compared with another worker's. Drawn first: most requests are not looked at.
+fn is_sampled(proxy: &Proxy, request: &Request) -> bool {
+    let config = &proxy.config.challenge;
+    let is_drawn = config.is_on() && rand::random::<f64>() < config.rate;
+    is_drawn && challenge::may_sample(config, &request.model, &request.query)
 }
 
 fn from_old(old: cocoon_protocol::client::RunQuery) -> RunQueryEx {
@@ -255,6 +283,7 @@ fn request_of(
         min_config_version: query.min_config_version,
         quote,
         is_debug: query.enable_debug.unwrap_or(false),
+        is_sampled: false,
         received: Instant::now(),
         received_ms,
         cancel,

@@ -140,11 +140,14 @@ impl Committer {
 
     /// Begins a commit, makes it durable, and sends its note.
     async fn commit(&self, contract: &Address) -> Result<CommitNote, ProxyError> {
+        // Before the commit: whoever has this commit on disk has these receipts too.
+        let head = self.proxy.books.reader().head();
         let (note, durable) = self
             .proxy
             .books
             .change(|ledger| ledger.begin_commit(self.session), Vec::new())?;
         durable.await.map_err(|_| writer_stopped())?;
+        self.proxy.heads.begun(note.seqno, head);
         self.send(note, contract).await?;
         Ok(note)
     }
@@ -207,7 +210,11 @@ impl Committer {
                 .proxy
                 .books
                 .change(|ledger| Ok(((), ledger.commit_landed(note)?)), state)?;
-            return durable.await.map_err(|_| writer_stopped());
+            durable.await.map_err(|_| writer_stopped())?;
+            self.proxy
+                .heads
+                .landed(self.proxy.books.ledger().commits().landed_seqno());
+            return Ok(());
         }
         let step = client_step(transaction);
         if let Some(ClientPayload::RegisterPayload(register)) = step.as_ref().and_then(|step| step.payload.as_ref()) {

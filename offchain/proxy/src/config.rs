@@ -12,6 +12,7 @@ use cocoon_runner::seal::{KeyManagerConfig, ManagedKey};
 use serde::{Deserialize, Serialize};
 
 use crate::anchor::AnchorConfig;
+use crate::challenge::ChallengeConfig;
 use crate::error::ProxyError;
 use crate::outage::OutageConfig;
 use crate::publish::LogConfig;
@@ -62,6 +63,9 @@ pub struct ProxyConfig {
     /// Checkpoints of the receipt log on chain.
     #[serde(default)]
     pub anchor: AnchorConfig,
+    /// Answers that are asked for once more at another worker.
+    #[serde(default, skip_serializing_if = "ChallengeConfig::is_default")]
+    pub challenge: ChallengeConfig,
     /// The published log.
     #[serde(default, skip_serializing_if = "LogConfig::is_default")]
     pub log: LogConfig,
@@ -190,6 +194,7 @@ impl ProxyConfig {
             });
         }
         self.log.check(&self.store_dir)?;
+        self.challenge.check()?;
         if t.commit_max < t.commit_min {
             return Err(ProxyError::Setting {
                 key: "timers.commit_max",

@@ -151,3 +151,24 @@ pub const LAST_PUBLICATION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Certificates that the publication remembers to have looked for; with more it looks again.
 pub const MAX_REMEMBERED_EVIDENCE: usize = 65_536;
+
+/// Answers that wait to be compared; more are dropped: each is in memory with its request.
+pub const MAX_WAITING_CHALLENGES: usize = 8;
+
+/// Longest request that is compared: it waits in memory.
+pub const MAX_SAMPLED_REQUEST_BYTES: usize = 256 << 10;
+
+/// Longest answer that is compared: it waits in memory.
+pub const MAX_SAMPLED_ANSWER_BYTES: usize = 1 << 20;
+
+/// Workers, by owner and model, that are benched at most.
+pub const MAX_STANDINGS: usize = 4096;
+
+/// Records of challenges that wait for the published log; without one the newest so many are kept.
+pub const MAX_UNPUBLISHED_CHALLENGES: usize = 256;
+
+/// Bytes on their way to the proxy's own client of challenges, which takes them at once.
+pub const CHALLENGE_PIPE_BYTES: usize = 64 << 10;
+
+/// Pause between two looks for the contract that pays for challenges, when it is not there.
+pub const PAYER_RETRY: Duration = Duration::from_secs(30);

@@ -105,7 +105,7 @@ async fn serve(proxy: Arc<Proxy>, connection: Connection, role: Role) {
 }
 
 /// Keeps the certificates that receipts will name, before any receipt can name them.
-async fn keep_evidence(proxy: &Proxy, certificates: Vec<Vec<u8>>) -> bool {
+pub(crate) async fn keep_evidence(proxy: &Proxy, certificates: Vec<Vec<u8>>) -> bool {
     let folder = proxy.books.reader().evidence().clone();
     let keep = move || {
         certificates

@@ -202,14 +202,26 @@ impl Publication {
 
     /// Publishes what is durable now. With `asks_again`, witnesses that did not sign the checkpoint yet are asked once more.
     async fn publish(&self, proxy: &Proxy, asks_again: bool) -> Result<(), ProxyError> {
+        // Before the tree: the receipts that they name are in it.
+        let (before, challenges) = proxy.challenges.waiting();
+        let count = challenges.len();
         let tree = proxy.books.reader().tree();
         let instance = proxy.on_chain();
         let addresses = (instance.root.to_string(), instance.contract.to_string());
+        let cell = proxy.heads.to_publish(&instance.contract, proxy.books.key())?;
         let published = self.with_feed(proxy, move |feed| {
+            feed.cover(cell);
             let is_new = feed.publish(&tree, addresses)?;
-            Ok((feed.published(), is_new))
+            let is_whole = feed.published() >= tree.size();
+            if is_whole {
+                feed.challenges(before, &challenges)?;
+            }
+            Ok((feed.published(), is_new, is_whole))
         });
-        let (size, is_new) = published.await?;
+        let (size, is_new, is_whole) = published.await?;
+        if is_whole {
+            proxy.challenges.published(proxy, count)?;
+        }
         self.size.store(size, Ordering::Relaxed);
         if is_new {
             self.cosigned.store(0, Ordering::Relaxed);

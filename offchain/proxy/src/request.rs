@@ -13,6 +13,7 @@ use cocoon_protocol::{ErrorCode, Version, retry_after};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::challenge::Sampled;
 use crate::client::ClientPeer;
 use crate::limits::{FAIR_TIME, MAX_ATTEMPTS};
 use crate::run::{Ended, Work};
@@ -39,6 +40,8 @@ pub(crate) struct Request {
     /// The quote that it is to be served under.
     pub(crate) quote: Option<QuoteId>,
     pub(crate) is_debug: bool,
+    /// The answer is kept until it was compared with another worker's.
+    pub(crate) is_sampled: bool,
     pub(crate) received: Instant,
     pub(crate) received_ms: u64,
     /// Set when the client cancels or its connection ends.
@@ -85,9 +88,15 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, client: Arc<ClientPeer>, mut reques
     let (end, rest) = attempts(&proxy, &client, &mut request).await;
     proxy.stats.ended(end, request.received.elapsed().as_secs_f64());
     client.forget(&request.id);
+    let (mut rest, contract) = (rest, &client.instance.contract);
+    let answered = rest.as_mut().and_then(|rest| rest.answered.take());
+    let sampled = answered.and_then(|answered| Sampled::new(&request, contract, answered));
     drop(request);
     if let Some(rest) = rest {
         rest.hand_out(&proxy, &client).await;
+    }
+    if let Some(sampled) = sampled {
+        proxy.challenges.offer(sampled);
     }
 }
 
@@ -166,7 +175,7 @@ fn seconds_between(from_ms: u64, to_ms: u64) -> f64 {
 }
 
 /// What the end of an attempt says about its worker.
-fn verdict(work: &Work) -> Verdict {
+pub(crate) fn verdict(work: &Work) -> Verdict {
     match &work.ended {
         Ended::Finished => Verdict::Served,
         Ended::WorkerLost => Verdict::Failed,

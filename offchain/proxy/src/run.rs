@@ -20,6 +20,7 @@ use wind_up::{tell_to_stop, wind_up};
 pub(crate) use work::{Ended, Work};
 
 use crate::budget::Budget;
+use crate::challenge::Kept;
 use crate::client::ClientPeer;
 use crate::inbox::{FromWorker, Inbox};
 use crate::limits::WORKER_TIME_SHARE;
@@ -31,7 +32,7 @@ use crate::workers::Lease;
 /// Runs one attempt to its end. The worker is always told when it need not go on.
 pub(crate) async fn run(proxy: &Proxy, client: &ClientPeer, request: &Request, lease: &Lease) -> Work {
     let budget = Budget::new(request, lease.coefficient, &client.instance.params.multipliers);
-    let mut work = Work::new(Arc::clone(&proxy.clock), budget);
+    let mut work = Work::new(Arc::clone(&proxy.clock), budget, Kept::of(request));
     let worker = &lease.worker;
     let mut inbox = worker.open_request(work.request_id);
     let deadline = request.received + request.timeout;

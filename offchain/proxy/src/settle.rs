@@ -15,6 +15,7 @@ use cocoon_receipt::{BuiltReceipt, Signature};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
+use crate::challenge::{self, Answered};
 use crate::client::ClientPeer;
 use crate::client::receipts::{Outgoing, Place};
 use crate::receipt::{Content, Parts, Usage, content, to_wire, usage};
@@ -90,6 +91,8 @@ pub(crate) async fn settle(
             .stats
             .pace(work.finished_ms.saturating_sub(first), counts.completion);
     }
+    let tokens = charged.tokens;
+    let answered = challenge::answered(&mut work, &worker, charged.receipt.id());
     let has_report = work.report.is_some();
     let (reply, worked) = oneshot::channel();
     let (owner, work_id) = (Arc::clone(proxy), work.request_id);
@@ -104,6 +107,8 @@ pub(crate) async fn settle(
         request_id: request.id,
         worked,
         content,
+        tokens,
+        answered,
     };
     (end, Some(rest))
 }
@@ -114,6 +119,10 @@ pub(crate) struct Rest {
     /// Closed without a word when the disk failed.
     worked: oneshot::Receiver<Worked>,
     content: Content,
+    /// What it cost.
+    pub(crate) tokens: u64,
+    /// The answer itself, when it is to be compared.
+    pub(crate) answered: Option<Answered>,
 }
 
 /// A charge that is durable, of which the worker was told.

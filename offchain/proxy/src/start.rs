@@ -1,14 +1,13 @@
 //! From the configuration to a running daemon, and back to nothing.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_bindings::units::PublicKey;
-use cocoon_chain::{HttpApi, NodeWallet, SharedChain, watch_root};
+use cocoon_chain::{NodeWallet, watch_root};
 use cocoon_ratls::{Acceptor, IdentityKeeper, PeerPolicy};
 use cocoon_runner::Surroundings;
 use cocoon_runner::admin::{self, Live};
@@ -18,12 +17,14 @@ use cocoon_runner::seal::KeyManager;
 use cocoon_runner::shutdown::{Drained, Shutdown};
 use cocoon_runner::trust::Trust;
 use ed25519_dalek::SigningKey;
+use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::begin::{Opened, begin, instances_of, open_store, patiently};
 use crate::books::Books;
+use crate::challenge::{self, Challenges};
 use crate::commit::Committer;
 use crate::config::ProxyConfig;
 use crate::error::ProxyError;
@@ -66,12 +67,12 @@ impl RunningProxy {
 }
 
 /// Starts a proxy on the chain of its configuration. Returns when it serves; it ends with the token.
-pub async fn start(config: ProxyConfig, shutdown: CancellationToken) -> Result<RunningProxy, ProxyError> {
-    let key = match &config.chain.api_key_file {
-        Some(path) => Some(read_key(path).await?),
-        None => None,
-    };
-    let chain: SharedChain = Arc::new(HttpApi::new(&config.chain.url, key.as_deref())?);
+pub fn start(config: ProxyConfig, shutdown: CancellationToken) -> BoxFuture<'static, Result<RunningProxy, ProxyError>> {
+    Box::pin(start_real(config, shutdown))
+}
+
+async fn start_real(config: ProxyConfig, shutdown: CancellationToken) -> Result<RunningProxy, ProxyError> {
+    let chain = cocoon_runner::chain::open(&config.chain)?;
     start_on(config, Surroundings::real(chain), shutdown).await
 }
 
@@ -87,20 +88,16 @@ async fn contract_key(config: &ProxyConfig, manager: Option<&KeyManager>) -> Res
     }
 }
 
-async fn read_key(path: &PathBuf) -> Result<String, ProxyError> {
-    let unreadable = |source| cocoon_runner::RunnerError::Unreadable {
-        path: path.clone(),
-        source,
-    };
-    Ok(tokio::fs::read_to_string(path)
-        .await
-        .map_err(unreadable)?
-        .trim()
-        .to_owned())
+/// Starts a proxy in given surroundings; the configured URL of the chain is not used.
+pub fn start_on(
+    config: ProxyConfig,
+    surroundings: Surroundings,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, Result<RunningProxy, ProxyError>> {
+    Box::pin(start_in(config, surroundings, shutdown))
 }
 
-/// Starts a proxy in given surroundings; the configured URL of the chain is not used.
-pub async fn start_on(
+async fn start_in(
     config: ProxyConfig,
     surroundings: Surroundings,
     shutdown: CancellationToken,
@@ -157,6 +154,7 @@ pub async fn start_on(
         cursors,
         instances,
         anchored,
+        challenges,
     } = opened;
     let instances = instances_of(instances, &cursors, newest, &chain).await?;
     let contract = instances.current().contract.clone();
@@ -169,7 +167,9 @@ pub async fn start_on(
     let books = Arc::new(Books::new(store, recovered.ledger, contract_key, failed, closed)?);
     let image = trust.own_image(&identities, clock.now());
     let chain_age = ChainAge::new(&config.outage);
+    let (challenges, sampled) = Challenges::new(challenges);
     let proxy = Arc::new(Proxy {
+        challenges,
         vouchers: Vouchers::new(Arc::clone(&books), wallet.address().clone()),
         live: Live::new(config.clone()),
         config,
@@ -186,6 +186,7 @@ pub async fn start_on(
         registrations: Registrations::default(),
         stats: Default::default(),
         accounts: Default::default(),
+        heads: Default::default(),
         publication,
         image,
         chain_age,
@@ -203,7 +204,11 @@ pub async fn start_on(
         let error = cocoon_runner::checkpoints::keep(checkpoints).await;
         failing.fail(error.into());
     });
+    if let Some(anchored) = anchored {
+        proxy.heads.at_least(&anchored.proxy, anchored.size);
+    }
     proxy.workers.configure(&proxy.config.routing);
+    proxy.workers.set_benched(proxy.challenges.benched());
     let committer = Arc::new(Committer::new(Arc::clone(&proxy), cursors));
     match begin(&proxy, &committer, &root_params).await {
         // It goes on, so that it can say why it serves nobody.
@@ -244,6 +249,8 @@ pub async fn start_on(
         worker_acceptor,
         Role::Worker,
     ));
+    let challenging = challenge::keep_challenging(Arc::clone(&proxy), Arc::clone(&identities), sampled);
+    proxy.spawn_while_trusted(challenging);
     shutdown.spawn_until_stop(identities.keep_fresh());
     shutdown.spawn_until_stop(proxy.trust.clone().keep_current());
     proxy.spawn_while_trusted(contracts::keep_current(Arc::clone(&proxy)));
@@ -253,7 +260,7 @@ pub async fn start_on(
     proxy.spawn_while_trusted(winding::keep_winding(Arc::clone(&proxy)));
     proxy.spawn_while_trusted(outage::keep_watch(Arc::clone(&proxy)));
     proxy.spawn_while_trusted(settlement::keep_settling(Arc::clone(&proxy)));
-    proxy.spawn_while_trusted(anchor::keep_anchoring(Arc::clone(&proxy), anchored));
+    proxy.spawn_while_trusted(anchor::keep_anchoring(Arc::clone(&proxy)));
     if let Some(publication) = &proxy.publication {
         proxy.spawn_while_trusted(publish::keep_publishing(Arc::clone(&proxy), Arc::clone(publication)));
     }

@@ -18,8 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
 use crate::books::Books;
+use crate::challenge::Challenges;
 use crate::config::ProxyConfig;
 use crate::error::ProxyError;
+use crate::head::Heads;
 use crate::instance::{Instance, Instances};
 use crate::outage::{ChainAge, Mode};
 use crate::publish::Publication;
@@ -49,6 +51,9 @@ pub(crate) struct Proxy {
     pub(crate) registrations: Registrations,
     pub(crate) stats: Stats,
     pub(crate) accounts: Accounts,
+    /// What may be signed of the log for the contracts.
+    pub(crate) heads: Heads,
+    pub(crate) challenges: Challenges,
     /// The published log, if there is one.
     pub(crate) publication: Option<Arc<Publication>>,
     /// The image that this proxy's evidence shows.

@@ -47,6 +47,14 @@ pub(crate) struct WorkerPeer {
     requests: Mutex<HashMap<[u8; 32], Slot>>,
 }
 
+impl Inner {
+    /// Whether a worker is out of the choice by the operator's word or by what it answered.
+    fn is_out(&self, peer: &WorkerPeer) -> bool {
+        let name = (peer.owner.clone(), peer.model.base().to_owned());
+        self.benched.contains(&name) || self.drained.iter().any(|address| peer.is_of(address))
+    }
+}
+
 /// What makes a [`WorkerPeer`].
 pub(crate) struct NewWorker {
     pub(crate) instance: Arc<Instance>,
@@ -126,6 +134,8 @@ struct Inner {
     waiting: HashMap<u64, oneshot::Sender<Lease>>,
     /// Owners or contracts of workers that the operator has drained. They stay so when they connect again.
     drained: BTreeSet<Address>,
+    /// Owners whose workers of a model answered otherwise than others.
+    benched: BTreeSet<(Address, String)>,
     is_affine: bool,
     next_id: u64,
 }
@@ -139,6 +149,7 @@ impl Default for Workers {
                 desk: Desk::new(config.settings()),
                 waiting: HashMap::new(),
                 drained: BTreeSet::new(),
+                benched: BTreeSet::new(),
                 is_affine: config.affinity,
                 next_id: 0,
             }),
@@ -189,7 +200,7 @@ impl Workers {
                 requests: Mutex::default(),
             });
             inner.desk.add(id, peer.model.base(), offer, now);
-            if inner.drained.iter().any(|address| peer.is_of(address)) {
+            if inner.is_out(&peer) {
                 inner.desk.pool_mut().set_draining(id, true, now);
             }
             inner.peers.insert(id, Arc::clone(&peer));
@@ -258,7 +269,7 @@ impl Workers {
         };
         // One of parameters that have changed is drained by them, not by the operator.
         for peer in meant.iter().filter(|peer| is_drained || !peer.instance.is_retired()) {
-            let is_draining = inner.drained.iter().any(|address| peer.is_of(address));
+            let is_draining = inner.is_out(peer);
             inner.desk.pool_mut().set_draining(peer.id, is_draining, now);
         }
         drop(inner);
@@ -266,6 +277,49 @@ impl Workers {
             self.hand_out(peer.model.base());
         }
         (was_drained || !meant.is_empty()).then_some(meant.len())
+    }
+
+    /// These owners' workers of these models get no requests of clients; those that were benched and are not any more do again.
+    pub(crate) fn set_benched(self: &Arc<Self>, benched: Vec<(Address, String)>) {
+        let now = self.now();
+        let mut inner = self.inner();
+        let benched: BTreeSet<_> = benched.into_iter().collect();
+        if inner.benched == benched {
+            return;
+        }
+        inner.benched = benched;
+        let peers: Vec<_> = inner
+            .peers
+            .values()
+            .filter(|peer| !peer.instance.is_retired())
+            .cloned()
+            .collect();
+        for peer in &peers {
+            let is_out = inner.is_out(peer);
+            inner.desk.pool_mut().set_draining(peer.id, is_out, now);
+        }
+        drop(inner);
+        for peer in &peers {
+            self.hand_out(peer.model.base());
+        }
+    }
+
+    /// A benched worker of this model, of another owner than `not_of`, that is connected.
+    pub(crate) fn benched_of(&self, model: &str, not_of: &Address) -> Option<u64> {
+        let inner = self.inner();
+        let mut peers = inner.peers.values();
+        let found = peers.find(|peer| {
+            let name = (peer.owner.clone(), model.to_owned());
+            peer.model.base() == model && peer.owner != *not_of && inner.benched.contains(&name)
+        });
+        found.map(|peer| peer.id)
+    }
+
+    /// The workers of these owners.
+    pub(crate) fn of_owners(&self, owners: &[Address]) -> Vec<u64> {
+        let inner = self.inner();
+        let peers = inner.peers.values().filter(|peer| owners.contains(&peer.owner));
+        peers.map(|peer| peer.id).collect()
     }
 
     /// The worker has a new price. What runs keeps the old one.

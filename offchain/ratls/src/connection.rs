@@ -1,6 +1,7 @@
 //! Makes attested connections: proof of work first, then TLS, each with a time limit.
 
 use core::fmt;
+use futures_util::future::BoxFuture;
 use std::{
     io,
     net::SocketAddr,
@@ -239,8 +240,15 @@ impl Connector {
     }
 
     /// The same over a connected socket, never through a router.
-    pub async fn connect_over(&self, socket: impl Into<Wire>) -> Result<Connection, RatlsError> {
-        let mut tcp = socket.into();
+    pub fn connect_over(&self, socket: impl Into<Wire>) -> BoxFuture<'_, Result<Connection, RatlsError>> {
+        self.connect_wire(socket.into())
+    }
+
+    fn connect_wire(&self, wire: Wire) -> BoxFuture<'_, Result<Connection, RatlsError>> {
+        Box::pin(self.connect_here(wire))
+    }
+
+    async fn connect_here(&self, mut tcp: Wire) -> Result<Connection, RatlsError> {
         tcp.send_at_once().map_err(RatlsError::io("connecting"))?;
         let answer = self.do_work(&mut tcp).await?;
         let identity = self.end.identities.current()?;
@@ -333,8 +341,15 @@ impl Acceptor {
     }
 
     /// Asks for work, shakes hands, checks the peer. Run it on a task of its own: it waits for the peer.
-    pub async fn accept(&self, socket: impl Into<Wire>) -> Result<Connection, RatlsError> {
-        let mut tcp = socket.into();
+    pub fn accept(&self, socket: impl Into<Wire>) -> BoxFuture<'_, Result<Connection, RatlsError>> {
+        self.accept_wire(socket.into())
+    }
+
+    fn accept_wire(&self, wire: Wire) -> BoxFuture<'_, Result<Connection, RatlsError>> {
+        Box::pin(self.accept_here(wire))
+    }
+
+    async fn accept_here(&self, mut tcp: Wire) -> Result<Connection, RatlsError> {
         tcp.send_at_once().map_err(RatlsError::io("accepting"))?;
         if self.is_behind_router {
             return self.end.believe(tcp).await;

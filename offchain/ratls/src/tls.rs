@@ -3,5 +3,5 @@
 mod config;
 mod verifier;
 
-pub(crate) use config::{OfIdentity, client_config, failed, peer_name, provider, server_config};
+pub(crate) use config::{OfIdentity, client_config, failed, peer_name, server_config};
 pub(crate) use verifier::{Verifier, judged};

@@ -25,6 +25,7 @@
 mod blind;
 mod built;
 mod cells;
+mod challenge;
 pub mod channel;
 pub mod check;
 mod disclosure;
@@ -42,6 +43,7 @@ pub mod tree;
 
 pub use blind::blind_client;
 pub use built::{BuiltReceipt, BuiltStatement};
+pub use challenge::{CHALLENGE_BYTES, ChallengeRecord, ChallengeResult, SignedChallenge};
 pub use channel::{ChannelHead, ChannelLink};
 pub use check::{ClientView, verify_for_client};
 pub use disclosure::{Disclosure, DisclosureDocument, DisclosureError};

@@ -16,6 +16,9 @@ pub const MAX_PROOF_NODES: usize = 64;
 /// Longest signed note that is read, in bytes: a checkpoint is about 300, and each cosignature 150.
 pub const MAX_NOTE_BYTES: usize = 16 * 1024;
 
+/// Most lines of a note that the proxy contract punishes: a log names one contract, and several only while terms change.
+pub const MAX_CELLS: usize = 8;
+
 /// Most entries of a log, 2^62: no log has as many, and sums of sizes and indexes stay within 64 bits.
 pub const MAX_LOG_SIZE: u64 = 1 << 62;
 

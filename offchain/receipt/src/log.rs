@@ -21,6 +21,7 @@
 //! # Ok::<(), cocoon_receipt::log::TileError<&str>>(())
 //! ```
 
+mod cells;
 mod checkpoint;
 #[cfg(test)]
 mod golden;

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use cocoon_bindings::ton::HashBytes;
+use serde::{Deserialize, Serialize};
 
 use crate::finish::FinishReason;
 use crate::limits::{REPUTATION_HALF_DAYS, REPUTATION_WINDOW_DAYS};
@@ -81,7 +82,7 @@ impl Mark {
 }
 
 /// The marks of one payer on one day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 struct Group {
     count: u64,
     sum: u128,
@@ -106,8 +107,9 @@ impl Group {
 }
 
 /// The receipts of one worker, as far as its reputation needs them: one entry for each payer and day. Order does not matter.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Record {
+    #[serde(with = "pairs")]
     groups: BTreeMap<(u64, HashBytes), Group>,
 }
 
@@ -117,6 +119,19 @@ impl Record {
         let charged = statement.channel.after.saturating_sub(statement.channel.before);
         if let Some(mark) = Mark::of(statement.finish, charged, is_signed) {
             self.add(day_of(statement.timing.started_ms), statement.client, mark);
+        }
+    }
+
+    /// The worker's signature over a statement that was counted without it.
+    pub fn countersign(&mut self, statement: &WorkStatement) {
+        let charged = statement.channel.after.saturating_sub(statement.channel.before);
+        let mark = |is_signed| Mark::of(statement.finish, charged, is_signed);
+        let (Some(before), Some(after)) = (mark(false), mark(true)) else {
+            return;
+        };
+        let key = (day_of(statement.timing.started_ms), statement.client);
+        if let Some(group) = self.groups.get_mut(&key) {
+            group.sum = group.sum.saturating_add(u128::from(after.0.saturating_sub(before.0)));
         }
     }
 
@@ -151,6 +166,24 @@ impl Record {
         }
         let share = good.saturating_mul(u128::from(WHOLE)).checked_div(weight).unwrap_or(0);
         Reputation(u16::try_from(share.min(u128::from(WHOLE))).unwrap_or(0))
+    }
+}
+
+/// A map whose keys are no texts, as a list of pairs.
+mod pairs {
+    use super::{BTreeMap, Deserialize, Group, HashBytes};
+    use serde::{Deserializer, Serializer};
+
+    type Groups = BTreeMap<(u64, HashBytes), Group>;
+
+    pub(super) fn serialize<S: Serializer>(groups: &Groups, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(groups)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Groups, D::Error> {
+        Ok(Vec::<((u64, HashBytes), Group)>::deserialize(deserializer)?
+            .into_iter()
+            .collect())
     }
 }
 
@@ -208,6 +241,24 @@ mod tests {
     }
 
     #[test]
+    fn a_signature_that_comes_later_counts_as_if_it_had_been_there() {
+        for finish in [
+            FinishReason::Stop,
+            FinishReason::Cancelled,
+            FinishReason::Failed,
+            FinishReason::Unknown,
+        ] {
+            let mut statement = statement();
+            statement.finish = finish;
+            let (mut at_once, mut later) = (Record::default(), Record::default());
+            at_once.note(&statement, true);
+            later.note(&statement, false);
+            later.countersign(&statement);
+            assert_eq!(later, at_once, "{finish}");
+        }
+    }
+
+    #[test]
     fn nothing_overflows_at_the_ends_of_the_numbers() {
         let group = Group {
             count: u64::MAX,
@@ -231,6 +282,13 @@ mod tests {
             let reversed: Vec<_> = marks.iter().rev().copied().collect();
             prop_assert_eq!(merged.on(day), record(&marks).on(day));
             prop_assert_eq!(record(&reversed), record(&marks));
+        }
+
+        #[test]
+        fn a_record_survives_its_text(marks in marks()) {
+            let record = record(&marks);
+            let text = serde_json::to_string(&record).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
         }
 
         #[test]

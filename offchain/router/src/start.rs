@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use cocoon_bindings::ton::parse_address;
-use cocoon_chain::{HttpApi, SharedChain, watch_root};
+use cocoon_chain::watch_root;
 use cocoon_ratls::{IdentityKeeper, SharedClock, SystemClock, TrustStore};
 use cocoon_runner::{RunnerError, http::listen_tcp, trust::Trust};
+use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -45,13 +46,13 @@ impl RunningRouter {
 }
 
 /// Starts a router on the chain of its configuration. Returns when it serves; it ends with the token.
-pub async fn start(config: RouterConfig, stop: CancellationToken) -> Result<RunningRouter, RouterError> {
+pub fn start(config: RouterConfig, stop: CancellationToken) -> BoxFuture<'static, Result<RunningRouter, RouterError>> {
+    Box::pin(start_real(config, stop))
+}
+
+async fn start_real(config: RouterConfig, stop: CancellationToken) -> Result<RunningRouter, RouterError> {
     config.check()?;
-    let key = match &config.chain.api_key_file {
-        Some(path) => Some(read_key(path)?),
-        None => None,
-    };
-    let chain: SharedChain = Arc::new(HttpApi::new(&config.chain.url, key.as_deref())?);
+    let chain = cocoon_runner::chain::open(&config.chain)?;
     let root = parse_address(&config.chain.root).map_err(RouterError::Root)?;
     let root = watch_root(chain, root, ROOT_REFRESH).await?;
     let clock = SystemClock::shared();
@@ -75,17 +76,16 @@ pub async fn start(config: RouterConfig, stop: CancellationToken) -> Result<Runn
     Ok(running)
 }
 
-fn read_key(path: &std::path::Path) -> Result<String, RunnerError> {
-    std::fs::read_to_string(path)
-        .map(|text| text.trim().to_owned())
-        .map_err(|source| RunnerError::Unreadable {
-            path: path.to_path_buf(),
-            source,
-        })
+/// Starts the listeners with parts of the caller's; the chain of the configuration is not used.
+pub fn start_with<'a>(
+    config: &'a RouterConfig,
+    parts: Parts,
+    stop: CancellationToken,
+) -> BoxFuture<'a, Result<RunningRouter, RouterError>> {
+    Box::pin(start_parts(config, parts, stop))
 }
 
-/// Starts the listeners with parts of the caller's; the chain of the configuration is not used.
-pub async fn start_with(
+async fn start_parts(
     config: &RouterConfig,
     parts: Parts,
     stop: CancellationToken,

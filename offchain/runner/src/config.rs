@@ -23,21 +23,50 @@ pub trait NamesFiles {
 }
 
 /// Where the chain is and which root contract rules the network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChainConfig {
-    /// URL of a TON HTTP API (v2 JSON-RPC), such as `http://127.0.0.1:8045/api/v2/jsonRPC`.
+    /// URL of a TON HTTP API, such as `http://127.0.0.1:8045/api/v2/jsonRPC`, or `https://toncenter.com/api/v3` for version 3.
+    /// It may be left out where `endpoints` names servers.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub url: String,
     /// Address of the root contract, raw or user-friendly.
     pub root: String,
-    /// File with the API key, if the API wants one.
+    /// File with the API key, if the API at `url` wants one. A key goes only over https, or to this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_file: Option<PathBuf>,
+    /// More servers of the same chain. The best is asked, the next one when it fails (docs/chain.md).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<EndpointConfig>,
+    /// File in the form of TON's global configuration: lite servers, and the block from which everything is proven. Instead
+    /// of `url` and `endpoints`, of which nothing is proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global_config: Option<PathBuf>,
+}
+
+/// One server of the chain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointConfig {
+    /// Its URL, as in `[chain]`.
+    pub url: String,
+    /// File with its API key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key_file: Option<PathBuf>,
+    /// Requests a second that it allows. Left out: as many as come up, until it says that they are too many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_per_second: Option<u32>,
+    /// File with the root certificates (PEM) of a private authority that signs its certificate. Left out: the public ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
 }
 
 impl NamesFiles for ChainConfig {
     fn files_mut(&mut self) -> Vec<&mut PathBuf> {
-        self.api_key_file.iter_mut().collect()
+        let servers = self.endpoints.iter_mut();
+        let of_servers = servers.flat_map(|server| server.api_key_file.iter_mut().chain(&mut server.ca_file));
+        let own = self.api_key_file.iter_mut().chain(&mut self.global_config);
+        own.chain(of_servers).collect()
     }
 }
 

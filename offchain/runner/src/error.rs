@@ -165,6 +165,9 @@ pub enum RunnerError {
     /// The roots of trust or their collateral do not fit together.
     #[error("the roots of trust cannot be set up")]
     Trust(#[source] cocoon_ratls::RatlsError),
+    /// The way to the chain cannot be set up.
+    #[error(transparent)]
+    Chain(#[from] cocoon_chain::ChainError),
     /// The accelerators of this machine are not what the configuration demands.
     #[error("the accelerators of this machine may not be computed on")]
     Gpu(#[source] cocoon_guest::GuestError),
@@ -254,6 +257,7 @@ impl RunnerError {
                 }
             },
             Self::Gpu(source) => source.hint(),
+            Self::Chain(error) => error.hint(),
             Self::Trust(_) => "check the collateral and the simulated platform",
             Self::SimulatedOnProduction => {
                 "remove simulated_platform, simulated_trust and simulator from [attestation]"

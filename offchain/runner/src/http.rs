@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use cocoon_ratls::{Listener, Network, TcpNetwork, Wire};
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,15 @@ impl HttpServer {
 }
 
 /// Opens `address` and serves `router` until `stop`; requests in flight get some seconds to end.
-pub async fn serve(address: SocketAddr, router: Router, stop: CancellationToken) -> Result<HttpServer, RunnerError> {
+pub fn serve(
+    address: SocketAddr,
+    router: Router,
+    stop: CancellationToken,
+) -> BoxFuture<'static, Result<HttpServer, RunnerError>> {
+    Box::pin(serve_tcp(address, router, stop))
+}
+
+async fn serve_tcp(address: SocketAddr, router: Router, stop: CancellationToken) -> Result<HttpServer, RunnerError> {
     let listener = listen(&TcpNetwork, address).await?;
     serve_on(listener, router, stop)
 }

@@ -24,6 +24,7 @@
 
 pub mod admin;
 pub mod backoff;
+pub mod chain;
 pub mod checkpoints;
 pub mod choice;
 pub mod config;

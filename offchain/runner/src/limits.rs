@@ -5,6 +5,9 @@ use std::time::Duration;
 /// Largest configuration file that is read: ours are below 4 KiB, so more is a wrong path.
 pub const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
+/// Largest file with TON's global configuration: the public one has some 30 KB.
+pub const MAX_GLOBAL_CONFIG_BYTES: u64 = 4 << 20;
+
 /// Largest key file: 64 hex digits, a line end and some blanks.
 pub const MAX_KEY_FILE_BYTES: u64 = 256;
 

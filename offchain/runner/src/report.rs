@@ -1,5 +1,6 @@
 //! What every daemon tells its operator: statistics in the deployed form, the same as a page, and figures for Prometheus.
 
+mod chain;
 mod counter;
 mod metrics;
 mod page;
@@ -14,8 +15,10 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{Html, IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use cocoon_chain::SharedChain;
 use serde_json::Value;
 
+pub use chain::CHAIN_METRICS;
 pub use counter::Counter;
 pub use metrics::{Distribution, Exposition, FIRST_TOKEN_SECONDS, Kind, LATENCY_SECONDS, Metric, Samples};
 pub use process::{METRICS, Process};
@@ -32,6 +35,11 @@ pub trait Report: Send + Sync + 'static {
 
     /// Writes the daemon's own figures.
     fn metrics(&self, page: &mut Exposition);
+
+    /// Its way to the chain, whose servers are told of too.
+    fn chain(&self) -> Option<SharedChain> {
+        None
+    }
 }
 
 /// `/jsonstats`, `/stats`, `/perf` and `/metrics` of a daemon. All of them only read.
@@ -60,5 +68,7 @@ async fn figures(State(report): State<Arc<dyn Report>>) -> Response {
     let mut page = Exposition::default();
     Process::now().write(&mut page);
     report.metrics(&mut page);
+    let servers = report.chain().map(|chain| chain.endpoints()).unwrap_or_default();
+    chain::write(&mut page, &servers);
     ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], page.into_text()).into_response()
 }

@@ -45,7 +45,7 @@ pub use disk::{Disk, DiskFile, RealDisk, SharedDisk};
 pub use error::StoreError;
 pub use evidence::EvidenceFolder;
 pub use log::ReceiptLog;
-pub use proxy::{ProxyReader, ProxyStore, ProxyWrite, Recovered, SignedStatement, files};
+pub use proxy::{LogHead, ProxyReader, ProxyStore, ProxyWrite, Recovered, SignedStatement, files};
 pub use reader::{LogEntry, LogReader, read_receipts, read_receipts_on};
 pub use record::{LogRecord, NewRecord};
 pub use worker::{Claim, KeptClaim, ProxyMemory, WorkerStore};

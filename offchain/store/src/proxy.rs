@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use cocoon_bindings::ton::{Address, HashBytes, parse_address};
 use cocoon_bindings::units::TokenCount;
 use cocoon_ledger::{Changes, ClientChannel, Commits, Ledger, WorkerChannel};
-use cocoon_receipt::Receipt;
 use cocoon_receipt::tree::{Frontier, leaf_hash};
+use cocoon_receipt::{Receipt, ReceiptId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -69,8 +69,34 @@ pub struct ProxyStore {
     tree: SharedTree,
 }
 
-/// The tree over the durable receipts: a leaf is the hash of a receipt's id.
-type SharedTree = Arc<Mutex<Frontier>>;
+/// The durable receipts in short.
+type SharedTree = Arc<Mutex<Durable>>;
+
+/// What grows with each durable receipt.
+#[derive(Debug, Clone, Default)]
+struct Durable {
+    /// A leaf is the hash of a receipt's id.
+    tree: Frontier,
+    finished_ms: u64,
+}
+
+impl Durable {
+    fn push(&mut self, id: ReceiptId, finished_ms: u64) {
+        self.tree.push(leaf_hash(id.0.as_slice()));
+        self.finished_ms = self.finished_ms.max(finished_ms);
+    }
+}
+
+/// The durable receipts at one moment: everything here follows from them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogHead {
+    /// How many they are.
+    pub size: u64,
+    /// Root of the tree over them.
+    pub root: HashBytes,
+    /// The latest end of an answer among them, Unix milliseconds by the proxy's clock; 0 when there are none.
+    pub finished_ms: u64,
+}
 
 /// The questions that may be asked while another thread writes.
 #[derive(Clone)]
@@ -127,7 +153,7 @@ impl ProxyStore {
             rows,
             log,
             evidence,
-            tree: Arc::new(Mutex::new(recovery.tree)),
+            tree: Arc::new(Mutex::new(recovery.durable)),
         };
         let replayed = recovery.unwritten.len() as u64;
         if store.log.length() != acknowledged {
@@ -169,7 +195,7 @@ impl ProxyStore {
             records.count += 1;
             if let NewRecord::Receipt(built) = record {
                 put_boundaries(&mut batch, index, &built.signed().receipt)?;
-                leaves.push(leaf_hash(built.id().0.as_slice()));
+                leaves.push((built.id(), built.signed().receipt.statement.timing.finished_ms));
             }
         }
         if records.count > 0 {
@@ -178,7 +204,9 @@ impl ProxyStore {
         }
         self.rows.commit_with(batch, &mut self.log, &records)?;
         let mut tree = lock(&self.tree);
-        leaves.into_iter().for_each(|leaf| tree.push(leaf));
+        leaves
+            .into_iter()
+            .for_each(|(id, finished_ms)| tree.push(id, finished_ms));
         Ok(())
     }
 
@@ -251,7 +279,17 @@ impl ProxyReader {
 
     /// The tree over the receipts that are durable, in the order of the log: what a checkpoint is made of.
     pub fn tree(&self) -> Frontier {
-        lock(&self.tree).clone()
+        lock(&self.tree).tree.clone()
+    }
+
+    /// The same in short, with the time of the latest answer.
+    pub fn head(&self) -> LogHead {
+        let durable = lock(&self.tree);
+        LogHead {
+            size: durable.tree.size(),
+            root: durable.tree.root(),
+            finished_ms: durable.finished_ms,
+        }
     }
 
     /// Certificates of workers and of the proxy itself.
@@ -261,7 +299,7 @@ impl ProxyReader {
 }
 
 /// The tree is never left half changed.
-fn lock(tree: &SharedTree) -> MutexGuard<'_, Frontier> {
+fn lock(tree: &SharedTree) -> MutexGuard<'_, Durable> {
     tree.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use cocoon_bindings::ton::HashBytes;
+use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_receipt::ReceiptError;
 use cocoon_receipt::log::CheckpointError;
 
@@ -170,6 +170,20 @@ pub enum TlogError {
         /// Their root.
         root: HashBytes,
     },
+    /// What stands under the checkpoint for a proxy contract is of another log.
+    #[error("the line for proxy contract {contract} is of another log of {size} entries")]
+    Cell {
+        /// The contract.
+        contract: Address,
+        /// Entries that the line speaks of.
+        size: u64,
+    },
+    /// A record of a challenge is none, or not signed by the log.
+    #[error("record {index} of challenges is none of this proxy")]
+    Challenge {
+        /// Its number, from 0.
+        index: u64,
+    },
     /// A text is no inclusion proof.
     #[error("not an inclusion proof: {0}")]
     Proof(&'static str),
@@ -221,7 +235,7 @@ impl TlogError {
                 "name the key that the proxy contract holds; with the right one, the log was changed on the way"
             }
             Self::Missing { .. } => "the copy is not whole: take it again, or ask another mirror",
-            Self::Shorter { .. } | Self::Fork { .. } => {
+            Self::Shorter { .. } | Self::Fork { .. } | Self::Cell { .. } => {
                 "keep both checkpoints: two that contradict each other, signed by one key, prove that the proxy cheats"
             }
             Self::NotIncluded | Self::Proof(_) => "the proof proves nothing: ask for another one",

@@ -27,12 +27,14 @@
 #![forbid(unsafe_code)]
 
 pub mod bundle;
+mod challenges;
 mod description;
 mod error;
 mod folder;
 mod http;
 pub mod limits;
 mod mirror;
+mod page;
 pub mod paths;
 mod proof;
 mod published;
@@ -42,11 +44,13 @@ mod source;
 pub mod witness;
 mod writer;
 
+pub use challenges::{Answerer, Compared};
 pub use description::{Description, VERSION, parse_key};
 pub use error::{TlogError, Who};
 pub use folder::{DiskFolder, FolderLock, LogFolder, SharedFolder};
 pub use http::HttpSource;
 pub use mirror::{Mirror, Mirrored};
+pub use page::InclusionPage;
 pub use proof::InclusionProof;
 pub use published::{Batch, PublishedLog};
 pub use publisher::Publisher;

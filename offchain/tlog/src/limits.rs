@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cocoon_receipt::CHALLENGE_BYTES;
 use cocoon_receipt::limits::{MAX_NOTE_BYTES, MAX_RECEIPT_BYTES};
 use cocoon_receipt::log::{TILE_WIDTH, TileId, TileKind};
 
@@ -17,6 +18,12 @@ pub const MAX_RECEIPTS_BYTES: usize = TILE_WIDTH as usize * (2 + MAX_RECEIPT_BYT
 /// Largest bundle of signatures.
 pub const MAX_SIGNATURES_BYTES: usize = TILE_WIDTH as usize * (2 + 64);
 
+/// Largest file of records of challenges.
+pub const MAX_CHALLENGES_BYTES: usize = TILE_WIDTH as usize * CHALLENGE_BYTES;
+
+/// Files of records of challenges that are read of one log: a million records.
+pub const MAX_CHALLENGE_FILES: u64 = 4096;
+
 /// Largest certificate: that of an attested peer is below 40 KiB.
 pub const MAX_EVIDENCE_BYTES: usize = 65_536;
 
@@ -25,6 +32,10 @@ pub const MAX_DESCRIPTION_BYTES: usize = 8192;
 
 /// Batches that are fetched ahead of the one that is looked at: hides the way to a far server, and is some MiB of memory.
 pub const BATCHES_AHEAD: usize = 8;
+
+/// Batches on each side of the one where a receipt should stand by its time in which it is looked for: receipts of one second may
+/// fill that many, and their order within it is that of the disk.
+pub const BATCHES_NEAR: u64 = 16;
 
 /// Tiles above the lowest level that a reader keeps: a walk along the log needs one of each level, eight at most.
 pub const KEPT_TILES: usize = 32;
@@ -83,6 +94,7 @@ pub fn largest(path: &str) -> usize {
         Some(TileKind::Entries) => MAX_ENTRIES_BYTES,
         Some(TileKind::Receipts) => MAX_RECEIPTS_BYTES,
         Some(TileKind::Signatures) => MAX_SIGNATURES_BYTES,
+        None if crate::paths::is_challenges(path) => MAX_CHALLENGES_BYTES,
         None if path == crate::paths::CHECKPOINT => MAX_NOTE_BYTES,
         None if path == crate::paths::DESCRIPTION => MAX_DESCRIPTION_BYTES,
         None => MAX_EVIDENCE_BYTES,

@@ -8,11 +8,13 @@ use cocoon_ratls::ParsedCertificate;
 use cocoon_receipt::log::{Checkpoint, TILE_WIDTH};
 use cocoon_receipt::{Signature, SignedReceipt};
 use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 
+use crate::challenges;
 use crate::error::TlogError;
 use crate::folder::SharedFolder;
-use crate::limits::{BUNDLES_LOOKED_AT_AGAIN, MAX_REMEMBERED_CERTIFICATES};
-use crate::paths::DESCRIPTION;
+use crate::limits::{BUNDLES_LOOKED_AT_AGAIN, MAX_CHALLENGE_FILES, MAX_REMEMBERED_CERTIFICATES};
+use crate::paths::{self, DESCRIPTION};
 use crate::published::{Batch, PublishedLog, evidence};
 use crate::source::SharedSource;
 use crate::writer::LogWriter;
@@ -60,7 +62,14 @@ impl Mirror {
 
     /// Brings the copy to the source's newest checkpoint. A source that does not continue the copy, or a checkpoint that was seen
     /// before and not copied to its end, is refused, and the copy stays as it is: both checkpoints are kept. `told` is called with the entries that were copied.
-    pub async fn update(&mut self, told: &mut (dyn FnMut(u64, u64) + Send)) -> Result<Mirrored, TlogError> {
+    pub fn update<'a>(
+        &'a mut self,
+        told: &'a mut (dyn FnMut(u64, u64) + Send),
+    ) -> BoxFuture<'a, Result<Mirrored, TlogError>> {
+        Box::pin(self.update_here(told))
+    }
+
+    async fn update_here(&mut self, told: &mut (dyn FnMut(u64, u64) + Send)) -> Result<Mirrored, TlogError> {
         let log = PublishedLog::open(self.source.clone(), self.key).await?;
         let before = self.writer.size();
         let known = Checkpoint {
@@ -69,6 +78,7 @@ impl Mirror {
             root: self.writer.root(),
         };
         self.compare(&log, &known).await?;
+        log.cells().await?;
         let mut mirrored = Mirrored {
             before,
             ..Mirrored::default()
@@ -85,6 +95,7 @@ impl Mirror {
         if let Some(description) = self.source.read(DESCRIPTION).await? {
             self.writer.describe(&description)?;
         }
+        self.take_challenges().await?;
         // The root is compared once more, with the one that the copy has now.
         self.writer.seal(log.note(), None)?;
         mirrored.size = self.writer.size();
@@ -105,6 +116,31 @@ impl Mirror {
             }
         }
         self.writer.hold(log.note())
+    }
+
+    /// Copies the records of challenges that are new. One that is not signed is refused; those that were copied stay.
+    async fn take_challenges(&mut self) -> Result<(), TlogError> {
+        let known = self.writer.challenges()?;
+        for number in known / TILE_WIDTH..MAX_CHALLENGE_FILES {
+            let Some(bytes) = self.source.read(&paths::challenges(number)).await? else {
+                return Ok(());
+            };
+            let records = challenges::open(number, &bytes, &self.key)?;
+            let is_last = (records.len() as u64) < TILE_WIDTH;
+            let skipped = usize::try_from(known.saturating_sub(number * TILE_WIDTH)).unwrap_or(usize::MAX);
+            let new: Vec<_> = records
+                .iter()
+                .skip(skipped)
+                .map(|record| record.to_bytes().to_vec())
+                .collect();
+            if !new.is_empty() {
+                self.writer.push_challenges(&new)?;
+            }
+            if is_last {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     /// Adds what is new of a batch. A receipt is written as this program writes it, and only with signatures that were checked.

@@ -1,20 +1,25 @@
 //! Reading a published log: nothing leaves here that was not proven against the checkpoint's root.
 
 mod batch;
+mod near;
 mod tiles;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cocoon_bindings::checkpoint::SignedCheckpoint;
 use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::PublicKey;
 use cocoon_receipt::log::{Checkpoint, Cosignature, TILE_WIDTH, TileKind, WitnessKey};
 use cocoon_receipt::tree::verify_consistency;
-use cocoon_receipt::{ReceiptId, SignedReceipt};
+use cocoon_receipt::{ReceiptId, SignedChallenge, SignedReceipt};
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self, Stream, StreamExt as _};
 use sha2::{Digest as _, Sha256};
 
 use crate::bundle;
+use crate::challenges::{self, Answerer, Compared};
 use crate::error::TlogError;
 use crate::limits::BATCHES_AHEAD;
 use crate::paths::{self, CHECKPOINT};
@@ -36,7 +41,11 @@ pub struct PublishedLog {
 
 impl PublishedLog {
     /// Opens the log that signs with `key` at its newest checkpoint.
-    pub async fn open(source: SharedSource, key: PublicKey) -> Result<Self, TlogError> {
+    pub fn open(source: SharedSource, key: PublicKey) -> BoxFuture<'static, Result<Self, TlogError>> {
+        Box::pin(Self::open_newest(source, key))
+    }
+
+    async fn open_newest(source: SharedSource, key: PublicKey) -> Result<Self, TlogError> {
         let missing = || TlogError::Missing {
             path: CHECKPOINT.to_owned(),
         };
@@ -73,6 +82,54 @@ impl PublishedLog {
         Ok(Checkpoint::cosignatures(&self.note, witnesses)?)
     }
 
+    /// What stands under the checkpoint for proxy contracts, each signed and of this log. Two such from two logs cost the proxy a share of
+    /// its stake.
+    pub async fn cells(&self) -> Result<Vec<SignedCheckpoint>, TlogError> {
+        let cells = Checkpoint::cells(&self.note, &self.key)?;
+        for cell in &cells {
+            let (size, root) = (cell.checkpoint.size, &cell.checkpoint.root_hash);
+            if !self.continues(size, root).await? {
+                return Err(TlogError::Cell {
+                    contract: cell.checkpoint.proxy.clone(),
+                    size,
+                });
+            }
+        }
+        Ok(cells)
+    }
+
+    /// What the proxy says of requests that two workers answered, each record signed. Whether the receipts that they name are in the log is not
+    /// looked at.
+    pub async fn challenges(&self) -> Result<Vec<SignedChallenge>, TlogError> {
+        challenges::read(&self.source, &self.key).await
+    }
+
+    /// The same with whoever answered. Reads all entries, when there are records. A record of one worker or of two models is an error; one
+    /// whose receipts are not under this checkpoint is left out.
+    pub async fn compared(&self) -> Result<Vec<Compared>, TlogError> {
+        let records = self.challenges().await?;
+        let named = records
+            .iter()
+            .flat_map(|signed| [signed.record.first.0, signed.record.second.0]);
+        let named: HashSet<HashBytes> = named.collect();
+        let mut found = HashMap::new();
+        for number in 0..self.batches() {
+            if found.len() == named.len() {
+                break;
+            }
+            if !self.entries(number).await?.iter().any(|id| named.contains(&id.0)) {
+                continue;
+            }
+            for receipt in self.batch(number).await?.decode()? {
+                let id = receipt.id().0;
+                if named.contains(&id) {
+                    found.insert(id, Answerer::of(&receipt));
+                }
+            }
+        }
+        challenges::join(records, &found)
+    }
+
     /// Receipts.
     pub fn size(&self) -> u64 {
         self.checkpoint.size
@@ -84,7 +141,11 @@ impl PublishedLog {
     }
 
     /// The receipts from `256 × number` on, proven to be those of the tree, not decoded yet.
-    pub async fn batch(&self, number: u64) -> Result<Batch, TlogError> {
+    pub fn batch<'a>(&'a self, number: u64) -> BoxFuture<'a, Result<Batch, TlogError>> {
+        Box::pin(self.read_batch(number))
+    }
+
+    async fn read_batch(&self, number: u64) -> Result<Batch, TlogError> {
         let ids = self.entries(number);
         let receipts = tiles::read(&self.source, TileKind::Receipts, number, self.size());
         let signatures = tiles::read(&self.source, TileKind::Signatures, number, self.size());
@@ -157,7 +218,11 @@ impl PublishedLog {
     }
 
     /// The place of a receipt: entries are looked through from the newest on, so this takes long for old ones.
-    pub async fn find(&self, id: &ReceiptId) -> Result<Option<u64>, TlogError> {
+    pub fn find<'a>(&'a self, id: &'a ReceiptId) -> BoxFuture<'a, Result<Option<u64>, TlogError>> {
+        Box::pin(self.find_entry(id))
+    }
+
+    async fn find_entry(&self, id: &ReceiptId) -> Result<Option<u64>, TlogError> {
         let numbers = stream::iter((0..self.batches()).rev());
         let searched = numbers.map(|number| async move { Ok::<_, TlogError>((number, self.entries(number).await?)) });
         let mut searched = std::pin::pin!(searched.buffered(BATCHES_AHEAD));
@@ -171,7 +236,11 @@ impl PublishedLog {
     }
 
     /// The proof for the receipt at `index`, which brings the receipt.
-    pub async fn prove(&self, index: u64) -> Result<InclusionProof, TlogError> {
+    pub fn prove<'a>(&'a self, index: u64) -> BoxFuture<'a, Result<InclusionProof, TlogError>> {
+        Box::pin(self.prove_entry(index))
+    }
+
+    async fn prove_entry(&self, index: u64) -> Result<InclusionProof, TlogError> {
         let path = self.tiles.inclusion_proof(index).await?;
         let mut receipts = self.batch(index / TILE_WIDTH).await?.decode()?;
         let place = usize::try_from(index % TILE_WIDTH).unwrap_or(usize::MAX);

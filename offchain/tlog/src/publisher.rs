@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use cocoon_bindings::checkpoint::SignedCheckpoint;
 use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::PublicKey;
+use cocoon_receipt::limits::MAX_CELLS;
 use cocoon_receipt::log::{Checkpoint, TileWriter};
 use cocoon_receipt::{ReceiptId, Signature, SignedReceipt};
 use ed25519_dalek::SigningKey;
@@ -25,6 +27,8 @@ pub struct Publisher {
     awaited: HashMap<ReceiptId, u64>,
     /// The same, the oldest first.
     awaited_order: BTreeMap<u64, ReceiptId>,
+    /// What the proxy contract punishes; comes under the checkpoints.
+    cells: Vec<SignedCheckpoint>,
     has_changes: bool,
 }
 
@@ -40,8 +44,13 @@ impl Publisher {
     /// Takes up the log in a folder at its last checkpoint, or begins one.
     pub fn open(folder: SharedFolder, key: SigningKey) -> Result<Self, TlogError> {
         let writer = LogWriter::open(folder, PublicKey::from(&key))?;
+        let cells = match writer.note() {
+            Some(note) => Checkpoint::cells(note, &PublicKey::from(&key))?,
+            None => Vec::new(),
+        };
         let mut publisher = Self {
             writer,
+            cells,
             key,
             awaited: HashMap::new(),
             awaited_order: BTreeMap::new(),
@@ -139,6 +148,33 @@ impl Publisher {
         self.writer.describe(&description.to_bytes())
     }
 
+    /// Names the signed checkpoints for proxy contracts that come under the checkpoints from now on, those of a longer log later. They must
+    /// be of this log: whoever signs them knows.
+    pub fn cover(&mut self, cells: Vec<SignedCheckpoint>) {
+        self.cells = cells;
+    }
+
+    /// Puts the last checkpoint with what it covers in its place, if that has changed; says whether it did. The signatures of witnesses stay.
+    pub fn renew(&mut self) -> Result<bool, TlogError> {
+        let Some(note) = self.writer.note().filter(|_| !self.has_changes) else {
+            return Ok(false);
+        };
+        let key = PublicKey::from(&self.key);
+        let cells = self.covered();
+        if Checkpoint::cells(note, &key)? == cells {
+            return Ok(false);
+        }
+        let note = Checkpoint::with_cells(note, &cells, &key)?;
+        self.writer.reseal(&note)?;
+        Ok(true)
+    }
+
+    fn covered(&self) -> Vec<SignedCheckpoint> {
+        let size = self.size();
+        let covered = self.cells.iter().filter(|cell| cell.checkpoint.size <= size);
+        covered.take(MAX_CELLS).cloned().collect()
+    }
+
     /// Signs a checkpoint over everything that was added and puts it in its place. Returns it as a note.
     pub fn publish(&mut self, mark: Option<Mark>) -> Result<String, TlogError> {
         let checkpoint = Checkpoint {
@@ -146,10 +182,22 @@ impl Publisher {
             size: self.size(),
             root: self.root(),
         };
-        let note = checkpoint.sign(&self.key)?;
+        let key = PublicKey::from(&self.key);
+        let note = Checkpoint::with_cells(&checkpoint.sign(&self.key)?, &self.covered(), &key)?;
         self.writer.seal(&note, mark)?;
         self.has_changes = false;
         Ok(note)
+    }
+
+    /// Adds records of challenges. `before` says how many the proxy gave before these: those of them that are there already, because it
+    /// died before it could note that, are left out.
+    pub fn add_challenges(&mut self, before: u64, records: &[Vec<u8>]) -> Result<(), TlogError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let known = self.writer.challenges()?.saturating_sub(before);
+        let known = usize::try_from(known).unwrap_or(usize::MAX).min(records.len());
+        self.writer.push_challenges(&records[known..])
     }
 
     /// Puts the last checkpoint with the signatures of witnesses in its place.

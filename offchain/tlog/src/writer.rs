@@ -12,14 +12,14 @@ use cocoon_bindings::units::PublicKey;
 use cocoon_receipt::limits::MAX_RECEIPT_BYTES;
 use cocoon_receipt::log::{Checkpoint, TILE_WIDTH, TileId, TileKind, TileWriter};
 use cocoon_receipt::tree::leaf_hash;
-use cocoon_receipt::{ReceiptError, ReceiptId, Signature};
+use cocoon_receipt::{CHALLENGE_BYTES, ReceiptError, ReceiptId, Signature};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::bundle;
 use crate::error::{TlogError, disk};
 use crate::folder::{Files, SharedFolder};
-use crate::limits::{MAX_EVIDENCE_BYTES, MAX_LATE_BUNDLES};
+use crate::limits::{MAX_CHALLENGE_FILES, MAX_CHALLENGES_BYTES, MAX_EVIDENCE_BYTES, MAX_LATE_BUNDLES};
 use crate::paths::{self, CHECKPOINT, DESCRIPTION};
 
 /// Where a writer notes how far it has read what it writes from. Not a file of the log.
@@ -241,6 +241,43 @@ impl LogWriter {
             return Err(TlogError::TooLarge { path, limit });
         }
         self.put(&path, certificate)
+    }
+
+    /// How many records of challenges there are.
+    pub fn challenges(&self) -> Result<u64, TlogError> {
+        let mut count = 0;
+        for number in 0..MAX_CHALLENGE_FILES {
+            let path = paths::challenges(number);
+            let Some(bytes) = self.files.read(&path).map_err(disk("read", &path))? else {
+                break;
+            };
+            let found = (bytes.len() / CHALLENGE_BYTES) as u64;
+            count += found;
+            if found < TILE_WIDTH {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Adds records of challenges behind those that are there, durable when this returns. They must be signed by the log's key.
+    pub fn push_challenges(&mut self, records: &[Vec<u8>]) -> Result<(), TlogError> {
+        self.check()?;
+        let count = self.challenges()?;
+        let mut number = count / TILE_WIDTH;
+        let mut rest = records;
+        while !rest.is_empty() && number < MAX_CHALLENGE_FILES {
+            let path = paths::challenges(number);
+            let mut bytes = self.files.read(&path).map_err(disk("read", &path))?.unwrap_or_default();
+            // What is behind the last whole record was never told.
+            bytes.truncate(bytes.len() / CHALLENGE_BYTES * CHALLENGE_BYTES);
+            let room = (MAX_CHALLENGES_BYTES - bytes.len().min(MAX_CHALLENGES_BYTES)) / CHALLENGE_BYTES;
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            now.iter().for_each(|record| bytes.extend_from_slice(record));
+            self.put(&path, &bytes)?;
+            (rest, number) = (later, number + 1);
+        }
+        self.sync()
     }
 
     /// Writes `log.json`, if it says something else.

@@ -12,7 +12,7 @@ use crate::limits::HEALTH_PAUSE;
 use crate::payout::Payouts;
 use crate::pricing::keep_priced;
 use crate::worker::{Shared, Worker, Workers};
-use cocoon_chain::{HttpApi, RootView, SharedChain, watch_root};
+use cocoon_chain::{RootView, watch_root};
 use cocoon_ratls::{Connector, IdentityKeeper, SharedClock, SharedNetwork};
 use cocoon_runner::admin::{self, Live};
 use cocoon_runner::choice::Choices;
@@ -22,6 +22,7 @@ use cocoon_runner::shutdown::{Drained, Shutdown};
 use cocoon_runner::trust::Trust;
 use cocoon_runner::{Surroundings, off_thread};
 use cocoon_store::{SharedDisk, WorkerStore};
+use futures_util::future::BoxFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,13 +40,28 @@ pub struct RunningWorker {
 
 /// Starts a worker; it stops, with a drain, when `shutdown` is cancelled. It is connected to proxies only once all models
 /// are loaded and have run.
-pub async fn start(config: WorkerConfig, shutdown: CancellationToken) -> Result<RunningWorker, WorkerError> {
-    let chain = chain(&config).await?;
+pub fn start(
+    config: WorkerConfig,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, Result<RunningWorker, WorkerError>> {
+    Box::pin(start_real(config, shutdown))
+}
+
+async fn start_real(config: WorkerConfig, shutdown: CancellationToken) -> Result<RunningWorker, WorkerError> {
+    let chain = cocoon_runner::chain::open(&config.chain)?;
     start_on(config, Surroundings::real(chain), shutdown).await
 }
 
 /// Starts a worker in given surroundings; the configured URL of the chain is not used.
-pub async fn start_on(
+pub fn start_on(
+    config: WorkerConfig,
+    surroundings: Surroundings,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, Result<RunningWorker, WorkerError>> {
+    Box::pin(start_in(config, surroundings, shutdown))
+}
+
+async fn start_in(
     config: WorkerConfig,
     surroundings: Surroundings,
     shutdown: CancellationToken,
@@ -75,7 +91,7 @@ pub async fn start_on(
         None => None,
     };
     let payouts = match &config.payout {
-        Some(payout) => Some(Arc::new(Payouts::new(chain, payout, manager.as_ref()).await?)),
+        Some(payout) => Some(Arc::new(Payouts::new(chain.clone(), payout, manager.as_ref()).await?)),
         None => None,
     };
     let workers = workers(&config, parsed, root, clock.clone(), network.clone(), disk).await?;
@@ -87,6 +103,7 @@ pub async fn start_on(
         identities: identities.clone(),
         image: trust.own_image(&identities, clock.now()),
         clock: clock.clone(),
+        chain: chain.clone(),
         live: Arc::new(Live::new(config.clone())),
         stop: shutdown.clone(),
         simulated: trust.is_simulated(),
@@ -204,24 +221,6 @@ async fn stop(workers: &[Arc<Worker>], tasks: &Shutdown, http: HttpServer, drain
     http.join().await?;
     tracing::info!("worker stopped");
     Ok(())
-}
-
-async fn chain(config: &WorkerConfig) -> Result<SharedChain, WorkerError> {
-    let key = match &config.chain.api_key_file {
-        Some(path) => {
-            let text = tokio::fs::read_to_string(path).await;
-            let problem = "must be a file that can be read";
-            Some(text.map_err(|_| WorkerError::Config {
-                key: "chain.api_key_file",
-                problem,
-            })?)
-        }
-        None => None,
-    };
-    Ok(Arc::new(HttpApi::new(
-        &config.chain.url,
-        key.as_deref().map(str::trim),
-    )?))
 }
 
 /// Looks at the backend, for ever.

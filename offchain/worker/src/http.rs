@@ -15,6 +15,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use cocoon_bindings::ImageHash;
 use cocoon_bindings::units::Coefficient;
+use cocoon_chain::SharedChain;
 use cocoon_ratls::{IdentityKeeper, SharedClock};
 use cocoon_runner::admin::Live;
 use cocoon_runner::gpu::AdmittedGpu;
@@ -32,6 +33,8 @@ pub(crate) struct Pages {
     /// The image that this worker's evidence shows.
     pub(crate) image: Option<ImageHash>,
     pub(crate) clock: SharedClock,
+    /// For the figures of its servers.
+    pub(crate) chain: SharedChain,
     /// The configuration with what was reloaded since the start.
     pub(crate) live: Arc<Live<WorkerConfig>>,
     /// Ends the daemon after its drain.

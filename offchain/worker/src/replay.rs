@@ -4,8 +4,6 @@
 //! An answer follows from model, request, sampling and seed alone, whatever ran beside it. What does not follow is its name,
 //! its time, and its `usage`, which tells what was cached and what it cost: those are taken over from the answer of then.
 
-mod compare;
-
 use crate::backend::{Local, Recorded, Trouble};
 use crate::config::EngineConfig;
 use crate::daemon::verify_name;
@@ -14,10 +12,11 @@ use crate::limits::ENGINE_QUEUE;
 use cocoon_bindings::ModelHash;
 use cocoon_engine::{EngineError, EngineHandle, is_embedding_model, load_model};
 use cocoon_manifest::ModelName;
-use cocoon_openai::{Endpoint, Request};
+use cocoon_openai::said::Unreadable;
+use cocoon_openai::{Endpoint, Request, Said};
 use cocoon_protocol::http;
 use cocoon_receipt::{Disclosure, DisclosureError, FinishReason};
-use compare::Answer;
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 
 /// What a replay found.
@@ -77,6 +76,12 @@ pub enum ReplayError {
     Stopped,
 }
 
+impl From<Unreadable> for ReplayError {
+    fn from(_: Unreadable) -> Self {
+        Self::NotReplayable("the answer is not one of a chat or a completion")
+    }
+}
+
 impl ReplayError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
@@ -115,7 +120,11 @@ impl Replayer {
     }
 
     /// Answers the disclosed request once more and compares.
-    pub async fn replay(&self, disclosure: &Disclosure) -> Result<Replay, ReplayError> {
+    pub fn replay<'a>(&'a self, disclosure: &'a Disclosure) -> BoxFuture<'a, Result<Replay, ReplayError>> {
+        Box::pin(self.replay_here(disclosure))
+    }
+
+    async fn replay_here(&self, disclosure: &Disclosure) -> Result<Replay, ReplayError> {
         disclosure.check()?;
         let statement = &disclosure.receipt.receipt.statement;
         if statement.model != self.model {
@@ -130,7 +139,7 @@ impl Replayer {
             _ => return Err(ReplayError::NotReplayable("it failed")),
         };
         let request = request(&disclosure.request)?;
-        let then = Answer::read(&request, &disclosure.response)?;
+        let then = Said::read(&request, &disclosure.response)?;
         let recorded = Recorded {
             seed: statement.seed,
             created: then.created,
@@ -152,8 +161,8 @@ impl Replayer {
         } else if asks_for.is_some_and(|seed| seed != statement.seed) {
             Some("the receipt names another seed than the request asks for".to_owned())
         } else {
-            let now = Answer::read_whole(request.endpoint(), again.body.as_bytes())?;
-            then.difference(&now, is_cut)
+            let now = Said::read_whole(request.endpoint(), again.body.as_bytes())?;
+            then.difference(&now, is_cut).map(|found| found.to_string())
         };
         let verdict = match &difference {
             Some(_) => ReplayVerdict::Different,

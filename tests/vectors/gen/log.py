@@ -21,6 +21,8 @@ FOLDER = pathlib.Path(__file__).resolve().parent.parent
 ENTRIES = 275
 WITNESS = "witness.example"
 TIME = 1_767_312_000
+# How many receipts the last state commit covered.
+COMMITTED = 272
 
 
 def refused(note, name):
@@ -40,6 +42,27 @@ def refused(note, name):
     yield "a witness's kind of signature by the log's key", "unsigned", notes.cosigned(f"{body}\n\n", name, made_up.secret("proxy"), TIME)
 
 
+def refused_lines(note, contract, roots):
+    """Notes whose line for the proxy contract a reader must refuse."""
+    own, other = made_up.secret("proxy"), made_up.secret("other")
+    line = lambda size, root, signed=None, secret=own: notes.cell_line(secret, contract, size, root, signed)
+    good = line(COMMITTED, roots[COMMITTED])
+    foreign = f"0:{'5a' * 32}"
+    yield "a flipped bit in the signature", note + good[:-6] + ("A" if good[-6] != "A" else "B") + good[-5:]
+    yield "more entries than the checkpoint", note + line(ENTRIES + 1, roots[COMMITTED])
+    yield "another root for the same size", note + line(ENTRIES, roots[COMMITTED])
+    yield "another root for an earlier size", note + line(COMMITTED, roots[ENTRIES])
+    yield "a signature over another size", note + line(COMMITTED, roots[COMMITTED], notes.cell(contract, COMMITTED - 1, roots[COMMITTED]))
+    yield "a signature over another contract", note + line(COMMITTED, roots[COMMITTED], notes.cell(foreign, COMMITTED, roots[COMMITTED]))
+    yield "a signature of another key", note + good.replace(good.split()[2], forged(good.split()[2], line(COMMITTED, roots[COMMITTED], secret=other).split()[2]))
+    yield "a byte too few", note + notes.shortened(good)
+
+
+def forged(line, other):
+    """The signature of one line under the key id of another."""
+    return notes.joined(line, other, 4)
+
+
 def resigned(body, name, secret):
     public = ed25519.public_key(secret)
     return body + "\n" + notes.line(name, notes.LOG_KEY, public, ed25519.sign(secret, body.encode()))
@@ -51,12 +74,20 @@ def document():
     runners = {runner.evidence: runner.certificate for runner in evidence(network)}
     files, hint, note = tiles.published(entries, network.proxy_secret, network.root, network.contract("proxy"), runners.values())
     witness, plain = made_up.secret("witness"), note
-    note = notes.cosigned(plain, WITNESS, witness, TIME)
+    contract = network.contract("proxy")
+    leaves = [tiles.leaf_hash(entry) for entry, _, _ in entries]
+    roots = {size: tiles.root(leaves[:size]) for size in (COMMITTED, ENTRIES)}
+    bound = plain + notes.cell_line(network.proxy_secret, contract, COMMITTED, roots[COMMITTED])
+    note = notes.cosigned(bound, WITNESS, witness, TIME)
     # Of another witness, of whom the reader knows nothing.
     note = notes.cosigned(note, "stranger.example", made_up.secret("stranger"), TIME + 1)
     files["checkpoint"] = note.encode()
+    told = challenges(network, [entry for entry, _, _ in entries])
+    files["challenges/000"] = b"".join(
+        notes.challenge(network.proxy_secret, one["result"], one["after"], one["time"], bytes.fromhex(one["first"]), bytes.fromhex(one["second"]))
+        for one in told
+    )
     files["log.json"] = (json.dumps(hint, sort_keys=True) + "\n").encode()
-    leaves = [tiles.leaf_hash(entry) for entry, _, _ in entries]
     name = notes.origin(network.key())
     hexes = lambda hashes: [value.hex() for value in hashes]
     facts = {
@@ -68,6 +99,15 @@ def document():
         "size": ENTRIES,
         "root": tiles.root(leaves).hex(),
         "checkpoint": plain,
+        "challenges": told,
+        "bound": {
+            "checkpoint": bound,
+            "contract": contract,
+            "size": COMMITTED,
+            "root": roots[COMMITTED].hex(),
+            "cell_hash": notes.cell(contract, COMMITTED, roots[COMMITTED]).hash.hex(),
+        },
+        "refused_lines": [{"name": what, "note": note} for what, note in refused_lines(plain, contract, roots)],
         "empty_checkpoint": notes.checkpoint(network.proxy_secret, 0, tiles.root([])),
         "witness": {
             "name": WITNESS,
@@ -93,6 +133,17 @@ def document():
         ],
     }
     return files, json.dumps(facts, indent=1, sort_keys=True) + "\n"
+
+
+def challenges(network, ids):
+    """Three requests that two workers answered, each pair under the same terms."""
+    found = []
+    for result, after, start in (("equal", 0, 0), ("different", 17, 40), ("not_comparable", 0, 200)):
+        worker = lambda at: network.receipts[at]["statement"]["worker"]
+        second = next(at for at in range(start + 1, len(ids)) if worker(at) != worker(start))
+        time = (TIME + start) * 1000
+        found.append({"result": result, "after": after, "time": time, "first": ids[start].hex(), "second": ids[second].hex()})
+    return found
 
 
 def evidence(network):

@@ -35,7 +35,33 @@ pub enum Contradiction {
     SameNumber,
 }
 
+/// Numbers of checkpoints follow from their sizes: nothing has to be remembered, and two of one log never share one.
+const NUMBERS_PER_SIZE: u64 = 2;
+
 impl Checkpoint {
+    /// The one that stands beside a published log. It follows from the log alone: whoever signs it again, after a crash, with
+    /// another clock or beside somebody who anchors, signs the same bytes. `None` for a log that is longer than any.
+    pub fn published(proxy: Address, size: u64, root_hash: HashBytes) -> Option<Self> {
+        Some(Self {
+            proxy,
+            seqno: size.checked_mul(NUMBERS_PER_SIZE)?,
+            size,
+            root_hash,
+            time: 0,
+        })
+    }
+
+    /// The one that is anchored. `time` (Unix seconds) must follow from the log as well, and not fall as it grows: the end of its
+    /// latest answer. `None` for a log that is longer than any.
+    pub fn anchored(proxy: Address, size: u64, root_hash: HashBytes, time: u64) -> Option<Self> {
+        let published = Self::published(proxy, size, root_hash)?;
+        Some(Self {
+            seqno: published.seqno.checked_add(1)?,
+            time,
+            ..published
+        })
+    }
+
     /// What the proxy signs.
     pub fn hash(&self) -> Result<HashBytes, BindingsError> {
         let cell = to_cell(self).map_err(BindingsError::layout("a checkpoint"))?;

@@ -10,6 +10,7 @@ use tycho_types::models::{
 use tycho_types::num::VarUint56;
 
 use crate::limits::MAX_ACCOUNT_CELLS;
+use crate::network::NetworkConfig;
 use crate::{Emulator, EmulatorError};
 
 /// An account as a chain's public interface shows it.
@@ -67,6 +68,34 @@ impl Emulator {
         Ok(())
     }
 
+    /// A chain with one account, as another chain has it at `now` (seconds since 1970): for get methods, and for what a message
+    /// would do. `account` is the account's cell, or that of no account; `last` is its last transaction.
+    pub fn of_account(
+        network: &NetworkConfig,
+        now: u32,
+        address: &Address,
+        account: Cell,
+        last: (u64, HashBytes),
+    ) -> Result<Self, EmulatorError> {
+        let mut chain = Self::new(network, now)?;
+        let (last_trans_lt, last_trans_hash) = last;
+        let account = ShardAccount {
+            account: Lazy::from_raw(account).map_err(EmulatorError::cell("account"))?,
+            last_trans_hash,
+            last_trans_lt,
+        };
+        account.load_account().map_err(EmulatorError::cell("account"))?;
+        chain.state.accounts.insert(address.clone(), account);
+        chain.state.lt = chain.state.lt.max(last_trans_lt.saturating_add(1));
+        chain.state.start_block();
+        Ok(chain)
+    }
+
+    /// All accounts that anybody ever wrote to.
+    pub fn shard_accounts(&self) -> impl Iterator<Item = (&Address, &ShardAccount)> {
+        self.state.accounts.iter()
+    }
+
     /// From here on every signature is taken for valid, also those of contracts: for trying out what will be signed later.
     pub fn trust_signatures(&mut self) {
         self.trusts_signatures = true;
@@ -88,8 +117,8 @@ fn used(account: &Account) -> Result<StorageUsed, CellError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::AccountStatus;
     use crate::tests::code;
-    use crate::{AccountStatus, NetworkConfig};
     use cocoon_bindings::message::external;
 
     const NOW: u32 = 1_790_000_000;

@@ -1,12 +1,14 @@
-//! The public HTTP API of TON (toncenter v2): methods by name, parameters and results in JSON.
+//! The public HTTP API of TON (toncenter v2): methods by name, parameters and results in JSON; and version 3 beside it.
 
 mod accounts;
+mod addresses;
 mod blocks;
 mod getter;
 mod params;
 mod send;
 mod shape;
 mod transactions;
+pub(crate) mod v3;
 
 use cocoon_emulator::EmulatorError;
 use serde_json::Value;
@@ -93,11 +95,19 @@ pub(crate) fn call(node: &Node, method: &str, params: &Value) -> Result<Done, Ap
         "getTransactions" => node.read(|chain| transactions::page(chain, params))??.into(),
         "tryLocateTx" | "tryLocateResultTx" => node.read(|chain| transactions::locate_result(chain, params))??.into(),
         "tryLocateSourceTx" => node.read(|chain| transactions::locate_source(chain, params))??.into(),
+        "getExtendedAddressInformation" => node.read(|chain| accounts::extended(chain, params))??.into(),
+        "getWalletInformation" => node.read(|chain| accounts::wallet(chain, params))??.into(),
+        "packAddress" => addresses::pack(params)?.into(),
+        "unpackAddress" => addresses::unpack(params)?.into(),
+        "detectAddress" => addresses::detect(params)?.into(),
         "runGetMethod" => node.read(|chain| getter::run(chain, params))??.into(),
         "estimateFee" => node.read(|chain| send::estimate(chain, params))??.into(),
         "getMasterchainInfo" => node.read(blocks::masterchain_info)?.into(),
         "shards" => node.read(|chain| blocks::shards(chain, params))??.into(),
         "getBlockTransactions" => node.read(|chain| blocks::transactions(chain, params))??.into(),
+        "getConsensusBlock" => node.read(blocks::consensus)?.into(),
+        "lookupBlock" => node.read(|chain| blocks::lookup(chain, params))??.into(),
+        "getBlockTransactionsExt" => node.read(|chain| blocks::transactions_ext(chain, params))??.into(),
         "getBlockHeader" => node.read(|chain| blocks::header(chain, params))??.into(),
         "sendBoc" => send::boc(node, params, false)?,
         "sendBocReturnHash" => send::boc(node, params, true)?,

@@ -48,6 +48,9 @@ pub enum LocalNetError {
     /// The emulated chain failed.
     #[error(transparent)]
     Emulator(#[from] EmulatorError),
+    /// The blocks of the lite server cannot be made.
+    #[error("blocks cannot be made: {0}")]
+    Blocks(#[from] cocoon_lite::LiteError),
     /// The server's task died.
     #[error("the local chain's server stopped: {0}")]
     Server(String),
@@ -60,7 +63,7 @@ impl LocalNetError {
             Self::Listen { .. } => "another local network may be running; stop it or choose another port",
             Self::Read { .. } | Self::Write { .. } => "check the data directory's permissions and free space",
             Self::Damaged { .. } => "move the file away to start with an empty chain",
-            Self::Emulator(_) | Self::Server(_) => "this is a defect of this program",
+            Self::Emulator(_) | Self::Blocks(_) | Self::Server(_) => "this is a defect of this program",
         }
     }
 }

@@ -22,6 +22,7 @@ mod clock;
 mod control;
 mod error;
 pub mod limits;
+mod lite;
 mod localnet;
 mod node;
 mod persist;
@@ -31,5 +32,8 @@ mod tests;
 
 pub use clock::Clock;
 pub use cocoon_emulator::NetworkConfig;
+pub use cocoon_lite::blocks::Consensus;
+pub use cocoon_lite::messages::{Answer, BlockId, Request};
 pub use error::LocalNetError;
+pub use lite::{Lie, LiteConfig, RunningLite};
 pub use localnet::{LocalNet, LocalNetConfig, RunningLocalNet};

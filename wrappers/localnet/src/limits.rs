@@ -33,3 +33,12 @@ pub const WRITE_DELAY: Duration = Duration::from_millis(10);
 
 /// How long a stopping server waits for requests that are under way.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
+
+/// Entries of one page of version 3 of the API, as on public servers.
+pub const MAX_INDEX_PAGE: usize = 1000;
+
+/// Addresses in one question of version 3 of the API.
+pub const MAX_ADDRESSES: usize = 1000;
+
+/// Depth of a trace's tree. Two contracts that bounce a message between themselves must not make JSON that nobody can read.
+pub const MAX_TRACE_DEPTH: usize = 100;

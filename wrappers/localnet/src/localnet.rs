@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use cocoon_emulator::{Emulator, EmulatorError, NetworkConfig};
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::limits::SHUTDOWN_GRACE;
+use crate::lite::{LiteConfig, RunningLite};
 use crate::node::Node;
 use crate::server::{Shared, router};
 use crate::{LocalNetError, persist};
@@ -46,7 +48,11 @@ pub struct LocalNet;
 
 impl LocalNet {
     /// Starts a chain, going on with the saved one if there is one.
-    pub async fn start(config: LocalNetConfig) -> Result<RunningLocalNet, LocalNetError> {
+    pub fn start(config: LocalNetConfig) -> BoxFuture<'static, Result<RunningLocalNet, LocalNetError>> {
+        Box::pin(Self::start_here(config))
+    }
+
+    async fn start_here(config: LocalNetConfig) -> Result<RunningLocalNet, LocalNetError> {
         let saved = match &config.state_file {
             Some(path) => persist::read(path)?,
             None => None,
@@ -73,16 +79,18 @@ impl LocalNet {
             }
             None => (None, None, CancellationToken::new()),
         };
-        let router = router(Shared {
+        let shared = Shared {
             node: node.clone(),
             written,
-        });
+        };
+        let router = router(shared.clone());
         let stopped = stop.clone().cancelled_owned();
         let server = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopped).await });
         tracing::info!(%address, transactions = saved.map_or(0, |saved| saved.transaction_count()), "local chain runs");
         Ok(RunningLocalNet {
             address,
             node,
+            shared,
             stop,
             stop_keeper,
             server,
@@ -96,6 +104,7 @@ impl LocalNet {
 pub struct RunningLocalNet {
     address: SocketAddr,
     node: Node,
+    shared: Shared,
     stop: CancellationToken,
     stop_keeper: CancellationToken,
     server: JoinHandle<std::io::Result<()>>,
@@ -116,6 +125,11 @@ impl RunningLocalNet {
     /// The URL that its controls are under.
     pub fn control_url(&self) -> String {
         format!("http://{}/control", self.address)
+    }
+
+    /// Starts a lite server over the same chain.
+    pub async fn serve_lite(&self, config: LiteConfig) -> Result<RunningLite, LocalNetError> {
+        RunningLite::start(self.shared.clone(), config).await
     }
 
     /// Does something with the chain itself, without HTTP.

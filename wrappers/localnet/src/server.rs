@@ -17,7 +17,7 @@ use crate::limits::MAX_REQUEST_BYTES;
 use crate::node::Node;
 
 /// What requests share.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Shared {
     pub(crate) node: Node,
     /// Number of the last change on disk, if the chain is saved.
@@ -29,6 +29,7 @@ pub(crate) fn router(shared: Shared) -> Router {
     Router::new()
         .route("/api/v2/jsonRPC", post(json_rpc))
         .route("/api/v2/{method}", get(rest_get).post(rest_post))
+        .route("/api/v3/{route}", get(index_get).post(index_post))
         .route("/control/status", get(status))
         .route("/control/{control}", post(controls))
         .fallback(|| async { answer(None, Err(ApiError::not_found("no such path"))) })
@@ -94,6 +95,60 @@ async fn rest_post(State(shared): State<Shared>, Path(method): Path<String>, bod
     answer(None, result)
 }
 
+/// Version 3 answers with the result alone, or with `{error}`.
+async fn index_get(
+    State(shared): State<Shared>,
+    Path(route): Path<String>,
+    query: Result<Query<Vec<(String, String)>>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    let query = match query {
+        Ok(Query(query)) => query,
+        Err(error) => return index(Err(ApiError::request(error.to_string()))),
+    };
+    if api::v3::POSTED.contains(&route.as_str()) {
+        let message = format!("{route} needs POST");
+        return index(Err(ApiError { code: 405, message }));
+    }
+    let params = Value::Object(gathered(query));
+    index(shared.run(move |node| api::v3::call(node, &route, &params)).await)
+}
+
+async fn index_post(State(shared): State<Shared>, Path(route): Path<String>, body: Body) -> Response {
+    if !api::v3::POSTED.contains(&route.as_str()) {
+        let message = format!("{route} needs GET");
+        return index(Err(ApiError { code: 405, message }));
+    }
+    index(match read(body).await {
+        Ok(params) => shared.run(move |node| api::v3::call(node, &route, &params)).await,
+        Err(error) => Err(error),
+    })
+}
+
+/// A parameter that comes more than once is a list.
+fn gathered(query: Vec<(String, String)>) -> Map<String, Value> {
+    let mut params = Map::new();
+    for (name, value) in query {
+        match params.get_mut(&name) {
+            None => {
+                params.insert(name, Value::String(value));
+            }
+            Some(Value::Array(values)) => values.push(Value::String(value)),
+            Some(first) => *first = Value::Array(vec![first.take(), Value::String(value)]),
+        }
+    }
+    params
+}
+
+fn index(result: Result<Value, ApiError>) -> Response {
+    match result {
+        Ok(result) => (StatusCode::OK, Json(result)).into_response(),
+        Err(ApiError { code, message }) => {
+            let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            (status, Json(json!({ "error": message, "code": code }))).into_response()
+        }
+    }
+}
+
 async fn status(State(shared): State<Shared>) -> Response {
     answer(None, shared.run(|node| control::status(node).map(Done::from)).await)
 }
@@ -108,7 +163,7 @@ async fn controls(State(shared): State<Shared>, Path(control): Path<String>, bod
 
 impl Shared {
     /// Runs a call away from the tasks that serve connections; what it changed is on disk before the answer leaves.
-    async fn run(
+    pub(crate) async fn run(
         &self,
         call: impl FnOnce(&Node) -> Result<Done, ApiError> + Send + 'static,
     ) -> Result<Value, ApiError> {

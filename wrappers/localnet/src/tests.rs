@@ -1,5 +1,7 @@
 //! The API as clients see it: raw JSON over HTTP.
 
+mod index;
+
 use cocoon_bindings::ton::{Address, HashBytes, friendly};
 use cocoon_bindings::units::Nanoton;
 use serde_json::{Value, json};

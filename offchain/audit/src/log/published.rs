@@ -1,6 +1,7 @@
 //! A published log: a folder, a mirror, a URL.
 
 use super::{Log, LogKind};
+use crate::challenges::ChallengeTotals;
 use crate::error::AuditError;
 use crate::evidence::EvidenceSource;
 use crate::limits::BATCH;
@@ -35,8 +36,20 @@ impl PublishedReceipts {
 #[async_trait]
 impl Log for PublishedReceipts {
     async fn open(&self, key: &PublicKey) -> Result<Result<Box<dyn ReceiptSource>, Difference>, AuditError> {
-        match PublishedLog::open(Arc::clone(&self.source), *key).await {
-            Ok(log) => Ok(Ok(Box::new(Reading { log, batch: 0, skip: 0 }))),
+        let opened = async {
+            let log = PublishedLog::open(Arc::clone(&self.source), *key).await?;
+            log.cells().await?;
+            // All entries are read once more for it, if there is any.
+            let compared = log.compared().await?;
+            Ok::<_, TlogError>((log, ChallengeTotals::of(&compared)))
+        };
+        match opened.await {
+            Ok((log, challenges)) => Ok(Ok(Box::new(Reading {
+                log,
+                challenges,
+                batch: 0,
+                skip: 0,
+            }))),
             Err(error) => finding(error).map(Err),
         }
     }
@@ -66,6 +79,7 @@ fn finding(error: TlogError) -> Result<Difference, AuditError> {
 
 struct Reading {
     log: PublishedLog,
+    challenges: ChallengeTotals,
     /// The next batch.
     batch: u64,
     /// Entries of it that are left out.
@@ -108,6 +122,10 @@ impl ReceiptSource for Reading {
 
     fn len_hint(&self) -> Option<u64> {
         Some(self.log.size())
+    }
+
+    fn challenges(&self) -> Option<ChallengeTotals> {
+        Some(self.challenges.clone()).filter(|totals| *totals != ChallengeTotals::default())
     }
 
     fn head(&self) -> Option<Head> {

@@ -83,12 +83,17 @@ pub struct Listings {
 impl Listings {
     /// Whether something was listed at a time, Unix milliseconds. A network that never listed a model restricts none.
     pub fn check(&self, list: Listed, hash: &HashBytes, time_ms: u64) -> Result<(), NotListed> {
+        self.window(list, hash, time_ms).map(drop)
+    }
+
+    /// The same, with the window that covers the time; none where a network restricts nothing.
+    pub fn window(&self, list: Listed, hash: &HashBytes, time_ms: u64) -> Result<Option<Window>, NotListed> {
         let Some(windows) = self.windows.get(&(list, *hash)) else {
             let restricts = list != Listed::Model || self.has_models;
-            return if restricts { Err(NotListed::Never) } else { Ok(()) };
+            return if restricts { Err(NotListed::Never) } else { Ok(None) };
         };
-        if windows.iter().any(|window| window.covers(time_ms)) {
-            return Ok(());
+        if let Some(window) = windows.iter().find(|window| window.covers(time_ms)) {
+            return Ok(Some(*window));
         }
         let begun = windows
             .iter()

@@ -72,6 +72,7 @@ pub(super) fn report(
         proxy: history.proxy.address.clone(),
         root: account.root.clone(),
         test_network: history.root.is_test,
+        challenges: None,
         params_version: account.params.params_version,
         price_per_token: account.params.price_per_token,
         worker_fee_per_token: account.params.worker_fee_per_token,
@@ -81,6 +82,7 @@ pub(super) fn report(
             root: state.tree.root(),
         },
         totals: state.totals,
+        reputations: state.standing.reputations(),
         channels,
     }
 }

@@ -6,11 +6,13 @@
     reason = "what fails here is a test"
 )]
 
+mod export;
 mod hidden;
 mod history;
 mod published;
 mod resume;
 mod stage;
+mod trace;
 
 use cocoon_audit::{DifferenceKind, Verdict};
 use cocoon_bindings::tokens::TokenCounts;

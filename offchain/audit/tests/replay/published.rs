@@ -5,7 +5,7 @@ use cocoon_audit::{
     AuditError, Audited, Bundle, DifferenceKind, Options, PublishedReceipts, Role, Scope, StoreLog, Verdict, run_with,
     to_csv, write_bundle,
 };
-use cocoon_receipt::SignedReceipt;
+use cocoon_receipt::{ChallengeRecord, ChallengeResult, ReceiptId, SignedReceipt};
 use cocoon_store::LogRecord;
 use cocoon_tlog::FolderSource;
 use serde_json::Value;
@@ -58,6 +58,85 @@ fn a_published_log_is_audited_as_the_store_is() {
     let published = audit_published(&stage, stage.publish().path()).report;
     assert_eq!(published.verdict, Verdict::Equal, "{}", published.sentence());
     assert_eq!(published, stage.audit());
+}
+
+/// The log with one record of a challenge, of these receipts.
+fn challenged(stage: &Stage, first: ReceiptId, second: ReceiptId) -> tempfile::TempDir {
+    let folder = stage.publish();
+    let record = ChallengeRecord {
+        result: ChallengeResult::Equal,
+        time_ms: 1,
+        first,
+        second,
+    };
+    let signed = record.sign(&stage.key.clone().into()).to_bytes();
+    std::fs::create_dir(folder.path().join("challenges")).unwrap();
+    std::fs::write(folder.path().join("challenges/000"), signed).unwrap();
+    folder
+}
+
+#[test]
+fn records_of_challenges_must_be_signed_and_of_two_workers() {
+    let stage = settled();
+    let id = |at: usize| match &stage.records[at] {
+        LogRecord::Receipt(receipt) => receipt.id(),
+        LogRecord::WorkerSignature(id, _) => *id,
+    };
+    let (first, unknown) = (id(0), ReceiptId([9; 32].into()));
+    let second = (1..).map(id).find(|id| *id != first).unwrap();
+    // What is not in the log yet says nothing.
+    let report = audit_published(&stage, challenged(&stage, first, unknown).path()).report;
+    assert_eq!((report.verdict, report.challenges), (Verdict::Equal, None));
+    let alone = audit_published(&stage, challenged(&stage, first, second).path()).report;
+    assert_eq!(
+        alone.difference.unwrap().kind,
+        DifferenceKind::Log,
+        "one worker answered both"
+    );
+    let folder = challenged(&stage, first, unknown);
+    let path = folder.path().join("challenges/000");
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[7] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+    let changed = audit_published(&stage, folder.path()).report;
+    assert_eq!(changed.difference.unwrap().kind, DifferenceKind::Log);
+}
+
+#[test]
+fn every_copy_of_a_log_gives_its_workers_the_same_reputation() {
+    let mut stage = Stage::new();
+    for day in 0..3 {
+        for tokens in 1..=4 {
+            stage.serve(tokens * (day + 1));
+        }
+        stage.wait(86_400);
+    }
+    // A signature that was late.
+    let LogRecord::Receipt(late) = &mut stage.records[1] else {
+        panic!("a receipt was served")
+    };
+    let (id, signature) = (late.id(), late.worker_signature.take().unwrap());
+    stage.records.push(LogRecord::WorkerSignature(id, signature));
+    stage.change_prices(30);
+    stage.serve(9);
+    let store = stage.audit().reputations;
+    let numbers: Vec<u16> = store.workers.iter().map(|worker| worker.reputation).collect();
+    // Three days on which one payer asked four times: 2 of weight each, all of it good; and one that nobody knows yet.
+    let known = u16::try_from((6 + 2) * 10_000_u32 / (6 + 4)).unwrap();
+    assert!(numbers == [known, 5000] || numbers == [5000, known], "{numbers:?}");
+    assert_eq!(store.day, "2026-05-31");
+    assert_eq!(
+        audit_published(&stage, stage.publish().path()).report.reputations,
+        store
+    );
+    let (folder, with_chain) = bundle(&stage);
+    assert_eq!(with_chain.report.reputations, store);
+    assert_eq!(audit_bundle(folder.path()).unwrap().report.reputations, store);
+    // Without that signature it is less.
+    stage.records.retain(|record| matches!(record, LogRecord::Receipt(_)));
+    let less = stage.audit().reputations;
+    assert_ne!(less, store);
+    assert_eq!(audit_published(&stage, stage.publish().path()).report.reputations, less);
 }
 
 #[test]

@@ -41,7 +41,9 @@ pub(crate) struct Stage {
     pub(crate) worker: Address,
     pub(crate) records: Vec<LogRecord>,
     pub(crate) chain: EmulatedChain,
-    root: Address,
+    pub(crate) root: Address,
+    #[allow(dead_code, reason = "the benchmark asks for no quotes")]
+    pub(crate) platform: SimulatedPlatform,
     pub(crate) proxy: Address,
     params: Params,
     worker_identity: Identity,
@@ -80,6 +82,7 @@ impl Stage {
             records: Vec::new(),
             chain: EmulatedChain::new(Emulator::new(&NetworkConfig::october_2025(), NOW).unwrap()),
             root: root.address().unwrap(),
+            platform: platform.clone(),
             proxy: at,
             params,
             worker_identity: identity(image).unwrap(),

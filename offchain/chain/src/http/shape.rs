@@ -2,14 +2,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cocoon_bindings::ton::{Address, Cell, HashBytes, parse_boc_base64};
+use cocoon_bindings::ton::{Address, Cell, HashBytes, boc_base64, parse_boc_base64};
 use cocoon_bindings::units::Nanoton;
-use cocoon_emulator::{AccountStatus, GetterResult};
+use cocoon_emulator::{AccountStatus, GetterResult, Message};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::stack;
-use crate::client::{AccountState, Transaction, TransactionId};
+use crate::client::{AccountState, ChainHead, Transaction, TransactionId};
 
 /// `getAddressInformation`.
 #[derive(Deserialize)]
@@ -23,6 +23,32 @@ struct AddressInformation {
     last_transaction_id: Option<TransactionIdShape>,
     #[serde(default)]
     sync_utime: u32,
+}
+
+/// What of `getAddressInformation` tells how far the server is.
+#[derive(Deserialize)]
+struct Synchronized {
+    sync_utime: u32,
+    block_id: Option<BlockShape>,
+}
+
+#[derive(Deserialize)]
+struct BlockShape {
+    seqno: u32,
+}
+
+/// `estimateFee`.
+#[derive(Deserialize)]
+struct FeesResult {
+    source_fees: FeesShape,
+}
+
+#[derive(Deserialize)]
+struct FeesShape {
+    in_fwd_fee: u64,
+    storage_fee: u64,
+    gas_fee: u64,
+    fwd_fee: u64,
 }
 
 #[derive(Deserialize)]
@@ -66,6 +92,67 @@ pub(super) fn account(address: &Address, result: Value) -> Result<AccountState, 
         last,
         time: shape.sync_utime,
     })
+}
+
+/// How far the server is, from its answer about any account.
+pub(super) fn head(result: &Value) -> Result<ChainHead, String> {
+    let shape = Synchronized::deserialize(result).map_err(|error| error.to_string())?;
+    if shape.sync_utime == 0 {
+        return Err("it has no time".to_owned());
+    }
+    Ok(ChainHead {
+        seqno: shape.block_id.map(|block| block.seqno),
+        time: shape.sync_utime,
+    })
+}
+
+/// The logical time of the account's last transaction in an answer to `runGetMethod`, if it is there.
+pub(super) fn last_lt(result: &Value) -> Option<u64> {
+    let lt = result.get("last_transaction_id")?.get("lt")?;
+    unsigned(lt).ok().filter(|lt| *lt != 0)
+}
+
+/// What `estimateFee` of both versions takes.
+pub(super) fn fee_question(message: &Cell) -> Result<Value, String> {
+    let read = Message::from_cell(message.clone()).map_err(|error| error.to_string())?;
+    let to = read.destination.as_ref().ok_or("the message has no destination")?;
+    let mut question = json!({
+        "address": to.to_string(),
+        "body": boc_base64(&read.body),
+        "init_code": "",
+        "init_data": "",
+        "ignore_chksig": false,
+    });
+    if let (Some(state), Some(fields)) = (&read.state_init, question.as_object_mut()) {
+        let (code, data) = code_and_data(state).ok_or("the message deploys in a way that servers take no fees for")?;
+        fields.insert("init_code".to_owned(), json!(boc_base64(&code)));
+        fields.insert("init_data".to_owned(), json!(boc_base64(&data)));
+    }
+    Ok(question)
+}
+
+/// Code and data of an ordinary state init: no split depth, not special, no libraries.
+fn code_and_data(state: &Cell) -> Option<(Cell, Cell)> {
+    let mut slice = state.as_ref().as_slice().ok()?;
+    let ordinary = slice.load_uint(5).ok()? == 0b00110;
+    let (code, data) = (slice.load_reference_cloned().ok()?, slice.load_reference_cloned().ok()?);
+    (ordinary && slice.is_empty()).then_some((code, data))
+}
+
+/// All fees of the account that the message goes to.
+pub(super) fn fees(result: &Value) -> Result<Nanoton, String> {
+    let FeesShape {
+        in_fwd_fee,
+        storage_fee,
+        gas_fee,
+        fwd_fee,
+    } = FeesResult::deserialize(result)
+        .map_err(|error| error.to_string())?
+        .source_fees;
+    let parts = [in_fwd_fee, storage_fee, gas_fee, fwd_fee].map(u128::from);
+    let total = parts.into_iter().try_fold(0u128, u128::checked_add);
+    let total = total.map(Nanoton::new).filter(|total| *total <= Nanoton::MAX);
+    total.ok_or_else(|| "the fees exceed all coins".to_owned())
 }
 
 pub(super) fn getter(result: Value) -> Result<GetterResult, String> {
@@ -116,12 +203,17 @@ fn transaction(address: &Address, shape: &TransactionShape) -> Result<Transactio
 }
 
 fn transaction_id(shape: &TransactionIdShape) -> Result<TransactionId, String> {
-    let bytes = STANDARD.decode(&shape.hash).map_err(|error| format!("hash: {error}"))?;
-    let bytes: [u8; 32] = bytes.try_into().map_err(|_| "a hash is not 32 bytes".to_owned())?;
     Ok(TransactionId {
         lt: unsigned(&shape.lt)?,
-        hash: HashBytes(bytes),
+        hash: hash(&shape.hash)?,
     })
+}
+
+/// A hash in base64.
+pub(super) fn hash(text: &str) -> Result<HashBytes, String> {
+    let bytes = STANDARD.decode(text).map_err(|error| format!("hash: {error}"))?;
+    let bytes: [u8; 32] = bytes.try_into().map_err(|_| "a hash is not 32 bytes".to_owned())?;
+    Ok(HashBytes(bytes))
 }
 
 /// A hash as the API writes it.
@@ -129,7 +221,7 @@ pub(super) fn hash_text(hash: &HashBytes) -> String {
     STANDARD.encode(hash.as_array())
 }
 
-fn cell(text: &str) -> Result<Option<Cell>, String> {
+pub(super) fn cell(text: &str) -> Result<Option<Cell>, String> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -137,7 +229,7 @@ fn cell(text: &str) -> Result<Option<Cell>, String> {
 }
 
 /// Servers write numbers as numbers or as text.
-fn unsigned(value: &Value) -> Result<u64, String> {
+pub(super) fn unsigned(value: &Value) -> Result<u64, String> {
     let number = match value {
         Value::String(text) => text.parse().ok(),
         other => other.as_u64(),
@@ -146,7 +238,7 @@ fn unsigned(value: &Value) -> Result<u64, String> {
 }
 
 /// A balance; servers write −1 for accounts that do not exist.
-fn balance(value: &Value) -> Result<Nanoton, String> {
+pub(super) fn balance(value: &Value) -> Result<Nanoton, String> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
@@ -164,7 +256,7 @@ fn balance(value: &Value) -> Result<Nanoton, String> {
 }
 
 /// Whether a server's words say that the contract did not take the message.
-pub(super) fn is_refusal(message: &str) -> bool {
+pub(crate) fn is_refusal(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     [
         "external message was not accepted",
@@ -176,7 +268,7 @@ pub(super) fn is_refusal(message: &str) -> bool {
 }
 
 /// The exit code in a server's words: `… exitcode=33, …`.
-pub(super) fn exit_code(message: &str) -> Option<i32> {
+pub(crate) fn exit_code(message: &str) -> Option<i32> {
     let (_, rest) = message.split_once("exitcode=")?;
     let end = rest
         .find(|c: char| c != '-' && !c.is_ascii_digit())
@@ -187,7 +279,6 @@ pub(super) fn exit_code(message: &str) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn the_exit_code_is_found_in_a_servers_words() {

@@ -66,7 +66,7 @@ fn inner(element: &Value, depth: usize) -> Result<StackValue, String> {
 }
 
 /// A list is pairs of head and rest, and null at its end.
-fn list(elements: Vec<StackValue>) -> StackValue {
+pub(super) fn list(elements: Vec<StackValue>) -> StackValue {
     elements
         .into_iter()
         .rev()
@@ -74,13 +74,13 @@ fn list(elements: Vec<StackValue>) -> StackValue {
 }
 
 /// A cell: base64 text, or an object whose `bytes` are that.
-fn cell(value: &Value) -> Result<cocoon_bindings::ton::Cell, String> {
+pub(super) fn cell(value: &Value) -> Result<cocoon_bindings::ton::Cell, String> {
     let text = value.as_str().or_else(|| value.get("bytes").and_then(Value::as_str));
     parse_boc_base64(text.ok_or("a cell has no bytes")?).map_err(|error| error.to_string())
 }
 
 /// A number: hex with `0x`, maybe a sign before it, or decimal.
-fn number(value: &Value) -> Result<BigInt, String> {
+pub(super) fn number(value: &Value) -> Result<BigInt, String> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
@@ -99,7 +99,7 @@ fn number(value: &Value) -> Result<BigInt, String> {
     Ok(magnitude * sign)
 }
 
-fn hex(number: &BigInt) -> String {
+pub(super) fn hex(number: &BigInt) -> String {
     let digits = number.magnitude().to_str_radix(16);
     if number.sign() == cocoon_bindings::ton::BigInt::from(-1).sign() {
         format!("-0x{digits}")

@@ -14,7 +14,7 @@ use crate::{ChainClient as _, ChainError, EmulatedChain, HttpApi, Retry, Who};
 const SOMEBODY: Address = Address::new(0, HashBytes([1; 32]));
 
 /// A server that answers every request with the same bytes.
-async fn answering(head: String, body: Vec<u8>) -> HttpApi {
+pub(super) async fn answering(head: String, body: Vec<u8>) -> HttpApi {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let api = HttpApi::new(&format!("http://{}", listener.local_addr().unwrap()), None).unwrap();
     tokio::spawn(async move {
@@ -32,7 +32,7 @@ async fn answering(head: String, body: Vec<u8>) -> HttpApi {
     api
 }
 
-async fn answering_json(status: &str, body: &str) -> HttpApi {
+pub(super) async fn answering_json(status: &str, body: &str) -> HttpApi {
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         body.len()
@@ -50,7 +50,7 @@ async fn a_server_that_is_not_there_is_unreachable() {
 
 #[tokio::test]
 async fn a_url_must_be_one() {
-    for url in ["", "chain", "ftp://host", "http://", "https://host"] {
+    for url in ["", "chain", "ftp://host", "http://", "https://", "https://host/?key=7"] {
         assert!(
             matches!(HttpApi::new(url, None), Err(ChainError::Url { .. })),
             "{url:?}"

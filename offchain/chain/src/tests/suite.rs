@@ -26,8 +26,17 @@ macro_rules! suite {
         mod emulated {
             $(#[tokio::test] async fn $claim() { super::$claim(&super::Network::emulated()).await; })+
         }
-        mod local_network {
-            $(#[tokio::test] async fn $claim() { super::$claim(&super::Network::local().await).await; })+
+        mod version_2 {
+            $(#[tokio::test] async fn $claim() { super::$claim(&super::Network::local("").await).await; })+
+        }
+        mod version_3 {
+            $(#[tokio::test] async fn $claim() { super::$claim(&super::Network::local("/api/v3").await).await; })+
+        }
+        mod lite_server {
+            $(#[tokio::test] async fn $claim() { super::$claim(&super::Network::lite().await).await; })+
+        }
+        mod pooled {
+            $(#[tokio::test] async fn $claim() { super::$claim(&super::Network::pooled().await).await; })+
         }
     };
 }
@@ -43,6 +52,7 @@ suite!(
     get_methods_are_read,
     history_is_read_over_many_pages,
     the_root_contract_is_read_and_watched,
+    the_fees_of_a_message_are_estimated,
 );
 
 const OWNER: Address = Address::new(0, HashBytes([0xaa; 32]));
@@ -321,4 +331,27 @@ async fn the_root_contract_is_read_and_watched(network: &Network) {
     let view = watched.borrow_and_update().clone();
     assert_eq!(view.version, 1);
     assert!(view.allows_worker_image(&image) && !view.allows_proxy_image(&image));
+}
+
+async fn the_fees_of_a_message_are_estimated(network: &Network) {
+    let wallet = rich_wallet(network);
+    wallet.ensure_deployed().await.unwrap();
+    let chain = network.chain();
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let until = chain.now().await.unwrap() + 60;
+    let messages = [(3, transfer(&somebody(1), Nanoton::from_ton(1)))];
+    let message = wallet_external(wallet.address(), 1, until, 0, &messages, &key, None).unwrap();
+    let before = chain.account(wallet.address()).await.unwrap();
+    let estimate = chain.estimate_fee(&message).await.unwrap();
+    assert_eq!(
+        chain.account(wallet.address()).await.unwrap().last,
+        before.last,
+        "nothing is executed"
+    );
+    chain.send_boc(&message).await.unwrap();
+    let after = chain.account(wallet.address()).await.unwrap().balance;
+    let paid = before.balance.get() - after.get() - Nanoton::from_ton(1).get();
+    assert!(estimate.get().abs_diff(paid) <= 1000, "{estimate} for {paid}");
+    let refused = chain.estimate_fee(&message).await;
+    assert!(matches!(refused, Err(ChainError::MessageRefused { .. })), "{refused:?}");
 }

@@ -32,6 +32,17 @@ pub struct AttestShowArgs {
     /// A quote or an attested certificate (raw, DER, PEM or hex), or HOST:PORT of a machine that is asked for its own
     #[arg(value_name = "FILE|HOST:PORT")]
     pub subject: String,
+    /// What it is judged by.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
+    /// Judge as of this day or moment (UTC) instead of now
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub at: Option<u64>,
+}
+
+/// By what evidence is judged.
+#[derive(Debug, Args)]
+pub struct EvidenceArgs {
     /// Policy to judge by, see docs/attestation.md; the strict one when absent
     #[arg(long, value_name = "FILE")]
     pub policy: Option<PathBuf>,
@@ -44,9 +55,6 @@ pub struct AttestShowArgs {
     /// A SIMULATED platform with its keys to believe, such as that of `cocoon up`
     #[arg(long, value_name = "FILE", conflicts_with = "simulated_trust")]
     pub simulated_platform: Option<PathBuf>,
-    /// Judge as of this day or moment (UTC) instead of now
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    pub at: Option<u64>,
 }
 
 fn moment(text: &str) -> Result<u64, String> {

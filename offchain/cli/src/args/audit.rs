@@ -57,8 +57,19 @@ The receipts are audited on the way. Days are those of UTC on which answers ende
 Examples:
   cocoon audit statement --role client
   cocoon audit statement --role worker --address ADDRESS --format json
-  cocoon audit statement --role proxy --bundle BUNDLE > earnings.csv")]
+  cocoon audit statement --role proxy --bundle BUNDLE > earnings.csv
+  cocoon audit statement --role client --format parquet > spending.parquet")]
     Statement(AuditStatementArgs),
+    /// Write every receipt as one row, for DuckDB, Spark and whoever has many
+    #[command(after_help = "\
+The receipts are audited first, and those that were audited are written: files of a million rows. The columns are in
+docs/audit.md. Exit code 1 when the audit finds a difference: what comes before it is written.
+
+Examples:
+  cocoon audit export --out receipts
+  cocoon audit export --out receipts --from https://proxy.example/log --chain-url URL --proxy ADDRESS
+  cocoon audit export --out receipts --bundle BUNDLE --format jsonl")]
+    Export(AuditExportArgs),
     /// Compute a disclosed answer once more, and compare it bit for bit
     Replay(ReplayArgs),
 }
@@ -136,6 +147,29 @@ pub struct AuditStatementArgs {
     pub format: StatementFormat,
 }
 
+/// Options of `audit export`.
+#[derive(Debug, Args)]
+pub struct AuditExportArgs {
+    /// What is audited.
+    #[command(flatten)]
+    pub source: AuditSourceArgs,
+    /// Folder to write; must be empty
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = RowFormat::Parquet)]
+    pub format: RowFormat,
+}
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RowFormat {
+    /// Apache Parquet
+    Parquet,
+    /// One JSON object a line
+    Jsonl,
+}
+
 /// Whose side of the receipts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StatementRole {
@@ -154,4 +188,6 @@ pub enum StatementFormat {
     Csv,
     /// A list of objects
     Json,
+    /// An Apache Parquet file on stdout
+    Parquet,
 }

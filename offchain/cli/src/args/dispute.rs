@@ -19,21 +19,24 @@ pub enum DisputeCommand {
 /// Options of `dispute equivocation`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A checkpoint is a file with one signed checkpoint, or with one body of a message that anchors one, as
-a bag of cells: binary or base64. The proxy contract checks both signatures itself, and sends a
+A checkpoint is a published one, in a file, in the folder of a log or mirror or under the URL of
+one; or a file with one that was signed for the contract, or with one body of a message that
+anchors one, as a bag of cells: binary or base64. A mirror that has seen two logs keeps the second
+one's checkpoint in the file `contradiction`. The proxy contract checks both signatures itself, and sends a
 share of the proxy's stake to the reporter. Nothing is signed or sent here. Exit code 1 when
 the two go together, so that nothing can be proven by them.
 
 Examples:
+  cocoon dispute equivocation MIRROR MIRROR/contradiction --reporter EQ...
   cocoon dispute equivocation shown-to-me.boc shown-to-you.boc --reporter EQ...
   cocoon dispute equivocation a.boc b.boc --reporter EQ... --chain-url URL --proxy EQ... --json")]
 pub struct EquivocationArgs {
     /// One of the two
-    #[arg(value_name = "FILE")]
-    pub first: PathBuf,
+    #[arg(value_name = "FILE|DIR|URL")]
+    pub first: String,
     /// The other one
-    #[arg(value_name = "FILE")]
-    pub second: PathBuf,
+    #[arg(value_name = "FILE|DIR|URL")]
+    pub second: String,
     /// Wallet that gets the share of the stake
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub reporter: Address,

@@ -133,7 +133,7 @@ pub struct LogVerifyArgs {
     /// The log.
     #[command(flatten)]
     pub log: LogPlace,
-    /// A proof to check instead; needs --key
+    /// A proof to check instead, or a client's page of a receipt with one; needs --key
     #[arg(long, value_name = "FILE", conflicts_with = "place", requires = "key")]
     pub proof: Option<PathBuf>,
     /// An older checkpoint that the log must continue

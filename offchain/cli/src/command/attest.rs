@@ -1,6 +1,6 @@
 //! `cocoon attest show`: evidence claim by claim, and what a policy says of it.
 
-mod inputs;
+pub(super) mod inputs;
 mod subject;
 
 use cocoon_attest::{Examination, JudgedClaim, Register, examine, format_moment};
@@ -49,7 +49,7 @@ struct Shown {
 /// Shows what evidence proves.
 pub(crate) async fn show(args: AttestShowArgs, output: Output) -> Result<Exit, Failure> {
     let now = args.at.unwrap_or_else(|| SystemClock.now());
-    let inputs = Inputs::load(&args, now)?;
+    let inputs = Inputs::load(&args.evidence, now)?;
     let presented = Presented::of(&args.subject, now).await?;
     let Inputs {
         roots,

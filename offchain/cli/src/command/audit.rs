@@ -1,5 +1,6 @@
 //! `cocoon audit`: every receipt of a proxy against the chain.
 
+mod export;
 mod text;
 
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use cocoon_audit::{
     Audited, Bundle, Log, Options, PublishedReceipts, Role, Scope, StoreLog, Verdict, run_resumable, run_with, to_csv,
-    write_bundle,
+    to_parquet, write_bundle,
 };
 use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_chain::{EmulatedChain, HttpApi, SharedChain};
@@ -36,6 +37,7 @@ pub(crate) async fn run(global: &Global, args: AuditArgs, output: Output) -> Res
         Some(AuditCommand::Run(args)) => audit(global, args, output).await,
         Some(AuditCommand::Bundle(args)) => bundle(global, args, output).await,
         Some(AuditCommand::Statement(args)) => statement(global, args, output).await,
+        Some(AuditCommand::Export(args)) => export::run(global, args, output).await,
         Some(AuditCommand::Replay(args)) => super::replay::run(global, args, output).await,
     }
 }
@@ -103,6 +105,8 @@ async fn statement(global: &Global, args: AuditStatementArgs, output: Output) ->
     if output.json || args.format == StatementFormat::Json {
         let output = Output { json: true };
         output.result(&audited.statement, |_| String::new())?;
+    } else if args.format == StatementFormat::Parquet {
+        output.bytes(&to_parquet(&audited.statement).map_err(failure::from_audit)?)?;
     } else {
         output.stdout(&to_csv(&audited.statement))?;
     }
@@ -127,7 +131,7 @@ fn exit(audited: &Audited, output: Output) -> Exit {
 /// What is audited.
 enum Subject {
     Bundle(Box<Bundle>, usize),
-    Log(Box<dyn Log>, Place, usize),
+    Log(Arc<dyn Log>, Place, usize),
 }
 
 impl Subject {
@@ -138,17 +142,25 @@ impl Subject {
             return Ok(Self::Bundle(Box::new(bundle), cores));
         }
         let place = Place::of(global, &args.audited, output).await?;
-        let log: Box<dyn Log> = match &args.audited.from {
+        let log: Arc<dyn Log> = match &args.audited.from {
             Some(from) => {
                 let source = cocoon_tlog::source(from).map_err(failure::from_tlog)?;
-                Box::new(PublishedReceipts::new(source))
+                Arc::new(PublishedReceipts::new(source))
             }
             None => {
                 let network = NetworkFile::load(&DataDir::new(&global.data_dir))?;
-                Box::new(StoreLog::new(&network.proxy_store_dir))
+                Arc::new(StoreLog::new(&network.proxy_store_dir))
             }
         };
         Ok(Self::Log(log, place, cores))
+    }
+
+    /// Its receipts, to be read once more.
+    fn log(&self) -> Arc<dyn Log> {
+        match self {
+            Self::Bundle(bundle, _) => Arc::new(PublishedReceipts::new(bundle.log())),
+            Self::Log(log, ..) => Arc::clone(log),
+        }
     }
 
     /// Whether another look may find more. A store has all that the chain has; what is published comes later.
@@ -216,7 +228,7 @@ impl Place {
     }
 }
 
-fn address(text: &str) -> Result<Address, Failure> {
+pub(super) fn address(text: &str) -> Result<Address, Failure> {
     parse_address(text).or_fail(
         Exit::Usage,
         "the address of a contract was expected",
@@ -225,7 +237,7 @@ fn address(text: &str) -> Result<Address, Failure> {
 }
 
 /// The running chain, or the one that was saved when the network stopped.
-async fn chain(network: &NetworkFile, proxy: &Address, output: Output) -> Result<SharedChain, Failure> {
+pub(super) async fn chain(network: &NetworkFile, proxy: &Address, output: Output) -> Result<SharedChain, Failure> {
     let running = HttpApi::new(&network.chain_url, None).map_err(failure::from_chain)?;
     let running: SharedChain = Arc::new(running);
     // Another network may have taken the port since.

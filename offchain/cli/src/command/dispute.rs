@@ -11,6 +11,9 @@ use cocoon_bindings::types::SettleClaim;
 use cocoon_bindings::{BindingsError, ExportedMessage, QueryId};
 use cocoon_chain::{ProxyAccount, RootView, SharedChain};
 use cocoon_receipt::SignedReceipt;
+use cocoon_receipt::log::Checkpoint as Note;
+use cocoon_tlog::TlogError;
+use cocoon_tlog::paths::CHECKPOINT;
 use serde::Serialize;
 
 use crate::args::Global;
@@ -53,10 +56,10 @@ pub(crate) async fn run(global: &Global, command: DisputeCommand, output: Output
 }
 
 async fn equivocation(global: &Global, args: EquivocationArgs, output: Output) -> Result<Exit, Failure> {
-    let (first, second) = (checkpoint(&args.first)?, checkpoint(&args.second)?);
+    let (first, second) = (Evidence::read(&args.first).await?, Evidence::read(&args.second).await?);
     let (proxy, is_test) = proxy(global, args.place, None).await?;
-    let proof = EquivocationProof::new(first, second, &proxy.proxy_public_key, &proxy.account.address);
-    let proof = proof.or_fail(
+    let (first, second) = (first.checkpoints(&proxy)?, second.checkpoints(&proxy)?);
+    let proof = prove(&proxy, &first, &second).or_fail(
         Exit::Peer,
         &format!("these are not two checkpoints of proxy {}", proxy.account.address),
         "name the proxy contract that both are of with --chain-url and --proxy",
@@ -87,6 +90,24 @@ async fn equivocation(global: &Global, args: EquivocationArgs, output: Output) -
         text
     })?;
     Ok(Exit::Done)
+}
+
+/// The first two that contradict each other.
+fn prove(
+    proxy: &ProxyAccount,
+    first: &[SignedCheckpoint],
+    second: &[SignedCheckpoint],
+) -> Result<Option<EquivocationProof>, BindingsError> {
+    for one in first {
+        for other in second {
+            let (one, other) = (one.clone(), other.clone());
+            let proof = EquivocationProof::new(one, other, &proxy.proxy_public_key, &proxy.account.address)?;
+            if proof.is_some() {
+                return Ok(proof);
+            }
+        }
+    }
+    Ok(None)
 }
 
 fn in_words(contradiction: Contradiction) -> &'static str {
@@ -172,9 +193,68 @@ async fn proxy(
     Ok((account, root.is_test()))
 }
 
-/// A checkpoint in a file, by itself or in the message that anchors it.
-fn checkpoint(path: &Path) -> Result<SignedCheckpoint, Failure> {
-    let cell = cell(path)?;
+/// What was given to prove something with.
+enum Evidence {
+    /// A checkpoint for the contract.
+    Cell(Box<SignedCheckpoint>),
+    /// A published checkpoint, with its place.
+    Note { place: String, note: String },
+}
+
+impl Evidence {
+    /// From a file, the folder of a log or the URL that one is served under.
+    async fn read(place: &str) -> Result<Self, Failure> {
+        let path = Path::new(place);
+        let is_url = place.starts_with("http://") || place.starts_with("https://");
+        let bytes = if is_url || path.is_dir() {
+            let source = cocoon_tlog::source(place).map_err(failure::from_tlog)?;
+            let missing = || TlogError::Missing {
+                path: CHECKPOINT.to_owned(),
+            };
+            let read = source.read(CHECKPOINT).await.map_err(failure::from_tlog)?;
+            read.ok_or_else(missing).map_err(failure::from_tlog)?.to_vec()
+        } else {
+            input::read(path, MAX_EVIDENCE_BYTES, EVIDENCE_HINT)?
+        };
+        match String::from_utf8(bytes) {
+            Ok(note) if Note::named_origin(&note).is_ok() => Ok(Self::Note {
+                place: place.to_owned(),
+                note,
+            }),
+            Ok(text) => Ok(Self::Cell(Box::new(checkpoint(path, text.as_bytes())?))),
+            Err(binary) => Ok(Self::Cell(Box::new(checkpoint(path, binary.as_bytes())?))),
+        }
+    }
+
+    /// The checkpoints for this contract in it.
+    fn checkpoints(self, proxy: &ProxyAccount) -> Result<Vec<SignedCheckpoint>, Failure> {
+        let (place, note) = match self {
+            Self::Cell(cell) => return Ok(vec![*cell]),
+            Self::Note { place, note } => (place, note),
+        };
+        let contract = &proxy.account.address;
+        let cells = Note::cells(&note, &proxy.proxy_public_key).or_fail(
+            Exit::Peer,
+            &format!("{place} is not signed by proxy {contract}"),
+            EVIDENCE_HINT,
+        )?;
+        let cells: Vec<_> = cells
+            .into_iter()
+            .filter(|cell| cell.checkpoint.proxy == *contract)
+            .collect();
+        if cells.is_empty() {
+            let error = anyhow::anyhow!("{place} has no line that proxy contract {contract} understands");
+            let hint =
+                "such a line comes under a checkpoint with the state commit after it; people read the note without it";
+            return Err(Failure::new(Exit::Peer, error, hint));
+        }
+        Ok(cells)
+    }
+}
+
+/// A checkpoint as a cell, by itself or in the message that anchors it.
+fn checkpoint(path: &Path, bytes: &[u8]) -> Result<SignedCheckpoint, Failure> {
+    let cell = parse_cell(path, bytes)?;
     SignedCheckpoint::from_cell(&cell)
         .or_else(|error| {
             let anchor: AnchorSigned = from_cell(&cell).map_err(|_| error)?;
@@ -191,11 +271,14 @@ fn checkpoint(path: &Path) -> Result<SignedCheckpoint, Failure> {
 }
 
 fn cell(path: &Path) -> Result<Cell, Failure> {
-    let bytes = input::read(path, MAX_EVIDENCE_BYTES, EVIDENCE_HINT)?;
-    let text = std::str::from_utf8(&bytes).map(str::trim);
+    parse_cell(path, &input::read(path, MAX_EVIDENCE_BYTES, EVIDENCE_HINT)?)
+}
+
+fn parse_cell(path: &Path, bytes: &[u8]) -> Result<Cell, Failure> {
+    let text = std::str::from_utf8(bytes).map(str::trim);
     let parsed = match text {
         Ok(text) => parse_boc_base64(text),
-        Err(_) => parse_boc(&bytes),
+        Err(_) => parse_boc(bytes),
     };
     parsed.or_fail(
         Exit::Peer,

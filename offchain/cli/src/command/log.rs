@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cocoon_bindings::PublicKey;
+use cocoon_receipt::SignedChallenge;
 use cocoon_receipt::log::WitnessKey;
 use cocoon_tlog::{
     Description, DiskFolder, Mirror, Mirrored, PublishedLog, SharedSource, TlogError, parse_key, source,
@@ -76,6 +77,10 @@ struct Shown {
     /// Hex.
     root: String,
     witnesses: Vec<Witnessed>,
+    /// Proxy contracts that take a share of the stake if another log is signed for them.
+    contracts: Vec<Punisher>,
+    /// Requests that two workers answered, by the proxy's word.
+    challenges: Challenged,
     /// Signatures of others, which were not looked at.
     other_signatures: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,6 +96,34 @@ struct Witnessed {
     time: u64,
 }
 
+#[derive(Serialize)]
+struct Challenged {
+    equal: usize,
+    different: usize,
+    not_comparable: usize,
+}
+
+impl Challenged {
+    fn of(records: &[SignedChallenge]) -> Self {
+        let count = |wanted: &str| {
+            let results = records.iter().map(|signed| signed.record.result.name());
+            results.filter(|name| *name == wanted).count()
+        };
+        Self {
+            equal: count("equal"),
+            different: count("different"),
+            not_comparable: count("not_comparable"),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Punisher {
+    contract: String,
+    /// Receipts that the proxy signed for it.
+    receipts: u64,
+}
+
 /// Shows the newest checkpoint.
 pub(crate) async fn show(global: &Global, args: LogShowArgs, output: Output) -> Result<Exit, Failure> {
     let witnesses: Vec<_> = args
@@ -101,6 +134,8 @@ pub(crate) async fn show(global: &Global, args: LogShowArgs, output: Output) -> 
     let place = Place::of(global, args.log).await?;
     let log = place.open(output).await?;
     let seen = log.cosignatures(&witnesses).map_err(failure::from_tlog)?;
+    let cells = log.cells().await.map_err(failure::from_tlog)?;
+    let challenges = log.challenges().await.map_err(failure::from_tlog)?;
     let signatures = log.note().lines().filter(|line| line.starts_with("— ")).count();
     let checkpoint = log.checkpoint();
     let (root_contract, proxy_contract) = place
@@ -113,12 +148,20 @@ pub(crate) async fn show(global: &Global, args: LogShowArgs, output: Output) -> 
         origin: checkpoint.origin.clone(),
         receipts: checkpoint.size,
         root: checkpoint.root.to_string(),
-        other_signatures: signatures.saturating_sub(1 + seen.len()),
+        other_signatures: signatures.saturating_sub(1 + seen.len() + cells.len()),
         witnesses: seen
             .into_iter()
             .map(|seen| Witnessed {
                 name: seen.witness,
                 time: seen.time,
+            })
+            .collect(),
+        challenges: Challenged::of(&challenges),
+        contracts: cells
+            .into_iter()
+            .map(|cell| Punisher {
+                contract: cell.checkpoint.proxy.to_string(),
+                receipts: cell.checkpoint.size,
             })
             .collect(),
         root_contract,
@@ -138,6 +181,19 @@ impl Shown {
         ];
         for witness in &self.witnesses {
             lines.push(format!("witness    {} at {}", witness.name, witness.time));
+        }
+        for Punisher { contract, receipts } in &self.contracts {
+            lines.push(format!("bound to   {contract} with {receipts} receipts"));
+        }
+        let Challenged {
+            equal,
+            different,
+            not_comparable,
+        } = self.challenges;
+        if equal + different + not_comparable > 0 {
+            lines.push(format!(
+                "compared   two workers each: {equal} equal, {different} different, {not_comparable} not comparable"
+            ));
         }
         if self.other_signatures > 0 {
             lines.push(format!("unchecked  {} more signatures", self.other_signatures));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use cocoon_bindings::Nanoton;
 use cocoon_bindings::ton::Address;
-use cocoon_client::{ClientConfig, FundingConfig};
+use cocoon_client::{ClientConfig, FundingConfig, LogPlace};
 use cocoon_localnet::{Clock, LocalNetConfig, NetworkConfig};
 use cocoon_proxy::{AnchorConfig, Listen, LogConfig, ProxyConfig, Timers};
 use cocoon_runner::admin::AdminConfig;
@@ -92,7 +92,7 @@ impl Configs {
         let chain = ChainConfig {
             url: chain_url.to_owned(),
             root: root.to_string(),
-            api_key_file: None,
+            ..ChainConfig::default()
         };
         let attestation = AttestationConfig {
             simulated_platform: Some(data.platform_file()),
@@ -138,6 +138,7 @@ impl Configs {
                 outage: Default::default(),
                 // Coins of the local chain cost nothing, and an audit has something to compare.
                 anchor: AnchorConfig { every: 10.0, count: 0 },
+                challenge: Default::default(),
                 log: LogConfig {
                     folder: Some(data.log_dir()),
                     listen: ports.proxy_log,
@@ -178,6 +179,7 @@ impl Configs {
                     amount: CLIENT_TOP_UP,
                     refill_below: CLIENT_REFILL_BELOW,
                 }),
+                logs: ports.proxy_log.iter().map(log_place).collect(),
             },
         }
     }
@@ -188,6 +190,13 @@ impl Configs {
         write(data, "proxy", "proxy", &self.proxy)?;
         write(data, "worker", "worker", &self.worker)?;
         write(data, "client", "client", &self.client)
+    }
+}
+
+fn log_place(listens: &SocketAddr) -> LogPlace {
+    LogPlace {
+        url: format!("http://{listens}"),
+        proxy: None,
     }
 }
 

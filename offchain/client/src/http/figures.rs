@@ -3,6 +3,7 @@
 use cocoon_runner::report::{Exposition, Metric, nanoton};
 
 use super::App;
+use crate::logs::Ended;
 
 const CONNECTED: Metric = Metric::gauge("cocoon_client_connections", "Connections to proxies that serve.");
 const RUNNING: Metric = Metric::gauge("cocoon_client_running_requests", "Requests that run.");
@@ -37,6 +38,10 @@ const CHAIN_AGE: Metric = Metric::gauge(
     "cocoon_client_chain_age_seconds",
     "Age of the last view of the root contract, by the chain's clock.",
 );
+const LOG_LOOKUPS: Metric = Metric::counter(
+    "cocoon_client_log_lookups_total",
+    "Receipts looked up in the published logs of their proxies, by how it ended; a contradiction is a proxy that signed two histories.",
+);
 
 /// Every figure of a client.
 pub const METRICS: &[Metric] = &[
@@ -52,6 +57,7 @@ pub const METRICS: &[Metric] = &[
     CONTRACT,
     WALLET,
     CHAIN_AGE,
+    LOG_LOOKUPS,
 ];
 
 pub(super) fn write(app: &App, page: &mut Exposition) {
@@ -88,4 +94,8 @@ pub(super) fn write(app: &App, page: &mut Exposition) {
         &CHAIN_AGE,
         (app.context.clock.now_f64() - f64::from(app.context.root().time)).max(0.0),
     );
+    let mut lookups = page.metric(&LOG_LOOKUPS);
+    for how in Ended::ALL {
+        lookups.sample(&[("result", how.word())], app.logs.ended(how) as f64);
+    }
 }

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use cocoon_openai::options::RunOptions;
 use cocoon_openai::{ApiError, Endpoint, Request};
 use cocoon_protocol::answer::FinalInfo;
-use cocoon_protocol::http::Response as Head;
+use cocoon_protocol::http::{NO_CHALLENGE, Response as Head};
 use cocoon_ratls::SharedClock;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -69,6 +69,7 @@ async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Reque
     let quote = quote::named(app, request.headers())?;
     let live = app.live.get();
     let wants_receipt = live.wait_for_receipts || asks_for_receipt(request.headers())?;
+    let refuses_challenge = request.headers().contains_key(NO_CHALLENGE);
     let body = read_body(request.into_body(), live.max_body_bytes).await?;
     let mut request = Request::parse(endpoint, &body)?;
     let options = RunOptions::take_from(&mut request)?;
@@ -97,6 +98,7 @@ async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Reque
         enable_debug: options.enable_debug,
         config_version: app.context.root().version,
         quote: quote.map(|quote| quote.id),
+        refuses_challenge,
     };
     let (begun, started) = (app.context.clock.now_f64(), Instant::now());
     app.stats.begun(job.body.len(), begun);

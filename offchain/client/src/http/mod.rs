@@ -6,6 +6,7 @@ mod attestation;
 mod claims;
 pub(crate) mod contract;
 pub(crate) mod figures;
+mod inclusion;
 mod inference;
 mod models;
 mod operated;
@@ -34,6 +35,7 @@ use crate::config::ClientConfig;
 use crate::connection::ProxyConnection;
 use crate::context::Context;
 use crate::dialer::Upstream;
+use crate::logs::{Keys, Logs};
 use crate::quotes::{KnownQuotes, Usable};
 use crate::stats::Stats;
 use reply::reply;
@@ -45,6 +47,8 @@ pub(crate) struct App {
     pub(crate) accounts: watch::Receiver<Accounts>,
     pub(crate) stats: Stats,
     pub(crate) quotes: KnownQuotes,
+    pub(crate) logs: Arc<Logs>,
+    pub(crate) proxy_keys: Arc<Keys>,
     pub(crate) slots: Arc<Semaphore>,
     /// Requests, until their receipts are taken.
     pub(crate) requests: TaskTracker,

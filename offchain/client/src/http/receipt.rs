@@ -15,8 +15,8 @@ use cocoon_runner::off_thread;
 use cocoon_store::{ClientStore, StoreError, StoredReceipt};
 use serde_json::{Value, json};
 
-use super::App;
 use super::reply::reply;
+use super::{App, inclusion};
 use crate::limits::RECEIPT_WAIT;
 
 /// Shows a receipt.
@@ -36,7 +36,11 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) ->
     let store = Arc::clone(&app.context.store);
     let found = off_thread(move || find(&store.lock().unwrap_or_else(PoisonError::into_inner), HashBytes(hash)));
     match found.await {
-        Ok(Ok(Some(stored))) => Json(describe(&stored)).into_response(),
+        Ok(Ok(Some(stored))) => {
+            let mut page = describe(&stored);
+            inclusion::add(&app, &stored, &mut page).await;
+            Json(page).into_response()
+        }
         Ok(Ok(None)) => reply(&ApiError::not_found("this receipt id")),
         _ => {
             tracing::error!(id, "a kept receipt could not be read");

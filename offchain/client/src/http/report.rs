@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use cocoon_bindings::ton::friendly;
-use cocoon_chain::RootView;
+use cocoon_chain::{RootView, SharedChain};
 use cocoon_runner::report::{Exposition, Report, nanoton, root_config};
 use serde_json::{Value, json};
 
@@ -28,6 +28,10 @@ impl Report for Pages {
 
     fn metrics(&self, page: &mut Exposition) {
         super::figures::write(&self.0, page);
+    }
+
+    fn chain(&self) -> Option<SharedChain> {
+        Some(Arc::clone(&self.0.context.chain))
     }
 }
 

@@ -94,6 +94,14 @@ const COMMITS_BEHIND: Metric = Metric::gauge(
     "cocoon_proxy_state_commits_behind",
     "State commits that were begun and not seen on chain yet.",
 );
+const CHALLENGES: Metric = Metric::counter(
+    "cocoon_proxy_challenges_total",
+    "Answers that were asked for once more at another worker: equal, different, not_comparable, skipped.",
+);
+const BENCHED: Metric = Metric::gauge(
+    "cocoon_proxy_benched_workers",
+    "Workers, by owner and model, that get no requests because they answered otherwise than others.",
+);
 const WALLET: Metric = Metric::gauge("cocoon_proxy_wallet_nanoton", "What the proxy's wallet holds.");
 
 /// Every figure of a proxy.
@@ -125,6 +133,8 @@ pub const METRICS: &[Metric] = &[
     COMMITS_BEHIND,
     PUBLISHED,
     COSIGNED,
+    CHALLENGES,
+    BENCHED,
     WALLET,
 ];
 
@@ -148,6 +158,13 @@ pub(super) fn write(proxy: &Proxy, page: &mut Exposition) {
         .map_or((0, 0), |publication| publication.published());
     page.one(&PUBLISHED, published as f64);
     page.one(&COSIGNED, cosigned as f64);
+    let challenges = proxy.challenges.tally();
+    page.metric(&CHALLENGES)
+        .sample(&[("result", "equal")], challenges.equal as f64)
+        .sample(&[("result", "different")], challenges.different as f64)
+        .sample(&[("result", "not_comparable")], challenges.not_comparable as f64)
+        .sample(&[("result", "skipped")], challenges.skipped as f64);
+    page.one(&BENCHED, challenges.benched as f64);
     page.one(&WALLET, nanoton(proxy.accounts.seen().wallet.balance) as f64);
 }
 

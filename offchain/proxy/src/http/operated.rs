@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use cocoon_bindings::ton::parse_address;
+use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_runner::RunnerError;
 use cocoon_runner::admin::{Operated, Reloaded, changed_keys, sort_changes};
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use super::statistics::{Pages, worker_connections};
 use crate::config::ProxyConfig;
 use crate::error::ProxyError;
 use crate::outage::Mode;
+use crate::state::Proxy;
 
 /// What a reload takes over; everything else is built in at the start.
 const RELOADABLE: &[&str] = &["routing", "settlement", "timers.drain"];
@@ -41,7 +42,10 @@ impl Operated for Pages {
     }
 
     fn set_peer_drained(&self, address: &str, is_drained: bool) -> Option<usize> {
-        self.0.workers.set_drained(&parse_address(address).ok()?, is_drained)
+        let (proxy, address) = (&self.0, parse_address(address).ok()?);
+        let restored = if is_drained { false } else { restore(proxy, &address) };
+        let drained = proxy.workers.set_drained(&address, is_drained);
+        drained.or(restored.then_some(0))
     }
 
     fn reload(&self) -> Result<Reloaded, RunnerError> {
@@ -75,6 +79,17 @@ impl Operated for Pages {
             .collect();
         json!({ "workers": worker_connections(proxy), "clients": clients })
     }
+}
+
+/// Believes the workers of an owner, or of the owner of a contract, again; says whether any of them was benched.
+fn restore(proxy: &Proxy, address: &Address) -> bool {
+    let peers = proxy.workers.all();
+    let of_contract = peers.iter().find(|peer| peer.contract == *address);
+    let owner = of_contract.map_or(address, |peer| &peer.owner);
+    proxy.challenges.restore(proxy, owner).unwrap_or_else(|error| {
+        proxy.fail(error);
+        false
+    })
 }
 
 fn refused(error: ProxyError) -> RunnerError {

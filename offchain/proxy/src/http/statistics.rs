@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::TokenCount;
+use cocoon_chain::SharedChain;
 use cocoon_ledger::{ClientChannel, ContractState, WorkerChannel};
 use cocoon_runner::report::{Exposition, Report, nanoton, root_config};
 use serde_json::{Value, json};
@@ -28,6 +29,10 @@ impl Report for Pages {
 
     fn metrics(&self, page: &mut Exposition) {
         super::figures::write(&self.0, page);
+    }
+
+    fn chain(&self) -> Option<SharedChain> {
+        Some(Arc::clone(&self.0.chain))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
+use cocoon_bindings::checkpoint::SignedCheckpoint;
 use cocoon_bindings::ton::HashBytes;
 use cocoon_ledger::LedgerError;
 use cocoon_receipt::SignedReceipt;
@@ -75,6 +76,19 @@ impl Feed {
     /// Receipts under the newest checkpoint.
     pub(super) fn published(&self) -> u64 {
         self.publisher.size()
+    }
+
+    /// Publishes records of challenges, whose receipts are published.
+    pub(super) fn challenges(&mut self, before: u64, records: &[Vec<u8>]) -> Result<(), TlogError> {
+        self.publisher.add_challenges(before, records)
+    }
+
+    /// Names what is signed for the proxy contract; it comes under the checkpoints.
+    pub(super) fn cover(&mut self, cell: Option<SignedCheckpoint>) {
+        // While nothing may be signed, what was signed before stays.
+        if let Some(cell) = cell {
+            self.publisher.cover(vec![cell]);
+        }
     }
 
     /// Puts the checkpoint with the signatures of witnesses in its place.
@@ -187,6 +201,7 @@ impl Feed {
         }
         self.compare(tree)?;
         if !is_first && !self.publisher.has_changes() {
+            self.publisher.renew()?;
             return Ok(false);
         }
         let mark = (tree.size() > 0).then_some(Mark {

@@ -134,6 +134,7 @@ fn note_head(work: &mut Work, head: &Bytes) {
 
 pub(super) fn note_part(work: &mut Work, part: &Bytes) {
     work.response.update(part);
+    work.kept.add(part);
     if !part.is_empty() {
         let now = work.clock.now_ms();
         work.first_token_ms.get_or_insert(now);

@@ -10,6 +10,7 @@ use cocoon_ratls::SharedClock;
 use cocoon_receipt::SaltedHasher;
 
 use crate::budget::Budget;
+use crate::challenge::Kept;
 use crate::request::Failure;
 
 /// How an attempt ended.
@@ -50,13 +51,15 @@ pub(crate) struct Work {
     pub(crate) first_token_ms: Option<u64>,
     pub(crate) finished_ms: u64,
     pub(crate) budget: Budget,
+    /// The body, when it is to be compared.
+    pub(crate) kept: Kept,
     pub(super) head: Option<Bytes>,
     /// The worker has sent its last message.
     pub(super) is_over: bool,
 }
 
 impl Work {
-    pub(super) fn new(clock: SharedClock, budget: Budget) -> Self {
+    pub(super) fn new(clock: SharedClock, budget: Budget, kept: Kept) -> Self {
         let response_salt = rand::random();
         Self {
             request_id: rand::random(),
@@ -73,6 +76,7 @@ impl Work {
             first_token_ms: None,
             finished_ms: 0,
             budget,
+            kept,
             head: None,
             is_over: false,
         }

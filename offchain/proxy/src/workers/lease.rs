@@ -114,6 +114,14 @@ impl Workers {
         Err(none_ready(model))
     }
 
+    /// Takes a slot of a worker that is out of the choice, now or not at all.
+    pub(crate) fn lease_benched(self: &Arc<Self>, worker: u64, max_coefficient: Coefficient) -> Option<Lease> {
+        let now = self.now();
+        let mut inner = self.inner();
+        let grant = inner.desk.pool_mut().take_anyway(worker, max_coefficient, now)?;
+        self.lease_of(&inner, grant)
+    }
+
     async fn wait(
         self: &Arc<Self>,
         place: Place<'_>,

@@ -10,6 +10,7 @@
 mod administration;
 mod anchoring;
 mod bounds;
+mod challenges;
 mod countersigning;
 mod proofs;
 mod publishing;

@@ -49,6 +49,9 @@ pub enum CheckpointError {
     /// The log's signature is missing or false.
     #[error("the checkpoint is not signed by its log")]
     Unsigned,
+    /// A line that the proxy contract would punish is signed wrongly, or not of this log.
+    #[error("the line for the proxy contract does not hold: {0}")]
+    Cell(&'static str),
     /// A name cannot stand in a note.
     #[error("{0:?} cannot name a key: it is empty or has a space or a plus")]
     Name(String),
@@ -189,7 +192,7 @@ impl Checkpoint {
     }
 }
 
-fn bounded(note: &str) -> Result<Note, CheckpointError> {
+pub(super) fn bounded(note: &str) -> Result<Note, CheckpointError> {
     if note.len() > MAX_NOTE_BYTES {
         return Err(CheckpointError::Format(format!("longer than {MAX_NOTE_BYTES} bytes")));
     }

@@ -73,7 +73,7 @@ fn its_witness_is_known_and_a_stranger_is_not() {
     let found: Vec<_> = found.iter().map(|one| (one.witness.clone(), one.time)).collect();
     assert_eq!(found, [(name.clone(), told["time"].as_u64().unwrap())]);
     let secret = SigningKey::from_bytes(&hash(&told["secret"]).0);
-    let plain = facts["checkpoint"].as_str().unwrap();
+    let plain = facts["bound"]["checkpoint"].as_str().unwrap();
     let cosigned = Checkpoint::cosign(plain, &name, &secret, told["time"].as_u64().unwrap()).unwrap();
     assert!(note.starts_with(&cosigned));
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::TokenCount;
 use cocoon_ledger::{Changes, Ledger, Position};
-use cocoon_receipt::tree::{Frontier, leaf_hash};
 use cocoon_receipt::{ChannelHead, ChannelLink, Receipt};
 
+use super::Durable;
 use crate::error::StoreError;
 
 /// Reads the log against the database.
@@ -21,7 +21,7 @@ pub(super) struct Recovery {
     /// What they change.
     pub(super) changes: Vec<Changes>,
     pub(super) receipts: u64,
-    pub(super) tree: Frontier,
+    pub(super) durable: Durable,
 }
 
 impl Recovery {
@@ -34,7 +34,7 @@ impl Recovery {
             unwritten: Vec::new(),
             changes: Vec::new(),
             receipts: 0,
-            tree: Frontier::default(),
+            durable: Durable::default(),
         }
     }
 
@@ -58,7 +58,7 @@ impl Recovery {
                 .map_err(|fault| inconsistent(&self.path, fault.to_string()))?;
         }
         self.receipts += 1;
-        self.tree.push(leaf_hash(receipt_id.0.as_slice()));
+        self.durable.push(receipt_id, receipt.statement.timing.finished_ms);
         if is_unwritten {
             let client = (&receipt.client, &position(&receipt.channel), receipt_id.0);
             let worker = (

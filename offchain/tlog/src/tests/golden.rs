@@ -130,6 +130,41 @@ fn checkpoints_that_must_be_refused_are() {
 }
 
 #[tokio::test]
+async fn what_is_signed_for_the_contract_is_of_the_log_or_refused() {
+    let (log, told) = (open().await, told());
+    let bound = &told["bound"];
+    let cells = log.cells().await.unwrap();
+    let [cell] = cells.as_slice() else { panic!("one line") };
+    assert_eq!(cell.checkpoint.proxy.to_string(), bound["contract"].as_str().unwrap());
+    assert_eq!(cell.checkpoint.size, bound["size"].as_u64().unwrap());
+    assert_eq!(cell.checkpoint.hash().unwrap(), hash(&bound["cell_hash"]));
+    for case in told["refused_lines"].as_array().unwrap() {
+        let source = Arc::new(FolderSource::new(base()));
+        let note = case["note"].as_str().unwrap().to_owned();
+        let log = PublishedLog::open_at(source, key(), note).await.unwrap();
+        assert!(log.cells().await.is_err(), "{}", case["name"]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_of_two_workers_is_read_with_both() {
+    let (log, told) = (open().await, told());
+    let compared = log.compared().await.unwrap();
+    let expected = told["challenges"].as_array().unwrap();
+    assert_eq!(compared.len(), expected.len());
+    for (one, expected) in compared.iter().zip(expected) {
+        let record = &one.challenge.record;
+        assert_eq!(record.result.name(), expected["result"].as_str().unwrap());
+        assert_eq!(record.time_ms, expected["time"].as_u64().unwrap());
+        assert_eq!(
+            (record.first.0, record.second.0),
+            (hash(&expected["first"]), hash(&expected["second"]))
+        );
+        assert_ne!(one.first.worker, one.second.worker);
+    }
+}
+
+#[tokio::test]
 async fn our_publisher_writes_the_same_files_and_our_mirror_copies_them() {
     let (log, told) = (open().await, told());
     let secret = hash(&told["proxy_secret"]);
@@ -140,6 +175,14 @@ async fn our_publisher_writes_the_same_files_and_our_mirror_copies_them() {
         publisher.add(&receipt).unwrap();
     }
     assert_eq!(publisher.publish(None).unwrap(), told["checkpoint"].as_str().unwrap());
+    publisher.cover(log.cells().await.unwrap());
+    assert!(publisher.renew().unwrap() && !publisher.renew().unwrap());
+    assert_eq!(publisher.note(), told["bound"]["checkpoint"].as_str());
+    let records = log.challenges().await.unwrap();
+    let records: Vec<_> = records.iter().map(|record| record.to_bytes().to_vec()).collect();
+    publisher.add_challenges(0, &records[..2]).unwrap();
+    // The proxy died before it could note that these left.
+    publisher.add_challenges(0, &records).unwrap();
     let mirrored = folder.path().join("mirrored");
     let source = Arc::new(FolderSource::new(base()));
     let mut mirror = Mirror::open(source, key(), DiskFolder::shared(&mirrored)).unwrap();
@@ -155,6 +198,7 @@ async fn our_publisher_writes_the_same_files_and_our_mirror_copies_them() {
         "receipts/001.p/19",
         "signatures/000",
         "signatures/001.p/19",
+        "challenges/000",
     ] {
         assert_eq!(read(&published, path), read(&base(), path), "{path}");
         assert_eq!(read(&mirrored, path), read(&base(), path), "{path}");

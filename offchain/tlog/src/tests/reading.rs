@@ -55,6 +55,23 @@ async fn receipts_come_in_order_and_prove_themselves() {
 }
 
 #[tokio::test]
+async fn a_receipt_is_found_by_its_time_in_a_few_files_of_a_long_log() {
+    let (platter, all) = (Platter::default(), receipts(10_300));
+    publish(&platter, &all);
+    let log = open(&platter).await;
+    for index in [0, 255, 256, 5000, 9000, 10_239, 10_299] {
+        let (id, finished) = (all[index].id(), all[index].receipt.statement.timing.finished_ms);
+        assert_eq!(log.find_near(&id, finished).await.unwrap(), Some(index as u64));
+        // One that was written some seconds off its time, and one that was never written.
+        let off = finished.saturating_sub(3000);
+        assert_eq!(log.find_near(&id, off).await.unwrap(), Some(index as u64));
+        let none = ReceiptId(HashBytes([1; 32]));
+        assert_eq!(log.find_near(&none, finished).await.unwrap(), None);
+    }
+    assert_eq!(log.find_near(&all[0].id(), u64::MAX).await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn every_prefix_is_recognised_and_no_other_history_is() {
     let (platter, all) = (Platter::default(), receipts(520));
     publish(&platter, &all);

@@ -102,7 +102,7 @@ pub(super) fn receipts(count: u64) -> Vec<SignedReceipt> {
             timing: Timing {
                 started_ms: 1,
                 first_token_ms: 2,
-                finished_ms: 3,
+                finished_ms: 3 + number,
             },
             finish: FinishReason::Stop,
         };

@@ -120,7 +120,8 @@ impl Witness {
         let origin = Checkpoint::named_origin(&note).map_err(|_| Refusal::Malformed)?;
         let key = self.logs.get(&origin).ok_or(Refusal::UnknownLog)?;
         let next = Checkpoint::open(&note, &origin, key).map_err(|_| Refusal::Unsigned)?;
-        if old > next.size {
+        let cells = Checkpoint::cells(&note, key).map_err(|_| Refusal::Unsigned)?;
+        if old > next.size || cells.iter().any(|cell| !next.may_have(&cell.checkpoint)) {
             return Err(Refusal::Malformed);
         }
         let state = &mut *self.state.lock().unwrap_or_else(PoisonError::into_inner);

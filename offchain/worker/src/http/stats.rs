@@ -8,9 +8,11 @@ use crate::payout::Seen;
 use crate::worker::Worker;
 use async_trait::async_trait;
 use cocoon_bindings::ton::{Address, friendly};
+use cocoon_chain::SharedChain;
 use cocoon_runner::report::{Exposition, Report, nanoton, root_config};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 #[async_trait]
 impl Report for Pages {
@@ -27,6 +29,10 @@ impl Report for Pages {
         let seen_at = u64::from(self.first().root.borrow().time);
         let chain_age = self.clock.now().saturating_sub(seen_at);
         metrics::write(page, &models, unsettled(self), chain_age as f64);
+    }
+
+    fn chain(&self) -> Option<SharedChain> {
+        Some(Arc::clone(&self.chain))
     }
 }
 

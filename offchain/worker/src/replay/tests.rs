@@ -23,6 +23,11 @@ fn replayer(folder: &std::path::Path) -> Replayer {
     Replayer::load(&EngineConfig::new(folder.to_owned()), &"tiny@local:1".parse().unwrap()).unwrap()
 }
 
+/// The difference as a person reads it.
+fn told(then: &Said, now: &Said, is_cut: bool) -> Option<String> {
+    then.difference(now, is_cut).map(|found| found.to_string())
+}
+
 fn recorded(seed: u64) -> Recorded {
     Recorded {
         seed,
@@ -40,7 +45,7 @@ async fn the_same_request_gives_the_same_bytes_and_another_one_does_not() {
     let second = replayer.local.again(&chat(false), recorded(5)).await.unwrap();
     assert_eq!(first.body, second.body);
     assert_eq!(first.sampling_hash, second.sampling_hash);
-    let read = |body: &str| Answer::read_whole(Endpoint::Chat, body.as_bytes()).unwrap();
+    let read = |body: &str| Said::read_whole(Endpoint::Chat, body.as_bytes()).unwrap();
     assert_eq!(read(&first.body).difference(&read(&second.body), false), None);
     // The model may say the same again; it is never as sure of it.
     let mut fields = chat(false).fields().clone();
@@ -48,7 +53,7 @@ async fn the_same_request_gives_the_same_bytes_and_another_one_does_not() {
     let other = Request::from_fields(Endpoint::Chat, fields).unwrap();
     let other = replayer.local.again(&other, recorded(5)).await.unwrap();
     let difference = read(&first.body).difference(&read(&other.body), false).unwrap();
-    assert!(difference.starts_with("answer "), "{difference}");
+    assert!(difference.to_string().starts_with("answer "), "{difference}");
 }
 
 /// The events of a stream that a document would have been.
@@ -79,14 +84,14 @@ async fn a_stream_says_the_same_however_it_was_cut_into_events() {
     let replayer = replayer(folder.path());
     let again = replayer.local.again(&chat(true), recorded(5)).await.unwrap();
     let document: Value = serde_json::from_str(&again.body).unwrap();
-    let now = Answer::read_whole(Endpoint::Chat, again.body.as_bytes()).unwrap();
+    let now = Said::read_whole(Endpoint::Chat, again.body.as_bytes()).unwrap();
     for pieces in 1..5 {
         let events = as_events(&document, pieces);
-        let then = Answer::read(&chat(true), events.as_bytes()).unwrap();
+        let then = Said::read(&chat(true), events.as_bytes()).unwrap();
         assert_eq!((then.id, then.difference(&now, false)), (Some([7; 12]), None));
         // An answer that was cut anywhere is a beginning of the whole one, and nothing else.
         let half: String = events.split_inclusive("\n\n").take(1).collect();
-        let cut = Answer::read(&chat(true), half.as_bytes()).unwrap();
+        let cut = Said::read(&chat(true), half.as_bytes()).unwrap();
         assert_eq!(cut.difference(&now, true), None);
         assert!(cut.difference(&now, false).is_some());
     }
@@ -102,7 +107,7 @@ fn the_first_difference_is_told_without_content() {
                 {"id": "2", "function": {"name": "g", "arguments": "{}"}}]},
         }]});
         change(&mut document);
-        Answer::read_whole(Endpoint::Chat, document.to_string().as_bytes()).unwrap()
+        Said::read_whole(Endpoint::Chat, document.to_string().as_bytes()).unwrap()
     };
     let then = answer(|_| {});
     assert_eq!(then.difference(&answer(|_| {}), false), None);
@@ -140,7 +145,7 @@ fn the_first_difference_is_told_without_content() {
     ];
     for (change, expected) in cases {
         // What was given then is what may be odd.
-        assert_eq!(answer(change).difference(&then, false).as_deref(), Some(expected));
+        assert_eq!(told(&answer(change), &then, false).as_deref(), Some(expected));
     }
 }
 
@@ -149,7 +154,7 @@ fn calls_that_the_model_never_made_are_told_also_of_an_answer_that_was_cut() {
     let answer = |calls: Value| {
         let message = json!({"content": null, "tool_calls": calls});
         let document = json!({"choices": [{"index": 0, "message": message}]});
-        Answer::read_whole(Endpoint::Chat, document.to_string().as_bytes()).unwrap()
+        Said::read_whole(Endpoint::Chat, document.to_string().as_bytes()).unwrap()
     };
     let call = |name: &str, arguments: &str| json!({"id": "1", "function": {"name": name, "arguments": arguments}});
     let now = answer(json!([call("f", "{\"a\": 1}"), call("g", "{}")]));
@@ -166,9 +171,10 @@ fn calls_that_the_model_never_made_are_told_also_of_an_answer_that_was_cut() {
         (json!([call("f", "{\"a\": 1}"), call("g", "{}"), call("h", "")]), 2),
     ] {
         let told = format!("answer 0 differs in its calls of tools after {at} calls");
-        assert_eq!(answer(then).difference(&now, true), Some(told));
+        let found = answer(then).difference(&now, true).map(|found| found.to_string());
+        assert_eq!(found, Some(told));
     }
-    let plain = Answer::read_whole(Endpoint::Chat, br#"{"choices": [{"index": 0, "message": {}}]}"#).unwrap();
+    let plain = Said::read_whole(Endpoint::Chat, br#"{"choices": [{"index": 0, "message": {}}]}"#).unwrap();
     assert!(
         answer(json!([call("transfer", "{}")]))
             .difference(&plain, true)
@@ -179,8 +185,8 @@ fn calls_that_the_model_never_made_are_told_also_of_an_answer_that_was_cut() {
 #[test]
 fn what_is_no_answer_is_told_and_never_panics() {
     for body in ["", "[]", "{\"choices\": 5}", "data: {\n\n", "null"] {
-        let _ = Answer::read(&chat(true), body.as_bytes());
-        let _ = Answer::read(&chat(false), body.as_bytes());
+        let _ = Said::read(&chat(true), body.as_bytes());
+        let _ = Said::read(&chat(false), body.as_bytes());
     }
-    assert!(Answer::read_whole(Endpoint::Chat, b"not json").is_err());
+    assert!(Said::read_whole(Endpoint::Chat, b"not json").is_err());
 }

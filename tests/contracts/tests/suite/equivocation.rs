@@ -3,7 +3,7 @@
 use cocoon_bindings::Nanoton;
 use cocoon_bindings::checkpoint::{Checkpoint, ReportEquivocation, SignedCheckpoint};
 use cocoon_bindings::proxy::{GetCocoonProxyAnchor, ProxyAnchor};
-use cocoon_bindings::ton::{Cell, CellBuilder, store_address};
+use cocoon_bindings::ton::{Cell, CellBuilder, HashBytes, store_address};
 use cocoon_bindings::types::ExitCode;
 use cocoon_bindings::voucher::{CloseOp, VoucherOp};
 use cocoon_contract_tests::{ANYONE, CLIENT_OWNER, OWNER, World, body, corrupted, query, ton};
@@ -97,6 +97,37 @@ fn checkpoints_of_an_honest_log_are_no_evidence() {
     for other in [base, (6, 100, 1, 60), (6, 101, 2, 60), (4, 99, 2, 40), (6, 101, 2, 40)] {
         let message = report_of(&world, base, other);
         world.refused(&ANYONE, &proxy, "0.2", message, ExitCode::NotEquivocation);
+    }
+}
+
+#[test]
+fn published_checkpoints_and_anchors_of_two_logs_are_evidence_and_those_of_one_are_none() {
+    let root = |log: u8, size: u64| HashBytes([log.wrapping_add((size % 7) as u8); 32]);
+    let time = |size: u64| 1_780_000_000 + size;
+    let of = |world: &World, log: u8, size: u64, is_anchor: bool| {
+        let (proxy, root) = (world.proxy.clone(), root(log, size));
+        let checkpoint = if is_anchor {
+            Checkpoint::anchored(proxy, size, root, time(size))
+        } else {
+            Checkpoint::published(proxy, size, root)
+        };
+        signed(world, checkpoint.unwrap())
+    };
+    let mut world = staked("1");
+    let proxy = world.proxy.clone();
+    let sizes = [0, 1, 2, 40];
+    for (one, other) in sizes.into_iter().flat_map(|one| sizes.map(|other| (one, other))) {
+        for kinds in [(false, false), (false, true), (true, true)] {
+            let message = report(of(&world, 1, one, kinds.0), of(&world, 1, other, kinds.1));
+            world.refused(&ANYONE, &proxy, "0.2", message, ExitCode::NotEquivocation);
+        }
+    }
+    let before = world.chain.snapshot();
+    for kinds in [(false, false), (true, false), (true, true)] {
+        world.chain.restore(&before).unwrap();
+        let message = report(of(&world, 1, 40, kinds.0), of(&world, 2, 40, kinds.1));
+        world.send_cell(&ANYONE, &proxy, ton("0.2"), message).assert_success();
+        assert_eq!(world.proxy_data().stake, ton("0.75"));
     }
 }
 

@@ -7,11 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use cocoon_bindings::checkpoint::{Checkpoint, SignedCheckpoint};
 use cocoon_bindings::client::ClaimByReceipt;
 use cocoon_bindings::ton::{Address, boc_base64, boc_bytes, from_cell, parse_address, to_cell};
-use cocoon_bindings::{ExportedMessage, Nanoton, QueryId};
+use cocoon_bindings::{ExportedMessage, Nanoton, PublicKey, QueryId};
 use cocoon_chain::ProxyAccount;
 use cocoon_cli::local::actors;
 use cocoon_network_tests::{api::question, governance::Governors, inprocess::Network};
 use cocoon_receipt::SignedReceipt;
+use cocoon_receipt::log::Checkpoint as Note;
 
 fn checkpoint(proxy: &Address, seqno: u64, root: u8) -> Checkpoint {
     Checkpoint {
@@ -71,6 +72,65 @@ async fn two_roots_of_one_size_cost_the_proxy_a_share_of_its_stake() {
         gained > lost.saturating_sub(Nanoton::new(100_000_000)),
         "{gained} of {lost}"
     );
+    network.stop().await.unwrap();
+}
+
+/// A reader was shown another log than the mirrors: both published checkpoints go to the contract as they are.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_published_checkpoints_of_one_size_cost_the_proxy_a_share_of_its_stake() {
+    let network = Network::start().await.unwrap();
+    let governors = Governors::gather(network.local()).await.unwrap();
+    let proxy = parse_address(&network.local().file().proxy_contract).unwrap();
+    let key = cocoon_runner::keys::load_key(&network.local().data().key_file(actors::PROXY_CONTRACT)).unwrap();
+    let public = PublicKey::from(&key);
+    let asked = network
+        .api()
+        .chat(&question(network.model(), "Hello", 5))
+        .await
+        .unwrap();
+    assert_eq!(asked.status, 200, "{:#}", asked.body);
+    let folder = network.local().data().log_dir();
+    let mut seen = None;
+    for _ in 0..600 {
+        let note = std::fs::read_to_string(folder.join("checkpoint")).unwrap_or_default();
+        let cells = Note::cells(&note, &public).unwrap_or_default();
+        seen = cells.into_iter().find(|cell| cell.checkpoint.size > 0);
+        if seen.is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let seen = seen.unwrap().checkpoint;
+    assert_eq!(seen.proxy, proxy);
+    let forked = Note {
+        origin: Note::origin_of(&public),
+        size: seen.size,
+        root: [7; 32].into(),
+    };
+    let cell = Checkpoint::published(proxy.clone(), forked.size, forked.root).unwrap();
+    let cell = SignedCheckpoint::sign(cell, &key).unwrap();
+    let note = Note::with_cells(&forked.sign(&key).unwrap(), &[cell], &public).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let contradiction = elsewhere.path().join("contradiction");
+    std::fs::write(&contradiction, note).unwrap();
+
+    let reporter = governors.signer(0).unwrap();
+    let line = |second: &Path| {
+        format!(
+            "dispute equivocation {} {} --reporter {}",
+            folder.display(),
+            second.display(),
+            reporter.address()
+        )
+    };
+    let nothing = governors.run(&line(&folder)).await.unwrap_err();
+    assert!(nothing.to_string().contains("failed"), "{nothing}");
+    let fetch = async || ProxyAccount::fetch(governors.chain().as_ref(), &proxy).await.unwrap();
+    let before = fetch().await.stake;
+    let printed = governors.send(reporter, &line(&contradiction)).await.unwrap();
+    assert_eq!(printed["contradiction"], "one size has two roots");
+    let lost = before.checked_sub(fetch().await.stake).unwrap();
+    assert_eq!(lost.get(), before.get() / 4, "a quarter of the stake");
     network.stop().await.unwrap();
 }
 

@@ -13,6 +13,7 @@ mod disputes;
 mod embeddings;
 mod governance;
 mod hostile;
+mod inclusion;
 mod keymanager;
 mod kills;
 mod models;

@@ -90,7 +90,51 @@ prop_compose! {
     }
 }
 
+/// A root and a time that follow from the size: an honest log. The time does not fall.
+fn of_one_log(size: u64, is_anchor: bool) -> Checkpoint {
+    let (root, time) = (HashBytes([(size * 37 % 251) as u8; 32]), 1_700_000_000 + size / 3);
+    let made = if is_anchor {
+        Checkpoint::anchored(proxy(), size, root, time)
+    } else {
+        Checkpoint::published(proxy(), size, root)
+    };
+    made.unwrap()
+}
+
+#[test]
+fn a_log_that_is_longer_than_any_has_no_number() {
+    let root = HashBytes::ZERO;
+    assert!(Checkpoint::published(proxy(), u64::MAX / 2, root).is_some());
+    assert_eq!(Checkpoint::published(proxy(), u64::MAX / 2 + 1, root), None);
+    assert_eq!(Checkpoint::anchored(proxy(), u64::MAX, root, 1), None);
+}
+
 proptest! {
+    /// Published and anchored in any order, again after crashes, at any moment: what is signed never contradicts itself.
+    #[test]
+    fn an_honest_log_signs_nothing_that_can_be_punished(
+        signed in prop::collection::vec((0..40u64, any::<bool>()), 2..30),
+    ) {
+        let signed: Vec<_> = signed.into_iter().map(|(size, is_anchor)| of_one_log(size, is_anchor)).collect();
+        for one in &signed {
+            for other in &signed {
+                prop_assert_eq!(one.contradiction(other), None, "{:?} {:?}", one, other);
+            }
+        }
+    }
+
+    #[test]
+    fn later_anchors_follow_earlier_ones(size in 0..1000u64, more in 1..1000u64) {
+        prop_assert!(of_one_log(size + more, true).follows(&of_one_log(size, true)));
+    }
+
+    #[test]
+    fn two_logs_of_one_size_can_be_punished(size in 1..1000u64, kinds in any::<[bool; 2]>()) {
+        let mut forked = of_one_log(size, kinds[1]);
+        forked.root_hash = HashBytes([255; 32]);
+        prop_assert_eq!(of_one_log(size, kinds[0]).contradiction(&forked), Some(Contradiction::AnotherTree));
+    }
+
     #[test]
     fn a_signed_checkpoint_survives_a_round_trip(
         seed in any::<[u8; 32]>(), seqno in any::<u64>(), size in any::<u64>(), root in any::<u8>(), time in any::<u64>(),

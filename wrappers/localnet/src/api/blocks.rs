@@ -1,7 +1,7 @@
 //! Blocks: every message from outside starts one, and what it sets off is in it.
 
-use cocoon_emulator::Emulator;
 use cocoon_emulator::limits::BLOCK_LT;
+use cocoon_emulator::{Emulator, TransactionReport};
 use serde_json::{Value, json};
 
 use super::params::Params;
@@ -28,6 +28,15 @@ pub(super) fn shards(chain: &Emulator, params: &Params<'_>) -> Result<Value, Api
 
 /// `getBlockTransactions(workchain, shard, seqno, count?, after_lt?)`.
 pub(super) fn transactions(chain: &Emulator, params: &Params<'_>) -> Result<Value, ApiError> {
+    page(chain, params, short, "blocks.transactions")
+}
+
+fn page(
+    chain: &Emulator,
+    params: &Params<'_>,
+    show: impl Fn(&TransactionReport) -> Value,
+    kind: &str,
+) -> Result<Value, ApiError> {
     let workchain = workchain(params)?;
     let seqno = existing(chain, params)?;
     let count = params.number::<usize>("count")?.unwrap_or(MAX_PAGE).min(MAX_PAGE);
@@ -38,17 +47,55 @@ pub(super) fn transactions(chain: &Emulator, params: &Params<'_>) -> Result<Valu
         .filter(|report| i32::from(report.address.workchain) == workchain && report.lt > after);
     let mut found: Vec<Value> = of_chain
         .take(count.saturating_add(1))
-        .map(|report| short(report))
+        .map(|report| show(report))
         .collect();
     let incomplete = found.len() > count;
     found.truncate(count);
     Ok(json!({
-        "@type": "blocks.transactions",
+        "@type": kind,
         "id": shape::block_id(workchain, seqno),
         "req_count": count,
         "incomplete": incomplete,
         "transactions": found,
     }))
+}
+
+/// `getConsensusBlock()`.
+pub(super) fn consensus(chain: &Emulator) -> Value {
+    json!({ "consensus_block": chain.block(), "timestamp": chain.now() })
+}
+
+/// `lookupBlock(workchain, shard, seqno? | lt? | unixtime?)`.
+pub(super) fn lookup(chain: &Emulator, params: &Params<'_>) -> Result<Value, ApiError> {
+    let workchain = workchain(params)?;
+    let at_time = |time: u32| {
+        let until = chain.all_transactions().iter().take_while(|report| report.now <= time);
+        until.last().map(|report| report.block())
+    };
+    let seqno = match (
+        params.number::<u32>("seqno")?,
+        params.number::<u64>("lt")?,
+        params.number("unixtime")?,
+    ) {
+        (Some(seqno), _, _) => seqno,
+        (None, Some(lt), _) => cocoon_emulator::block_of(lt),
+        (None, None, Some(time)) => at_time(time).unwrap_or(1),
+        (None, None, None) => return Err(ApiError::params("one of seqno, lt and unixtime must be there")),
+    };
+    if seqno > chain.block() {
+        return Err(ApiError::not_found(format!("block {seqno} is not there yet")));
+    }
+    Ok(shape::block_id(workchain, seqno))
+}
+
+/// `getBlockTransactionsExt(workchain, shard, seqno, count?, after_lt?)`: with the transactions themselves.
+pub(super) fn transactions_ext(chain: &Emulator, params: &Params<'_>) -> Result<Value, ApiError> {
+    page(
+        chain,
+        params,
+        |report| shape::transaction(report),
+        "blocks.transactionsExt",
+    )
 }
 
 /// `getBlockHeader(workchain, shard, seqno)`.

@@ -14,31 +14,7 @@ const EXIT_NO_CONTRACT: i32 = -13;
 /// `runGetMethod(address, method, stack)`.
 pub(super) fn run(chain: &Emulator, params: &Params<'_>) -> Result<Value, ApiError> {
     let address = params.address("address")?;
-    let method = match params.required("method")? {
-        Value::String(name) => name.parse().map(Method).unwrap_or_else(|_| Method::from(name.as_str())),
-        _ => Method(params.required_number("method")?),
-    };
-    let stack = match params.value("stack") {
-        None => Vec::new(),
-        Some(Value::Array(entries)) if entries.len() <= MAX_ARGUMENTS => entries
-            .iter()
-            .map(|entry| argument(entry, 0))
-            .collect::<Result<_, _>>()?,
-        Some(_) => {
-            return Err(ApiError::params(format!(
-                "stack must be a list of up to {MAX_ARGUMENTS} values"
-            )));
-        }
-    };
-    let result = match chain.get(&address, method, stack) {
-        Ok(result) => result,
-        Err(EmulatorError::NotActive(_)) => GetterResult {
-            exit_code: EXIT_NO_CONTRACT,
-            gas_used: 0,
-            stack: Vec::new(),
-        },
-        Err(error) => return Err(error.into()),
-    };
+    let result = ask(chain, params, |entry| argument(entry, 0))?;
     let last = chain.account(&address)?;
     Ok(json!({
         "@type": "smc.runResult",
@@ -48,6 +24,39 @@ pub(super) fn run(chain: &Emulator, params: &Params<'_>) -> Result<Value, ApiErr
         "block_id": shape::last_block(chain),
         "last_transaction_id": last.map(|account| shape::transaction_id(account.last_lt, &account.last_hash)),
     }))
+}
+
+/// Runs the method that the parameters name; a server's exit code says that there is no contract.
+pub(super) fn ask(
+    chain: &Emulator,
+    params: &Params<'_>,
+    argument: impl Fn(&Value) -> Result<StackValue, ApiError>,
+) -> Result<GetterResult, ApiError> {
+    let address = params.address("address")?;
+    let method = match params.required("method")? {
+        Value::String(name) => name.parse().map(Method).unwrap_or_else(|_| Method::from(name.as_str())),
+        _ => Method(params.required_number("method")?),
+    };
+    let stack = match params.value("stack") {
+        None => Vec::new(),
+        Some(Value::Array(entries)) if entries.len() <= MAX_ARGUMENTS => {
+            entries.iter().map(argument).collect::<Result<_, _>>()?
+        }
+        Some(_) => {
+            return Err(ApiError::params(format!(
+                "stack must be a list of up to {MAX_ARGUMENTS} values"
+            )));
+        }
+    };
+    match chain.get(&address, method, stack) {
+        Ok(result) => Ok(result),
+        Err(EmulatorError::NotActive(_)) => Ok(GetterResult {
+            exit_code: EXIT_NO_CONTRACT,
+            gas_used: 0,
+            stack: Vec::new(),
+        }),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// An argument: `[type, value]`.
@@ -81,14 +90,14 @@ fn argument(entry: &Value, depth: usize) -> Result<StackValue, ApiError> {
 }
 
 /// A cell: base64 text, or an object whose `bytes` are that.
-fn cell(value: &Value) -> Result<Cell, ApiError> {
+pub(super) fn cell(value: &Value) -> Result<Cell, ApiError> {
     let text = value.as_str().or_else(|| value.get("bytes").and_then(Value::as_str));
     let text = text.ok_or_else(|| ApiError::params("a cell is given in base64"))?;
     parse_boc_base64(text).map_err(|error| ApiError::params(error.to_string()))
 }
 
 /// A number: hex with `0x`, maybe a sign before it, or decimal.
-fn number(value: &Value) -> Result<BigInt, ApiError> {
+pub(super) fn number(value: &Value) -> Result<BigInt, ApiError> {
     let malformed = || ApiError::params("a number is decimal, or hex with 0x");
     let text = match value {
         Value::String(text) => text.clone(),
@@ -143,7 +152,7 @@ fn inner(value: &StackValue) -> Value {
     }
 }
 
-fn hex(number: &BigInt) -> String {
+pub(super) fn hex(number: &BigInt) -> String {
     let digits = number.magnitude().to_str_radix(16);
     if number.to_string().starts_with('-') {
         format!("-0x{digits}")

@@ -131,6 +131,12 @@ impl Stage {
         self.chain.with(|chain| chain.set_now(chain.now() + seconds)).unwrap();
     }
 
+    /// The chain's time, Unix seconds.
+    #[allow(dead_code, reason = "the benchmark has no times")]
+    pub(crate) fn now(&self) -> u32 {
+        self.chain.with(|chain| chain.now())
+    }
+
     /// Lists a model, and only that.
     pub(crate) fn list_model(&mut self, model: [u8; 32]) {
         let add = AddModelHashFromOwner {

@@ -9,19 +9,19 @@ use cocoon_guest::SimulatedTrust;
 use cocoon_guest::limits::MAX_SIMULATED_TRUST_BYTES;
 
 use super::subject::read;
-use crate::args::attest::AttestShowArgs;
+use crate::args::attest::EvidenceArgs;
 use crate::failure::{self, Exit, Failure, OrFail as _};
 
 /// Everything that [`cocoon_attest::examine`] wants beside the evidence.
-pub(super) struct Inputs {
-    pub(super) roots: TrustRoots,
-    pub(super) endorsements: Endorsements,
-    pub(super) policy: Policy,
+pub(in crate::command) struct Inputs {
+    pub(in crate::command) roots: TrustRoots,
+    pub(in crate::command) endorsements: Endorsements,
+    pub(in crate::command) policy: Policy,
 }
 
 impl Inputs {
     /// Reads the files that were named. Simulated collateral is that of `now`.
-    pub(super) fn load(args: &AttestShowArgs, now: u64) -> Result<Self, Failure> {
+    pub(in crate::command) fn load(args: &EvidenceArgs, now: u64) -> Result<Self, Failure> {
         let from_attest = failure::from_attest;
         let mut roots = TrustRoots::intel().map_err(from_attest)?;
         let mut endorsements = Endorsements::none();

@@ -44,6 +44,15 @@ pub(super) fn of(report: &Report) -> String {
             counted(totals.capped, "receipt")
         ));
     }
+    if let Some(challenges) = &report.challenges {
+        line(format!(
+            "compared        two workers each: {} equal, {} different, {} not comparable, by the proxy's word",
+            challenges.equal, challenges.different, challenges.not_comparable
+        ));
+        for (worker, count) in &challenges.differing_workers {
+            line(format!("different       {worker}: {}", counted(*count, "time")));
+        }
+    }
     for channel in &report.channels {
         let (verb, way) = match channel.role {
             Role::Client => ("charged", "for"),
@@ -59,13 +68,19 @@ pub(super) fn of(report: &Report) -> String {
             channel.amount
         ));
     }
+    for worker in &report.reputations.workers {
+        line(format!(
+            "reputation      {}: {} of 10000 on {}",
+            worker.contract, worker.reputation, report.reputations.day
+        ));
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cocoon_audit::{LogReport, Totals, Verdict};
+    use cocoon_audit::{LogReport, Reputations, Totals, Verdict};
     use cocoon_bindings::ton::{Address, HashBytes};
     use cocoon_bindings::units::{Nanoton, ParamsVersion};
 
@@ -86,6 +101,11 @@ mod tests {
                 root: HashBytes::ZERO,
             },
             totals,
+            reputations: Reputations {
+                day: "2026-11-22".to_owned(),
+                workers: Vec::new(),
+            },
+            challenges: None,
             channels: Vec::new(),
         })
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use cocoon_audit::Subject;
 use cocoon_bindings::PublicKey;
 use cocoon_ratls::ParsedCertificate;
 use cocoon_receipt::log::Checkpoint;
@@ -157,6 +158,7 @@ pub(crate) async fn verify(global: &Global, args: LogVerifyArgs, output: Output)
     }
     let place = Place::of(global, args.log).await?;
     let log = place.open(output).await?;
+    log.cells().await.map_err(failure::from_tlog)?;
     let since = match &args.since {
         None => None,
         Some(file) => {
@@ -202,7 +204,7 @@ pub(crate) async fn verify(global: &Global, args: LogVerifyArgs, output: Output)
 
 fn verify_proof(file: &Path, key: &str, output: Output) -> Result<Exit, Failure> {
     let key = parse_key(key).map_err(failure::from_tlog)?;
-    let proof = InclusionProof::parse(&read(file)?).map_err(failure::from_tlog)?;
+    let proof = proof_in(&read(file)?)?;
     let Some(receipt) = proof.receipt().map_err(failure::from_tlog)? else {
         return Err(failure::from_tlog(TlogError::Proof("it brings no receipt")));
     };
@@ -217,6 +219,19 @@ fn verify_proof(file: &Path, key: &str, output: Output) -> Result<Exit, Failure>
     let says = Says::of(&receipt, None);
     output.result(&Proven::of(&id, proof.index, &checkpoint, Some(says)), Proven::text)?;
     Ok(Exit::Done)
+}
+
+/// A tlog-proof, or the page of a receipt with one.
+fn proof_in(text: &str) -> Result<InclusionProof, Failure> {
+    if !text.trim_start().starts_with('{') {
+        return InclusionProof::parse(text).map_err(failure::from_tlog);
+    }
+    let page = Subject::parse(text.as_bytes()).map_err(|error| {
+        let hint = error.hint();
+        Failure::new(Exit::Negative, error, hint)
+    })?;
+    let none = || failure::from_tlog(TlogError::Proof("the page has none"));
+    page.proof.ok_or_else(none)
 }
 
 fn read(file: &Path) -> Result<String, Failure> {

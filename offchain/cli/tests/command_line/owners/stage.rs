@@ -152,7 +152,7 @@ impl Stage {
         command
             .args(
                 line.split(' ')
-                    .map(|word| if word == "PROXY" { &self.proxy } else { word }),
+                    .map(|word| if word == "PROXY" { self.proxy.as_str() } else { word }),
             )
             .current_dir(self.folder.path())
             .env_clear()

@@ -271,7 +271,7 @@ impl Network {
             chain: ChainConfig {
                 url: "unused".into(),
                 root: self.root.to_string(),
-                api_key_file: None,
+                ..ChainConfig::default()
             },
             wallet: WalletConfig {
                 key_file: Some(path("wallet.key")),
@@ -308,6 +308,7 @@ impl Network {
             outage: Default::default(),
             anchor: Default::default(),
             log: Default::default(),
+            challenge: Default::default(),
         }
     }
 

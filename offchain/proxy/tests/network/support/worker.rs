@@ -60,6 +60,8 @@ pub(crate) enum Act {
     Overclaim,
     /// Answers with a document of 40,000 bytes and counts so many tokens at its end, as deployed.
     Document(i64),
+    /// Answers with a chat's document that says this.
+    Say(&'static str),
 }
 
 pub(crate) struct Worker {
@@ -350,13 +352,23 @@ async fn run(
     let torrent = Bytes::from(vec![b'x'; 64 << 10]);
     let weight = if act == Act::Endless50 { 50 } else { 1 };
     let mut body = Vec::new();
-    let parts = ["one ", "two ", "three"];
+    let parts = match act {
+        Act::Say(text) => {
+            let message = serde_json::json!({ "role": "assistant", "content": text });
+            let choice = serde_json::json!({ "index": 0, "message": message, "finish_reason": "stop" });
+            let document = serde_json::json!({ "id": format!("chatcmpl-{}", request_id[0]), "choices": [choice] });
+            let mut first = document.to_string();
+            let second = first.split_off(first.len() / 2);
+            [first, second, "\n".to_owned()]
+        }
+        _ => ["one ", "two ", "three"].map(str::to_owned),
+    };
     let mut produced = 0;
     loop {
         let part = if act == Act::Torrent {
             torrent.clone()
         } else {
-            Bytes::from_static(parts[produced.min(2)].as_bytes())
+            Bytes::from(parts[produced.min(2)].clone())
         };
         produced += 1;
         if !is_endless && produced == parts.len() {
@@ -437,7 +449,7 @@ async fn run(
     let last = if is_endless {
         Bytes::new()
     } else {
-        Bytes::from(parts[2])
+        Bytes::from(parts[2].clone())
     };
     let _ = send(answer(AnswerBody::Part(last), final_info)).await;
 }

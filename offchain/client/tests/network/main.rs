@@ -1,0 +1,8 @@
+//! A client with a proxy that does what the test says. One program: what they have in common is built once.
+
+mod answers;
+mod common;
+mod contract;
+mod failures;
+mod quotes;
+mod several;

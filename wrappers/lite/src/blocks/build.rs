@@ -1,0 +1,422 @@
+//! Building blocks and states.
+
+use std::num::NonZeroU16;
+
+use cocoon_bindings::ton::{Boc, Cell, CellError, CellFamily as _, HashBytes};
+use cocoon_emulator::Emulator;
+use ed25519_dalek::{Signer as _, SigningKey};
+use tycho_types::cell::{Lazy, LazyExotic};
+use tycho_types::dict::AugDict;
+use tycho_types::merkle::{MerkleUpdate, make_pruned_branch};
+use tycho_types::models::{
+    Block, BlockExtra, BlockInfo, BlockRef, BlockchainConfig, BlockchainConfigParams, CatchainConfig, ConfigParam28,
+    ConfigParam34, CurrencyCollection, DepthBalanceInfo, KeyBlockRef, KeyMaxLt, McBlockExtra, McStateExtra,
+    ShardAccounts, ShardDescription, ShardHashes, ShardIdent, ShardStateUnsplit, ValidatorDescription, ValidatorInfo,
+    ValidatorSet, ValueFlow,
+};
+use tycho_types::prelude::CellBuilder;
+
+use crate::LiteError;
+use crate::adnl::short_name;
+use crate::messages::{BlockId, Signatures, Vote, WHOLE_SHARD};
+use crate::proof::signatures::{signed_block, signed_vote};
+use crate::tl::Writer;
+
+/// The network that the blocks are of: no public one has this number.
+const GLOBAL_ID: i32 = -7777;
+
+/// Account of the configuration contract.
+const CONFIG_ADDRESS: HashBytes = HashBytes([0x55; 32]);
+
+/// Which messages validators sign.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Consensus {
+    /// The block itself.
+    #[default]
+    Catchain,
+    /// A vote for a candidate that names the block.
+    Simplex,
+}
+
+/// A block of the masterchain and all that belongs to it.
+#[derive(Debug, Clone)]
+pub struct Sealed {
+    /// Its name.
+    pub id: BlockId,
+    /// Who signed it.
+    pub signatures: Signatures,
+    /// Whether it brought a new configuration.
+    pub is_key_block: bool,
+    /// When it was made, seconds since 1970.
+    pub time: u32,
+    /// Logical time of the chain's last transaction in it.
+    pub lt: u64,
+    pub(super) block: Cell,
+    pub(super) state: Cell,
+    pub(super) shard_id: BlockId,
+    pub(super) shard_block: Cell,
+    pub(super) shard_state: Cell,
+    end_lt: u64,
+}
+
+/// The blocks of one emulated chain, from its first state on.
+#[derive(Debug)]
+pub struct Blocks {
+    validators: Vec<SigningKey>,
+    config: BlockchainConfig,
+    session: u32,
+    consensus: Consensus,
+    /// Place of the last key block in `sealed`; the first state counts as one.
+    pub(super) key_blocks: Vec<usize>,
+    /// The first is the state that the chain began with, which is no block.
+    pub(super) sealed: Vec<Sealed>,
+}
+
+impl Blocks {
+    /// The first state of a chain with these validators, each of the same weight.
+    pub fn new(chain: &Emulator, validators: Vec<SigningKey>, consensus: Consensus) -> Result<Self, LiteError> {
+        let root = chain.network().to_config_cell()?;
+        let mut config = BlockchainConfig {
+            address: CONFIG_ADDRESS,
+            params: BlockchainConfigParams::from_raw(root),
+        };
+        let cells = LiteError::cells("the first state");
+        install(&mut config, &validators).map_err(&cells)?;
+        let mut blocks = Self {
+            validators,
+            config,
+            session: 1,
+            consensus,
+            key_blocks: vec![0],
+            sealed: Vec::new(),
+        };
+        let first = blocks.first(chain).map_err(&cells)?;
+        blocks.sealed.push(first);
+        Ok(blocks)
+    }
+
+    /// The state that the chain began with: what clients trust.
+    pub fn beginning(&self) -> Option<BlockId> {
+        self.sealed.first().map(|sealed| sealed.id)
+    }
+
+    /// The newest block.
+    pub fn last(&self) -> Option<&Sealed> {
+        self.sealed.last()
+    }
+
+    /// Adds a block with the state that the chain has now.
+    pub fn append(&mut self, chain: &Emulator) -> Result<(), LiteError> {
+        self.seal(chain, None).map_err(LiteError::cells("a block"))
+    }
+
+    /// Adds a key block that names other validators; the present ones sign it.
+    pub fn rotate(&mut self, chain: &Emulator, validators: Vec<SigningKey>) -> Result<(), LiteError> {
+        self.seal(chain, Some(validators))
+            .map_err(LiteError::cells("a key block"))
+    }
+
+    fn first(&self, chain: &Emulator) -> Result<Sealed, CellError> {
+        let shard_state = state(chain, ShardIdent::BASECHAIN, 0, shard_accounts(chain)?, None)?;
+        let shard_id = name(&shard_state, 0, 0);
+        let custom = self.master_extra(&shard_id, 0, chain.now(), false)?;
+        let state = state(chain, ShardIdent::MASTERCHAIN, 0, ShardAccounts::new(), Some(custom))?;
+        Ok(Sealed {
+            id: name(&state, -1, 0),
+            signatures: Signatures {
+                validator_set_hash: 0,
+                catchain_seqno: 0,
+                signatures: Vec::new(),
+                vote: None,
+            },
+            is_key_block: true,
+            time: chain.now(),
+            lt: last_lt(chain),
+            block: state.clone(),
+            state,
+            shard_id,
+            shard_block: shard_state.clone(),
+            shard_state,
+            end_lt: 0,
+        })
+    }
+
+    fn seal(&mut self, chain: &Emulator, next: Option<Vec<SigningKey>>) -> Result<(), CellError> {
+        let Some(before) = self.sealed.last().cloned() else {
+            return Err(CellError::InvalidData);
+        };
+        let seqno = before.id.seqno.saturating_add(1);
+        let end_lt = last_lt(chain).max(before.end_lt).saturating_add(1);
+        let signers = std::mem::take(&mut self.validators);
+        let (hash, session) = (self.short_hash(), self.session);
+        self.validators = match &next {
+            Some(next) => {
+                install(&mut self.config, next)?;
+                self.session = self.session.saturating_add(1);
+                next.clone()
+            }
+            None => signers.clone(),
+        };
+
+        let info = |shard: ShardIdent, previous: &BlockId| BlockInfo {
+            seqno,
+            shard,
+            key_block: next.is_some() && shard.is_masterchain(),
+            gen_utime: chain.now(),
+            start_lt: before.end_lt,
+            end_lt,
+            gen_validator_list_hash_short: hash,
+            gen_catchain_seqno: session,
+            prev_key_block_seqno: self.last_key_block(),
+            prev_ref: CellBuilder::build_from(block_ref(previous, before.end_lt)).unwrap_or_default(),
+            ..BlockInfo::default()
+        };
+        let shard_state = state(chain, ShardIdent::BASECHAIN, seqno, shard_accounts(chain)?, None)?;
+        let mut shard_info = info(ShardIdent::BASECHAIN, &before.shard_id);
+        shard_info.master_ref = Some(Lazy::new(&block_ref(&before.id, before.end_lt))?);
+        let shard_block = block(&shard_info, &before.shard_state, &shard_state, None)?;
+        let shard_id = name(&shard_block, 0, seqno);
+
+        let custom = self.master_extra(&shard_id, end_lt, chain.now(), next.is_some())?;
+        let in_block = McBlockExtra {
+            shards: custom.shards.clone(),
+            config: next.is_some().then(|| self.config.clone()),
+            ..McBlockExtra::default()
+        };
+        let state = state(
+            chain,
+            ShardIdent::MASTERCHAIN,
+            seqno,
+            ShardAccounts::new(),
+            Some(custom),
+        )?;
+        let master_info = info(ShardIdent::MASTERCHAIN, &before.id);
+        let block = block(&master_info, &before.state, &state, Some(in_block))?;
+        let id = name(&block, -1, seqno);
+        if next.is_some() {
+            self.key_blocks.push(self.sealed.len());
+        }
+        let signatures = self.sign(&signers, &id, hash, session)?;
+        self.sealed.push(Sealed {
+            id,
+            signatures,
+            is_key_block: next.is_some(),
+            time: chain.now(),
+            lt: last_lt(chain),
+            block,
+            state,
+            shard_id,
+            shard_block,
+            shard_state,
+            end_lt,
+        });
+        Ok(())
+    }
+
+    /// What a state of the masterchain holds besides accounts.
+    fn master_extra(&self, shard: &BlockId, end_lt: u64, now: u32, after_key: bool) -> Result<McStateExtra, CellError> {
+        let description = ShardDescription {
+            seqno: shard.seqno,
+            reg_mc_seqno: shard.seqno,
+            start_lt: 0,
+            end_lt,
+            root_hash: shard.root_hash,
+            file_hash: shard.file_hash,
+            before_split: false,
+            before_merge: false,
+            want_split: false,
+            want_merge: false,
+            nx_cc_updated: false,
+            next_catchain_seqno: self.session,
+            next_validator_shard: WHOLE_SHARD,
+            min_ref_mc_seqno: 0,
+            gen_utime: now,
+            split_merge_at: None,
+            fees_collected: CurrencyCollection::ZERO,
+            funds_created: CurrencyCollection::ZERO,
+        };
+        let mut previous = AugDict::<u32, KeyMaxLt, KeyBlockRef>::new();
+        for sealed in &self.sealed {
+            let sum = KeyMaxLt {
+                has_key_block: sealed.is_key_block,
+                max_end_lt: sealed.end_lt,
+            };
+            let entry = KeyBlockRef {
+                is_key_block: sealed.is_key_block,
+                block_ref: block_ref(&sealed.id, sealed.end_lt),
+            };
+            previous.set(sealed.id.seqno, sum, entry)?;
+        }
+        Ok(McStateExtra {
+            shards: ShardHashes::from_shards([(&ShardIdent::BASECHAIN, &description)])?,
+            config: self.config.clone(),
+            validator_info: ValidatorInfo {
+                validator_list_hash_short: self.short_hash(),
+                catchain_seqno: self.session,
+                nx_cc_updated: false,
+            },
+            prev_blocks: previous,
+            after_key_block: after_key,
+            last_key_block: None,
+            block_create_stats: None,
+            global_balance: CurrencyCollection::ZERO,
+        })
+    }
+
+    fn last_key_block(&self) -> u32 {
+        let place = self.key_blocks.last().copied().unwrap_or_default();
+        self.sealed.get(place).map_or(0, |sealed| sealed.id.seqno)
+    }
+
+    /// The short hash of the present validators in the present session.
+    fn short_hash(&self) -> u32 {
+        let set = self.config.params.get_current_validator_set().ok();
+        let subset = set.and_then(|set| set.compute_mc_subset(self.session, false));
+        subset.map_or(0, |(_, hash)| hash)
+    }
+
+    fn sign(&self, signers: &[SigningKey], id: &BlockId, hash: u32, session: u32) -> Result<Signatures, CellError> {
+        let vote = (self.consensus == Consensus::Simplex).then(|| {
+            let mut candidate = Writer::boxed(0xe8f9_bcdc);
+            id.write(&mut candidate);
+            candidate.raw(&[7; 12]);
+            Vote {
+                session_id: HashBytes([3; 32]),
+                slot: id.seqno,
+                candidate: candidate.done(),
+            }
+        });
+        let message = match &vote {
+            None => signed_block(id),
+            Some(vote) => signed_vote(id, vote).map_err(|_| CellError::InvalidData)?,
+        };
+        let signatures = signers.iter().map(|key| {
+            let signer = short_name(key.verifying_key().as_bytes());
+            (HashBytes(signer), key.sign(&message).to_bytes())
+        });
+        Ok(Signatures {
+            validator_set_hash: hash,
+            catchain_seqno: session,
+            signatures: signatures.collect(),
+            vote,
+        })
+    }
+}
+
+/// Puts validators into a configuration.
+fn install(config: &mut BlockchainConfig, validators: &[SigningKey]) -> Result<(), CellError> {
+    let list: Vec<_> = validators
+        .iter()
+        .zip(0u64..)
+        .map(|(key, place)| ValidatorDescription {
+            public_key: HashBytes(key.verifying_key().to_bytes()),
+            weight: 1,
+            adnl_addr: None,
+            mc_seqno_since: 0,
+            prev_total_weight: place,
+        })
+        .collect();
+    let count = u16::try_from(list.len())
+        .ok()
+        .and_then(NonZeroU16::new)
+        .ok_or(CellError::IntOverflow)?;
+    config.params.set::<ConfigParam34>(&ValidatorSet {
+        utime_since: 0,
+        utime_until: u32::MAX,
+        main: count,
+        total_weight: u64::from(count.get()),
+        list,
+    })?;
+    config.params.set::<ConfigParam28>(&CatchainConfig {
+        isolate_mc_validators: false,
+        shuffle_mc_validators: false,
+        mc_catchain_lifetime: 250,
+        shard_catchain_lifetime: 250,
+        shard_validators_lifetime: 1000,
+        shard_validators_num: 7,
+    })?;
+    Ok(())
+}
+
+/// The accounts of the shard; those of the masterchain are not served.
+fn shard_accounts(chain: &Emulator) -> Result<ShardAccounts, CellError> {
+    let mut accounts = ShardAccounts::new();
+    for (address, account) in chain.shard_accounts().filter(|(address, _)| address.workchain == 0) {
+        // One that was deleted is not in the state.
+        let Some(state) = account.load_account()? else {
+            continue;
+        };
+        let sum = DepthBalanceInfo {
+            split_depth: 0,
+            balance: state.balance,
+        };
+        accounts.set(address.address, sum, account)?;
+    }
+    Ok(accounts)
+}
+
+fn state(
+    chain: &Emulator,
+    shard_ident: ShardIdent,
+    seqno: u32,
+    accounts: ShardAccounts,
+    custom: Option<McStateExtra>,
+) -> Result<Cell, CellError> {
+    CellBuilder::build_from(ShardStateUnsplit {
+        global_id: GLOBAL_ID,
+        shard_ident,
+        seqno,
+        gen_utime: chain.now(),
+        gen_lt: chain.all_transactions().last().map_or(0, |report| report.lt),
+        total_balance: accounts.root_extra().balance.clone(),
+        accounts: Lazy::new(&accounts)?,
+        custom: custom.as_ref().map(Lazy::new).transpose()?,
+        ..ShardStateUnsplit::default()
+    })
+}
+
+fn block(info: &BlockInfo, before: &Cell, after: &Cell, custom: Option<McBlockExtra>) -> Result<Cell, CellError> {
+    let pruned = |cell: &Cell| make_pruned_branch(cell.as_ref(), 0, Cell::empty_context());
+    let update = MerkleUpdate {
+        old_hash: *before.repr_hash(),
+        new_hash: *after.repr_hash(),
+        old_depth: before.repr_depth(),
+        new_depth: after.repr_depth(),
+        old: pruned(before)?,
+        new: pruned(after)?,
+    };
+    CellBuilder::build_from(Block {
+        global_id: GLOBAL_ID,
+        info: Lazy::new(info)?,
+        value_flow: Lazy::new(&ValueFlow::default())?,
+        state_update: LazyExotic::new(&update)?,
+        out_msg_queue_updates: None,
+        extra: Lazy::new(&BlockExtra {
+            custom: custom.as_ref().map(Lazy::new).transpose()?,
+            ..BlockExtra::default()
+        })?,
+    })
+}
+
+fn last_lt(chain: &Emulator) -> u64 {
+    chain.all_transactions().last().map_or(0, |report| report.lt)
+}
+
+fn name(root: &Cell, workchain: i32, seqno: u32) -> BlockId {
+    BlockId {
+        workchain,
+        shard: WHOLE_SHARD,
+        seqno,
+        root_hash: *root.repr_hash(),
+        file_hash: Boc::file_hash(Boc::encode(root)),
+    }
+}
+
+fn block_ref(id: &BlockId, end_lt: u64) -> BlockRef {
+    BlockRef {
+        end_lt,
+        seqno: id.seqno,
+        root_hash: id.root_hash,
+        file_hash: id.file_hash,
+    }
+}

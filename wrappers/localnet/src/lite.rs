@@ -1,0 +1,259 @@
+//! A lite server over the local chain: the transport of real ones, blocks with proofs, and validators that are made up.
+//!
+//! A block is made when somebody asks for the newest one and the chain has moved. For development and tests: a server can be
+//! told to lie, so that clients are seen to notice.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use cocoon_emulator::Emulator;
+use cocoon_lite::LiteError;
+use cocoon_lite::adnl::{HANDSHAKE_BYTES, ServerKey, Session, admit};
+use cocoon_lite::blocks::{Blocks, Consensus};
+use cocoon_lite::messages::{Answer, BlockId, Request, unwrap_question, wrap_answer};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use crate::LocalNetError;
+use crate::api;
+use crate::server::Shared;
+
+/// Changes an answer before it leaves.
+pub type Lie = Arc<dyn Fn(&Request, Answer) -> Answer + Send + Sync>;
+
+/// How a lite server runs.
+#[derive(Clone)]
+pub struct LiteConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Seed of the server's key.
+    pub seed: [u8; 32],
+    /// Seeds of the validators' keys.
+    pub validators: Vec<[u8; 32]>,
+    /// Which messages they sign.
+    pub consensus: Consensus,
+    /// How it lies, if it does.
+    pub lie: Option<Lie>,
+}
+
+impl LiteConfig {
+    /// An honest server on a free local port, with four validators whose keys everybody knows.
+    pub fn ephemeral() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            seed: [1; 32],
+            validators: (1..=4).map(|n| [n; 32]).collect(),
+            consensus: Consensus::default(),
+            lie: None,
+        }
+    }
+}
+
+impl fmt::Debug for LiteConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiteConfig")
+            .field("listen", &self.listen)
+            .field("lies", &self.lie.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A running lite server. Dropping it stops it.
+#[derive(Debug)]
+pub struct RunningLite {
+    address: SocketAddr,
+    key: [u8; 32],
+    beginning: BlockId,
+    server: Arc<Server>,
+    task: JoinHandle<()>,
+}
+
+struct Server {
+    shared: Shared,
+    key: ServerKey,
+    blocks: Mutex<Blocks>,
+    lie: Option<Lie>,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+impl RunningLite {
+    pub(crate) async fn start(shared: Shared, config: LiteConfig) -> Result<Self, LocalNetError> {
+        let failed = |source| LocalNetError::Listen {
+            address: config.listen,
+            source,
+        };
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let validators = keys(&config.validators);
+        let blocks = shared
+            .node
+            .read(|chain| Blocks::new(chain, validators, config.consensus))??;
+        let beginning = blocks
+            .beginning()
+            .ok_or_else(|| LocalNetError::Server("there is no first state".to_owned()))?;
+        let key = ServerKey::from_seed(&config.seed);
+        let public = *key.public();
+        let server = Arc::new(Server {
+            shared,
+            key,
+            blocks: Mutex::new(blocks),
+            lie: config.lie,
+        });
+        let task = tokio::spawn(accept(listener, Arc::clone(&server)));
+        Ok(Self {
+            address,
+            key: public,
+            beginning,
+            server,
+            task,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What clients know it by.
+    pub fn key(&self) -> &[u8; 32] {
+        &self.key
+    }
+
+    /// The state that the chain began with, which clients trust.
+    pub fn beginning(&self) -> BlockId {
+        self.beginning
+    }
+
+    /// Hands over to other validators in a key block.
+    pub fn rotate(&self, seeds: &[[u8; 32]]) -> Result<(), LocalNetError> {
+        let mut blocks = self.server.blocks();
+        let next = keys(seeds);
+        Ok(self.server.shared.node.read(|chain| blocks.rotate(chain, next))??)
+    }
+
+    /// This server and its chain in the form of TON's global configuration.
+    pub fn global_config(&self) -> Value {
+        let ip = match self.address {
+            SocketAddr::V4(address) => u32::from(*address.ip()).cast_signed(),
+            SocketAddr::V6(_) => 0,
+        };
+        let state = json!({
+            "workchain": self.beginning.workchain,
+            "shard": self.beginning.shard.cast_signed(),
+            "seqno": self.beginning.seqno,
+            "root_hash": STANDARD.encode(self.beginning.root_hash.as_array()),
+            "file_hash": STANDARD.encode(self.beginning.file_hash.as_array()),
+        });
+        json!({
+            "@type": "config.global",
+            "liteservers": [{
+                "ip": ip,
+                "port": self.address.port(),
+                "id": { "@type": "pub.ed25519", "key": STANDARD.encode(self.key) },
+            }],
+            "validator": { "@type": "validator.config.global", "zero_state": state, "init_block": state },
+        })
+    }
+}
+
+impl Drop for RunningLite {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn keys(seeds: &[[u8; 32]]) -> Vec<ed25519_dalek::SigningKey> {
+    seeds.iter().map(ed25519_dalek::SigningKey::from_bytes).collect()
+}
+
+async fn accept(listener: TcpListener, server: Arc<Server>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            return;
+        };
+        let server = Arc::clone(&server);
+        tokio::spawn(async move {
+            if let Err(error) = server.serve(stream).await {
+                tracing::debug!(%error, "a lite client's connection ended");
+            }
+        });
+    }
+}
+
+impl Server {
+    async fn serve(&self, mut stream: TcpStream) -> Result<(), std::io::Error> {
+        let mut packet = [0; HANDSHAKE_BYTES];
+        stream.read_exact(&mut packet).await?;
+        let mut session = admit(&self.key, &packet).map_err(std::io::Error::other)?;
+        // An empty frame says that the server could read the first packet.
+        send(&mut stream, &mut session, &[]).await?;
+        loop {
+            let mut head = [0; 4];
+            stream.read_exact(&mut head).await?;
+            let length = session.open_length(head).map_err(std::io::Error::other)?;
+            let mut body = vec![0; length];
+            stream.read_exact(&mut body).await?;
+            let payload = session.open(body).map_err(std::io::Error::other)?;
+            let (id, request) = unwrap_question(&payload).map_err(std::io::Error::other)?;
+            let answer = self.answer(&request).await;
+            let answer = match &self.lie {
+                Some(lie) => lie(&request, answer),
+                None => answer,
+            };
+            send(&mut stream, &mut session, &wrap_answer(&id, &answer)).await?;
+        }
+    }
+
+    async fn answer(&self, request: &Request) -> Answer {
+        let failed = |message: String| Answer::Error { code: 0, message };
+        if let Request::SendMessage { body } = request {
+            let params = json!({ "boc": STANDARD.encode(body) });
+            let sent = self.shared.run(move |node| api::call(node, "sendBoc", &params)).await;
+            return match sent {
+                Ok(_) => Answer::Sent { status: 1 },
+                Err(error) => failed(error.message),
+            };
+        }
+        let read = self.shared.node.read(|chain| {
+            let mut blocks = self.blocks();
+            if *request == Request::MasterchainInfo {
+                catch_up(&mut blocks, chain)?;
+            }
+            blocks.answer(chain, request)
+        });
+        match read {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => failed(error.to_string()),
+            Err(error) => failed(error.to_string()),
+        }
+    }
+
+    fn blocks(&self) -> std::sync::MutexGuard<'_, Blocks> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a block if the chain has moved since the last one.
+fn catch_up(blocks: &mut Blocks, chain: &Emulator) -> Result<(), LiteError> {
+    let lt = chain.all_transactions().last().map_or(0, |report| report.lt);
+    match blocks.last() {
+        Some(last) if last.id.seqno > 0 && last.time == chain.now() && last.lt == lt => Ok(()),
+        _ => blocks.append(chain),
+    }
+}
+
+async fn send(stream: &mut TcpStream, session: &mut Session, payload: &[u8]) -> Result<(), std::io::Error> {
+    let nonce = rand::random();
+    let frame = session.seal(&nonce, payload).map_err(std::io::Error::other)?;
+    stream.write_all(&frame).await
+}
