@@ -25,6 +25,8 @@ DOCS = pathlib.Path(__file__).resolve().parents[3] / "docs"
 BLOCK_SECONDS = 120
 READY_SECONDS = 120
 STOP_SECONDS = 60
+# What is shown of the output of a command that failed, or that ran beside it.
+SHOWN_LINES = 80
 READY = re.compile(rb"\bready at\b")
 # Default ports of `cocoon up`.
 PORTS = re.compile(r"\b(127\.0\.0\.1|localhost):(8045|1[0-2]00[0-3])\b")
@@ -47,6 +49,13 @@ class Failed(Exception):
     """What is told about a page that does not hold what it says."""
 
 
+def shown(path: pathlib.Path) -> str:
+    """The end of what a block has said."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []
+    cut = [f"... {len(lines) - SHOWN_LINES} lines before"] if len(lines) > SHOWN_LINES else []
+    return "\n".join(cut + lines[-SHOWN_LINES:]) + "\n"
+
+
 def moved(text: str, instance: int) -> str:
     """The block for another instance of the local network."""
     if not instance:
@@ -67,7 +76,7 @@ class Background:
             )
 
     def output(self) -> str:
-        return self.out.read_text(encoding="utf-8", errors="replace")
+        return shown(self.out)
 
     def wait_until_ready(self) -> None:
         end = time.monotonic() + READY_SECONDS
@@ -129,9 +138,7 @@ class Shell:
 
     @staticmethod
     def fail(block: pages.Block, file: pathlib.Path, what: str) -> None:
-        output = pathlib.Path(f"{file}.out")
-        text = output.read_text(encoding="utf-8", errors="replace") if output.exists() else ""
-        raise Failed(f"{what}--- output of {block.where}\n{text}---")
+        raise Failed(f"{what}--- output of {block.where}\n{shown(pathlib.Path(f'{file}.out'))}---")
 
     def close(self) -> None:
         os.close(self.orders)

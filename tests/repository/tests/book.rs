@@ -35,6 +35,16 @@ fn file_of(link: &str) -> Option<&str> {
     (!is_elsewhere && !path.is_empty()).then_some(path)
 }
 
+/// The anchors of a page's headings, as readers of Markdown make them.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    let slug = |heading: &str| heading.trim_start_matches('#').trim().to_lowercase();
+    headings
+        .map(|heading| slug(heading).chars().filter(kept).collect::<String>().replace(' ', "-"))
+        .collect()
+}
+
 /// Pages of `docs/` that a text names by their path in the repository.
 fn named_pages(source: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -77,6 +87,10 @@ fn every_link_of_a_page_leads_somewhere() {
             let Some(path) = file_of(&link) else { continue };
             let target = folder.join(path).canonicalize();
             assert!(target.is_ok(), "{}: {link} leads nowhere", page.display());
+            if let Some((path, anchor)) = link.split_once(".md#") {
+                let there = anchors(&text(&folder.join(format!("{path}.md"))));
+                assert!(there.contains(anchor), "{}: {link} names no heading", page.display());
+            }
             // What is outside of docs/ is not in the book: name it as code.
             let leaves = page.starts_with(root.join("docs")) && target.is_ok_and(|target| !target.starts_with(&docs));
             assert!(!leaves, "{}: {link} leads out of the book", page.display());
