@@ -35,7 +35,7 @@ pub struct HttpApi {
 
 #[derive(Debug, Clone)]
 enum Dialect {
-    V2(V2),
+    V2(Box<V2>),
     V3(Box<V3>),
 }
 
@@ -68,7 +68,7 @@ impl HttpApi {
         let dialect = if web.url().path().contains("/api/v3") {
             Dialect::V3(Box::new(V3::new(web)))
         } else {
-            Dialect::V2(V2::new(web))
+            Dialect::V2(Box::new(V2::new(web)))
         };
         let url = match &dialect {
             Dialect::V2(server) => server.url(),
