@@ -53,7 +53,10 @@ const WALLS: &[(&str, &[&str])] = &[
     ("rustls", &["cocoon-ratls", "cocoon-web"]),
     ("tokio-rustls", &["cocoon-ratls"]),
     ("dcap-qvl", &["cocoon-attest"]),
-    ("tycho-", &["cocoon-bindings", "cocoon-emulator", "cocoon-lite", "cocoon-receipt"]),
+    (
+        "tycho-",
+        &["cocoon-bindings", "cocoon-emulator", "cocoon-lite", "cocoon-receipt"],
+    ),
     ("tl-proto", &["cocoon-protocol"]),
     ("redb", &["cocoon-store"]),
     ("clap", &["cocoon-cli"]),
