@@ -35,8 +35,8 @@ pub struct HttpApi {
 
 #[derive(Debug, Clone)]
 enum Dialect {
-    V2(V2),
-    V3(V3),
+    V2(Box<V2>),
+    V3(Box<V3>),
 }
 
 /// Asks in the server's dialect, again if that may help.
@@ -66,9 +66,9 @@ impl HttpApi {
     pub fn connect(endpoint: &Endpoint) -> Result<Self, ChainError> {
         let web = Web::new(endpoint)?;
         let dialect = if web.url().path().contains("/api/v3") {
-            Dialect::V3(V3::new(web))
+            Dialect::V3(Box::new(V3::new(web)))
         } else {
-            Dialect::V2(V2::new(web))
+            Dialect::V2(Box::new(V2::new(web)))
         };
         let url = match &dialect {
             Dialect::V2(server) => server.url(),

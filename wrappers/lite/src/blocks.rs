@@ -5,6 +5,7 @@
 //! of messages and transactions are empty: transactions are proven by their hashes, from the account back.
 
 mod build;
+mod cells;
 mod serve;
 
 pub use build::{Blocks, Consensus, Sealed};

@@ -90,12 +90,7 @@ pub(super) fn lookup(chain: &Emulator, params: &Params<'_>) -> Result<Value, Api
 
 /// `getBlockTransactionsExt(workchain, shard, seqno, count?, after_lt?)`: with the transactions themselves.
 pub(super) fn transactions_ext(chain: &Emulator, params: &Params<'_>) -> Result<Value, ApiError> {
-    page(
-        chain,
-        params,
-        |report| shape::transaction(report),
-        "blocks.transactionsExt",
-    )
+    page(chain, params, shape::transaction, "blocks.transactionsExt")
 }
 
 /// `getBlockHeader(workchain, shard, seqno)`.
