@@ -127,7 +127,7 @@ async fn serve(
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(number, taker);
-        let payload = Bytes::from(message.bytes);
+        let payload = kept_open(message.bytes);
         frames.send(Frame { number, payload })?;
         stream.write_all(&answer.await?).await?;
         if message.closes {
@@ -135,6 +135,15 @@ async fn serve(
         }
     }
     Ok(())
+}
+
+/// How long the caller's connection lives is between the caller and the first program: beyond it connections are kept.
+fn kept_open(request: Vec<u8>) -> Bytes {
+    const CLOSE: &[u8] = b"connection: close\r\n";
+    let Some(at) = request.windows(CLOSE.len()).position(|window| window == CLOSE) else {
+        return Bytes::from(request);
+    };
+    Bytes::from([&request[..at], &request[at + CLOSE.len()..]].concat())
 }
 
 /// Frames in, frames out.
