@@ -106,14 +106,7 @@ fn wallet() -> WalletContract {
     WalletContract::v5r1(PublicKey::from(&key()), WALLET_ID_MAINNET)
 }
 
-/// A funded wallet's first message, of one TON.
-async fn first_message(chain: &Ages) -> SignedMessage {
-    let wallet = wallet();
-    let address = wallet.address().unwrap();
-    chain.chain.with(|chain| {
-        chain.fund(&address, Nanoton::from_ton(10)).unwrap();
-        chain.run().unwrap();
-    });
+fn signed(valid_until: u32) -> Cell {
     let payment = InternalMessage {
         to: Address::new(0, [9; 32].into()),
         value: Nanoton::from_ton(1),
@@ -122,13 +115,24 @@ async fn first_message(chain: &Ages) -> SignedMessage {
         state_init: None,
     };
     let mode = SEND_PAY_FEES_SEPARATELY | SEND_IGNORE_ERRORS;
+    wallet()
+        .external(0, valid_until, &[(mode, payment)], &key(), true)
+        .unwrap()
+}
+
+/// A funded wallet's first message, of one TON.
+async fn first_message(chain: &Ages) -> SignedMessage {
+    let address = wallet().address().unwrap();
+    chain.chain.with(|chain| {
+        chain.fund(&address, Nanoton::from_ton(10)).unwrap();
+        chain.run().unwrap();
+    });
     let account = chain.chain.account(&address).await.unwrap();
     let valid_until = account.time + 180;
-    let cell = wallet.external(0, valid_until, &[(mode, payment)], &key(), true);
     SignedMessage {
         wallet: address,
         kind: WalletKind::V5r1,
-        cell: cell.unwrap(),
+        cell: signed(valid_until),
         seqno: 0,
         valid_until,
         after: account.last.map_or(0, |last| last.lt),
@@ -155,7 +159,7 @@ async fn a_message_of_somebody_else_with_the_same_number_is_one() {
     let chain = Ages::new();
     let message = first_message(&chain).await;
     let other = SignedMessage {
-        cell: wallet().external(0, NOW + 500, &[], &key(), true).unwrap(),
+        cell: signed(message.valid_until + 1),
         ..message.clone()
     };
     other.deliver(&chain).await.unwrap();
