@@ -1,5 +1,7 @@
 //! Operations on an emulated chain, from the wallet to the contracts and back.
 
+mod again;
+mod foreign;
 mod kill;
 mod life;
 mod wallets;

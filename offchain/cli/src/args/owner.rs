@@ -63,7 +63,10 @@ impl OwnerArgs {
             (self.dry_run, "--dry-run"),
             (self.yes, "--yes"),
             (self.no_wait, "--no-wait"),
-            (self.place.chain_url.is_some() || self.place.root.is_some(), "--chain-url"),
+            (
+                self.place.chain_url.is_some() || self.place.root.is_some(),
+                "--chain-url",
+            ),
         ]
         .into_iter()
         .find_map(|(is_there, name)| is_there.then_some(name))

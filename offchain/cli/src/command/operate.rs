@@ -193,7 +193,13 @@ mod tests {
             vec!["--yes"],
             vec!["--network", "mainnet"],
         ] {
-            let mut line = vec!["cocoon", "proxy", "withdraw", "--data-dir", folder.path().to_str().unwrap()];
+            let mut line = vec![
+                "cocoon",
+                "proxy",
+                "withdraw",
+                "--data-dir",
+                folder.path().to_str().unwrap(),
+            ];
             line.extend(&option);
             let cli = crate::args::Cli::try_parse_from(line).unwrap();
             let crate::args::Command::Proxy { command } = cli.command else {

@@ -149,7 +149,16 @@ async fn run(global: &Global, operation: &dyn Operation, args: OwnerArgs, output
     if let Some(from) = &args.from {
         let steps = recorded(&journals, from, &id)?;
         let of = (&args, TonConnectId::new(chain_id, network.is_testnet));
-        return export::print(operation, chain.as_ref(), Origin::Address(from), &manner, &steps, of, output).await;
+        return export::print(
+            operation,
+            chain.as_ref(),
+            Origin::Address(from),
+            &manner,
+            &steps,
+            of,
+            output,
+        )
+        .await;
     }
     let wallet = match &args.wallet {
         Some(name) => stored(global, &args.keys, name)?,

@@ -36,8 +36,6 @@ pub struct Claim {
     pub proxy: Address,
     /// The worker contract that the worker claims for. It must be the owner's.
     pub contract: Address,
-    /// Tokens in all that the proxy has signed.
-    pub tokens: TokenCount,
     /// The proxy's signature of the statement.
     pub signature: [u8; 64],
     /// What is signed.
@@ -126,7 +124,9 @@ impl Operation for Claim {
             }
             None => (TokenCount::ZERO, TokenCount::ZERO, 0, Some(init)),
         };
-        if paid >= self.tokens {
+        // By what is signed, not by what the worker says of it.
+        let tokens = TokenCount::new(self.statement.channel.after);
+        if paid >= tokens {
             return Ok(Next::Done(format!("{} tokens are paid", paid.get())));
         }
         // What is claimed already comes first, also when more is signed by now: a new claim would begin the delay anew.
@@ -154,7 +154,7 @@ impl Operation for Claim {
         }
         let says = format!(
             "claim {} tokens against {contract}, of which {} are paid",
-            self.tokens.get(),
+            tokens.get(),
             paid.get()
         );
         let claim = ClaimByStatement {

@@ -1,6 +1,5 @@
 //! What a running worker can claim against a proxy.
 
-use cocoon_bindings::TokenCount;
 use cocoon_bindings::ton::{Address, from_cell, parse_address};
 use cocoon_bindings::worker::ClaimByStatement;
 use cocoon_owner::operation::worker;
@@ -41,7 +40,6 @@ pub(super) async fn fetch(
     Ok(worker::Claim {
         proxy,
         contract: claim.to,
-        tokens: TokenCount::new(found.tokens),
         signature: signed.signature,
         statement: signed.statement,
     })
