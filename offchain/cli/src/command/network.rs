@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use cocoon_bindings::ton::Address;
+use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_chain::SharedChain;
 use serde::Deserialize;
 
@@ -86,6 +86,23 @@ pub(crate) fn is_testnet(global: &Global) -> Result<bool, Failure> {
     }
 }
 
+/// Refuses an address that was written for test networks: whoever pays it on the main network means somewhere else.
+pub(crate) fn refuse_test_only(typed: impl IntoIterator<Item = String>) -> Result<(), Failure> {
+    match typed.into_iter().find(|text| is_test_only(text)) {
+        None => Ok(()),
+        Some(address) => Err(Failure::new(
+            Exit::Usage,
+            anyhow::anyhow!("{address} is an address of test networks"),
+            "write the address as the main network has it: it begins with EQ or UQ",
+        )),
+    }
+}
+
+/// The flag of test networks is the first bit of an address in base64.
+fn is_test_only(text: &str) -> bool {
+    text.len() == 48 && text.starts_with(['k', '0']) && parse_address(text).is_ok()
+}
+
 /// Where the networks are written down.
 fn file(global: &Global) -> PathBuf {
     global.data_dir.join("networks.toml")
@@ -154,6 +171,18 @@ mod tests {
         assert!(!is_testnet(&wanted).unwrap() && !resolve(&wanted, &place).unwrap().is_testnet);
         std::fs::write(folder.path().join("networks.toml"), "[mainnet]\nurl = 1\n").unwrap();
         assert!(resolve(&wanted, &place).is_err());
+    }
+
+    #[test]
+    fn addresses_of_test_networks_are_known_by_their_form() {
+        let address = Address::new(0, [0xfe; 32].into());
+        for bounceable in [false, true] {
+            for testnet in [false, true] {
+                let text = cocoon_bindings::ton::friendly(&address, bounceable, testnet);
+                assert_eq!(refuse_test_only([text.clone()]).is_err(), testnet, "{text}");
+            }
+        }
+        assert!(refuse_test_only([address.to_string(), "k".repeat(48), "--yes".to_owned()]).is_ok());
     }
 
     #[test]

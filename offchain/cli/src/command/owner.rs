@@ -8,15 +8,15 @@ mod watch;
 use std::path::Path;
 
 use cocoon_bindings::ton::Address;
-use cocoon_chain::global_id;
+use cocoon_chain::{MAINNET, global_id};
 use cocoon_owner::operation::{client, proxy, runner_wallet, worker};
-use cocoon_owner::{Journal, Manner, Operation, Origin, OwnerError, Sender, Step, drive, operation_id};
+use cocoon_owner::{Journal, Manner, Operation, Origin, OwnerError, Sender, Step, StoredWallet, drive, operation_id};
 
 use self::export::TonConnectId;
 pub(crate) use self::look::status;
 use self::watch::Terminal;
 pub(crate) use self::watch::ask;
-use super::network::resolve;
+use super::network::{refuse_test_only, resolve};
 use super::wallet::{keystore, stored};
 use crate::args::Global;
 use crate::args::owner::{ClientOwnerCommand, OwnerArgs, ProxyOwnerCommand, WorkerOwnerCommand};
@@ -136,44 +136,37 @@ pub(crate) async fn proxy_withdraw(
 async fn run(global: &Global, operation: &dyn Operation, args: OwnerArgs, output: Output) -> Result<Exit, Failure> {
     let network = resolve(global, &args.place)?;
     let (chain, root) = network.open()?;
+    let signer = match (&args.wallet, &args.from) {
+        (_, Some(from)) => Signer::Elsewhere(from),
+        (Some(name), None) => Signer::Wallet(Box::new(stored(global, &args.keys, name)?)),
+        (None, None) => return Err(no_signer()),
+    };
     let manner = Manner {
         through: args.through.clone(),
         does_not_wait: args.no_wait,
     };
     let id = operation_id(operation, &manner);
     let chain_id = global_id(chain.as_ref()).await.map_err(failure::from_chain)?;
+    if chain_id == Some(MAINNET) {
+        refuse_test_only(std::env::args())?;
+    }
     let journals = keystore(global, &args.keys)
         .folder()
         .join("journal")
         .join(folder_of(chain_id, &root));
-    if let Some(from) = &args.from {
-        let steps = recorded(&journals, from, &id)?;
-        let of = (&args, TonConnectId::new(chain_id, network.is_testnet));
-        return export::print(
-            operation,
-            chain.as_ref(),
-            Origin::Address(from),
-            &manner,
-            &steps,
-            of,
-            output,
-        )
-        .await;
-    }
-    let wallet = match &args.wallet {
-        Some(name) => stored(global, &args.keys, name)?,
-        None => return Err(no_signer()),
-    };
     if args.export || args.dry_run {
-        let origin = Origin::Wallet(&wallet.contract);
-        let steps = recorded(&journals, &wallet.address, &id)?;
+        let steps = recorded(&journals, signer.address(), &id)?;
+        let (chain, origin) = (chain.as_ref(), signer.origin());
         return if args.export {
             let of = (&args, TonConnectId::new(chain_id, network.is_testnet));
-            export::print(operation, chain.as_ref(), origin, &manner, &steps, of, output).await
+            export::print(operation, chain, origin, &manner, &steps, of, output).await
         } else {
-            look::try_out(operation, chain.as_ref(), origin, &manner, &steps, output).await
+            look::try_out(operation, chain, origin, &manner, &steps, output).await
         };
     }
+    let Signer::Wallet(wallet) = signer else {
+        return Err(no_signer());
+    };
     let mut sender = Sender::open(chain, wallet.contract.clone(), &journals).map_err(failure::from_owner)?;
     let mut terminal = Terminal::new(output, &wallet, &args);
     let outcome = match drive(operation, &mut sender, &manner, &mut terminal).await {
@@ -190,6 +183,30 @@ async fn run(global: &Global, operation: &dyn Operation, args: OwnerArgs, output
         return Ok(Exit::Negative);
     }
     Ok(Exit::Done)
+}
+
+/// Who signs.
+enum Signer<'a> {
+    /// A wallet of the keystore.
+    Wallet(Box<StoredWallet>),
+    /// Somebody else, at this address.
+    Elsewhere(&'a Address),
+}
+
+impl Signer<'_> {
+    fn address(&self) -> &Address {
+        match self {
+            Self::Wallet(wallet) => &wallet.address,
+            Self::Elsewhere(address) => address,
+        }
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        match self {
+            Self::Wallet(wallet) => Origin::Wallet(&wallet.contract),
+            Self::Elsewhere(address) => Origin::Address(address),
+        }
+    }
 }
 
 /// The steps of an operation that are done already. What is only looked at or signed elsewhere must not come next to a message

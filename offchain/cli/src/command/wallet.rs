@@ -10,7 +10,7 @@ use cocoon_owner::{Keystore, Mnemonic, Secret, StoredWallet};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::network::{is_testnet, resolve};
+use super::network::{LOCAL, is_testnet, refuse_test_only, resolve};
 use crate::args::Global;
 use crate::args::wallet::{ExportArgs, ImportArgs, KeyArgs, NewArgs, ShowArgs, WalletCommand, WalletForm};
 use crate::failure::{self, Exit, Failure};
@@ -109,6 +109,9 @@ fn import(global: &Global, args: ImportArgs, output: Output) -> Result<Exit, Fai
 }
 
 fn add(global: &Global, form: WalletForm, secret: &Secret, output: Output) -> Result<Exit, Failure> {
+    if global.network.as_deref().is_some_and(|name| name != LOCAL) && !is_testnet(global)? {
+        refuse_test_only(std::env::args())?;
+    }
     let key = PublicKey::from(&secret.key().map_err(failure::from_owner)?);
     let contract = match (form.kind, form.owner) {
         (WalletKind::V4r2, _) => WalletContract::v4r2(key),
