@@ -135,7 +135,7 @@ async fn proxy_of(chain: &dyn ChainClient, proxy: &Address, root: &Address) -> R
     let account = ProxyAccount::fetch(chain, proxy).await?;
     let view = RootView::fetch(chain, root).await?;
     let expected = proxy_state_init(&account.owner, &account.proxy_public_key, root, &view.params)?.address()?;
-    if account.root != *root || expected != *proxy || account.params != view.params {
+    if account.root != *root || expected != *proxy {
         return Err(state(
             format!("{proxy} is no proxy contract of root contract {root} with its terms of today"),
             "choose another proxy: `cocoon root show` lists them",
