@@ -173,12 +173,49 @@ pub async fn history(
     after: u64,
     limit: usize,
 ) -> Result<Vec<Transaction>, ChainError> {
+    history_from(chain, address, None, after, limit).await
+}
+
+/// The history that led to a state of an account. A server that does not have its last transaction gives an error, never a
+/// shorter history.
+pub(crate) async fn history_to(
+    chain: &dyn ChainClient,
+    account: &AccountState,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Transaction>, ChainError> {
+    let Some(last) = account.last.filter(|last| last.lt > after) else {
+        let reason = format!("{} has changed without a transaction after {after}", account.address);
+        return Err(unlinked(reason));
+    };
+    history_from(chain, &account.address, Some(last), after, limit).await
+}
+
+fn unlinked(reason: String) -> ChainError {
+    ChainError::Response {
+        method: "getTransactions",
+        reason,
+    }
+}
+
+async fn history_from(
+    chain: &dyn ChainClient,
+    address: &Address,
+    newest: Option<TransactionId>,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Transaction>, ChainError> {
     let mut found: Vec<Transaction> = Vec::new();
-    let mut from = None;
+    let mut from = newest;
     loop {
         let page = chain.transactions(address, MAX_PAGE, from).await?;
+        if found.is_empty() && newest.is_some() && page.first().map(TransactionId::from) != newest {
+            return Err(unlinked(format!(
+                "the last transaction of {address} is not in its history"
+            )));
+        }
         // A page that starts at a given transaction repeats the last one of the page before.
-        let fresh = page.into_iter().skip(usize::from(from.is_some()));
+        let fresh = page.into_iter().skip(usize::from(!found.is_empty()));
         let before = found.len();
         for transaction in fresh {
             let linked = found
@@ -189,10 +226,7 @@ pub async fn history(
                     "transaction {} of {address} does not follow from the one before",
                     transaction.lt
                 );
-                return Err(ChainError::Response {
-                    method: "getTransactions",
-                    reason,
-                });
+                return Err(unlinked(reason));
             }
             if transaction.lt <= after {
                 found.reverse();
@@ -209,10 +243,7 @@ pub async fn history(
         }
         if found.len() == before {
             let reason = format!("history of {address} ends at {} but goes on before it", oldest.lt);
-            return Err(ChainError::Response {
-                method: "getTransactions",
-                reason,
-            });
+            return Err(unlinked(reason));
         }
         if found.len() > limit {
             return Err(ChainError::HistoryTooLong {

@@ -32,5 +32,5 @@ pub use error::{ChainError, Retry, Who};
 pub use http::{ApiKey, Endpoint, HttpApi};
 pub use lite::{GlobalConfig, LiteClient, LiteServer};
 pub use pool::{ChainPool, EndpointReport};
-pub use view::{ClientAccount, ProxyAccount, RootView, WorkerAccount, watch_root};
+pub use view::{ClientAccount, MAINNET, ProxyAccount, RootView, TESTNET, WorkerAccount, global_id, watch_root};
 pub use wallet::{NodeWallet, SignedMessage, WalletView, wallet_seqno};

@@ -37,6 +37,10 @@ pub const MAX_STACK_DEPTH: usize = 64;
 /// How long a wallet's external message stays valid.
 pub const MESSAGE_LIFETIME: Duration = Duration::from_secs(120);
 
+/// How long after its end a message counts as one that never will be executed, in seconds of the chain's time. A block of the
+/// wallet's shard with an earlier time may still be on its way into the masterchain, whose time servers tell.
+pub const EXPIRY_MARGIN: u32 = 60;
+
 /// How often a waiting wallet looks whether its message was executed.
 pub const INCLUSION_POLL: Duration = Duration::from_millis(500);
 

@@ -1,6 +1,7 @@
 //! One suite, several ways: the chain in this process, and a local network over both versions of the HTTP API and through a
 //! pool of servers.
 
+mod delivery;
 mod http;
 mod https;
 mod lite;

@@ -1,10 +1,12 @@
 //! The contracts as Rust values, read from their data.
 
 mod contracts;
+mod identity;
 mod root;
 mod watch;
 
 pub use contracts::{ClientAccount, ProxyAccount, WorkerAccount};
+pub use identity::{MAINNET, TESTNET, global_id};
 pub use root::RootView;
 pub use watch::watch_root;
 

@@ -9,7 +9,9 @@ use crate::failure::{Exit, Failure, OrFail as _};
 /// Reads a file that must not be larger than `limit` bytes, and never more of it; `hint` says what to do where it cannot
 /// be read or is larger.
 pub(crate) fn read(path: &Path, limit: usize, hint: &'static str) -> Result<Vec<u8>, Failure> {
-    let mut content = Vec::new();
+    // Room at once: a buffer that grows leaves copies behind, also of secrets.
+    let size = std::fs::metadata(path).map_or(0, |file| file.len()).min(limit as u64);
+    let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or(0).saturating_add(64));
     File::open(path)
         .and_then(|file| file.take(limit as u64 + 1).read_to_end(&mut content))
         .or_fail(Exit::Configuration, &format!("cannot read {}", path.display()), hint)?;

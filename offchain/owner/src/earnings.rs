@@ -1,6 +1,6 @@
 //! What a worker contract has had paid to its owner, read from its history.
 
-use cocoon_bindings::ton::{Address, Load as _};
+use cocoon_bindings::ton::{Address, Load as _, from_cell};
 use cocoon_bindings::types::WorkerStep;
 use cocoon_bindings::units::{Nanoton, QueryId, TokenCount};
 use cocoon_chain::{ChainClient, Message, history};
@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use crate::OwnerError;
 use crate::limits::MAX_EARNINGS_HISTORY;
+
+/// What a body begins with that came back whole.
+const RICH_BOUNCE: u32 = 0xffff_fffe;
 
 /// One payout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,7 +34,10 @@ pub async fn earnings(chain: &dyn ChainClient, contract: &Address) -> Result<Vec
     let mut payouts: Vec<Payout> = Vec::new();
     for transaction in history(chain, contract, 0, MAX_EARNINGS_HISTORY).await? {
         if let Some(returned) = transaction.in_msg.as_ref().and_then(returned) {
-            payouts.retain(|payout| payout.query_id != returned);
+            // A query id may come again; what came back is the last one with it.
+            if let Some(place) = payouts.iter().rposition(|payout| payout.query_id == returned) {
+                payouts.remove(place);
+            }
         }
         if !transaction.success() {
             continue;
@@ -55,13 +61,16 @@ pub async fn earnings(chain: &dyn ChainClient, contract: &Address) -> Result<Vec
     Ok(payouts)
 }
 
-/// The query id of a payout that came back.
+/// The query id of a payout that came back: richly, with the original body in a reference.
 fn returned(message: &Message) -> Option<QueryId> {
     if !message.bounced {
         return None;
     }
     let mut body = message.body();
-    body.load_u32().ok()?;
-    body.load_u32().ok()?;
-    QueryId::load_from(&mut body).ok()
+    if body.load_u32().ok()? != RICH_BOUNCE {
+        return None;
+    }
+    let original = body.load_reference_cloned().ok()?;
+    let step: WorkerStep = from_cell(&original).ok()?;
+    step.payload.map(|_| step.query_id)
 }

@@ -175,6 +175,14 @@ pub enum OwnerError {
         /// What to do about it.
         hint: &'static str,
     },
+    /// A step of an earlier command went to another contract than the one that is meant now.
+    #[error("step {step} of an earlier command has not reached {address}: it went to another contract")]
+    Elsewhere {
+        /// Name of the step.
+        step: &'static str,
+        /// The contract that is meant now.
+        address: Address,
+    },
     /// The person said no.
     #[error("nothing was sent")]
     Declined,
@@ -216,6 +224,7 @@ impl OwnerError {
             | Self::NoWallet { .. }
             | Self::WeakPassphrase { .. }
             | Self::State { .. }
+            | Self::Elsewhere { .. }
             | Self::Declined => Who::Caller,
             Self::Chain(error) if error.who() != cocoon_chain::Who::Local => Who::Chain,
             Self::Balance { .. } | Self::Refused { .. } | Self::NotSettled { .. } | Self::OtherContract { .. } => {
@@ -267,6 +276,9 @@ impl OwnerError {
             },
             Self::NotSettled { .. } => "run the same command again: it goes on where it stopped",
             Self::State { hint, .. } => hint,
+            Self::Elsewhere { .. } => {
+                "look at the wallet's last transactions: terms have changed since; the same command again begins anew"
+            }
             Self::Declined => "answer y, or give --yes",
             Self::OtherContract { .. } => "check the address, the wallet and the network",
             Self::Bindings(_) => "check the addresses and the network",

@@ -48,6 +48,8 @@ struct Pending {
     seqno: u32,
     valid_until: u32,
     after: u64,
+    /// How many messages the wallet is asked to send.
+    messages: usize,
 }
 
 /// A step of an operation that the wallet has executed.
@@ -60,8 +62,12 @@ pub struct Step {
     pub lt: u64,
     /// Its hash.
     pub hash: HashBytes,
+    /// When the wallet executed it, seconds since 1970.
+    pub time: u32,
     /// Whether all that followed was seen to arrive.
     pub is_settled: bool,
+    /// Then, the last logical time of what followed at each account.
+    pub reached: BTreeMap<String, u64>,
 }
 
 impl Step {
@@ -71,6 +77,50 @@ impl Step {
             lt: self.lt,
             hash: self.hash,
         }
+    }
+
+    /// Logical time of the last transaction that followed at an account; none if nothing arrived there.
+    pub fn reached(&self, account: &Address) -> Option<u64> {
+        self.reached.get(&account.to_string()).copied()
+    }
+}
+
+/// A journal that is only looked at, while another process may hold it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JournalView {
+    state: State,
+}
+
+impl JournalView {
+    /// The operation whose message may be under way.
+    pub fn pending(&self) -> Option<&str> {
+        self.state.pending.as_ref().map(|pending| pending.operation.as_str())
+    }
+
+    /// The steps of an operation that are done.
+    pub fn steps(&self, operation: &str) -> &[Step] {
+        self.state.operations.get(operation).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl State {
+    fn read(path: &Path) -> Result<Self, OwnerError> {
+        let text = match read_small(path, MAX_JOURNAL_BYTES) {
+            Ok(text) => text,
+            Err(OwnerError::Disk { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self {
+                    version: VERSION,
+                    ..Self::default()
+                });
+            }
+            Err(error) => return Err(error),
+        };
+        let damaged = || OwnerError::Journal { path: path.to_owned() };
+        let state: Self = serde_json::from_str(&text).map_err(|_| damaged())?;
+        if state.version != VERSION {
+            return Err(damaged());
+        }
+        Ok(state)
     }
 }
 
@@ -87,17 +137,7 @@ impl Journal {
             Err(TryLockError::Error(error)) => return Err(OwnerError::disk("lock", &lock_path)(error)),
         }
         let path = folder.join(format!("{name}.json"));
-        let mut state = State {
-            version: VERSION,
-            ..State::default()
-        };
-        if path.exists() {
-            let damaged = || OwnerError::Journal { path: path.clone() };
-            state = serde_json::from_str(&read_small(&path, MAX_JOURNAL_BYTES)?).map_err(|_| damaged())?;
-            if state.version != VERSION {
-                return Err(damaged());
-            }
-        }
+        let state = State::read(&path)?;
         Ok(Self {
             path,
             wallet: wallet.clone(),
@@ -106,9 +146,20 @@ impl Journal {
         })
     }
 
+    /// What the journal of a wallet in a folder says. It is not held: a message may be sent meanwhile by whoever holds it.
+    pub fn look(folder: &Path, wallet: &Address) -> Result<JournalView, OwnerError> {
+        let state = State::read(&folder.join(format!("{}.json", hex::encode(wallet.address.0))))?;
+        Ok(JournalView { state })
+    }
+
     /// The steps of an operation that are done.
     pub fn steps(&self, operation: &str) -> &[Step] {
         self.state.operations.get(operation).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many messages the wallet was asked to send by what may be under way.
+    pub(crate) fn asked(&self) -> usize {
+        self.state.pending.as_ref().map_or(0, |pending| pending.messages)
     }
 
     /// Operations that were begun and not ended.
@@ -135,7 +186,13 @@ impl Journal {
     }
 
     /// Notes a message before it is sent.
-    pub(crate) fn begin(&mut self, operation: &str, step: &str, message: &SignedMessage) -> Result<(), OwnerError> {
+    pub(crate) fn begin(
+        &mut self,
+        operation: &str,
+        step: &str,
+        message: &SignedMessage,
+        messages: usize,
+    ) -> Result<(), OwnerError> {
         self.change(|state| {
             state.operations.entry(operation.to_owned()).or_default();
             state.pending = Some(Pending {
@@ -146,6 +203,7 @@ impl Journal {
                 seqno: message.seqno,
                 valid_until: message.valid_until,
                 after: message.after,
+                messages,
             });
         })
     }
@@ -159,24 +217,47 @@ impl Journal {
                     name: pending.step,
                     lt: transaction.lt,
                     hash: transaction.hash,
+                    time: transaction.now,
                     is_settled: false,
+                    reached: BTreeMap::new(),
                 });
             }
         })
     }
 
-    /// The message never will be executed.
+    /// The message never will be executed, or was and came to nothing.
     pub(crate) fn dropped(&mut self) -> Result<(), OwnerError> {
-        self.change(|state| state.pending = None)
+        self.change(|state| {
+            if let Some(pending) = state.pending.take()
+                && state.operations.get(&pending.operation).is_some_and(Vec::is_empty)
+            {
+                state.operations.remove(&pending.operation);
+            }
+        })
     }
 
-    /// All that followed from a step has arrived.
-    pub(crate) fn settled(&mut self, operation: &str, step: &str) -> Result<(), OwnerError> {
+    /// All that followed from a step has arrived, at these accounts.
+    pub(crate) fn settled(
+        &mut self,
+        operation: &str,
+        step: &TransactionId,
+        reached: BTreeMap<String, u64>,
+    ) -> Result<(), OwnerError> {
         self.change(|state| {
             let steps = state.operations.get_mut(operation).into_iter().flatten();
-            steps
-                .filter(|done| done.name == step)
-                .for_each(|done| done.is_settled = true);
+            for done in steps.filter(|done| done.transaction() == *step) {
+                done.is_settled = true;
+                done.reached.clone_from(&reached);
+            }
+        })
+    }
+
+    /// What a step did was undone later: it does not count any more.
+    pub(crate) fn forget(&mut self, operation: &str, step: &str) -> Result<(), OwnerError> {
+        self.change(|state| {
+            if let Some(steps) = state.operations.get_mut(operation) {
+                steps.retain(|done| done.name != step);
+            }
         })
     }
 
@@ -231,14 +312,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(folder.path(), &wallet()).unwrap();
         assert_eq!(journal.pending().unwrap(), None);
-        journal.begin("topup", "pay", &message()).unwrap();
+        journal.begin("topup", "pay", &message(), 1).unwrap();
+        let seen = Journal::look(folder.path(), &wallet()).unwrap();
+        assert_eq!((seen.pending(), seen.steps("topup").len()), (Some("topup"), 0));
         drop(journal);
         let mut journal = Journal::open(folder.path(), &wallet()).unwrap();
         assert_eq!(journal.pending().unwrap(), Some(message()));
         assert!(journal.steps("topup").is_empty());
         assert_eq!(journal.unfinished().collect::<Vec<_>>(), ["topup"]);
         journal.dropped().unwrap();
-        journal.finish("topup").unwrap();
         drop(journal);
         let journal = Journal::open(folder.path(), &wallet()).unwrap();
         assert_eq!(journal.pending().unwrap(), None);
@@ -261,7 +343,7 @@ mod tests {
     fn a_damaged_journal_stops_everything() {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(folder.path(), &wallet()).unwrap();
-        journal.begin("topup", "pay", &message()).unwrap();
+        journal.begin("topup", "pay", &message(), 1).unwrap();
         let path = journal.path.clone();
         drop(journal);
         let text = std::fs::read_to_string(&path).unwrap();

@@ -36,15 +36,15 @@ mod sender;
 mod tests;
 mod trace;
 
-pub use drive::{Manner, Outcome, Sent, Watch, drive, look_ahead};
+pub use drive::{Manner, Outcome, Sent, Watch, drive, look_ahead, operation_id};
 pub use earnings::{Payout, earnings};
 pub use error::{OwnerError, Retry, Who};
 pub use facts::{Change, Fact, Role, facts, lifecycle};
 pub use files::check_private;
-pub use journal::{Journal, Step};
+pub use journal::{Journal, JournalView, Step};
 pub use keystore::{Keystore, StoredWallet};
 pub use mnemonic::Mnemonic;
-pub use operation::{Awaited, Next, Operation, Order};
+pub use operation::{Awaited, Next, Operation, Order, Unseen};
 pub use preview::{AccountPreview, Origin, Preview, preview};
 pub use secret::{Passphrase, Secret};
 pub use sender::Sender;

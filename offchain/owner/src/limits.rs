@@ -56,6 +56,13 @@ pub const MAX_TRACE: usize = 64;
 /// has less than its reserve of 0.11 fills it from here.
 pub const FEES: Nanoton = Nanoton::new(300_000_000);
 
+/// Attached to a claim and to its settlement, as the worker's own messages have it; what is left comes back.
+pub const CLAIM_VALUE: Nanoton = Nanoton::new(500_000_000);
+
+/// After so many seconds the end of a payment that was not told counts as one of an earlier command, which somebody who
+/// gives the same command again need not mean.
+pub const UNTOLD_FOR: u32 = 3_600;
+
 /// What a wallet must keep above what it sends, for its own gas.
 pub const WALLET_MARGIN: Nanoton = Nanoton::new(50_000_000);
 

@@ -10,8 +10,8 @@ use cocoon_bindings::message::{InternalMessage, SEND_PAY_FEES_SEPARATELY};
 use cocoon_bindings::ton::{Address, Cell, CellError, Store, to_cell};
 use cocoon_bindings::units::{Nanoton, QueryId};
 use cocoon_bindings::wallet::SendMessageFromOwner;
-use cocoon_bindings::{BindingsError, StateInit};
-use cocoon_chain::ChainClient;
+use cocoon_bindings::{BindingsError, StateInit, proxy_state_init};
+use cocoon_chain::{AccountState, ChainClient, ProxyAccount, RootView};
 use serde::Serialize;
 
 use crate::OwnerError;
@@ -27,6 +27,11 @@ pub trait Operation: Send + Sync {
     /// What tells it apart from others of the same wallet: what is done and with which arguments.
     fn id(&self) -> String;
 
+    /// Whether doing it twice does it twice, as with a payment.
+    fn repeats(&self) -> bool {
+        false
+    }
+
     /// What comes next for `owner`, with the steps of these names done.
     async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError>;
 }
@@ -38,6 +43,8 @@ pub enum Next {
     Send(Box<Order>),
     /// Something else must happen first.
     Await(Awaited),
+    /// A step is done, and its effect is not in the state that was read.
+    Unseen(Unseen),
     /// There is nothing left to do.
     Done(String),
 }
@@ -64,7 +71,29 @@ pub struct Awaited {
     pub until: Option<u32>,
 }
 
+/// A step that is done and whose effect does not show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// Name of the step.
+    pub step: &'static str,
+    /// What is waited for, for a person.
+    pub what: String,
+    /// Where it would show.
+    pub account: Address,
+    /// Logical time of the last transaction in the state that was read; 0 if there was none.
+    pub lt: u64,
+}
+
 impl Next {
+    fn unseen(step: &'static str, what: impl Into<String>, account: &AccountState) -> Self {
+        Self::Unseen(Unseen {
+            step,
+            what: what.into(),
+            account: account.address.clone(),
+            lt: account.last.map_or(0, |last| last.lt),
+        })
+    }
+
     fn send(
         step: &'static str,
         says: impl Into<String>,
@@ -98,6 +127,21 @@ impl Order {
         self.roles.push((runner_wallet.clone(), Role::RunnerWallet));
         Ok(self)
     }
+}
+
+/// A proxy contract that follows from the root contract's terms, as the runners want it too: the code of the contracts at it,
+/// and so where coins go, comes from the network and not from whoever named the address.
+async fn proxy_of(chain: &dyn ChainClient, proxy: &Address, root: &Address) -> Result<ProxyAccount, OwnerError> {
+    let account = ProxyAccount::fetch(chain, proxy).await?;
+    let view = RootView::fetch(chain, root).await?;
+    let expected = proxy_state_init(&account.owner, &account.proxy_public_key, root, &view.params)?.address()?;
+    if account.root != *root || expected != *proxy {
+        return Err(state(
+            format!("{proxy} is no proxy contract of root contract {root} with its terms of today"),
+            "choose another proxy: `cocoon root show` lists them",
+        ));
+    }
+    Ok(account)
 }
 
 fn query_id() -> QueryId {

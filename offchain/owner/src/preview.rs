@@ -8,7 +8,7 @@ use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::ton::{Address, Cell};
 use cocoon_bindings::units::Nanoton;
 use cocoon_bindings::wallets::WalletContract;
-use cocoon_chain::{AccountState, ChainClient, Transaction};
+use cocoon_chain::{AccountState, ChainClient, ChainError, Transaction};
 use cocoon_emulator::{AdoptedAccount, Emulator, EmulatorError, NetworkConfig};
 use ed25519_dalek::SigningKey;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::OwnerError;
 use crate::facts::{Change, Role, changes};
 use crate::limits::MAX_TRACE;
-use crate::sender::with_modes;
+use crate::sender::{check_balance, with_modes};
 use crate::trace::refusal;
 
 /// Who would send.
@@ -74,16 +74,18 @@ pub async fn preview(
         before: BTreeMap::new(),
         order: Vec::new(),
         done: Vec::new(),
+        refused: None,
         roles,
     };
-    trial.emulator.trust_signatures();
     match origin {
         Origin::Wallet(wallet) => trial.external(wallet, messages, now).await?,
         Origin::Address(from) => {
             trial.meet(from).await?;
             for message in messages {
+                if !trial.pay(from, message.value)? {
+                    break;
+                }
                 trial.meet(&message.to).await?;
-                trial.pay(from, message.value)?;
                 let report = trial.emulator.send_internal(from, message)?;
                 trial.done.push(report.as_ref().clone());
             }
@@ -101,6 +103,8 @@ struct Trial<'a> {
     before: BTreeMap<Address, AccountState>,
     order: Vec<Address>,
     done: Vec<Transaction>,
+    /// Why the sender would not send.
+    refused: Option<OwnerError>,
     roles: &'a [(Address, Role)],
 }
 
@@ -130,16 +134,27 @@ impl Trial<'_> {
         Ok(())
     }
 
-    /// Takes the value off a sender whose own transaction is not tried out.
-    fn pay(&mut self, from: &Address, value: Nanoton) -> Result<(), OwnerError> {
-        if let Some(account) = self.emulator.account(from)? {
-            let left = account.balance.saturating_sub(value);
+    /// Takes the value off a sender whose own transaction is not tried out. False if it does not hold so much.
+    fn pay(&mut self, from: &Address, value: Nanoton) -> Result<bool, OwnerError> {
+        let balance = self
+            .emulator
+            .account(from)?
+            .map_or(Nanoton::ZERO, |account| account.balance);
+        let Some(left) = balance.checked_sub(value) else {
+            self.refused = Some(OwnerError::Balance {
+                wallet: from.clone(),
+                balance,
+                needed: value,
+            });
+            return Ok(false);
+        };
+        if value > Nanoton::ZERO {
             self.emulator.set_balance(from, left)?;
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// The wallet's own transaction. Signatures are trusted, so any key does.
+    /// The wallet's own transaction. Its signature is trusted, so any key does; those that contracts check later are not.
     async fn external(
         &mut self,
         wallet: &WalletContract,
@@ -148,6 +163,12 @@ impl Trial<'_> {
     ) -> Result<(), OwnerError> {
         let address = wallet.address()?;
         self.meet(&address).await?;
+        if let Some(account) = self.before.get(&address)
+            && let Err(error) = check_balance(wallet, account, messages)
+        {
+            self.refused = Some(error);
+            return Ok(());
+        }
         let account = self.before.get(&address).filter(|account| account.is_active());
         let seqno = match account.and_then(|account| account.data.as_ref()) {
             Some(data) => wallet.kind().seqno(data)?,
@@ -155,10 +176,27 @@ impl Trial<'_> {
         };
         let (key, deploys) = (SigningKey::from_bytes(&[1; 32]), account.is_none());
         let message = wallet.external(seqno, now.saturating_add(60), &with_modes(messages), &key, deploys)?;
-        match self.emulator.send_external(message) {
-            Ok(report) => self.done.push(report.as_ref().clone()),
+        self.emulator.trust_signatures(true);
+        let outcome = self.emulator.send_external(message);
+        self.emulator.trust_signatures(false);
+        match outcome {
+            Ok(report) => {
+                let (sent, asked) = (report.out_msgs.len(), messages.len());
+                if sent < asked {
+                    let wallet = address;
+                    let action_code = report.action_code();
+                    let error = ChainError::NotSent {
+                        wallet,
+                        sent,
+                        asked,
+                        action_code,
+                    };
+                    self.refused = Some(error.into());
+                }
+                self.done.push(report.as_ref().clone());
+            }
             Err(EmulatorError::ExternalRefused { exit_code, .. }) => {
-                return Err(OwnerError::Refused {
+                self.refused = Some(OwnerError::Refused {
                     would: true,
                     address,
                     exit_code,
@@ -219,7 +257,7 @@ impl Trial<'_> {
             accounts,
             fees,
             transactions: self.done.len(),
-            refused: refusal(&self.done, true),
+            refused: self.refused.or_else(|| refusal(&self.done, true)),
         })
     }
 }

@@ -79,29 +79,32 @@ impl Sender {
     ) -> Result<Transaction, OwnerError> {
         self.recover().await?;
         let account = self.chain.account(&self.address).await?;
-        self.check_balance(&account, messages)?;
+        check_balance(&self.contract, &account, messages)?;
         let message = self.sign(&account, messages, key).await?;
-        self.journal.begin(operation, step, &message)?;
+        self.journal.begin(operation, step, &message, messages.len())?;
         let outcome = message.deliver(self.chain.as_ref()).await;
-        let transaction = self.conclude(outcome)?;
-        let (sent, asked) = (transaction.out_msgs.len(), messages.len());
-        if sent < asked {
-            let wallet = self.address.clone();
-            return Err(ChainError::NotSent {
-                wallet,
-                sent,
-                asked,
-                action_code: transaction.action_code(),
-            }
-            .into());
-        }
-        Ok(transaction)
+        self.conclude(outcome)
     }
 
-    /// Writes down what became of the message, if that is certain.
+    /// Writes down what became of the message, if that is certain. A wallet that executed it and sent less than it was asked
+    /// to has made no step.
     fn conclude(&mut self, outcome: Result<Transaction, ChainError>) -> Result<Transaction, OwnerError> {
         match &outcome {
-            Ok(transaction) => self.journal.executed(transaction)?,
+            Ok(transaction) => {
+                let (sent, asked) = (transaction.out_msgs.len(), self.journal.asked());
+                if !transaction.success() || sent < asked {
+                    self.journal.dropped()?;
+                    let wallet = self.address.clone();
+                    return Err(ChainError::NotSent {
+                        wallet,
+                        sent,
+                        asked,
+                        action_code: transaction.action_code(),
+                    }
+                    .into());
+                }
+                self.journal.executed(transaction)?;
+            }
             Err(ChainError::NotIncluded { .. } | ChainError::SeqnoTaken { .. } | ChainError::MessageRefused { .. }) => {
                 self.journal.dropped()?
             }
@@ -109,24 +112,6 @@ impl Sender {
             Err(_) => {}
         }
         Ok(outcome?)
-    }
-
-    fn check_balance(&self, account: &AccountState, messages: &[InternalMessage]) -> Result<(), OwnerError> {
-        let mut needed = WALLET_MARGIN;
-        for message in messages {
-            needed = needed.checked_add(message.value).ok_or(OwnerError::AmountRange)?;
-        }
-        if self.contract.kind() == WalletKind::Node {
-            needed = needed.max(NODE_WALLET_RESERVE);
-        }
-        if account.balance < needed {
-            return Err(OwnerError::Balance {
-                wallet: self.address.clone(),
-                balance: account.balance,
-                needed,
-            });
-        }
-        Ok(())
     }
 
     async fn sign(
@@ -155,6 +140,29 @@ impl Sender {
             after: account.last.map_or(0, |last| last.lt),
         })
     }
+}
+
+/// Refuses what a wallet cannot pay: it would skip the messages, and its transaction would look like a success.
+pub(crate) fn check_balance(
+    contract: &WalletContract,
+    account: &AccountState,
+    messages: &[InternalMessage],
+) -> Result<(), OwnerError> {
+    let mut needed = WALLET_MARGIN;
+    for message in messages {
+        needed = needed.checked_add(message.value).ok_or(OwnerError::AmountRange)?;
+    }
+    if contract.kind() == WalletKind::Node {
+        needed = needed.max(NODE_WALLET_RESERVE);
+    }
+    if account.balance < needed {
+        return Err(OwnerError::Balance {
+            wallet: account.address.clone(),
+            balance: account.balance,
+            needed,
+        });
+    }
+    Ok(())
 }
 
 /// With the send modes of a wallet: values arrive whole, and a message that fails does not block the next seqno.

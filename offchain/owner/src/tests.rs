@@ -1,5 +1,7 @@
 //! Operations on an emulated chain, from the wallet to the contracts and back.
 
+mod again;
+mod foreign;
 mod kill;
 mod life;
 mod wallets;
@@ -121,6 +123,26 @@ impl Stage {
         });
     }
 
+    /// The owner of the proxy adds to its stake.
+    fn stake(&self, ton: u64) {
+        let body = cocoon_bindings::proxy::AskToIncreaseProxyStake {
+            query_id: cocoon_bindings::units::QueryId::new(1),
+            stake_amount: Nanoton::from_ton(ton),
+            send_excesses_to: person(2),
+        };
+        let message = InternalMessage {
+            to: self.proxy.clone(),
+            value: Nanoton::from_ton(ton.saturating_add(1)),
+            bounce: true,
+            body: cocoon_bindings::ton::to_cell(&body).unwrap(),
+            state_init: None,
+        };
+        self.chain.with(|chain| {
+            chain.send_internal(&person(2), &message).unwrap();
+            chain.run().unwrap();
+        });
+    }
+
     fn shared(&self) -> SharedChain {
         Arc::new(self.chain.clone())
     }
@@ -153,7 +175,10 @@ impl Stage {
         };
         let outcome = drive(operation, &mut sender, &manner, &mut Yes::new(&key(byte))).await?;
         if outcome.awaits.is_none() {
-            sender.journal().finish(&operation.id()).unwrap();
+            sender
+                .journal()
+                .finish(&crate::operation_id(operation, &manner))
+                .unwrap();
         }
         Ok(outcome)
     }

@@ -96,9 +96,9 @@ impl Emulator {
         self.state.accounts.iter()
     }
 
-    /// From here on every signature is taken for valid, also those of contracts: for trying out what will be signed later.
-    pub fn trust_signatures(&mut self) {
-        self.trusts_signatures = true;
+    /// From here on every signature is taken for valid, or no longer: for trying out what will be signed later.
+    pub fn trust_signatures(&mut self, trusts: bool) {
+        self.trusts_signatures = trusts;
     }
 }
 
@@ -201,7 +201,7 @@ mod tests {
             let mut chain = Emulator::new(&NetworkConfig::spring_2026(), NOW).unwrap();
             chain.adopt(&account).unwrap();
             if trusts {
-                chain.trust_signatures();
+                chain.trust_signatures(true);
             }
             let message = external(&account.address, Cell::default(), None).unwrap();
             let report = chain.send_external(message).unwrap();

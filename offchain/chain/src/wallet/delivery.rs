@@ -6,9 +6,23 @@ use cocoon_bindings::ton::{Address, Cell};
 use cocoon_bindings::wallets::WalletKind;
 use tokio::time::Instant;
 
-use crate::client::{ChainClient, Transaction, transactions_after};
-use crate::limits::{INCLUSION_POLL, RESEND_INTERVAL};
+use crate::client::{AccountState, ChainClient, Transaction, history_to};
+use crate::limits::{EXPIRY_MARGIN, INCLUSION_POLL, MAX_CATCH_UP, RESEND_INTERVAL};
 use crate::{ChainError, Retry};
+
+/// What one state of the wallet says about a message.
+#[derive(Debug)]
+enum Fate {
+    /// It was executed.
+    Executed(Box<Transaction>),
+    /// It was not executed, and never will be.
+    Expired,
+    /// It may still be executed, or may have been in a block that this state does not know.
+    Open {
+        /// Whether the wallet would still take it.
+        is_valid: bool,
+    },
+}
 
 /// A signed external message with what tells its fate. Whoever keeps it can go on delivering it after a crash: it is
 /// executed at most once.
@@ -45,21 +59,29 @@ impl SignedMessage {
 
     async fn deliver_from(&self, chain: &dyn ChainClient, was_sent: bool) -> Result<Transaction, ChainError> {
         let started = Instant::now();
-        if was_sent && let Some(transaction) = self.executed(chain).await? {
-            return Ok(transaction);
-        }
         let mut may_be_out = was_sent;
+        let mut may_be_sent = true;
         let mut sent_at: Option<Instant> = None;
+        if was_sent {
+            // Whatever a server says to the message, its fate may be known already.
+            match self.look(chain).await? {
+                Fate::Executed(transaction) => return Ok(*transaction),
+                Fate::Expired => return Err(self.not_included(started.elapsed())),
+                Fate::Open { is_valid } => may_be_sent = is_valid,
+            }
+        }
         loop {
-            if sent_at.is_none_or(|at| at.elapsed() >= RESEND_INTERVAL) {
+            if may_be_sent && sent_at.is_none_or(|at| at.elapsed() >= RESEND_INTERVAL) {
                 sent_at = Some(Instant::now());
                 match chain.send_boc(&self.cell).await {
                     Ok(()) => may_be_out = true,
-                    // Refused although it is well-formed: executed already, or never will be. The seqno tells.
-                    Err(error @ ChainError::MessageRefused { .. }) => match self.executed(chain).await? {
-                        Some(transaction) => return Ok(transaction),
-                        None if !may_be_out => return Err(error),
-                        None => {}
+                    // Refused although it is well-formed: executed already, or never will be. The wallet tells.
+                    Err(error @ ChainError::MessageRefused { .. }) => match self.look(chain).await? {
+                        Fate::Executed(transaction) => return Ok(*transaction),
+                        Fate::Expired => return Err(self.not_included(started.elapsed())),
+                        // The first and only attempt: no server has it.
+                        Fate::Open { .. } if !may_be_out => return Err(error),
+                        Fate::Open { is_valid } => may_be_sent = is_valid,
                     },
                     // The message may have got through before the connection broke: only the chain knows.
                     Err(error) if error.retry() != Retry::Never => {
@@ -70,13 +92,13 @@ impl SignedMessage {
                     Err(error) => return Err(error),
                 }
             }
-            // The time is read first: a message that was not executed after it expired never will be.
-            let expired = chain.now().await.is_ok_and(|now| now > self.valid_until);
-            match self.executed(chain).await {
-                Ok(Some(transaction)) => return Ok(transaction),
-                Ok(None) if expired => return Err(self.not_included(started.elapsed())),
-                Ok(None) => {}
+            match self.look(chain).await {
+                Ok(Fate::Executed(transaction)) => return Ok(*transaction),
+                Ok(Fate::Expired) => return Err(self.not_included(started.elapsed())),
+                Ok(Fate::Open { is_valid }) => may_be_sent = is_valid,
                 Err(error @ ChainError::SeqnoTaken { .. }) => return Err(error),
+                // There is nothing to send any more, and no server to ask: whoever comes next looks again.
+                Err(error) if error.retry() == Retry::Never && !may_be_sent => return Err(error),
                 Err(error) => {
                     tracing::warn!(wallet = %self.wallet, seqno = self.seqno, %error, "asking again");
                 }
@@ -85,13 +107,21 @@ impl SignedMessage {
         }
     }
 
-    /// The transaction that executed the message, if there is one by now.
-    pub async fn executed(&self, chain: &dyn ChainClient) -> Result<Option<Transaction>, ChainError> {
-        let current = wallet_seqno(chain, &self.wallet, self.kind).await?;
+    /// What became of the message, by one state of the wallet: seqno, time and history are never put together from states
+    /// of different age.
+    async fn look(&self, chain: &dyn ChainClient) -> Result<Fate, ChainError> {
+        let account = chain.account(&self.wallet).await?;
+        let current = seqno_of(&account, self.kind)?;
         if current <= self.seqno {
-            return Ok(None);
+            return Ok(match account.time.checked_sub(self.valid_until) {
+                Some(over) if over > EXPIRY_MARGIN => Fate::Expired,
+                over => Fate::Open {
+                    is_valid: over.unwrap_or(0) == 0,
+                },
+            });
         }
-        let history = transactions_after(chain, &self.wallet, self.after).await?;
+        // The number is taken, so the history of this very state has whoever took it.
+        let history = history_to(chain, &account, self.after, MAX_CATCH_UP).await?;
         let ours = |transaction: &Transaction| {
             transaction
                 .in_msg
@@ -99,7 +129,7 @@ impl SignedMessage {
                 .is_some_and(|message| message.cell.repr_hash() == self.cell.repr_hash())
         };
         match history.into_iter().find(ours) {
-            Some(transaction) => Ok(Some(transaction)),
+            Some(transaction) => Ok(Fate::Executed(Box::new(transaction))),
             None => Err(ChainError::SeqnoTaken {
                 wallet: self.wallet.clone(),
                 seqno: current,
@@ -118,13 +148,16 @@ impl SignedMessage {
 
 /// The number that a wallet's next message must have; 0 before it is deployed.
 pub async fn wallet_seqno(chain: &dyn ChainClient, wallet: &Address, kind: WalletKind) -> Result<u32, ChainError> {
-    let account = chain.account(wallet).await?;
+    seqno_of(&chain.account(wallet).await?, kind)
+}
+
+fn seqno_of(account: &AccountState, kind: WalletKind) -> Result<u32, ChainError> {
     let Some(data) = account.data.as_ref().filter(|_| account.is_active()) else {
         return Ok(0);
     };
     kind.seqno(data).map_err(|source| ChainError::Data {
         what: "wallet",
-        address: wallet.clone(),
+        address: account.address.clone(),
         source,
     })
 }

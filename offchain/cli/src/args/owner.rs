@@ -50,6 +50,29 @@ pub struct OwnerArgs {
     pub place: Place,
 }
 
+impl OwnerArgs {
+    /// The first option that was typed; what the environment says is for whoever asks for it.
+    pub fn typed(&self) -> Option<&'static str> {
+        let is_typed = |value: &Option<String>, name| value.is_some() && *value != std::env::var(name).ok();
+        [
+            (is_typed(&self.wallet, "COCOON_WALLET"), "--wallet"),
+            (self.export, "--export"),
+            (self.from.is_some(), "--from"),
+            (self.qr, "--qr"),
+            (self.through.is_some(), "--through"),
+            (self.dry_run, "--dry-run"),
+            (self.yes, "--yes"),
+            (self.no_wait, "--no-wait"),
+            (
+                self.place.chain_url.is_some() || self.place.root.is_some(),
+                "--chain-url",
+            ),
+        ]
+        .into_iter()
+        .find_map(|(is_there, name)| is_there.then_some(name))
+    }
+}
+
 /// Operations of a client contract's owner.
 #[derive(Debug, Subcommand)]
 pub enum ClientOwnerCommand {
@@ -84,7 +107,7 @@ when; ended early, or with --no-wait, it goes on where it stopped when it is run
 Examples:
   cocoon client close CONTRACT --wallet treasury
   cocoon client close CONTRACT --wallet treasury --no-wait")]
-    Close(ContractArgs),
+    Close(ClientCloseArgs),
 }
 
 /// Operations of a worker contract's owner.
@@ -152,6 +175,20 @@ pub struct ContractArgs {
     /// Its address
     #[arg(value_name = "ADDRESS", value_parser = address)]
     pub contract: Address,
+    /// How.
+    #[command(flatten)]
+    pub owner: OwnerArgs,
+}
+
+/// Options of `client close`.
+#[derive(Debug, Args)]
+pub struct ClientCloseArgs {
+    /// Its address
+    #[arg(value_name = "ADDRESS", value_parser = address)]
+    pub contract: Address,
+    /// Close although the proxy's stake does not cover what is left in the contract: the rest is lost
+    #[arg(long)]
+    pub accept_less: bool,
     /// How.
     #[command(flatten)]
     pub owner: OwnerArgs,

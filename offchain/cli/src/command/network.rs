@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use cocoon_bindings::ton::Address;
+use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_chain::SharedChain;
 use serde::Deserialize;
 
@@ -31,6 +31,8 @@ pub(crate) struct Network {
     pub(crate) chain_url: String,
     /// Root contract.
     pub(crate) root: String,
+    /// Whether its wallets are those of the TON test network.
+    pub(crate) is_testnet: bool,
 }
 
 impl Network {
@@ -45,15 +47,18 @@ impl Network {
 struct Known {
     chain_url: String,
     root: String,
+    #[serde(default)]
+    testnet: bool,
 }
 
 /// The network that is meant.
 pub(crate) fn resolve(global: &Global, place: &Place) -> Result<Network, Failure> {
     if let (Some(chain_url), Some(root)) = (&place.chain_url, &place.root) {
         return Ok(Network {
-            name: "other".to_owned(),
+            name: global.network.clone().unwrap_or_else(|| "other".to_owned()),
             chain_url: chain_url.clone(),
             root: root.clone(),
+            is_testnet: is_testnet(global)?,
         });
     }
     match global.network.as_deref() {
@@ -63,10 +68,39 @@ pub(crate) fn resolve(global: &Global, place: &Place) -> Result<Network, Failure
                 name: LOCAL.to_owned(),
                 chain_url: file.chain_url,
                 root: file.root,
+                is_testnet: false,
             })
         }
         Some(name) => known(global, name),
     }
+}
+
+/// Whether the network that is named is one of tests, by its name or by its entry.
+pub(crate) fn is_testnet(global: &Global) -> Result<bool, Failure> {
+    match global.network.as_deref() {
+        Some(TESTNET) => Ok(true),
+        Some(name) if name != LOCAL && file(global).exists() => {
+            Ok(networks(global)?.get(name).is_some_and(|known| known.testnet))
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Refuses an address that was written for test networks: whoever pays it on the main network means somewhere else.
+pub(crate) fn refuse_test_only(typed: impl IntoIterator<Item = String>) -> Result<(), Failure> {
+    match typed.into_iter().find(|text| is_test_only(text)) {
+        None => Ok(()),
+        Some(address) => Err(Failure::new(
+            Exit::Usage,
+            anyhow::anyhow!("{address} is an address of test networks"),
+            "write the address as the main network has it: it begins with EQ or UQ",
+        )),
+    }
+}
+
+/// The flag of test networks is the first bit of an address in base64.
+fn is_test_only(text: &str) -> bool {
+    text.len() == 48 && text.starts_with(['k', '0']) && parse_address(text).is_ok()
 }
 
 /// Where the networks are written down.
@@ -74,8 +108,9 @@ fn file(global: &Global) -> PathBuf {
     global.data_dir.join("networks.toml")
 }
 
+const HINT: &str = "write it there:\n  [mainnet]\n  chain_url = \"https://...\"\n  root = \"EQ...\"";
+
 fn known(global: &Global, name: &str) -> Result<Network, Failure> {
-    const HINT: &str = "write it there:\n  [mainnet]\n  chain_url = \"https://...\"\n  root = \"EQ...\"";
     let path = file(global);
     let missing = || {
         Failure::new(
@@ -87,16 +122,21 @@ fn known(global: &Global, name: &str) -> Result<Network, Failure> {
     if !path.exists() {
         return Err(missing());
     }
-    let bytes = input::read(&path, MAX_NETWORKS_BYTES, HINT)?;
-    let text = String::from_utf8(bytes).or_fail(Exit::Configuration, "networks.toml is not UTF-8", HINT)?;
-    let mut networks: BTreeMap<String, Known> =
-        toml::from_str(&text).or_fail(Exit::Configuration, &format!("{} is unreadable", path.display()), HINT)?;
-    let found = networks.remove(name).ok_or_else(missing)?;
+    let found = networks(global)?.remove(name).ok_or_else(missing)?;
     Ok(Network {
         name: name.to_owned(),
         chain_url: found.chain_url,
         root: found.root,
+        is_testnet: found.testnet || name == TESTNET,
     })
+}
+
+/// All that are written down.
+fn networks(global: &Global) -> Result<BTreeMap<String, Known>, Failure> {
+    let path = file(global);
+    let bytes = input::read(&path, MAX_NETWORKS_BYTES, HINT)?;
+    let text = String::from_utf8(bytes).or_fail(Exit::Configuration, "networks.toml is not UTF-8", HINT)?;
+    toml::from_str(&text).or_fail(Exit::Configuration, &format!("{} is unreadable", path.display()), HINT)
 }
 
 #[cfg(test)]
@@ -125,8 +165,24 @@ mod tests {
         let found = resolve(&wanted, &place).unwrap();
         assert_eq!((found.name.as_str(), found.chain_url.as_str()), ("mainnet", "http://a"));
         assert!(resolve(&global(folder.path(), &["--network", "other"]), &place).is_err());
+        let text = format!("{text}[mine]\nchain_url = \"http://a\"\nroot = \"EQ\"\ntestnet = true\n");
+        std::fs::write(folder.path().join("networks.toml"), text).unwrap();
+        assert!(is_testnet(&global(folder.path(), &["--network", "mine"])).unwrap());
+        assert!(!is_testnet(&wanted).unwrap() && !resolve(&wanted, &place).unwrap().is_testnet);
         std::fs::write(folder.path().join("networks.toml"), "[mainnet]\nurl = 1\n").unwrap();
         assert!(resolve(&wanted, &place).is_err());
+    }
+
+    #[test]
+    fn addresses_of_test_networks_are_known_by_their_form() {
+        let address = Address::new(0, [0xfe; 32].into());
+        for bounceable in [false, true] {
+            for testnet in [false, true] {
+                let text = cocoon_bindings::ton::friendly(&address, bounceable, testnet);
+                assert_eq!(refuse_test_only([text.clone()]).is_err(), testnet, "{text}");
+            }
+        }
+        assert!(refuse_test_only([address.to_string(), "k".repeat(48), "--yes".to_owned()]).is_ok());
     }
 
     #[test]

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use crate::args::Global;
 use crate::args::operate::{AdminPlace, OperateCommand, Role, SettleCommand};
+use crate::args::owner::OwnerArgs;
+use crate::command::network::LOCAL;
 use crate::failure::{self, Exit, Failure, OrFail as _};
 use crate::local::layout::DataDir;
 use crate::output::Output;
@@ -40,10 +42,29 @@ pub(crate) async fn settle(global: &Global, command: SettleCommand, output: Outp
         SettleCommand::Payout { owner, place } => (place, "/request/payout", of("worker", Some(owner))),
         SettleCommand::Withdraw(args) => match args.contract {
             Some(contract) => return super::owner::proxy_withdraw(global, contract, args.owner, output).await,
-            None => (args.admin, "/request/withdraw", Vec::new()),
+            None => {
+                running_only(global, &args.owner)?;
+                (args.admin, "/request/withdraw", Vec::new())
+            }
         },
     };
     ask(&socket(global, Role::Proxy, &place)?, true, path, &query, output).await
+}
+
+/// The running proxy withdraws at once and asks nobody: whoever gives an option of owners means the other way.
+fn running_only(global: &Global, owner: &OwnerArgs) -> Result<(), Failure> {
+    let elsewhere = global
+        .network
+        .as_ref()
+        .filter(|name| *name != LOCAL && std::env::var("COCOON_NETWORK").ok().as_ref() != Some(*name));
+    match owner.typed().or(elsewhere.map(|_| "--network")) {
+        None => Ok(()),
+        Some(option) => Err(Failure::new(
+            Exit::Usage,
+            anyhow::anyhow!("{option} has no meaning for the running proxy, which withdraws at once"),
+            "name the proxy contract with --contract, or leave the option out",
+        )),
+    }
 }
 
 fn which(model: Option<String>, worker: Option<String>) -> Vec<(&'static str, String)> {
@@ -160,6 +181,38 @@ fn show(place: &str, value: &Value, lines: &mut Vec<String>) {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[tokio::test]
+    async fn options_of_owners_are_refused_where_the_running_proxy_would_withdraw() {
+        use clap::Parser as _;
+        let folder = tempfile::tempdir().unwrap();
+        for option in [
+            vec!["--dry-run"],
+            vec!["--export"],
+            vec!["--wallet", "treasury"],
+            vec!["--yes"],
+            vec!["--network", "mainnet"],
+        ] {
+            let mut line = vec![
+                "cocoon",
+                "proxy",
+                "withdraw",
+                "--data-dir",
+                folder.path().to_str().unwrap(),
+            ];
+            line.extend(&option);
+            let cli = crate::args::Cli::try_parse_from(line).unwrap();
+            let crate::args::Command::Proxy { command } = cli.command else {
+                unreachable!()
+            };
+            let crate::args::ProxyCommand::Settle(command) = command else {
+                unreachable!()
+            };
+            let refused = settle(&cli.global, command, Output { json: false }).await.unwrap_err();
+            assert_eq!(refused.exit(), Exit::Usage, "{option:?}");
+            assert!(refused.render(false).contains(option[0]), "{option:?}");
+        }
+    }
 
     #[test]
     fn an_answer_is_shown_line_by_line() {

@@ -5,14 +5,18 @@ mod export;
 mod look;
 mod watch;
 
-use cocoon_bindings::ton::Address;
-use cocoon_owner::operation::{client, proxy, runner_wallet, worker};
-use cocoon_owner::{Manner, Operation, Origin, OwnerError, Sender, drive};
+use std::path::Path;
 
+use cocoon_bindings::ton::Address;
+use cocoon_chain::{MAINNET, global_id};
+use cocoon_owner::operation::{client, proxy, runner_wallet, worker};
+use cocoon_owner::{Journal, Manner, Operation, Origin, OwnerError, Sender, Step, StoredWallet, drive, operation_id};
+
+use self::export::TonConnectId;
 pub(crate) use self::look::status;
 use self::watch::Terminal;
 pub(crate) use self::watch::ask;
-use super::network::{Network, resolve};
+use super::network::{refuse_test_only, resolve};
 use super::wallet::{keystore, stored};
 use crate::args::Global;
 use crate::args::owner::{ClientOwnerCommand, OwnerArgs, ProxyOwnerCommand, WorkerOwnerCommand};
@@ -24,6 +28,7 @@ pub(crate) async fn client(global: &Global, command: ClientOwnerCommand, output:
     match command {
         ClientOwnerCommand::Deploy(args) => {
             let deploy = client::Deploy {
+                root: resolve(global, &args.owner.place)?.open()?.1,
                 proxy: args.proxy,
                 top_up: args.amount,
                 secret_hash: args.secret_hash,
@@ -51,8 +56,11 @@ pub(crate) async fn client(global: &Global, command: ClientOwnerCommand, output:
             run(global, &client::Withdraw { contract }, args.owner, output).await
         }
         ClientOwnerCommand::Close(args) => {
-            let contract = args.contract;
-            run(global, &client::Close { contract }, args.owner, output).await
+            let close = client::Close {
+                contract: args.contract,
+                accepts_less: args.accept_less,
+            };
+            run(global, &close, args.owner, output).await
         }
     }
 }
@@ -61,7 +69,11 @@ pub(crate) async fn client(global: &Global, command: ClientOwnerCommand, output:
 pub(crate) async fn worker(global: &Global, command: WorkerOwnerCommand, output: Output) -> Result<Exit, Failure> {
     match command {
         WorkerOwnerCommand::Deploy(args) => {
-            run(global, &worker::Deploy { proxy: args.proxy }, args.owner, output).await
+            let deploy = worker::Deploy {
+                root: resolve(global, &args.owner.place)?.open()?.1,
+                proxy: args.proxy,
+            };
+            run(global, &deploy, args.owner, output).await
         }
         WorkerOwnerCommand::Claim(args) => {
             let claim = claims::fetch(global, args.url, args.proxy.as_ref()).await?;
@@ -123,38 +135,38 @@ pub(crate) async fn proxy_withdraw(
 /// Runs an operation in the way that was asked for: tried out, exported, or done.
 async fn run(global: &Global, operation: &dyn Operation, args: OwnerArgs, output: Output) -> Result<Exit, Failure> {
     let network = resolve(global, &args.place)?;
-    let (chain, _) = network.open()?;
+    let (chain, root) = network.open()?;
+    let signer = match (&args.wallet, &args.from) {
+        (_, Some(from)) => Signer::Elsewhere(from),
+        (Some(name), None) => Signer::Wallet(Box::new(stored(global, &args.keys, name)?)),
+        (None, None) => return Err(no_signer()),
+    };
     let manner = Manner {
         through: args.through.clone(),
         does_not_wait: args.no_wait,
     };
-    if let Some(from) = &args.from {
-        return export::print(
-            operation,
-            chain.as_ref(),
-            Origin::Address(from),
-            &manner,
-            (&args, &network),
-            output,
-        )
-        .await;
-    }
-    let wallet = match &args.wallet {
-        Some(name) => stored(global, &args.keys, name)?,
-        None => return Err(no_signer()),
-    };
-    if args.export || args.dry_run {
-        let origin = Origin::Wallet(&wallet.contract);
-        return if args.export {
-            export::print(operation, chain.as_ref(), origin, &manner, (&args, &network), output).await
-        } else {
-            look::try_out(operation, chain.as_ref(), origin, &manner, output).await
-        };
+    let id = operation_id(operation, &manner);
+    let chain_id = global_id(chain.as_ref()).await.map_err(failure::from_chain)?;
+    if chain_id == Some(MAINNET) {
+        refuse_test_only(std::env::args())?;
     }
     let journals = keystore(global, &args.keys)
         .folder()
         .join("journal")
-        .join(folder_of(&network));
+        .join(folder_of(chain_id, &root));
+    if args.export || args.dry_run {
+        let steps = recorded(&journals, signer.address(), &id)?;
+        let (chain, origin) = (chain.as_ref(), signer.origin());
+        return if args.export {
+            let of = (&args, TonConnectId::new(chain_id, network.is_testnet));
+            export::print(operation, chain, origin, &manner, &steps, of, output).await
+        } else {
+            look::try_out(operation, chain, origin, &manner, &steps, output).await
+        };
+    }
+    let Signer::Wallet(wallet) = signer else {
+        return Err(no_signer());
+    };
     let mut sender = Sender::open(chain, wallet.contract.clone(), &journals).map_err(failure::from_owner)?;
     let mut terminal = Terminal::new(output, &wallet, &args);
     let outcome = match drive(operation, &mut sender, &manner, &mut terminal).await {
@@ -164,16 +176,58 @@ async fn run(global: &Global, operation: &dyn Operation, args: OwnerArgs, output
     output.result(&outcome, watch::outcome_text)?;
     // Told first: were the process killed between the two, running it again would tell it again and send nothing.
     if outcome.awaits.is_none() {
-        sender.journal().finish(&operation.id()).map_err(failure::from_owner)?;
+        sender.journal().finish(&id).map_err(failure::from_owner)?;
+    }
+    if outcome.earlier.is_some() {
+        output.note("hint: nothing was sent now; give the command again for another one");
+        return Ok(Exit::Negative);
     }
     Ok(Exit::Done)
 }
 
-/// Journals of different chains stay apart, also of chains without a name.
-fn folder_of(network: &Network) -> String {
-    use sha2::{Digest as _, Sha256};
-    let of_root = hex::encode(&Sha256::digest(network.root.as_bytes())[..8]);
-    format!("{}-{of_root}", network.name)
+/// Who signs.
+enum Signer<'a> {
+    /// A wallet of the keystore.
+    Wallet(Box<StoredWallet>),
+    /// Somebody else, at this address.
+    Elsewhere(&'a Address),
+}
+
+impl Signer<'_> {
+    fn address(&self) -> &Address {
+        match self {
+            Self::Wallet(wallet) => &wallet.address,
+            Self::Elsewhere(address) => address,
+        }
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        match self {
+            Self::Wallet(wallet) => Origin::Wallet(&wallet.contract),
+            Self::Elsewhere(address) => Origin::Address(address),
+        }
+    }
+}
+
+/// The steps of an operation that are done already. What is only looked at or signed elsewhere must not come next to a message
+/// that may be under way.
+fn recorded(journals: &Path, wallet: &Address, id: &str) -> Result<Vec<Step>, Failure> {
+    let journal = Journal::look(journals, wallet).map_err(failure::from_owner)?;
+    if let Some(operation) = journal.pending() {
+        let error = anyhow::anyhow!("a message of an earlier command may be under way: {operation}");
+        let hint = "give that command again, without --dry-run and --export: it learns what became of the message";
+        return Err(Failure::new(Exit::Usage, error, hint));
+    }
+    Ok(journal.steps(id).to_vec())
+}
+
+/// Journals of different chains stay apart, and one chain has one, however it was named and whichever root contract is
+/// meant. Chains that have no id of their own are told apart by their root contract.
+fn folder_of(chain_id: Option<i32>, root: &Address) -> String {
+    match chain_id {
+        Some(id) => format!("chain{id}"),
+        None => format!("root-{}", &hex::encode(root.address.0)[..16]),
+    }
 }
 
 fn no_signer() -> Failure {
@@ -184,4 +238,21 @@ fn no_signer() -> Failure {
 
 fn owner_error(error: OwnerError) -> Failure {
     failure::from_owner(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chain_has_one_journal_however_it_was_named() {
+        let root = |text| cocoon_bindings::ton::parse_address(text).unwrap();
+        let friendly = root("UQCACjNFLY4ArI-ZdQsAazEAW41KvHyVIAWsFh9pbqcA1f12");
+        let raw = root(&friendly.to_string());
+        let other = Address::new(0, [9; 32].into());
+        assert_eq!(folder_of(None, &friendly), folder_of(None, &raw));
+        assert_ne!(folder_of(None, &friendly), folder_of(None, &other));
+        assert_eq!(folder_of(Some(-239), &friendly), folder_of(Some(-239), &other));
+        assert_ne!(folder_of(Some(-239), &friendly), folder_of(Some(-3), &friendly));
+    }
 }

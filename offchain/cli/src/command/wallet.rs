@@ -10,7 +10,7 @@ use cocoon_owner::{Keystore, Mnemonic, Secret, StoredWallet};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::network::{TESTNET, resolve};
+use super::network::{LOCAL, is_testnet, refuse_test_only, resolve};
 use crate::args::Global;
 use crate::args::wallet::{ExportArgs, ImportArgs, KeyArgs, NewArgs, ShowArgs, WalletCommand, WalletForm};
 use crate::failure::{self, Exit, Failure};
@@ -98,7 +98,8 @@ fn import(global: &Global, args: ImportArgs, output: Output) -> Result<Exit, Fai
     let text = match &args.from {
         Some(path) => {
             cocoon_owner::check_private(path).map_err(failure::from_owner)?;
-            let bytes = input::read(path, MAX_SECRET_BYTES, "24 words, or 64 hex digits, and nothing else")?;
+            let hint = "24 words, or 64 hex digits, and nothing else";
+            let bytes = Zeroizing::new(input::read(path, MAX_SECRET_BYTES, hint)?);
             Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
         }
         None => ask_secret(output, "24 words, or the key in hex: ")?,
@@ -108,10 +109,13 @@ fn import(global: &Global, args: ImportArgs, output: Output) -> Result<Exit, Fai
 }
 
 fn add(global: &Global, form: WalletForm, secret: &Secret, output: Output) -> Result<Exit, Failure> {
+    if global.network.as_deref().is_some_and(|name| name != LOCAL) && !is_testnet(global)? {
+        refuse_test_only(std::env::args())?;
+    }
     let key = PublicKey::from(&secret.key().map_err(failure::from_owner)?);
     let contract = match (form.kind, form.owner) {
         (WalletKind::V4r2, _) => WalletContract::v4r2(key),
-        (WalletKind::V5r1, _) => WalletContract::v5r1(key, wallet_id(global)),
+        (WalletKind::V5r1, _) => WalletContract::v5r1(key, wallet_id(global)?),
         (WalletKind::Node, Some(owner)) => WalletContract::node(key, owner),
         (WalletKind::Node, None) => {
             let error = anyhow::anyhow!("a wallet of the kind node has an owner");
@@ -123,17 +127,17 @@ fn add(global: &Global, form: WalletForm, secret: &Secret, output: Output) -> Re
     let wallet = keystore
         .add(&form.name, contract, secret, &passphrase)
         .map_err(failure::from_owner)?;
-    output.result(&shown(global, &wallet, None), text)?;
+    output.result(&shown(global, &wallet, None)?, text)?;
     Ok(Exit::Done)
 }
 
 /// Wallets of the test network have other addresses.
-fn wallet_id(global: &Global) -> u32 {
-    if global.network.as_deref() == Some(TESTNET) {
+fn wallet_id(global: &Global) -> Result<u32, Failure> {
+    Ok(if is_testnet(global)? {
         WALLET_ID_TESTNET
     } else {
         WALLET_ID_MAINNET
-    }
+    })
 }
 
 fn list(global: &Global, keys: &KeyArgs, output: Output) -> Result<Exit, Failure> {
@@ -187,7 +191,7 @@ async fn show(global: &Global, args: ShowArgs, output: Output) -> Result<Exit, F
             seqno: seqno.await.map_err(failure::from_chain)?,
         });
     }
-    output.result(&shown(global, &wallet, on_chain), text)?;
+    output.result(&shown(global, &wallet, on_chain)?, text)?;
     Ok(Exit::Done)
 }
 
@@ -203,9 +207,9 @@ fn export(global: &Global, args: ExportArgs, output: Output) -> Result<Exit, Fai
     Ok(Exit::Done)
 }
 
-fn shown(global: &Global, wallet: &StoredWallet, chain: Option<OnChain>) -> Shown {
-    let testnet = global.network.as_deref() == Some(TESTNET);
-    Shown {
+fn shown(global: &Global, wallet: &StoredWallet, chain: Option<OnChain>) -> Result<Shown, Failure> {
+    let testnet = is_testnet(global)?;
+    Ok(Shown {
         name: wallet.name.clone(),
         kind: wallet.contract.kind(),
         address: wallet.address.to_string(),
@@ -216,7 +220,7 @@ fn shown(global: &Global, wallet: &StoredWallet, chain: Option<OnChain>) -> Show
             _ => None,
         },
         chain,
-    }
+    })
 }
 
 fn text(shown: &Shown) -> String {

@@ -11,7 +11,7 @@ use cocoon_bindings::units::Nanoton;
 use cocoon_bindings::{ContractKind, client_state_init};
 use cocoon_chain::{ChainClient, ClientAccount, ProxyAccount};
 
-use super::{Next, Operation, body, deploying, message, plus_fees, query_id, state};
+use super::{Next, Operation, body, deploying, message, plus_fees, proxy_of, query_id, state};
 use crate::OwnerError;
 use crate::facts::Role;
 use crate::limits::FEES;
@@ -19,6 +19,8 @@ use crate::limits::FEES;
 /// Deploys the owner's client contract at a proxy and pays in.
 #[derive(Debug, Clone)]
 pub struct Deploy {
+    /// The root contract that the proxy is one of.
+    pub root: Address,
     /// The proxy contract.
     pub proxy: Address,
     /// What is paid in; the least stake of the proxy's terms when absent.
@@ -61,6 +63,8 @@ pub struct Withdraw {
 pub struct Close {
     /// The client contract.
     pub contract: Address,
+    /// Whether it is closed also when the proxy's stake does not cover what is left. The rest is lost then.
+    pub accepts_less: bool,
 }
 
 /// Where an owner's client contract at a proxy is, and the code and data that it begins with.
@@ -76,9 +80,10 @@ impl Operation for Deploy {
     }
 
     async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {
-        let proxy = ProxyAccount::fetch(chain, &self.proxy).await?;
+        let proxy = proxy_of(chain, &self.proxy, &self.root).await?;
         let (address, init) = contract_of(owner, &proxy)?;
-        if chain.account(&address).await?.is_active() {
+        let account = chain.account(&address).await?;
+        if account.is_active() {
             let word = if done.is_empty() {
                 "was there already"
             } else {
@@ -87,7 +92,8 @@ impl Operation for Deploy {
             return Ok(Next::Done(format!("client contract {address} {word}")));
         }
         if !done.is_empty() {
-            return Ok(Next::wait(format!("client contract {address} to appear"), None));
+            let what = format!("client contract {address} to appear");
+            return Ok(Next::unseen("deploy", what, &account));
         }
         if proxy.state != Lifecycle::Normal {
             return Err(state(
@@ -112,6 +118,10 @@ impl Operation for TopUp {
             "client topup {} {} {:?}{reopen}",
             self.contract, self.amount, self.secret_hash
         )
+    }
+
+    fn repeats(&self) -> bool {
+        true
     }
 
     async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {
@@ -152,11 +162,14 @@ impl Operation for Stake {
         format!("client stake {} {}", self.contract, self.stake)
     }
 
-    async fn next(&self, chain: &dyn ChainClient, owner: &Address, _: &[&str]) -> Result<Next, OwnerError> {
+    async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {
         let client = ClientAccount::fetch(chain, &self.contract).await?;
         owned(&client, owner)?;
         if client.stake == self.stake {
             return Ok(Next::Done(format!("the stake is {}", client.stake)));
+        }
+        if done.contains(&"raise") {
+            return Ok(Next::unseen("raise", "the stake to show on the chain", &client.account));
         }
         if client.stake > self.stake {
             return Err(state(
@@ -181,6 +194,10 @@ impl Operation for Stake {
 impl Operation for Withdraw {
     fn id(&self) -> String {
         format!("client withdraw {}", self.contract)
+    }
+
+    fn repeats(&self) -> bool {
+        true
     }
 
     async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {
@@ -225,7 +242,9 @@ impl Operation for Close {
         };
         Ok(match client.state {
             Lifecycle::Closed => Next::Done(format!("client contract {} is closed", self.contract)),
-            Lifecycle::Normal if done.contains(&"begin") => Next::wait("the close to show on the chain", None),
+            Lifecycle::Normal if done.contains(&"begin") => {
+                Next::unseen("begin", "the close to show on the chain", &client.account)
+            }
             Lifecycle::Normal => {
                 let says = format!("begin to close client contract {}", self.contract);
                 to_client(&client, "begin", says, FEES, ask()?)
@@ -235,12 +254,37 @@ impl Operation for Close {
                 "the delay in which the proxy may charge what was used, or the proxy's own refund",
                 Some(client.unlock_ts.saturating_add(1)),
             ),
-            Lifecycle::Closing if done.contains(&"complete") => Next::wait("the refund to show on the chain", None),
+            Lifecycle::Closing if done.contains(&"complete") => {
+                Next::unseen("complete", "the refund to show on the chain", &client.account)
+            }
             Lifecycle::Closing => {
-                let says = format!("take back {} from client contract {}", client.balance, self.contract);
+                let says = self.refund(chain, &client).await?;
                 to_client(&client, "complete", says, FEES, ask()?)
             }
         })
+    }
+}
+
+impl Close {
+    /// What the forced refund will be, in words. It comes out of the proxy's stake, and what that does not cover is gone.
+    async fn refund(&self, chain: &dyn ChainClient, client: &ClientAccount) -> Result<String, OwnerError> {
+        let stake = ProxyAccount::fetch(chain, &client.constants.proxy).await?.stake;
+        let (contract, left) = (&self.contract, client.balance);
+        if stake >= left {
+            return Ok(format!("take back {left} from client contract {contract}"));
+        }
+        if !self.accepts_less {
+            return Err(state(
+                format!(
+                    "{left} is left in the client contract, and the proxy's stake covers only {stake}: the rest would be lost"
+                ),
+                "wait for the proxy's own refund or for more stake there, or give --accept-less",
+            ));
+        }
+        Ok(format!(
+            "take back {stake} from client contract {contract}; the other {} that are left in it are lost",
+            left.saturating_sub(stake)
+        ))
     }
 }
 

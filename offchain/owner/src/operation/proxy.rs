@@ -74,7 +74,8 @@ impl Operation for Deploy {
         let root = RootView::fetch(chain, &self.root).await?;
         let init = proxy_state_init(owner, &self.public_key, &self.root, &root.params)?;
         let address = init.address()?;
-        if chain.account(&address).await?.is_active() {
+        let account = chain.account(&address).await?;
+        if account.is_active() {
             let word = if done.is_empty() {
                 "was there already"
             } else {
@@ -83,11 +84,16 @@ impl Operation for Deploy {
             return Ok(Next::Done(format!("proxy contract {address} {word}")));
         }
         if !done.is_empty() {
-            return Ok(Next::wait(format!("proxy contract {address} to appear"), None));
+            return Ok(Next::unseen(
+                "deploy",
+                format!("proxy contract {address} to appear"),
+                &account,
+            ));
         }
         let stake = self.stake.unwrap_or(root.params.min_proxy_stake);
         let message = deploying(init, plus_fees(stake)?, add_stake(owner, stake)?)?;
-        let says = format!("deploy proxy contract {address} with a stake of {stake}");
+        let says =
+            format!("deploy proxy contract {address}, which follows from today's terms, with a stake of {stake}");
         Ok(Next::send("deploy", says, message, vec![(address, Role::Proxy)]))
     }
 }
@@ -98,8 +104,14 @@ impl Operation for Stake {
         format!("proxy stake {} {}", self.contract, self.amount)
     }
 
+    fn repeats(&self) -> bool {
+        true
+    }
+
     async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {
         let proxy = ProxyAccount::fetch(chain, &self.contract).await?;
+        // The contract takes a stake from anyone, and gives it to its owner.
+        owned(&proxy, owner)?;
         if !done.is_empty() {
             return Ok(Next::Done(format!("the stake is {}", proxy.stake)));
         }
@@ -120,6 +132,10 @@ impl Operation for Stake {
 impl Operation for Withdraw {
     fn id(&self) -> String {
         format!("proxy withdraw {}", self.contract)
+    }
+
+    fn repeats(&self) -> bool {
+        true
     }
 
     async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {
@@ -151,15 +167,13 @@ impl Operation for Close {
 
     async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {
         let proxy = ProxyAccount::fetch(chain, &self.contract).await?;
-        if proxy.owner != *owner {
-            return Err(OwnerError::OtherContract {
-                address: self.contract.clone(),
-                kind: ContractKind::Proxy,
-            });
-        }
+        owned(&proxy, owner)?;
         match proxy.state {
             Lifecycle::Closed => Ok(Next::Done(format!("proxy contract {} is closed", self.contract))),
-            Lifecycle::Normal if done.contains(&"begin") => Ok(Next::wait("the close to show on the chain", None)),
+            Lifecycle::Normal if done.contains(&"begin") => {
+                let what = "the close to show on the chain";
+                Ok(Next::unseen("begin", what, &proxy.account))
+            }
             Lifecycle::Normal => {
                 let body = body(&CloseProxyFromOwner {
                     query_id: query_id(),
@@ -191,7 +205,8 @@ impl Close {
                 ));
             }
             if done.contains(&"complete") {
-                return Ok(Next::wait("the end of the close to show on the chain", None));
+                let what = "the end of the close to show on the chain";
+                return Ok(Next::unseen("complete", what, &proxy.account));
             }
             let says = format!(
                 "close proxy contract {} and take back its stake, {}",
@@ -211,7 +226,10 @@ impl Close {
                 "the stake is taken back; what clients have paid in stays".to_owned(),
             ));
         }
-        if time < exit || done.contains(&"reclaim") {
+        if done.contains(&"reclaim") {
+            return Ok(Next::unseen("reclaim", "the stake to come back", &proxy.account));
+        }
+        if time < exit {
             let what = "the running proxy, or --proxy-key, to close the contract; without the key the stake comes back";
             return Ok(Next::wait(what, Some(exit)));
         }
@@ -225,6 +243,16 @@ impl Close {
         );
         Ok(to_proxy(&self.contract, "reclaim", says, FEES, body))
     }
+}
+
+fn owned(proxy: &ProxyAccount, owner: &Address) -> Result<(), OwnerError> {
+    if proxy.owner == *owner {
+        return Ok(());
+    }
+    Err(OwnerError::OtherContract {
+        address: proxy.account.address.clone(),
+        kind: ContractKind::Proxy,
+    })
 }
 
 fn holds_nothing(proxy: &ProxyAccount) -> bool {

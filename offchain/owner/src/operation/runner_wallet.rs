@@ -29,6 +29,10 @@ impl Operation for Empty {
         format!("empty {}", self.wallet)
     }
 
+    fn repeats(&self) -> bool {
+        true
+    }
+
     async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {
         let account = chain.account(&self.wallet).await?;
         if !done.is_empty() {

@@ -5,36 +5,41 @@
 
 use async_trait::async_trait;
 use cocoon_bindings::message::InternalMessage;
-use cocoon_bindings::ton::Address;
-use cocoon_bindings::types::Lifecycle;
+use cocoon_bindings::ton::{Address, Cell, from_cell};
+use cocoon_bindings::types::{Lifecycle, SettleClaim, TokenClaim, WorkStatement};
 use cocoon_bindings::units::TokenCount;
-use cocoon_bindings::worker::{GetCocoonWorkerClaim, RegisterWorkerFromOwner};
-use cocoon_bindings::{ContractKind, StateInit, worker_state_init};
-use cocoon_chain::{ChainClient, ProxyAccount, WorkerAccount, call_get_method};
+use cocoon_bindings::worker::{ClaimByStatement, RegisterWorkerFromOwner, WorkerStorage, WorkerTail};
+use cocoon_bindings::{BindingsError, ContractKind, StateInit, worker_state_init};
+use cocoon_chain::{ChainClient, ProxyAccount, WorkerAccount};
 
-use super::{Next, Operation, body, deploying, query_id, state};
+use super::{Next, Operation, body, deploying, proxy_of, query_id, state};
 use crate::OwnerError;
 use crate::facts::Role;
-use crate::limits::FEES;
+use crate::limits::{CLAIM_VALUE, FEES};
 
 /// Deploys the owner's worker contract at a proxy and tells the proxy.
 #[derive(Debug, Clone)]
 pub struct Deploy {
+    /// The root contract that the proxy is one of.
+    pub root: Address,
     /// The proxy contract.
     pub proxy: Address,
 }
 
 /// Claims what a proxy has signed: the claim, the delay in which the proxy may pay by itself, the settlement.
+///
+/// Of what a worker tells only the statement and its signature are sent, which the contract checks. Receiver, value and
+/// code are made here.
 #[derive(Debug, Clone)]
 pub struct Claim {
-    /// The worker contract.
+    /// The proxy contract.
+    pub proxy: Address,
+    /// The worker contract that the worker claims for. It must be the owner's.
     pub contract: Address,
-    /// Tokens in all that the proxy has signed.
-    pub tokens: TokenCount,
-    /// The message that claims, as the worker's runner makes it.
-    pub claim: InternalMessage,
-    /// The message that settles.
-    pub settle: InternalMessage,
+    /// The proxy's signature of the statement.
+    pub signature: [u8; 64],
+    /// What is signed.
+    pub statement: WorkStatement,
 }
 
 /// Waits until the proxy has closed the contract with its last payout.
@@ -57,9 +62,10 @@ impl Operation for Deploy {
     }
 
     async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {
-        let proxy = ProxyAccount::fetch(chain, &self.proxy).await?;
+        let proxy = proxy_of(chain, &self.proxy, &self.root).await?;
         let (address, init) = contract_of(owner, &proxy)?;
-        if chain.account(&address).await?.is_active() {
+        let account = chain.account(&address).await?;
+        if account.is_active() {
             let word = if done.is_empty() {
                 "was there already"
             } else {
@@ -68,7 +74,8 @@ impl Operation for Deploy {
             return Ok(Next::Done(format!("worker contract {address} {word}")));
         }
         if !done.is_empty() {
-            return Ok(Next::wait(format!("worker contract {address} to appear"), None));
+            let what = format!("worker contract {address} to appear");
+            return Ok(Next::unseen("deploy", what, &account));
         }
         if proxy.state != Lifecycle::Normal {
             return Err(state(
@@ -89,48 +96,95 @@ impl Operation for Deploy {
 
 #[async_trait]
 impl Operation for Claim {
+    // Without the tokens: a worker that is asked again later may have been signed more, and goes on with the same claim.
     fn id(&self) -> String {
-        format!("worker claim {} {}", self.contract, self.tokens.get())
+        format!("worker claim {}", self.proxy)
     }
 
     async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {
-        let deployed = chain.account(&self.contract).await?.is_active();
-        let (paid, open, settle_from, time, proxy) = if deployed {
-            let worker = WorkerAccount::fetch(chain, &self.contract).await?;
-            owned(&worker, owner)?;
-            let claim = call_get_method(chain, &self.contract, &GetCocoonWorkerClaim).await?;
-            let settle_from = u32::try_from(claim.settle_from).unwrap_or(u32::MAX);
-            (
-                worker.tokens,
-                claim.tokens,
-                settle_from,
-                worker.account.time,
-                Some(worker.proxy.clone()),
-            )
-        } else {
-            (TokenCount::ZERO, TokenCount::ZERO, 0, chain.now().await?, None)
+        let proxy = ProxyAccount::fetch(chain, &self.proxy).await?;
+        let (contract, init) = contract_of(owner, &proxy)?;
+        if self.contract != contract {
+            return Err(state(
+                format!(
+                    "the worker claims for contract {}, and this owner's contract at the proxy is {contract}",
+                    self.contract
+                ),
+                "check the wallet, --through, and the URL of the worker",
+            ));
+        }
+        // Everything from one state: what is claimed and what is paid belong together.
+        let account = chain.account(&contract).await?;
+        let (paid, open, settle_from, deploys) = match account.data.as_ref().filter(|_| account.is_active()) {
+            Some(data) => {
+                let worker: WorkerStorage = from_cell(data).map_err(BindingsError::layout("worker contract"))?;
+                let claim = open_claim(&worker)?;
+                let settle_from = claim.since.saturating_add(worker.params.client_delay_before_close);
+                (worker.tokens, claim.tokens, settle_from, None)
+            }
+            None => (TokenCount::ZERO, TokenCount::ZERO, 0, Some(init)),
         };
-        let mut roles = vec![(self.contract.clone(), Role::Worker)];
-        roles.extend(proxy.map(|proxy| (proxy, Role::Proxy)));
-        if paid >= self.tokens {
+        // By what is signed, not by what the worker says of it.
+        let tokens = TokenCount::new(self.statement.channel.after);
+        if paid >= tokens {
             return Ok(Next::Done(format!("{} tokens are paid", paid.get())));
         }
-        if open < self.tokens {
-            if done.contains(&"claim") {
-                return Ok(Next::wait("the claim to show on the chain", None));
+        // What is claimed already comes first, also when more is signed by now: a new claim would begin the delay anew.
+        if open > paid {
+            if account.time < settle_from {
+                let what = "the delay in which the proxy may pay by itself";
+                return Ok(Next::wait(what, Some(settle_from)));
             }
-            let says = format!("claim {} tokens, of which {} are paid", self.tokens.get(), paid.get());
-            return Ok(Next::send("claim", says, self.claim.clone(), roles));
+            if done.contains(&"settle") {
+                return Ok(Next::unseen("settle", "the payout to show on the chain", &account));
+            }
+            let says = format!(
+                "settle the claim of {} tokens against {contract}, of which {} are paid",
+                open.get(),
+                paid.get()
+            );
+            let settle = SettleClaim {
+                query_id: query_id(),
+                send_excesses_to: owner.clone(),
+            };
+            return Ok(self.to_worker("settle", says, &contract, body(&settle)?, None));
         }
-        if time < settle_from {
-            let what = "the delay in which the proxy may pay by itself";
-            return Ok(Next::wait(what, Some(settle_from)));
+        if done.contains(&"claim") {
+            return Ok(Next::unseen("claim", "the claim to show on the chain", &account));
         }
-        if done.contains(&"settle") {
-            return Ok(Next::wait("the payout to show on the chain", None));
-        }
-        let says = format!("settle the claim of {} tokens", open.get());
-        Ok(Next::send("settle", says, self.settle.clone(), roles))
+        let says = format!(
+            "claim {} tokens against {contract}, of which {} are paid",
+            tokens.get(),
+            paid.get()
+        );
+        let claim = ClaimByStatement {
+            query_id: query_id(),
+            send_excesses_to: owner.clone(),
+            signature: self.signature,
+            statement: self.statement.clone(),
+        };
+        Ok(self.to_worker("claim", says, &contract, body(&claim)?, deploys))
+    }
+}
+
+impl Claim {
+    fn to_worker(
+        &self,
+        step: &'static str,
+        says: String,
+        contract: &Address,
+        body: Cell,
+        state_init: Option<StateInit>,
+    ) -> Next {
+        let message = InternalMessage {
+            to: contract.clone(),
+            value: CLAIM_VALUE,
+            bounce: true,
+            body,
+            state_init,
+        };
+        let roles = vec![(contract.clone(), Role::Worker), (self.proxy.clone(), Role::Proxy)];
+        Next::send(step, says, message, roles)
     }
 }
 
@@ -155,6 +209,18 @@ impl Operation for Close {
             ),
         })
     }
+}
+
+/// The latest claim of the owner; all zero if there is none.
+fn open_claim(worker: &WorkerStorage) -> Result<TokenClaim, OwnerError> {
+    let Some(tail) = worker.tail.reference_cloned(0) else {
+        return Ok(TokenClaim {
+            tokens: TokenCount::ZERO,
+            since: 0,
+        });
+    };
+    let tail: WorkerTail = from_cell(&tail).map_err(BindingsError::layout("worker contract"))?;
+    Ok(tail.claim)
 }
 
 fn owned(worker: &WorkerAccount, owner: &Address) -> Result<(), OwnerError> {

@@ -121,6 +121,7 @@ async fn a_payment_that_is_cut_off_anywhere_is_made_once() {
             let at = ProxyAccount::fetch(&stage.chain, &stage.proxy).await.unwrap();
             let (contract, _) = client::contract_of(&owner, &at).unwrap();
             let deploy = client::Deploy {
+                root: stage.root.clone(),
                 proxy: stage.proxy.clone(),
                 top_up: None,
                 secret_hash: None,
@@ -152,6 +153,7 @@ async fn a_close_that_is_cut_off_again_and_again_comes_to_its_end() {
     let stage = Stage::new();
     stage.fund(&owner, 100);
     let deploy = client::Deploy {
+        root: stage.root.clone(),
         proxy: stage.proxy.clone(),
         top_up: None,
         secret_hash: None,
@@ -165,13 +167,10 @@ async fn a_close_that_is_cut_off_again_and_again_comes_to_its_end() {
         state(&stage, &contract).await,
         (Nanoton::from_ton(5), Nanoton::from_ton(5), 0)
     );
-    let add = crate::operation::proxy::Stake {
-        contract: stage.proxy.clone(),
-        amount: Nanoton::from_ton(10),
-    };
-    stage.run(&wallet, 7, &add).await.unwrap();
+    stage.stake(10);
     let close = client::Close {
         contract: contract.clone(),
+        accepts_less: false,
     };
     for calls in 1..60 {
         until_killed(&stage, calls, calls % 2 == 1, &close).await;
@@ -192,6 +191,7 @@ async fn a_message_that_expired_unseen_is_made_anew() {
     let owner = wallet.address().unwrap();
     let stage = Stage::new();
     let deploy = client::Deploy {
+        root: stage.root.clone(),
         proxy: stage.proxy.clone(),
         top_up: None,
         secret_hash: None,

@@ -20,6 +20,7 @@ async fn a_client_contract_lives_from_deploy_to_close_and_the_money_comes_back()
     let owner = wallet.address().unwrap();
     stage.fund(&owner, 100);
     let deploy = client::Deploy {
+        root: stage.root.clone(),
         proxy: stage.proxy.clone(),
         top_up: Some(ton(20)),
         secret_hash: Some([9; 32].into()),
@@ -63,6 +64,7 @@ async fn a_client_contract_lives_from_deploy_to_close_and_the_money_comes_back()
 
     let close = client::Close {
         contract: contract.clone(),
+        accepts_less: false,
     };
     let begun = stage.run(&wallet, 7, &close).await.unwrap();
     let until = begun.awaits.unwrap().until.unwrap();
@@ -72,16 +74,23 @@ async fn a_client_contract_lives_from_deploy_to_close_and_the_money_comes_back()
         contract: stage.proxy.clone(),
         amount: ton(10),
     };
-    stage.run(&wallet, 7, &add).await.unwrap();
+    let given_away = stage.run(&wallet, 7, &add).await;
+    assert!(
+        matches!(given_away, Err(OwnerError::OtherContract { .. })),
+        "{given_away:?}"
+    );
     stage.advance(until - super::START);
+    let uncovered = stage.run(&wallet, 7, &close).await;
+    assert!(
+        matches!(&uncovered, Err(OwnerError::State { what, .. }) if what.contains("lost")),
+        "{uncovered:?}"
+    );
+    stage.stake(10);
     let ended = stage.run(&wallet, 7, &close).await.unwrap();
     assert!(ended.awaits.is_none() && ended.sent.len() == 2, "{ended:?}");
     assert_eq!(look().await.state, Lifecycle::Closed);
     let left = stage.balance(&owner).await;
-    assert!(
-        left > ton(88) && left < ton(90),
-        "all but the stake given to the proxy came back: {left}"
-    );
+    assert!(left > ton(98) && left < ton(100), "all but the fees came back: {left}");
     assert!(stage.run(&wallet, 7, &close).await.unwrap().sent.is_empty());
 
     let closed = stage.run(&wallet, 7, &pay).await;
@@ -130,6 +139,7 @@ async fn a_proxy_contract_is_staked_and_closed_with_its_key_but_not_over_the_mon
     let theirs = v5(8);
     stage.fund(&theirs.address().unwrap(), 50);
     let client = client::Deploy {
+        root: stage.root.clone(),
         proxy: contract.clone(),
         top_up: None,
         secret_hash: None,
@@ -144,7 +154,10 @@ async fn a_proxy_contract_is_staked_and_closed_with_its_key_but_not_over_the_mon
     };
     let begun = stage.run(&wallet, 7, &close(None)).await.unwrap();
     assert_eq!(begun.awaits.unwrap().until, Some(look().await.unlock_ts));
-    let give_back = client::Close { contract: clients };
+    let give_back = client::Close {
+        contract: clients,
+        accepts_less: false,
+    };
     stage.run(&theirs, 8, &give_back).await.unwrap();
     stage.advance(700);
     let held = stage
@@ -205,6 +218,7 @@ async fn a_worker_contract_is_deployed_once() {
     let owner = wallet.address().unwrap();
     stage.fund(&owner, 10);
     let deploy = worker::Deploy {
+        root: stage.root.clone(),
         proxy: stage.proxy.clone(),
     };
     stage.run(&wallet, 7, &deploy).await.unwrap();
@@ -229,6 +243,7 @@ async fn a_contract_of_a_runners_wallet_is_managed_through_it_and_the_wallet_is_
     stage.fund(&through, 30);
     stage.deploy(&runner.state_init().unwrap());
     let deploy = client::Deploy {
+        root: stage.root.clone(),
         proxy: stage.proxy.clone(),
         top_up: None,
         secret_hash: None,
@@ -267,6 +282,7 @@ async fn what_is_tried_out_is_what_happens_then() {
     let owner = wallet.address().unwrap();
     stage.fund(&owner, 100);
     let deploy = client::Deploy {
+        root: stage.root.clone(),
         proxy: stage.proxy.clone(),
         top_up: Some(ton(20)),
         secret_hash: None,
@@ -299,6 +315,7 @@ async fn what_a_contract_would_refuse_is_not_sent() {
     let wallet = v5(7);
     stage.fund(&wallet.address().unwrap(), 100);
     let foreign = client::Deploy {
+        root: stage.root.clone(),
         proxy: stage.proxy.clone(),
         top_up: Some(ton(20)),
         secret_hash: None,

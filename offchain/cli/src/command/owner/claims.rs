@@ -1,7 +1,7 @@
 //! What a running worker can claim against a proxy.
 
-use cocoon_bindings::TokenCount;
-use cocoon_bindings::ton::{Address, parse_address};
+use cocoon_bindings::ton::{Address, from_cell, parse_address};
+use cocoon_bindings::worker::ClaimByStatement;
 use cocoon_owner::operation::worker;
 
 use crate::args::Global;
@@ -33,11 +33,14 @@ pub(super) async fn fetch(
             "`cocoon worker claims` shows what there is",
         ));
     };
+    // Only what the proxy has signed is taken from the worker; receiver, value and code of the messages are made here.
     let claim = found.claim.to_message().map_err(anyhow::Error::from)?;
+    let signed: ClaimByStatement = from_cell(&claim.body).map_err(anyhow::Error::from)?;
+    let proxy = parse_address(&found.proxy).map_err(anyhow::Error::from)?;
     Ok(worker::Claim {
-        contract: claim.to.clone(),
-        tokens: TokenCount::new(found.tokens),
-        settle: found.settle.to_message().map_err(anyhow::Error::from)?,
-        claim,
+        proxy,
+        contract: claim.to,
+        signature: signed.signature,
+        statement: signed.statement,
     })
 }

@@ -1,23 +1,35 @@
 //! An operation's next message for somebody else to sign: as text, as a link and its QR code, for TON Connect.
 
 use cocoon_bindings::ExportedMessage;
-use cocoon_chain::ChainClient;
-use cocoon_owner::{Manner, Next, Operation, Origin, Preview, look_ahead};
+use cocoon_chain::{ChainClient, MAINNET};
+use cocoon_owner::{Manner, Next, Operation, Origin, Preview, Step, look_ahead};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde::Serialize;
 
 use super::{look, owner_error};
 use crate::args::owner::OwnerArgs;
-use crate::command::network::{Network, TESTNET};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
 /// How long an exported message is good for TON Connect, in seconds: a wallet shows it at once.
 const LIFETIME: u32 = 300;
-/// How TON Connect writes the two networks.
-const MAINNET_ID: &str = "-239";
-const TESTNET_ID: &str = "-3";
+/// Which network the message is for, as far as it is known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TonConnectId {
+    chain_id: Option<i32>,
+    is_testnet: bool,
+}
+
+impl TonConnectId {
+    /// By the chain's own id; a chain without one is a test network if its entry says so.
+    pub(super) fn new(chain_id: Option<i32>, is_testnet: bool) -> Self {
+        Self {
+            chain_id,
+            is_testnet: chain_id.map_or(is_testnet, |id| id != MAINNET),
+        }
+    }
+}
 
 #[derive(Serialize)]
 struct Exported {
@@ -32,7 +44,9 @@ struct Exported {
 #[derive(Serialize)]
 struct TonConnect {
     valid_until: u32,
-    network: &'static str,
+    /// Left out when it is not known: the wallet takes its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<String>,
     from: String,
     messages: [TonConnectMessage; 1],
 }
@@ -53,28 +67,28 @@ pub(super) async fn print(
     chain: &dyn ChainClient,
     origin: Origin<'_>,
     manner: &Manner,
-    (args, network): (&OwnerArgs, &Network),
+    steps: &[Step],
+    (args, id): (&OwnerArgs, TonConnectId),
     output: Output,
 ) -> Result<Exit, Failure> {
     let from = match origin {
         Origin::Wallet(wallet) => wallet.address().map_err(anyhow::Error::from)?,
         Origin::Address(address) => address.clone(),
     };
-    let (next, preview) = look_ahead(operation, chain, origin, manner, &[])
+    let (next, preview) = look_ahead(operation, chain, origin, manner, steps)
         .await
         .map_err(owner_error)?;
     let (Next::Send(order), Some(preview)) = (&next, preview) else {
         return look::nothing_to_send(next, output);
     };
-    let testnet = network.name == TESTNET;
-    let message = ExportedMessage::new(&order.message, testnet).map_err(anyhow::Error::from)?;
+    let message = ExportedMessage::new(&order.message, id.is_testnet).map_err(anyhow::Error::from)?;
     let now = chain.now().await.map_err(crate::failure::from_chain)?;
     let exported = Exported {
         step: order.step,
         says: order.says.clone(),
         ton_connect: TonConnect {
             valid_until: now.saturating_add(LIFETIME),
-            network: if testnet { TESTNET_ID } else { MAINNET_ID },
+            network: id.chain_id.map(|id| id.to_string()),
             from: from.to_string(),
             messages: [TonConnectMessage {
                 address: message.to.clone(),
@@ -121,6 +135,14 @@ fn square(link: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_main_network_is_taken_for_it() {
+        let id = TonConnectId::new;
+        assert!(!id(Some(MAINNET), false).is_testnet && id(Some(-3), false).is_testnet);
+        assert!(id(Some(77), false).is_testnet, "a private chain is no main network");
+        assert!(id(None, true).is_testnet && id(None, true).chain_id.is_none());
+    }
 
     #[test]
     fn a_link_becomes_a_square_and_a_long_one_says_why_not() {

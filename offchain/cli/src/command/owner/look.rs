@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use cocoon_bindings::Nanoton;
 use cocoon_chain::{ChainClient, ClientAccount, ProxyAccount, WorkerAccount};
 use cocoon_owner::{
-    Fact, Manner, Next, Operation, Origin, Payout, Preview, Role, earnings as read_earnings, facts, look_ahead,
+    Fact, Manner, Next, Operation, Origin, Payout, Preview, Role, Step, earnings as read_earnings, facts, look_ahead,
 };
 use serde::Serialize;
 use serde_json::json;
@@ -37,9 +37,10 @@ pub(super) async fn try_out(
     chain: &dyn ChainClient,
     origin: Origin<'_>,
     manner: &Manner,
+    steps: &[Step],
     output: Output,
 ) -> Result<Exit, Failure> {
-    let (next, preview) = look_ahead(operation, chain, origin, manner, &[])
+    let (next, preview) = look_ahead(operation, chain, origin, manner, steps)
         .await
         .map_err(owner_error)?;
     let (Next::Send(order), Some(preview)) = (&next, preview) else {
@@ -69,7 +70,7 @@ pub(super) fn nothing_to_send(next: Next, output: Output) -> Result<Exit, Failur
     let told = match next {
         Next::Await(awaited) => json!({ "step": null, "awaits": awaited }),
         Next::Done(says) => json!({ "step": null, "says": says }),
-        Next::Send(_) => return Err(anyhow::anyhow!("a message without a trial").into()),
+        Next::Send(_) | Next::Unseen(_) => return Err(anyhow::anyhow!("a message without a trial").into()),
     };
     output.result(&told, |told| match told["awaits"]["what"].as_str() {
         Some(what) => {

@@ -6,6 +6,7 @@ use ed25519_dalek::SigningKey;
 use super::look::{preview_text, until_text};
 use crate::args::owner::OwnerArgs;
 use crate::args::wallet::KeyArgs;
+use crate::command::root::date;
 use crate::failure::{self, Exit, Failure};
 use crate::output::Output;
 use crate::secret::passphrase;
@@ -122,7 +123,10 @@ pub(super) fn outcome_text(outcome: &Outcome) -> String {
             until_text(awaited.until),
             outcome.says
         )),
-        None => lines.push(outcome.says.clone()),
+        None => lines.push(match outcome.earlier {
+            Some(time) => format!("an earlier command did this on {}: {}", date(time), outcome.says),
+            None => outcome.says.clone(),
+        }),
     }
     lines.join("\n")
 }

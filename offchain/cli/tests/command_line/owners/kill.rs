@@ -20,11 +20,12 @@ fn left(stage: &Stage) -> String {
     }
     let client = read::<ClientStorage>(stage, &stage.client_contract())
         .map(|client| (client.state, client.balance, client.stake, client.secret_hash));
-    let proxy = read::<ProxyStorage>(stage, stage.proxy()).map(|proxy| (proxy.state, proxy.balance, proxy.stake));
+    let proxies = [stage.proxy().to_owned(), stage.own_proxy()]
+        .map(|address| read::<ProxyStorage>(stage, &address).map(|proxy| (proxy.state, proxy.balance, proxy.stake)));
     let worker = stage.data(&stage.worker_contract()).is_some();
     // An operation costs less than a tenth of a TON in fees.
     let wallet = (stage.wallet_balance().get() + 100_000_000) / 1_000_000_000;
-    format!("{client:?} {proxy:?} {worker} {wallet}")
+    format!("{client:?} {proxies:?} {worker} {wallet}")
 }
 
 #[test]
@@ -40,7 +41,8 @@ fn an_operation_that_is_killed_and_run_again_ends_as_one_that_was_not() {
         format!("client stake {contract} 8"),
         format!("client withdraw {contract}"),
         "worker deploy PROXY".to_owned(),
-        "proxy stake PROXY 4".to_owned(),
+        format!("proxy deploy --public-key {} --stake 12", stage.public_key([9; 32])),
+        format!("proxy stake {} 4", stage.own_proxy()),
         format!("client close {contract} --no-wait"),
         format!("client topup {contract} 2 --reopen"),
     ];

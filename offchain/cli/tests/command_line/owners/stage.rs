@@ -247,6 +247,13 @@ impl Stage {
         init.address().unwrap().to_string()
     }
 
+    /// A proxy contract of the wallet's own, once it is deployed with this key.
+    pub(super) fn own_proxy(&self) -> String {
+        let root = parse_address(&self.chain.as_ref().unwrap().root).unwrap();
+        let init = proxy_state_init(&owner(), &self.public_key([9; 32]), &root, &params()).unwrap();
+        init.address().unwrap().to_string()
+    }
+
     pub(super) fn worker_contract(&self) -> String {
         let proxy = parse_address(&self.proxy).unwrap();
         let init = worker_state_init(&owner(), &proxy, &proxy_key(), &params()).unwrap();
