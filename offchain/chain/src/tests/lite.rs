@@ -383,3 +383,37 @@ async fn the_newest_block_may_be_the_key_block_that_another_server_proved() {
         assert_eq!(client.account(&SOMEBODY).await.unwrap().balance, Nanoton::from_ton(5));
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn validators_change_while_somebody_asks() {
+    let net = network().await;
+    let server = Arc::new(serve(&net, None).await);
+    let client = client(&server);
+    let rotating = Arc::clone(&server);
+    let rotation = tokio::task::spawn_blocking(move || {
+        for round in 1..10u8 {
+            rotating.rotate(&[[round; 32], [round + 20; 32]]).unwrap();
+        }
+    });
+    let asking = async {
+        while !rotation.is_finished() {
+            let _ = client.head().await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(60);
+    tokio::time::timeout(limit, asking)
+        .await
+        .expect("neither waits for the other");
+    assert_eq!(client.account(&SOMEBODY).await.unwrap().balance, Nanoton::from_ton(5));
+}
+
+#[tokio::test]
+async fn a_lite_server_that_was_dropped_serves_nobody() {
+    let net = network().await;
+    let server = serve(&net, None).await;
+    let client = client(&server);
+    client.account(&SOMEBODY).await.unwrap();
+    drop(server);
+    let gone = client.account(&SOMEBODY).await;
+    assert!(matches!(gone, Err(ChainError::Unreachable { .. })), "{gone:?}");
+}
