@@ -318,6 +318,7 @@ impl ChainError {
             Self::NoServer { .. } => "add another chain server, or wait until one can be reached",
             Self::NotOffered { .. } => "configure another kind of chain server",
             Self::Config { .. } => "check the table [chain] of the configuration, and the file that it names",
+            Self::ServerRefused { code: 401 | 403, .. } => "check the chain server's API key",
             Self::ServerRefused { .. } | Self::Response { .. } => "try another chain server",
             Self::MessageRefused { .. } => "check the wallet's balance, its key and this machine's clock",
             Self::NotDeployed { .. } => "check the address and the network",

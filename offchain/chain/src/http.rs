@@ -106,7 +106,7 @@ impl HttpApi {
                 Ok(result) => return Ok(result),
                 Err(error) => error,
             };
-            if error.retry() != Retry::OtherServer {
+            if error.retry() != Retry::OtherServer || is_final_here(&error) {
                 // Refused after an attempt of which nobody knows what became: that one may have been the one that counts.
                 return Err(match error {
                     ChainError::MessageRefused { .. } | ChainError::ServerRefused { .. } => unclear.unwrap_or(error),
@@ -192,6 +192,11 @@ impl ChainClient for HttpApi {
     async fn estimate_fee(&self, message: &Cell) -> Result<Nanoton, ChainError> {
         ask!(self, server => server.estimate_fee(message))
     }
+}
+
+/// Whether this server will say the same again, whatever another one says: it redirects, or wants another key or path.
+fn is_final_here(error: &ChainError) -> bool {
+    matches!(error, ChainError::ServerRefused { code, .. } if matches!(code, 300..=499) && *code != 408)
 }
 
 /// A server's refusal, as what it means: a message that the chain does not take, too many requests, or anything else.

@@ -77,7 +77,7 @@ impl Health {
         !open && self.paused_until.is_none_or(|until| now >= until)
     }
 
-    /// When it will be tried again, if that is later than now for its failures alone: who has nobody else asks the first.
+    /// When it is tried again, if it is left alone for its failures and did not ask for it.
     pub(super) fn tried_again_at(&self, now: Instant) -> Option<Instant> {
         match self.breaker {
             Breaker::Open { until, .. } if self.asked_to_wait(now).is_none() => Some(until),
