@@ -266,8 +266,9 @@ impl ChainError {
             | Self::Unproven { .. }
             | Self::NoServer { .. }
             | Self::Response { .. } => Retry::OtherServer,
-            // Server errors pass; what a server calls a bad request stays one.
-            Self::ServerRefused { code, .. } if *code >= 500 => Retry::OtherServer,
+            // What a server calls a bad question stays one. All else is about the server: its errors pass, and another one may
+            // have the path, or take the key, that this one refuses.
+            Self::ServerRefused { code, .. } if !matches!(code, 400 | 422) => Retry::OtherServer,
             Self::NotDeployed { .. }
             | Self::WalletBalance { .. }
             | Self::SeqnoTaken { .. }
@@ -301,7 +302,7 @@ impl ChainError {
         match self {
             Self::Unreachable { .. } | Self::Timeout { .. } | Self::Response { .. } => true,
             // A gateway that gave up does not know what the server behind it did.
-            Self::ServerRefused { code, .. } => *code >= 500,
+            Self::ServerRefused { code, .. } => *code >= 500 || *code == 408,
             _ => false,
         }
     }
@@ -317,6 +318,7 @@ impl ChainError {
             Self::NoServer { .. } => "add another chain server, or wait until one can be reached",
             Self::NotOffered { .. } => "configure another kind of chain server",
             Self::Config { .. } => "check the table [chain] of the configuration, and the file that it names",
+            Self::ServerRefused { code: 401 | 403, .. } => "check the chain server's API key",
             Self::ServerRefused { .. } | Self::Response { .. } => "try another chain server",
             Self::MessageRefused { .. } => "check the wallet's balance, its key and this machine's clock",
             Self::NotDeployed { .. } => "check the address and the network",

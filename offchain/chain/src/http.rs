@@ -8,6 +8,8 @@ mod v2;
 mod v3;
 mod web;
 
+use std::fmt;
+
 use async_trait::async_trait;
 use cocoon_bindings::ton::{Address, Cell, StackValue};
 use cocoon_bindings::units::Nanoton;
@@ -26,7 +28,7 @@ use web::Web;
 const EXIT_NO_CONTRACT: i32 = -13;
 
 /// A chain server, for instance toncenter or a local network.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HttpApi {
     dialect: Dialect,
     url: String,
@@ -104,10 +106,10 @@ impl HttpApi {
                 Ok(result) => return Ok(result),
                 Err(error) => error,
             };
-            if error.retry() != Retry::OtherServer {
+            if error.retry() != Retry::OtherServer || is_final_here(&error) {
                 // Refused after an attempt of which nobody knows what became: that one may have been the one that counts.
                 return Err(match error {
-                    ChainError::MessageRefused { .. } => unclear.unwrap_or(error),
+                    ChainError::MessageRefused { .. } | ChainError::ServerRefused { .. } => unclear.unwrap_or(error),
                     error => error,
                 });
             }
@@ -123,6 +125,15 @@ impl HttpApi {
             pause = pause.saturating_mul(2);
             attempt += 1;
         }
+    }
+}
+
+impl fmt::Debug for HttpApi {
+    /// Without the path of the URL, in which some servers take their key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpApi")
+            .field("dialect", &self.dialect)
+            .finish_non_exhaustive()
     }
 }
 
@@ -181,6 +192,11 @@ impl ChainClient for HttpApi {
     async fn estimate_fee(&self, message: &Cell) -> Result<Nanoton, ChainError> {
         ask!(self, server => server.estimate_fee(message))
     }
+}
+
+/// Whether this server will say the same again, whatever another one says: it redirects, or wants another key or path.
+fn is_final_here(error: &ChainError) -> bool {
+    matches!(error, ChainError::ServerRefused { code, .. } if matches!(code, 300..=499) && *code != 408)
 }
 
 /// A server's refusal, as what it means: a message that the chain does not take, too many requests, or anything else.

@@ -34,6 +34,10 @@ pub const MAX_CATCH_UP: usize = 20_000;
 /// How deep tuples may nest in a get method's result.
 pub const MAX_STACK_DEPTH: usize = 64;
 
+/// Elements of a list in a get method's result. Each is a tuple inside the one before, and goes deeper into the stack of the
+/// thread that drops it.
+pub const MAX_LIST: usize = 64;
+
 /// How long a wallet's external message stays valid.
 pub const MESSAGE_LIFETIME: Duration = Duration::from_secs(120);
 
@@ -91,11 +95,12 @@ pub const POOL_ROUNDS: u32 = 3;
 /// Accounts whose last transaction a pool remembers. A runner watches some dozens; an auditor may walk over many.
 pub const MAX_SEEN_ACCOUNTS: usize = 10_000;
 
-/// How long an account's last transaction is remembered that no server shows any more.
+/// How long a server's word about an account's last transaction stands against another's.
 pub const SEEN_FOR: Duration = Duration::from_secs(600);
 
-/// How far a server's time may be ahead of this machine's clock and still count against other servers.
-pub const MAX_AHEAD: Duration = Duration::from_secs(60);
+/// How far a server's time may be ahead of this machine's clock and still count against other servers. Less than
+/// [`MAX_BEHIND`] by more than servers lag: one that is ahead by as much as it may be does not make the others old.
+pub const MAX_AHEAD: Duration = Duration::from_secs(20);
 
 /// Transactions in one question to a lite server. Servers give no more.
 pub const LITE_PAGE: usize = 16;
@@ -103,6 +108,9 @@ pub const LITE_PAGE: usize = 16;
 /// Questions on the way from the trusted block to the newest one. Each brings up to 16 key blocks further, of which a chain
 /// makes a few a day.
 pub const MAX_WAYS: usize = 1000;
+
+/// How long a question waits for the questions before it on the line to a lite server.
+pub const LINE_WAIT: Duration = Duration::from_secs(30);
 
 /// Frames that are read for one answer of a lite server; it confirms the beginning of a connection with an empty one.
 pub const MAX_FRAMES: usize = 8;

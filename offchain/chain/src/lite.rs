@@ -25,25 +25,38 @@ use connection::Line;
 /// What is trusted: a key block, or the state that the chain began with. It moves forward along proofs only.
 #[derive(Debug)]
 pub(crate) struct Trust {
-    anchor: Mutex<BlockId>,
+    anchor: Mutex<Anchor>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Anchor {
+    id: BlockId,
+    /// The same with its header, if it was proven here and not configured.
+    reached: Option<Reached>,
 }
 
 impl Trust {
     pub(crate) fn new(anchor: BlockId) -> Arc<Self> {
         Arc::new(Self {
-            anchor: Mutex::new(anchor),
+            anchor: Mutex::new(Anchor {
+                id: anchor,
+                reached: None,
+            }),
         })
     }
 
-    fn anchor(&self) -> BlockId {
+    fn anchor(&self) -> Anchor {
         *self.anchor.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves to a newer key block, which was proven from the last one.
-    fn advance(&self, proven: BlockId) {
+    /// Moves to a newer key block, which was proven from the last one on the way to a block.
+    fn advance(&self, proven: BlockId, reached: &Reached) {
         let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
-        if proven.seqno > anchor.seqno {
-            *anchor = proven;
+        if proven.seqno > anchor.id.seqno {
+            *anchor = Anchor {
+                id: proven,
+                reached: (reached.id == proven).then_some(*reached),
+            };
         }
     }
 }
@@ -80,12 +93,14 @@ impl LiteClient {
         };
         let known = *self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known {
-            if last == known.id {
+            // Behind one name there may be several nodes, of which one is a block behind: what was proven is asked for all the
+            // same, and one that cannot show it says so.
+            if last == known.id || last.seqno < known.id.seqno {
                 return Ok(known);
             }
-            if last.seqno <= known.id.seqno {
-                return Err(ChainError::Stale {
-                    reason: format!("its last block is {}, it was {} before", last.seqno, known.id.seqno),
+            if last.seqno == known.id.seqno {
+                return Err(ChainError::Unproven {
+                    reason: format!("it names two blocks with the number {}", last.seqno),
                 });
             }
         }
@@ -96,7 +111,11 @@ impl LiteClient {
 
     /// Goes from what is trusted to a block, key block by key block.
     async fn prove(&self, target: &BlockId) -> Result<Reached, ChainError> {
-        let mut anchor = self.trust.anchor();
+        let trusted = self.trust.anchor();
+        let mut anchor = trusted.id;
+        if let Some(reached) = trusted.reached.filter(|reached| reached.id == *target) {
+            return Ok(reached);
+        }
         if target.seqno <= anchor.seqno {
             return Err(ChainError::Stale {
                 reason: format!(
@@ -112,7 +131,7 @@ impl LiteClient {
             };
             let answer = self.ask(&question).await?;
             let (reached, key_block) = verify_chain(&anchor, &answer).map_err(wrong)?;
-            self.trust.advance(key_block);
+            self.trust.advance(key_block, &reached);
             if reached.id == *target {
                 return Ok(reached);
             }

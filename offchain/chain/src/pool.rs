@@ -22,7 +22,7 @@ use crate::lite::{GlobalConfig, LiteClient, Trust};
 use crate::{ChainError, Endpoint, HttpApi, Retry};
 pub use member::EndpointReport;
 use member::Member;
-use seen::Seen;
+use seen::{Seen, Witness};
 
 /// Several servers of one chain.
 ///
@@ -88,20 +88,25 @@ impl ChainPool {
     async fn read<T, F>(
         &self,
         ask: impl Fn(SharedChain) -> F,
-        check: impl Fn(&T, &mut Seen) -> Result<(), ChainError>,
+        check: impl Fn(&T, &mut Seen, Witness) -> Result<(), ChainError>,
     ) -> Result<T, ChainError>
     where
         F: Future<Output = Result<T, ChainError>>,
     {
         self.compare().await;
-        let mut last = None;
+        let (mut last, mut said) = (None, None);
         let mut pause = RETRY_PAUSE;
+        // What all pauses of this question may add up to.
+        let mut patience = MAX_RATE_PAUSE;
         for round in 1..=POOL_ROUNDS {
             let mut tried = vec![false; self.members.len()];
-            while let Some(member) = self.best(&mut tried, false) {
+            while let Some((place, member)) = self.best(&mut tried) {
                 let asked = member.ask(&ask).await;
                 let judged = match asked {
-                    Ok((answer, took)) => self.seen(|seen| check(&answer, seen)).map(|()| (answer, took)),
+                    Ok((answer, took)) => {
+                        let verdict = self.seen(|seen| check(&answer, seen, witness(place)));
+                        verdict.map(|()| (answer, took))
+                    }
                     Err(error) => Err(error),
                 };
                 match judged {
@@ -114,30 +119,56 @@ impl ChainPool {
                         member.failed(&error);
                         last = Some(error);
                     }
+                    // The server may be wrong about it: another one must say the same.
+                    Err(error) if said.is_none() && self.needs_a_second(&error) => said = Some(error),
                     // The chain's own answer: another server would say the same.
                     Err(error) => return Err(error),
                 }
             }
-            if round < POOL_ROUNDS {
-                tokio::time::sleep(pause.max(self.shortest_pause())).await;
-                pause = pause.saturating_mul(2);
+            if let Some(said) = said {
+                return Err(said);
             }
+            let wait = pause.max(self.shortest_pause());
+            if round == POOL_ROUNDS || wait > patience {
+                break;
+            }
+            tokio::time::sleep(wait).await;
+            patience = patience.saturating_sub(wait);
+            pause = pause.saturating_mul(2);
         }
         Err(last.unwrap_or_else(|| self.nobody()))
     }
 
-    /// The best server that was not tried yet; one that is out of step only for whom that does not matter.
-    fn best(&self, tried: &mut [bool], even_behind: bool) -> Option<&Member> {
+    /// Whether what one server says could be its own fault, and not the question's or the chain's.
+    fn needs_a_second(&self, error: &ChainError) -> bool {
+        match error {
+            ChainError::ServerRefused { .. } => true,
+            ChainError::NotDeployed { address, .. } => self.seen(|seen| seen.was_active(address)),
+            _ => false,
+        }
+    }
+
+    /// The best server that was not tried yet, and its place. If all are left alone for their failures, the one that would be
+    /// tried first.
+    fn best(&self, tried: &mut [bool]) -> Option<(usize, &Member)> {
         let now = Instant::now();
+        let is_first = !tried.contains(&true);
         let eligible = self.members.iter().enumerate().filter(|(place, member)| {
             let fresh = tried.get(*place).is_some_and(|tried| !tried);
-            fresh && member.admits(now, even_behind)
+            fresh && member.admits(now, false)
         });
-        let (place, best) = eligible.min_by(|(_, a), (_, b)| a.cost(now).total_cmp(&b.cost(now)))?;
+        let best = eligible.min_by(|(_, a), (_, b)| a.cost(now).total_cmp(&b.cost(now)));
+        let left_alone = || {
+            let members = self.members.iter().enumerate();
+            let waiting = members.filter_map(|(place, member)| Some((member.tried_again_at(now)?, place, member)));
+            let first = waiting.min_by_key(|(at, ..)| *at);
+            first.map(|(_, place, member)| (place, member)).filter(|_| is_first)
+        };
+        let (place, best) = best.or_else(left_alone)?;
         if let Some(tried) = tried.get_mut(place) {
             *tried = true;
         }
-        Some(best)
+        Some((place, best))
     }
 
     /// Asks all servers how far they are, unless that was done a moment ago. The first questions wait for it; later ones
@@ -165,21 +196,24 @@ impl ChainPool {
     /// Who is behind the others, or ahead of what can be.
     fn judge_times(&self) {
         let clock = unix_now();
-        let times: Vec<u32> = self.members.iter().filter_map(Member::time).collect();
         self.seen(|seen| {
-            times.iter().for_each(|time| seen.note_time(*time, clock));
-            let possible = |time: u32| seen::is_possible(time, clock);
+            for (place, member) in self.members.iter().enumerate() {
+                if let Some(time) = member.time() {
+                    seen.note_time(time, witness(place));
+                }
+            }
             // A chain whose time was moved on purpose is ahead on every server.
-            let all_ahead = !times.iter().any(|time| possible(*time));
-            for member in &self.members {
-                member.judge(|time| seen.is_behind(time) || !(possible(time) || all_ahead));
+            for (place, member) in self.members.iter().enumerate() {
+                member.judge(|time| seen.is_behind(time, clock) || seen.is_ahead(time, witness(place)));
             }
         });
     }
 
     fn shortest_pause(&self) -> std::time::Duration {
         let now = Instant::now();
-        let pauses = self.members.iter().filter_map(|member| member.asked_to_wait(now));
+        let read = self.members.iter().filter(|member| !member.is_out_of_step());
+        // One that wants no pause can be asked again soon.
+        let pauses = read.map(|member| member.asked_to_wait(now).unwrap_or_default());
         pauses.min().unwrap_or_default().min(MAX_RATE_PAUSE)
     }
 
@@ -203,7 +237,7 @@ impl ChainClient for ChainPool {
     async fn account(&self, address: &Address) -> Result<AccountState, ChainError> {
         self.read(
             |server| async move { server.account(address).await },
-            |account, seen| seen.check_account(account, unix_now(), Instant::now()),
+            |account, seen, who| seen.check_account(account, who),
         )
         .await
     }
@@ -227,8 +261,8 @@ impl ChainClient for ChainPool {
         let arguments = &arguments;
         self.read(
             |server| async move { server.run_get_method_dated(address, method, arguments.clone()).await },
-            |(_, lt), seen| match lt {
-                Some(lt) => seen.check_getter(address, *lt, Instant::now()),
+            |(_, lt), seen, who| match lt {
+                Some(lt) => seen.check_getter(address, *lt, who),
                 None => Ok(()),
             },
         )
@@ -243,8 +277,8 @@ impl ChainClient for ChainPool {
     ) -> Result<Vec<Transaction>, ChainError> {
         self.read(
             |server| async move { server.transactions(address, limit, from).await },
-            |page, seen| match from {
-                None if limit > 0 => seen.check_history(address, page.first(), Instant::now()),
+            |page, seen, who| match from {
+                None if limit > 0 => seen.check_history(address, page.first(), who),
                 _ => Ok(()),
             },
         )
@@ -259,7 +293,7 @@ impl ChainClient for ChainPool {
         self.compare().await;
         let mut tried = vec![false; self.members.len()];
         let (mut unclear, mut refused, mut last) = (None, None, None);
-        while let Some(member) = self.best(&mut tried, false) {
+        while let Some((_, member)) = self.best(&mut tried) {
             let error = match member
                 .ask(&|server: SharedChain| async move { server.send_boc(message).await })
                 .await
@@ -274,9 +308,10 @@ impl ChainClient for ChainPool {
             match error {
                 error @ ChainError::MessageRefused { .. } if refused.is_some() => return Err(unclear.unwrap_or(error)),
                 error @ ChainError::MessageRefused { .. } => refused = Some(error),
-                error if error.retry() != Retry::OtherServer => return Err(error),
                 error => {
-                    member.failed(&error);
+                    if error.retry() == Retry::OtherServer {
+                        member.failed(&error);
+                    }
                     let place = if error.is_ambiguous() { &mut unclear } else { &mut last };
                     *place = Some(error);
                 }
@@ -292,14 +327,7 @@ impl ChainClient for ChainPool {
     async fn head(&self) -> Result<ChainHead, ChainError> {
         self.read(
             |server| async move { server.head().await },
-            |head, seen| {
-                if seen.is_behind(head.time) {
-                    let reason = format!("its time is {}, another's was {}", head.time, seen.newest());
-                    return Err(ChainError::Stale { reason });
-                }
-                seen.note_time(head.time, unix_now());
-                Ok(())
-            },
+            |head, seen, who| seen.check_time(head.time, who),
         )
         .await
     }
@@ -307,7 +335,7 @@ impl ChainClient for ChainPool {
     async fn estimate_fee(&self, message: &Cell) -> Result<Nanoton, ChainError> {
         self.read(
             |server| async move { server.estimate_fee(message).await },
-            |_, _| Ok(()),
+            |_, _, _| Ok(()),
         )
         .await
     }
@@ -330,6 +358,14 @@ fn host_of(url: &str) -> String {
             })
         })
         .unwrap_or_default()
+}
+
+fn witness(server: usize) -> Witness {
+    Witness {
+        server,
+        clock: unix_now(),
+        now: Instant::now(),
+    }
 }
 
 fn unix_now() -> u32 {

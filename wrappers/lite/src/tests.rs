@@ -8,6 +8,7 @@ use ed25519_dalek::SigningKey;
 use crate::LiteError;
 use crate::blocks::{Blocks, Consensus};
 use crate::messages::{Answer, BlockId, Link, Request, Signatures};
+use crate::proof::block::{header, shown, single, state_hash};
 use crate::proof::{ProvenAccount, verify_account, verify_chain, verify_history};
 
 const START: u32 = 1_780_000_000;
@@ -140,6 +141,37 @@ fn validators_hand_over_in_key_blocks() {
         steps: shortened,
     };
     assert!(verify_chain(&beginning, &answer).is_err());
+}
+
+#[test]
+fn a_step_is_proven_without_the_update_of_the_state_which_servers_cut_off() {
+    let mut world = World::new(Consensus::Catchain);
+    world.fund(1, 1_000);
+    world.blocks.rotate(&world.chain, validators(10)).unwrap();
+    world.fund(1, 1_000);
+    let way = world.way(world.beginning());
+    let Answer::BlockProof { steps, .. } = &way else {
+        panic!("no way")
+    };
+    for step in steps {
+        let Link::Forward {
+            to,
+            from,
+            dest_proof,
+            config_proof,
+            ..
+        } = step
+        else {
+            panic!("no step forward")
+        };
+        let mut proofs = vec![(dest_proof, to)];
+        proofs.extend((from.seqno > 0).then_some((config_proof, from)));
+        for (proof, id) in proofs {
+            let block = shown(&single(proof, "a proof").unwrap(), &id.root_hash).unwrap();
+            assert!(header(&block, id).is_ok() && state_hash(&block).is_err());
+        }
+    }
+    assert_eq!(verify_chain(&world.beginning(), &way).unwrap().0.id, world.last());
 }
 
 /// A way of one step with its parts changed.

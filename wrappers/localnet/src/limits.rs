@@ -40,5 +40,6 @@ pub const MAX_INDEX_PAGE: usize = 1000;
 /// Addresses in one question of version 3 of the API.
 pub const MAX_ADDRESSES: usize = 1000;
 
-/// Depth of a trace's tree. Two contracts that bounce a message between themselves must not make JSON that nobody can read.
-pub const MAX_TRACE_DEPTH: usize = 100;
+/// Depth of a trace's tree. Two contracts that bounce a message between themselves must not make JSON that nobody can read:
+/// each level is an object and a list, and common readers stop at 127 of them.
+pub const MAX_TRACE_DEPTH: usize = 60;

@@ -17,11 +17,20 @@ use cocoon_lite::messages::{Answer, BlockId, Request, unwrap_question, wrap_answ
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::LocalNetError;
 use crate::api;
 use crate::server::Shared;
+
+/// `tcp.ping`, which clients send to see whether anybody is there.
+const PING: [u8; 4] = 0x4d08_2b9a_u32.to_le_bytes();
+
+/// `tcp.pong`.
+const PONG: [u8; 4] = 0xdc69_fb03_u32.to_le_bytes();
+
+/// `adnl.message.query`: what every question begins with.
+const QUESTION: [u8; 4] = 0xb48b_f97a_u32.to_le_bytes();
 
 /// Changes an answer before it leaves.
 pub type Lie = Arc<dyn Fn(&Request, Answer) -> Answer + Send + Sync>;
@@ -136,9 +145,13 @@ impl RunningLite {
 
     /// Hands over to other validators in a key block.
     pub fn rotate(&self, seeds: &[[u8; 32]]) -> Result<(), LocalNetError> {
-        let mut blocks = self.server.blocks();
         let next = keys(seeds);
-        Ok(self.server.shared.node.read(|chain| blocks.rotate(chain, next))??)
+        // The chain is locked first, and then the blocks: in the order of those who ask.
+        Ok(self
+            .server
+            .shared
+            .node
+            .read(|chain| self.server.blocks().rotate(chain, next))??)
     }
 
     /// This server and its chain in the form of TON's global configuration.
@@ -177,12 +190,15 @@ fn keys(seeds: &[[u8; 32]]) -> Vec<ed25519_dalek::SigningKey> {
 }
 
 async fn accept(listener: TcpListener, server: Arc<Server>) {
+    // Connections end with the task that holds them.
+    let mut open = JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             return;
         };
+        while open.try_join_next().is_some() {}
         let server = Arc::clone(&server);
-        tokio::spawn(async move {
+        open.spawn(async move {
             if let Err(error) = server.serve(stream).await {
                 tracing::debug!(%error, "a lite client's connection ended");
             }
@@ -204,7 +220,14 @@ impl Server {
             let mut body = vec![0; length];
             stream.read_exact(&mut body).await?;
             let payload = session.open(body).map_err(std::io::Error::other)?;
-            let (id, request) = unwrap_question(&payload).map_err(std::io::Error::other)?;
+            let (id, request) = match unwrap_question(&payload) {
+                Ok(question) => question,
+                Err(error) => {
+                    let reply = other_reply(&payload).ok_or(std::io::Error::other(error))?;
+                    send(&mut stream, &mut session, &reply).await?;
+                    continue;
+                }
+            };
             let answer = self.answer(&request).await;
             let answer = match &self.lie {
                 Some(lie) => lie(&request, answer),
@@ -243,6 +266,21 @@ impl Server {
     }
 }
 
+/// What a server says to that which is no question known here: an echo to a sign of life, and an error to any other question.
+fn other_reply(payload: &[u8]) -> Option<Vec<u8>> {
+    if let Some(number) = payload.strip_prefix(&PING)
+        && number.len() == 8
+    {
+        return Some([&PONG[..], number].concat());
+    }
+    let id = payload.strip_prefix(&QUESTION)?.first_chunk::<32>()?;
+    let refused = Answer::Error {
+        code: 0,
+        message: "this server does not know the question".to_owned(),
+    };
+    Some(wrap_answer(id, &refused))
+}
+
 /// Makes a block if the chain has moved since the last one.
 fn catch_up(blocks: &mut Blocks, chain: &Emulator) -> Result<(), LiteError> {
     let lt = chain.all_transactions().last().map_or(0, |report| report.lt);
@@ -256,4 +294,24 @@ async fn send(stream: &mut TcpStream, session: &mut Session, payload: &[u8]) -> 
     let nonce = rand::random();
     let frame = session.seal(&nonce, payload).map_err(std::io::Error::other)?;
     stream.write_all(&frame).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_of_life_and_unknown_questions_are_answered() {
+        let ping = [&PING[..], &[1, 2, 3, 4, 5, 6, 7, 8]].concat();
+        assert_eq!(
+            other_reply(&ping).unwrap(),
+            [&PONG[..], &[1, 2, 3, 4, 5, 6, 7, 8]].concat()
+        );
+        let question = [&QUESTION[..], &[7; 32], &[0; 8]].concat();
+        assert!(unwrap_question(&question).is_err());
+        let reply = other_reply(&question).unwrap();
+        let answer = cocoon_lite::messages::unwrap_answer(&[7; 32], &reply).unwrap();
+        assert!(matches!(answer, Some(Answer::Error { .. })), "{answer:?}");
+        assert!(other_reply(b"GET / HTTP/1.1").is_none());
+    }
 }

@@ -1,31 +1,13 @@
 //! The shapes of version 3.
 
-use cocoon_bindings::ton::{Address, StackValue, boc_base64, parse_address};
-use cocoon_bindings::units::Nanoton;
-use cocoon_emulator::{AccountStatus, GetterResult};
+use cocoon_bindings::ton::{StackValue, boc_base64};
+use cocoon_emulator::GetterResult;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{shape, stack};
-use crate::client::{AccountState, ChainHead, TransactionId};
+use crate::client::ChainHead;
 use crate::limits::MAX_STACK_DEPTH;
-
-/// `accountStates`.
-#[derive(Deserialize)]
-struct AccountStates {
-    accounts: Vec<AccountShape>,
-}
-
-#[derive(Deserialize)]
-struct AccountShape {
-    address: String,
-    balance: Value,
-    status: String,
-    last_transaction_lt: Option<Value>,
-    last_transaction_hash: Option<String>,
-    code_boc: Option<String>,
-    data_boc: Option<String>,
-}
 
 /// `masterchainInfo`.
 #[derive(Deserialize)]
@@ -45,57 +27,6 @@ struct GetMethodResult {
     gas_used: Value,
     exit_code: i32,
     stack: Vec<Value>,
-}
-
-/// The state of one account; the index says nothing of one that nobody ever wrote to.
-pub(super) fn account(address: &Address, time: u32, result: Value) -> Result<AccountState, String> {
-    let shape: AccountStates = serde_json::from_value(result).map_err(|error| error.to_string())?;
-    let mut found = None;
-    for account in shape.accounts {
-        if parse_address(&account.address).map_err(|error| error.to_string())? != *address || found.is_some() {
-            return Err("an account that was not asked for".to_owned());
-        }
-        found = Some(account);
-    }
-    let Some(account) = found else {
-        return Ok(AccountState {
-            address: address.clone(),
-            balance: Nanoton::ZERO,
-            status: AccountStatus::NotExists,
-            code: None,
-            data: None,
-            last: None,
-            time,
-        });
-    };
-    let last = match (&account.last_transaction_lt, &account.last_transaction_hash) {
-        (Some(lt), Some(hash)) if shape::unsigned(lt)? != 0 => Some(TransactionId {
-            lt: shape::unsigned(lt)?,
-            hash: shape::hash(hash)?,
-        }),
-        _ => None,
-    };
-    let status = match (account.status.as_str(), last) {
-        ("active", _) => AccountStatus::Active,
-        ("frozen", _) => AccountStatus::Frozen,
-        ("uninit", Some(_)) => AccountStatus::Uninit,
-        ("uninit" | "nonexist", None) => AccountStatus::NotExists,
-        (other, _) => return Err(format!("unknown account state {other:?}")),
-    };
-    let cell = |boc: Option<String>| shape::cell(boc.as_deref().unwrap_or_default());
-    let (code, data) = (cell(account.code_boc)?, cell(account.data_boc)?);
-    if status == AccountStatus::Active && code.is_none() {
-        return Err("an active account without its code".to_owned());
-    }
-    Ok(AccountState {
-        address: address.clone(),
-        balance: shape::balance(&account.balance)?,
-        status,
-        code,
-        data,
-        last,
-        time,
-    })
 }
 
 /// The last block of the masterchain that is in the index.
@@ -167,7 +98,7 @@ fn value(entry: &Value, depth: usize) -> Result<StackValue, String> {
         "null" => Ok(StackValue::Null),
         "tuple" => elements().map(StackValue::Tuple),
         "list" if content.is_null() => Ok(StackValue::Null),
-        "list" => elements().map(stack::list),
+        "list" => elements().and_then(stack::list),
         other => Err(format!("unknown stack entry type {other:?}")),
     }
 }
@@ -175,34 +106,7 @@ fn value(entry: &Value, depth: usize) -> Result<StackValue, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cocoon_bindings::ton::HashBytes;
-
-    const SOMEBODY: Address = Address::new(0, HashBytes([1; 32]));
-
-    #[test]
-    fn an_account_that_the_index_does_not_know_does_not_exist() {
-        let state = account(&SOMEBODY, 7, json!({ "accounts": [] })).unwrap();
-        assert_eq!(
-            (state.status, state.time, state.last),
-            (AccountStatus::NotExists, 7, None)
-        );
-    }
-
-    #[test]
-    fn an_answer_about_another_account_is_refused() {
-        let other = Address::new(0, HashBytes([2; 32]));
-        let one = |address: &Address| json!({ "address": address.to_string(), "balance": "1", "status": "nonexist" });
-        assert!(account(&SOMEBODY, 7, json!({ "accounts": [one(&SOMEBODY)] })).is_ok());
-        for accounts in [vec![one(&other)], vec![one(&SOMEBODY), one(&SOMEBODY)]] {
-            assert!(account(&SOMEBODY, 7, json!({ "accounts": accounts })).is_err());
-        }
-    }
-
-    #[test]
-    fn an_active_account_must_come_with_its_code() {
-        let active = json!({ "address": SOMEBODY.to_string(), "balance": "1", "status": "active" });
-        assert!(account(&SOMEBODY, 7, json!({ "accounts": [active] })).is_err());
-    }
+    use crate::limits::MAX_LIST;
 
     #[test]
     fn values_of_a_stack_are_read_at_every_depth() {
@@ -213,6 +117,8 @@ mod tests {
             StackValue::Tuple(vec![StackValue::Tuple(vec![StackValue::int(-2)]), StackValue::Null]),
         ]);
         assert_eq!(value(&list, 0).unwrap(), expected);
+        let long = |count: usize| json!({ "type": "list", "value": vec![json!({ "type": "null" }); count] });
+        assert!(value(&long(MAX_LIST), 0).is_ok() && value(&long(MAX_LIST + 1), 0).is_err());
         let mut deep = number("1");
         for _ in 0..=MAX_STACK_DEPTH {
             deep = json!({ "type": "tuple", "value": [deep] });
@@ -222,13 +128,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_an_error() {
-        for answer in [
-            json!({}),
-            json!({ "last": 1 }),
-            json!({ "accounts": 7 }),
-            json!({ "stack": [] }),
-        ] {
-            assert!(account(&SOMEBODY, 7, answer.clone()).is_err());
+        for answer in [json!({}), json!({ "last": 1 }), json!({ "stack": [] })] {
             assert!(getter(&answer).is_err() && head(&answer).is_err());
         }
     }

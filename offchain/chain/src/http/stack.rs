@@ -3,7 +3,7 @@
 use cocoon_bindings::ton::{BigInt, StackValue, boc_base64, parse_boc_base64};
 use serde_json::{Value, json};
 
-use crate::limits::MAX_STACK_DEPTH;
+use crate::limits::{MAX_LIST, MAX_STACK_DEPTH};
 
 /// An argument of a get method.
 pub(super) fn argument(value: &StackValue) -> Result<Value, String> {
@@ -31,7 +31,7 @@ pub(super) fn result(entry: &Value) -> Result<StackValue, String> {
         "slice" | "tvm.Slice" => cell(value).map(StackValue::Slice),
         "null" => Ok(StackValue::Null),
         "tuple" | "tvm.Tuple" => elements(value, 0).map(StackValue::Tuple),
-        "list" => elements(value, 0).map(list),
+        "list" => elements(value, 0).and_then(list),
         other => Err(format!("unknown stack entry type {other:?}")),
     }
 }
@@ -59,18 +59,19 @@ fn inner(element: &Value, depth: usize) -> Result<StackValue, String> {
         "tvm.stackEntryCell" => cell(field("cell")).map(StackValue::Cell),
         "tvm.stackEntrySlice" => cell(field("slice")).map(StackValue::Slice),
         "tvm.stackEntryTuple" => elements(field("tuple"), depth).map(StackValue::Tuple),
-        "tvm.stackEntryList" => elements(field("list"), depth).map(list),
+        "tvm.stackEntryList" => elements(field("list"), depth).and_then(list),
         "tvm.stackEntryNull" => Ok(StackValue::Null),
         other => Err(format!("unknown element type {other:?}")),
     }
 }
 
 /// A list is pairs of head and rest, and null at its end.
-pub(super) fn list(elements: Vec<StackValue>) -> StackValue {
-    elements
-        .into_iter()
-        .rev()
-        .fold(StackValue::Null, |rest, head| StackValue::Tuple(vec![head, rest]))
+pub(super) fn list(elements: Vec<StackValue>) -> Result<StackValue, String> {
+    if elements.len() > MAX_LIST {
+        return Err(format!("a list has more than {MAX_LIST} elements"));
+    }
+    let elements = elements.into_iter().rev();
+    Ok(elements.fold(StackValue::Null, |rest, head| StackValue::Tuple(vec![head, rest])))
 }
 
 /// A cell: base64 text, or an object whose `bytes` are that.

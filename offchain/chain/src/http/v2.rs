@@ -42,10 +42,10 @@ impl V2 {
         Self { web }
     }
 
-    /// The version 2 of a server that is known by another path.
-    pub(super) fn beside(web: &Web) -> Self {
+    /// The version 2 of a server that is known by another path, below the same beginning.
+    pub(super) fn beside(web: &Web, beginning: &str) -> Self {
         Self {
-            web: web.at(DEFAULT_PATH),
+            web: web.at(&format!("{beginning}{DEFAULT_PATH}")),
         }
     }
 
@@ -95,7 +95,14 @@ impl V2 {
             params.insert("hash".to_owned(), json!(shape::hash_text(&from.hash)));
         }
         let result = self.call(METHOD, params).await?;
-        shape::transactions(address, from, result).map_err(unreadable(METHOD))
+        let page = shape::transactions(address, from, result).map_err(unreadable(METHOD))?;
+        // A server without an archive; another may have one.
+        if from.is_some() && limit > 0 && page.is_empty() {
+            return Err(unreadable(METHOD)(
+                "it does not have the transaction asked for".to_owned(),
+            ));
+        }
+        Ok(page)
     }
 
     pub(super) async fn send(&self, message: &Cell) -> Result<(), ChainError> {

@@ -1,6 +1,7 @@
 //! Version 3: REST over an index. What it cannot give is a transaction as its cell, and without the cell nothing could be
 //! checked against the hashes that link a history; pages of transactions are therefore read from the version 2 of the same
-//! server, which every server of version 3 has beside it.
+//! server, which every server of version 3 has beside it. So are accounts: the index is seconds behind the nodes, and does not
+//! say of which time a state is, so that state and history of an account would contradict each other.
 
 use cocoon_bindings::ton::{Address, Cell, StackValue, boc_base64};
 use cocoon_bindings::units::Nanoton;
@@ -28,7 +29,7 @@ impl V3 {
         let path = web.url().path().to_owned();
         let before = path.split_once(ROOT).map_or("", |(before, _)| before);
         Self {
-            cells: V2::beside(&web),
+            cells: V2::beside(&web, before),
             web: web.at(&format!("{before}{ROOT}")),
         }
     }
@@ -37,18 +38,13 @@ impl V3 {
         self.web.url().to_string()
     }
 
-    /// The time is asked for first: the state is not older than it says.
     pub(super) async fn account(&self, address: &Address) -> Result<AccountState, ChainError> {
-        const METHOD: &str = "accountStates";
-        let head = self.head().await?;
-        let query = [("address", address.to_string()), ("include_boc", "true".to_owned())];
-        let result = read(METHOD, self.web.get(METHOD, METHOD, &query).await?)?;
-        index::account(address, head.time, result).map_err(unreadable(METHOD))
+        self.cells.account(address).await
     }
 
     pub(super) async fn head(&self) -> Result<ChainHead, ChainError> {
         const METHOD: &str = "masterchainInfo";
-        let result = read(METHOD, self.web.get(METHOD, METHOD, &[]).await?)?;
+        let result = read(METHOD, self.web.get(METHOD, METHOD).await?)?;
         index::head(&result).map_err(unreadable(METHOD))
     }
 
@@ -115,4 +111,20 @@ fn read(method: &'static str, answer: Answer) -> Result<Value, ChainError> {
 
 fn unreadable(method: &'static str) -> impl Fn(String) -> ChainError {
     move |reason| ChainError::Response { method, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Endpoint;
+    use super::*;
+
+    #[test]
+    fn both_versions_are_below_the_same_beginning() {
+        for (beginning, rest) in [("https://host", "/"), ("https://host/ton/x", "/message")] {
+            let web = Web::new(&Endpoint::at(&format!("{beginning}/api/v3{rest}"))).unwrap();
+            let server = V3::new(web);
+            assert_eq!(server.url(), format!("{beginning}/api/v3"));
+            assert_eq!(server.cells.url(), format!("{beginning}/api/v2/jsonRPC"));
+        }
+    }
 }

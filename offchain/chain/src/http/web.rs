@@ -84,6 +84,11 @@ impl Web {
         &self.url
     }
 
+    /// Scheme, host and port: what may be shown. Some servers take their key in the path.
+    fn place(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+
     /// The same connections, for another path of the same server.
     pub(super) fn at(&self, path: &str) -> Self {
         let mut moved = self.clone();
@@ -93,33 +98,18 @@ impl Web {
 
     /// Sends JSON to a path below the URL, or to the URL itself if the path is empty.
     pub(super) async fn post(&self, method: &'static str, path: &str, body: String) -> Result<Answer, ChainError> {
-        self.ask(Method::POST, method, path, &[], body.into()).await
+        self.ask(Method::POST, method, path, body.into()).await
     }
 
     /// Asks a path below the URL.
-    pub(super) async fn get(
-        &self,
-        method: &'static str,
-        path: &str,
-        query: &[(&str, String)],
-    ) -> Result<Answer, ChainError> {
-        self.ask(Method::GET, method, path, query, Bytes::new()).await
+    pub(super) async fn get(&self, method: &'static str, path: &str) -> Result<Answer, ChainError> {
+        self.ask(Method::GET, method, path, Bytes::new()).await
     }
 
-    async fn ask(
-        &self,
-        verb: Method,
-        method: &'static str,
-        path: &str,
-        query: &[(&str, String)],
-        body: Bytes,
-    ) -> Result<Answer, ChainError> {
+    async fn ask(&self, verb: Method, method: &'static str, path: &str, body: Bytes) -> Result<Answer, ChainError> {
         let mut url = self.url.clone();
         if !path.is_empty() {
             url.set_path(&format!("{}/{path}", self.url.path().trim_end_matches('/')));
-        }
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
         }
         let uri = Uri::try_from(url.as_str()).map_err(|error| self.unreachable(&error))?;
         let mut request = Request::new(Full::new(body));
@@ -137,7 +127,7 @@ impl Web {
         match timeout(REQUEST_TIMEOUT, self.exchange(method, request)).await {
             Ok(answer) => answer,
             Err(_) => Err(ChainError::Timeout {
-                url: self.url.to_string(),
+                url: self.place(),
                 method,
                 seconds: REQUEST_TIMEOUT.as_secs(),
             }),
@@ -173,7 +163,7 @@ impl Web {
     fn unreachable(&self, error: &(dyn std::error::Error + 'static)) -> ChainError {
         let causes = std::iter::successors(Some(error), |error| error.source());
         ChainError::Unreachable {
-            url: self.url.to_string(),
+            url: self.place(),
             reason: causes.last().map(ToString::to_string).unwrap_or_default(),
         }
     }
@@ -182,7 +172,7 @@ impl Web {
 impl fmt::Debug for Web {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Web")
-            .field("url", &self.url.as_str())
+            .field("url", &self.place())
             .finish_non_exhaustive()
     }
 }
@@ -264,7 +254,10 @@ mod tests {
             let error = web(url, None).unwrap_err();
             assert!(!error.to_string().contains("secret"), "{error}");
         }
-        let shown = format!("{:?}", web("https://host", Some("secret")).unwrap());
-        assert!(!shown.contains("secret"), "{shown}");
+        for (url, key) in [("https://host", Some("secret")), ("https://host/secret/api/v3", None)] {
+            let web = web(url, key).unwrap();
+            let shown = format!("{web:?} {}", web.unreachable(&std::io::Error::other("down")));
+            assert!(!shown.contains("secret") && shown.contains("https://host"), "{shown}");
+        }
     }
 }

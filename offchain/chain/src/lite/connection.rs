@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::LiteServer;
 use crate::ChainError;
-use crate::limits::{CONNECT_TIMEOUT, MAX_FRAMES, REQUEST_TIMEOUT};
+use crate::limits::{CONNECT_TIMEOUT, LINE_WAIT, MAX_FRAMES, REQUEST_TIMEOUT};
 
 /// The way to one server. Questions go one after the other.
 #[derive(Debug)]
@@ -39,9 +39,16 @@ impl Line {
         }
     }
 
-    /// Asks within one deadline. A connection that the server closed meanwhile is opened again once.
+    /// Asks within one deadline, which begins when the line is free. A connection that the server closed meanwhile is opened
+    /// again once.
     pub(super) async fn ask(&self, request: &Request) -> Result<Answer, ChainError> {
-        match timeout(REQUEST_TIMEOUT, self.ask_slowly(request)).await {
+        let turn = timeout(LINE_WAIT, self.open.lock()).await;
+        // That so much is asked is not the server's failure.
+        let mut open = turn.map_err(|_| ChainError::RateLimited {
+            method: "liteServer.query",
+            retry_after: None,
+        })?;
+        match timeout(REQUEST_TIMEOUT, self.ask_slowly(&mut open, request)).await {
             Ok(answer) => answer,
             Err(_) => Err(ChainError::Timeout {
                 url: self.address.to_string(),
@@ -51,8 +58,7 @@ impl Line {
         }
     }
 
-    async fn ask_slowly(&self, request: &Request) -> Result<Answer, ChainError> {
-        let mut open = self.open.lock().await;
+    async fn ask_slowly(&self, open: &mut Option<Connection>, request: &Request) -> Result<Answer, ChainError> {
         let mut broken = None;
         if let Some(mut connection) = open.take() {
             match connection.ask(request).await {

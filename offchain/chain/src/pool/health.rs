@@ -47,7 +47,12 @@ pub(super) struct Counts {
 #[derive(Debug, Clone, Copy)]
 enum Breaker {
     Closed,
-    Open { until: Instant, pause: Duration },
+    Open {
+        until: Instant,
+        pause: Duration,
+        /// Whether a request is trying it.
+        on_trial: bool,
+    },
 }
 
 impl Health {
@@ -70,6 +75,14 @@ impl Health {
     pub(super) fn admits(&self, now: Instant) -> bool {
         let open = matches!(self.breaker, Breaker::Open { until, .. } if now < until);
         !open && self.paused_until.is_none_or(|until| now >= until)
+    }
+
+    /// When it is tried again, if it is left alone for its failures and did not ask for it.
+    pub(super) fn tried_again_at(&self, now: Instant) -> Option<Instant> {
+        match self.breaker {
+            Breaker::Open { until, .. } if self.asked_to_wait(now).is_none() => Some(until),
+            _ => None,
+        }
     }
 
     /// How long it still wants to be left alone.
@@ -101,8 +114,9 @@ impl Health {
     /// until this request tells.
     pub(super) fn begin(&mut self, now: Instant) -> Duration {
         self.counts.requests = self.counts.requests.saturating_add(1);
-        if let Breaker::Open { until, pause } = &mut self.breaker {
+        if let Breaker::Open { until, pause, on_trial } = &mut self.breaker {
             *until = now + *pause;
+            *on_trial = true;
         }
         self.bucket.as_mut().map_or(Duration::ZERO, |bucket| bucket.take(now))
     }
@@ -114,6 +128,10 @@ impl Health {
             Some(before) => before + (took - before) * LATENCY_WEIGHT,
             None => took,
         });
+        self.end_trial();
+    }
+
+    fn end_trial(&mut self) {
         self.in_a_row = 0;
         self.breaker = Breaker::Closed;
     }
@@ -132,21 +150,32 @@ impl Health {
         if matches!(error, ChainError::Stale { .. } | ChainError::Unproven { .. }) {
             self.counts.refuted = self.counts.refuted.saturating_add(1);
         }
+        // It does answer, and it may be another that told of what is not.
+        if matches!(error, ChainError::Stale { .. }) {
+            self.end_trial();
+            return;
+        }
         self.counts.failures = self.counts.failures.saturating_add(1);
         self.failures = self.recent_failures(now) + 1.0;
         self.failures_at = now;
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.breaker = match self.breaker {
-            Breaker::Open { pause, .. } => {
+            Breaker::Open {
+                pause, on_trial: true, ..
+            } => {
                 let pause = pause.saturating_mul(2).min(MAX_OPEN_FOR);
                 Breaker::Open {
                     until: now + pause,
                     pause,
+                    on_trial: false,
                 }
             }
+            // A request that was under way when the server was given up says nothing new.
+            open @ Breaker::Open { .. } => open,
             Breaker::Closed if self.in_a_row >= FAILURES_TO_OPEN => Breaker::Open {
                 until: now + OPEN_FOR,
                 pause: OPEN_FOR,
+                on_trial: false,
             },
             Breaker::Closed => Breaker::Closed,
         };
@@ -203,6 +232,30 @@ mod tests {
         now += OPEN_FOR;
         health.begin(now);
         assert!(health.admits(now + OPEN_FOR));
+    }
+
+    #[test]
+    fn many_requests_that_fail_at_once_are_one_failure() {
+        let now = Instant::now();
+        let mut health = Health::new(None, now);
+        (0..FAILURES_TO_OPEN + 10).for_each(|_| health.failed(&failure(), now));
+        assert!(!health.admits(now) && health.admits(now + OPEN_FOR));
+        assert_eq!(health.tried_again_at(now), Some(now + OPEN_FOR));
+    }
+
+    #[test]
+    fn an_old_answer_does_not_keep_a_server_out() {
+        let now = Instant::now();
+        let mut health = Health::new(None, now);
+        let stale = ChainError::Stale {
+            reason: "old".to_owned(),
+        };
+        (0..FAILURES_TO_OPEN * 2).for_each(|_| health.failed(&stale, now));
+        assert!(health.admits(now) && health.cost(now) < 1e-9);
+        assert_eq!(
+            (health.counts.failures, health.counts.refuted),
+            (0, FAILURES_TO_OPEN as u64 * 2)
+        );
     }
 
     #[test]

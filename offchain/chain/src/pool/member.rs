@@ -108,6 +108,11 @@ impl Member {
         self.with(|health| health.failed(error, Instant::now()));
     }
 
+    /// When it is tried again, if it is left alone for its failures only.
+    pub(super) fn tried_again_at(&self, now: Instant) -> Option<Instant> {
+        self.with(|health| health.tried_again_at(now).filter(|_| !health.out_of_step))
+    }
+
     pub(super) fn admits(&self, now: Instant, even_behind: bool) -> bool {
         self.with(|health| health.admits(now) && (even_behind || !health.out_of_step))
     }

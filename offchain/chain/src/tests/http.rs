@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::limits::MAX_RESPONSE_BYTES;
-use crate::{ChainClient as _, ChainError, EmulatedChain, HttpApi, Retry, Who};
+use crate::{ChainClient as _, ChainError, EmulatedChain, HttpApi, Retry, TransactionId, Who};
 
 const SOMEBODY: Address = Address::new(0, HashBytes([1; 32]));
 
@@ -128,6 +128,18 @@ async fn a_transaction_of_another_account_is_refused() {
     );
     let other = Address::new(0, HashBytes([2; 32]));
     let error = api.transactions(&other, 1, None).await.unwrap_err();
+    assert!(matches!(error, ChainError::Response { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_without_an_archive_does_not_end_a_history() {
+    let api = answering_json("200 OK", r#"{"ok":true,"result":[]}"#).await;
+    assert!(api.transactions(&SOMEBODY, 5, None).await.unwrap().is_empty());
+    let from = TransactionId {
+        lt: 7,
+        hash: HashBytes([7; 32]),
+    };
+    let error = api.once().transactions(&SOMEBODY, 5, Some(from)).await.unwrap_err();
     assert!(matches!(error, ChainError::Response { .. }), "{error}");
 }
 

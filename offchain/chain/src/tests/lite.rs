@@ -275,7 +275,7 @@ async fn a_server_that_stays_at_an_old_block_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_server_that_turns_back_is_noticed_by_a_client_of_it_alone() {
+async fn a_server_that_turns_back_is_asked_for_the_newest_block_that_it_proved() {
     let net = network().await;
     let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
     let turns: Lie = {
@@ -293,9 +293,9 @@ async fn a_server_that_turns_back_is_noticed_by_a_client_of_it_alone() {
     let client = client(&server);
     client.account(&SOMEBODY).await.unwrap();
     fund(&net, &SOMEBODY, 1);
-    client.account(&SOMEBODY).await.unwrap();
-    let back = client.account(&SOMEBODY).await;
-    assert!(matches!(back, Err(ChainError::Stale { .. })), "{back:?}");
+    let newest = client.account(&SOMEBODY).await.unwrap();
+    assert_eq!(newest.balance, Nanoton::new(5_000_000_001));
+    assert_eq!(client.account(&SOMEBODY).await.unwrap(), newest);
 }
 
 #[tokio::test]
@@ -361,4 +361,59 @@ async fn the_global_configuration_of_a_local_server_leads_to_it() {
     let pool = ChainPool::of_lite(&config).unwrap();
     assert_eq!(pool.account(&OTHER).await.unwrap().balance, Nanoton::from_ton(9));
     assert_eq!(pool.endpoints()[0].host, server.address().to_string());
+}
+
+#[tokio::test]
+async fn the_newest_block_may_be_the_key_block_that_another_server_proved() {
+    let net = network().await;
+    let (first, second) = (serve(&net, None).await, serve(&net, None).await);
+    let trust = crate::lite::Trust::new(first.beginning());
+    let clients = [&first, &second].map(|server| {
+        let place = LiteServer {
+            address: server.address(),
+            key: *server.key(),
+        };
+        LiteClient::sharing(&place, Arc::clone(&trust))
+    });
+    let seeds = [[16; 32], [17; 32], [18; 32]];
+    for server in [&first, &second] {
+        server.rotate(&seeds).unwrap();
+    }
+    for client in &clients {
+        assert_eq!(client.account(&SOMEBODY).await.unwrap().balance, Nanoton::from_ton(5));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn validators_change_while_somebody_asks() {
+    let net = network().await;
+    let server = Arc::new(serve(&net, None).await);
+    let client = client(&server);
+    let rotating = Arc::clone(&server);
+    let rotation = tokio::task::spawn_blocking(move || {
+        for round in 1..10u8 {
+            rotating.rotate(&[[round; 32], [round + 20; 32]]).unwrap();
+        }
+    });
+    let asking = async {
+        while !rotation.is_finished() {
+            let _ = client.head().await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(60);
+    tokio::time::timeout(limit, asking)
+        .await
+        .expect("neither waits for the other");
+    assert_eq!(client.account(&SOMEBODY).await.unwrap().balance, Nanoton::from_ton(5));
+}
+
+#[tokio::test]
+async fn a_lite_server_that_was_dropped_serves_nobody() {
+    let net = network().await;
+    let server = serve(&net, None).await;
+    let client = client(&server);
+    client.account(&SOMEBODY).await.unwrap();
+    drop(server);
+    let gone = client.account(&SOMEBODY).await;
+    assert!(matches!(gone, Err(ChainError::Unreachable { .. })), "{gone:?}");
 }

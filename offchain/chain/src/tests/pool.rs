@@ -27,6 +27,10 @@ enum Mood {
     Down,
     Refusing,
     Gone,
+    /// Says so with a code of HTTP.
+    Code(i64),
+    /// Wants to be left alone for a minute.
+    Busy,
 }
 
 /// A server over a chain in this process.
@@ -84,6 +88,15 @@ impl Fake {
                 reason: "down".to_owned(),
             }),
             Mood::Gone => std::future::pending().await,
+            Mood::Code(code) => Err(ChainError::ServerRefused {
+                method: "m",
+                code,
+                message: "no".to_owned(),
+            }),
+            Mood::Busy => Err(ChainError::RateLimited {
+                method: "m",
+                retry_after: Some(Duration::from_secs(60)),
+            }),
         }
     }
 }
@@ -299,6 +312,68 @@ async fn the_chains_own_answer_is_not_asked_for_twice() {
     assert!(matches!(missing, ChainError::NotDeployed { .. }), "{missing}");
     assert!(second.asked() <= before + 1);
     assert_eq!(report(&pool, 0).failures, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_refuses_every_question_does_not_take_the_others_down() {
+    for code in [301, 401, 403, 404, 408, 422] {
+        let (refusing, good) = (Fake::new(START), Fake::slow(START, Duration::from_secs(1)));
+        good.fund(2);
+        refusing.be(Mood::Code(code));
+        let pool = pool(&[&refusing, &good]);
+        for _ in 0..5 {
+            assert_eq!(balance(&pool).await.unwrap(), 2, "{code}");
+        }
+        pool.send_boc(&Cell::empty_cell()).await.unwrap();
+        assert_eq!(report(&pool, 1).failures, 0);
+    }
+    let (first, second) = (Fake::new(START), Fake::new(START));
+    first.be(Mood::Code(422));
+    second.be(Mood::Code(422));
+    let error = balance(&pool(&[&first, &second])).await.unwrap_err();
+    assert!(matches!(error, ChainError::ServerRefused { code: 422, .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_after_an_attempt_that_may_have_got_through_leaves_it_open() {
+    for code in [403, 422] {
+        let (down, refusing) = (Fake::new(START), Fake::slow(START, Duration::from_secs(1)));
+        let pool = pool(&[&down, &refusing]);
+        balance(&pool).await.unwrap();
+        down.be(Mood::Down);
+        refusing.be(Mood::Code(code));
+        let error = pool.send_boc(&Cell::empty_cell()).await.unwrap_err();
+        assert!(error.is_ambiguous(), "{code}: {error}");
+        assert_eq!((down.sent(), refusing.sent()), (1, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_only_server_is_asked_however_often_it_failed() {
+    let only = Fake::new(START);
+    only.be(Mood::Down);
+    let pool = pool(&[&only]);
+    for _ in 0..5 {
+        assert!(balance(&pool).await.is_err());
+    }
+    only.be(Mood::Fine);
+    assert_eq!(balance(&pool).await.unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_ready_is_not_waited_for() {
+    let (busy, shaky) = (Fake::new(START), Fake::new(START));
+    let pool = pool(&[&busy, &shaky]);
+    balance(&pool).await.unwrap();
+    busy.be(Mood::Busy);
+    shaky.be(Mood::Down);
+    let started = Instant::now();
+    assert!(balance(&pool).await.is_err());
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    shaky.be(Mood::Busy);
+    let started = Instant::now();
+    assert!(balance(&pool).await.is_err());
+    assert!(started.elapsed() < Duration::from_secs(130), "{:?}", started.elapsed());
 }
 
 #[tokio::test]

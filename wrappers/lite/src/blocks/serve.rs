@@ -12,7 +12,7 @@ use crate::LiteError;
 use crate::limits::{MAX_STEPS, MAX_TRANSACTIONS};
 use crate::messages::{Answer, BlockId, Link, Request};
 use crate::proof::account::{account_in, listed_shard};
-use crate::proof::block::{accounts_of_state, config_of_key_block, config_of_state, header};
+use crate::proof::block::{accounts_of_state, config_of_key_block, config_of_state, header, state_hash};
 use crate::proof::signatures::signers;
 
 /// Code of a question that cannot be answered.
@@ -104,7 +104,7 @@ fn account_state(sealed: &Sealed, account: &Address) -> Result<Answer, LiteError
     let shard_proof = match of_master {
         true => Vec::new(),
         false => both(
-            proof(&sealed.block, |block| header(block, &sealed.id).map(drop))?,
+            proof(&sealed.block, |block| header_and_state(block, &sealed.id))?,
             proof(&sealed.state, |state| listed_shard(state, account).map(drop))?,
         ),
     };
@@ -122,9 +122,15 @@ fn account_state(sealed: &Sealed, account: &Address) -> Result<Answer, LiteError
         id: sealed.id,
         shard_block: id,
         shard_proof,
-        proof: both(proof(block, |block| header(block, &id).map(drop))?, in_state),
+        proof: both(proof(block, |block| header_and_state(block, &id))?, in_state),
         state,
     })
+}
+
+/// What the proof of an account shows of a block. The proof of a step shows the header alone, as on real servers.
+fn header_and_state(block: &Cell, id: &BlockId) -> Result<(), LiteError> {
+    header(block, id)?;
+    state_hash(block).map(drop)
 }
 
 /// The bag of the cell with a hash, somewhere in a tree.

@@ -6,7 +6,9 @@ use tycho_types::boc::de::{BocHeader, Options};
 use tycho_types::models::ShardDescription;
 use tycho_types::prelude::Load as _;
 
-use super::block::{accounts_of_state, header, no_account, original_hash, pair, shards_of_state, shown, skip_balance};
+use super::block::{
+    accounts_of_state, header, no_account, original_hash, pair, shards_of_state, shown, skip_balance, state_hash,
+};
 use crate::LiteError;
 use crate::limits::{MAX_SPLIT_DEPTH, MAX_TRANSACTIONS};
 use crate::messages::{Answer, BlockId, WHOLE_SHARD};
@@ -59,8 +61,9 @@ pub fn verify_account(trusted: &BlockId, address: &Address, answer: &Answer) -> 
         }
         (Some(time), listed)
     };
-    let block = header(&shown(&block_proof, &in_shard.root_hash)?, &in_shard)?;
-    let (_, accounts) = accounts_of_state(&shown(&state_proof, &block.state_hash)?)?;
+    let block = shown(&block_proof, &in_shard.root_hash)?;
+    let (_, accounts) = accounts_of_state(&shown(&state_proof, &state_hash(&block)?)?)?;
+    let block = header(&block, &in_shard)?;
     let found = account_in(&accounts, &address.address).map_err(LiteError::cells("the proof of an account"))?;
     let none = no_account().map_err(LiteError::cells("no account"))?;
     let time = time.unwrap_or(block.time);
@@ -98,9 +101,9 @@ pub fn verify_account(trusted: &BlockId, address: &Address, answer: &Answer) -> 
 /// The time of a block of the masterchain, and the block of an account's shard that its state lists.
 fn shard_of(trusted: &BlockId, address: &Address, proof: &[u8]) -> Result<(u32, BlockId), LiteError> {
     let (block_proof, state_proof) = pair(proof, "the proof of a shard")?;
-    let block = header(&shown(&block_proof, &trusted.root_hash)?, trusted)?;
-    let state = shown(&state_proof, &block.state_hash)?;
-    Ok((block.time, listed_shard(&state, address)?))
+    let block = shown(&block_proof, &trusted.root_hash)?;
+    let state = shown(&state_proof, &state_hash(&block)?)?;
+    Ok((header(&block, trusted)?.time, listed_shard(&state, address)?))
 }
 
 /// The newest block of an account's shard in a state of the masterchain.

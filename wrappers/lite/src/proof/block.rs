@@ -17,7 +17,7 @@ const MASTER_STATE_TAG: u16 = 0xcc26;
 /// First byte of an update's cell.
 const UPDATE: u8 = 4;
 
-/// The header of a block, and the hash of the state after it.
+/// The header of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// When it was made, seconds since 1970.
@@ -32,8 +32,6 @@ pub struct Header {
     pub catchain_seqno: u32,
     /// Number of the key block before it.
     pub previous_key_block: u32,
-    /// Hash of the state after it.
-    pub state_hash: HashBytes,
 }
 
 /// Two proofs in one bag.
@@ -93,7 +91,7 @@ fn parts(block: &Cell) -> Result<Parts, LiteError> {
 
 /// The header of a block, which must be that of its name.
 pub(crate) fn header(block: &Cell, id: &BlockId) -> Result<Header, LiteError> {
-    let Parts { info, update, .. } = parts(block)?;
+    let Parts { info, .. } = parts(block)?;
     let read = |error| LiteError::cells("a block's header")(error);
     let mut info = slice(&info, "a block's header")?;
     tag(&mut info, INFO_TAG, "a block's header")?;
@@ -116,7 +114,6 @@ pub(crate) fn header(block: &Cell, id: &BlockId) -> Result<Header, LiteError> {
             validator_set_hash,
             catchain_seqno,
             previous_key_block: info.load_u32()?,
-            state_hash: HashBytes::ZERO,
         };
         Ok((header, seqno, workchain, shard))
     };
@@ -126,10 +123,12 @@ pub(crate) fn header(block: &Cell, id: &BlockId) -> Result<Header, LiteError> {
             "a block has another number or shard than its name says",
         ));
     }
-    Ok(Header {
-        state_hash: state_after(&update)?,
-        ..header
-    })
+    Ok(header)
+}
+
+/// The hash of the state after a block. Only proofs of accounts show it: of a step from block to block it is cut off.
+pub(crate) fn state_hash(block: &Cell) -> Result<HashBytes, LiteError> {
+    state_after(&parts(block)?.update)
 }
 
 /// Workchain and prefix of a shard: a prefix of at most 60 bits, and a bit after it.

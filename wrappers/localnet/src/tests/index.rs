@@ -60,6 +60,14 @@ async fn accounts_are_told_in_the_shape_of_version_3() {
     assert_eq!((&wallet["status"], &wallet["seqno"]), (&json!("uninit"), &Value::Null));
     let info = found(&net, "masterchainInfo").await;
     assert_eq!(info["last"]["gen_utime"], START.to_string());
+    net.with(|chain| chain.advance(300)).unwrap();
+    let later = found(&net, "masterchainInfo").await;
+    assert_eq!(later["last"]["seqno"], info["last"]["seqno"]);
+    assert_eq!(
+        later["last"]["gen_utime"],
+        (START + 300).to_string(),
+        "time goes on while nothing happens"
+    );
 }
 
 #[tokio::test]

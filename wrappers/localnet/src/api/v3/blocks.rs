@@ -11,7 +11,12 @@ use super::shape::WHOLE_SHARD;
 
 /// `masterchainInfo()`.
 pub(super) fn masterchain_info(chain: &Emulator) -> Value {
-    json!({ "last": block(chain, -1, chain.block()), "first": block(chain, -1, 1) })
+    let mut last = block(chain, -1, chain.block());
+    // Time goes on while nothing happens.
+    if let Some(time) = last.get_mut("gen_utime") {
+        *time = json!(chain.now().to_string());
+    }
+    json!({ "last": last, "first": block(chain, -1, 1) })
 }
 
 /// `blocks(workchain?, shard?, seqno?, start_utime?, end_utime?, start_lt?, end_lt?, limit, offset, sort)`.
@@ -57,7 +62,10 @@ fn block(chain: &Emulator, workchain: i32, seqno: u32) -> Value {
         |report: &&std::sync::Arc<cocoon_emulator::TransactionReport>| i32::from(report.address.workchain) == workchain;
     let count = transactions.iter().filter(of_chain).count();
     // An empty block is as old as what came before it.
-    let time = transactions.first().map_or(chain.now(), |report| report.now);
+    let earlier = (1..=seqno)
+        .rev()
+        .find_map(|seqno| chain.block_transactions(seqno).first());
+    let time = earlier.map_or(chain.now(), |report| report.now);
     let start_lt = u64::from(seqno).saturating_mul(BLOCK_LT);
     let reference =
         |workchain: i32, seqno: u32| json!({ "workchain": workchain, "shard": WHOLE_SHARD, "seqno": seqno });
