@@ -104,6 +104,7 @@ mod tests {
             reputations: Reputations {
                 day: "2026-11-22".to_owned(),
                 workers: Vec::new(),
+                left_out: None,
             },
             challenges: None,
             channels: Vec::new(),
