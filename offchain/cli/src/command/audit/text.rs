@@ -32,6 +32,9 @@ pub(super) fn of(report: &Report) -> String {
         totals.signed_by_worker,
         counted(totals.certificates, "certificate")
     ));
+    if let Some(why) = &report.reputations.left_out {
+        line(format!("no reputations  {why}"));
+    }
     if totals.without_counts > 0 {
         line(format!(
             "not checked     the prices of {} without counts",
