@@ -114,7 +114,9 @@ impl AuditError {
             Self::File { .. } => "check the path, the permissions and the free space",
             Self::Damaged { .. } => "get the file again from where it came",
             Self::OtherState { .. } => "give each audit a state file of its own, or delete this one to begin anew",
-            Self::OtherLog { .. } => "whoever serves the log answers differently each time: take a bundle or another mirror",
+            Self::OtherLog { .. } => {
+                "whoever serves the log answers differently each time: take a bundle or another mirror"
+            }
             Self::CutOff { .. } => "try again; if it happens every time, this is a defect",
         }
     }
