@@ -5,7 +5,10 @@ pub fn parse_moment(text: &str) -> Option<u64> {
     parse(text).or_else(|| parse(&format!("{text}T00:00:00Z")))
 }
 
-/// The moment of `seconds` since 1970, such as `2027-01-31T12:00:00Z`, for years up to 9999.
+/// Seconds since 1970 of the end of the year 9999.
+const END: u64 = 253_402_300_800;
+
+/// The moment of `seconds` since 1970, such as `2027-01-31T12:00:00Z`; in words when the year has five digits or more.
 pub fn format_moment(seconds: u64) -> String {
     format(seconds)
 }
@@ -39,6 +42,10 @@ pub(crate) fn parse(text: &str) -> Option<u64> {
 
 /// The timestamp of `seconds` since 1970, for years up to 9999.
 pub(crate) fn format(seconds: u64) -> String {
+    // Years are counted one by one.
+    if seconds >= END {
+        return "after the year 9999".to_owned();
+    }
     let (mut days, rest) = (seconds / 86_400, seconds % 86_400);
     let mut year = 1970;
     while days >= days_in_year(year) {
@@ -107,6 +114,13 @@ mod tests {
         ] {
             assert_eq!(parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_far_moment_is_said_in_words_at_once() {
+        assert_eq!(format(END - 1), "9999-12-31T23:59:59Z");
+        assert_eq!(format(END), "after the year 9999");
+        assert_eq!(format(u64::MAX), "after the year 9999");
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use crate::recording::{ChainFile, RecordedChain, load, save};
 use crate::run::{Audited, Options, run_recorded, run_with};
 use crate::verdict::{Difference, DifferenceKind, Verdict};
 use cocoon_bindings::ton::Address;
-use cocoon_chain::ChainClient;
+use cocoon_chain::{ChainClient, TransactionId};
 use cocoon_tlog::{DiskFolder, FolderSource, Mirror, SharedSource};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -81,6 +81,13 @@ impl Bundle {
     /// What it says of the chain; it knows the contracts of its proxy and nothing else.
     pub fn chain(&self) -> &dyn ChainClient {
         &self.chain
+    }
+
+    /// The last transaction that it has of a contract: found on a chain, everything before it is that chain's.
+    pub fn last(&self, contract: &Address) -> Option<TransactionId> {
+        let recorded = self.chain.recorded();
+        let transactions = recorded.transactions.get(contract)?;
+        transactions.last().map(TransactionId::from)
     }
 
     /// The published log in it.

@@ -67,6 +67,12 @@ pub enum AuditError {
         /// What differs.
         reason: String,
     },
+    /// A second reading of the log gave something else than what was audited.
+    #[error("the log was read again and is not the one that was audited: {reason}")]
+    OtherLog {
+        /// What differs.
+        reason: String,
+    },
     /// A part of the audit ended before it had a result.
     #[error("a check was cut off: {reason}")]
     CutOff {
@@ -88,7 +94,8 @@ impl AuditError {
             | Self::LateSignatures { .. }
             | Self::File { .. }
             | Self::Damaged { .. }
-            | Self::OtherState { .. } => false,
+            | Self::OtherState { .. }
+            | Self::OtherLog { .. } => false,
         }
     }
 
@@ -107,6 +114,9 @@ impl AuditError {
             Self::File { .. } => "check the path, the permissions and the free space",
             Self::Damaged { .. } => "get the file again from where it came",
             Self::OtherState { .. } => "give each audit a state file of its own, or delete this one to begin anew",
+            Self::OtherLog { .. } => {
+                "whoever serves the log answers differently each time: take a bundle or another mirror"
+            }
             Self::CutOff { .. } => "try again; if it happens every time, this is a defect",
         }
     }

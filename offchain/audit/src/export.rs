@@ -9,10 +9,11 @@ pub use statement::to_parquet;
 
 use crate::error::AuditError;
 use crate::limits::ROWS_OF_A_FILE;
-use crate::log::Log;
+use crate::log::{Log, LogKind};
 use crate::run::Audited;
 use crate::source::{Entry, Piece};
-use cocoon_receipt::SignedReceipt;
+use cocoon_receipt::tree::{Frontier, leaf_hash};
+use cocoon_receipt::{ReceiptId, SignedReceipt};
 use parquet::{Column, RowError, Value, Writer};
 use serde::Serialize;
 use std::fs::File;
@@ -52,6 +53,9 @@ impl Export {
 
     /// Writes the receipts that an audit read, up to the first difference, one row each, into files of a million rows. `progress` is
     /// told how many are written, and of how many. Memory does not grow with the log.
+    ///
+    /// The log is read a second time for it, from whoever serves it: as many receipts as were audited, each with the id that the log
+    /// gives it, under the same root, or nothing is left in the folder.
     pub async fn write(
         self,
         log: &dyn Log,
@@ -59,47 +63,87 @@ impl Export {
         progress: &mut (dyn FnMut(u64, u64) + Send),
     ) -> Result<Exported, AuditError> {
         let mut files = self.files;
-        let wanted = audited.report.log.size;
+        let (wanted, root) = (audited.report.log.size, audited.report.log.root);
+        let mut tree = Frontier::default();
+        if wanted == 0 {
+            return files.finish();
+        }
         let mut source = match log.open(audited.history.key()).await? {
             Ok(source) => source,
-            // The audit has said what is wrong with it.
-            Err(_) => return files.finish(),
+            Err(difference) => return Err(other(difference.sentence)),
         };
+        let mut signed_by_worker = 0_u64;
         while files.rows < wanted {
-            let Piece::Entries(entries) = source.next().await? else {
-                break;
+            let entries = match source.next().await? {
+                Piece::Entries(entries) => entries,
+                Piece::Difference(difference) => return Err(other(difference.sentence)),
+                Piece::End => return Err(other(format!("it ends after {} of {wanted} receipts", files.rows))),
             };
-            for signed in entries.into_iter().filter_map(receipt) {
+            for entry in entries {
                 if files.rows >= wanted {
                     break;
                 }
-                // Receipts of other contracts are a difference: none is left in what the audit has read.
-                let Some(contract) = audited.history.contract(&signed.receipt.statement.proxy) else {
-                    return files.finish();
+                let Some((signed, id)) = receipt(entry)? else {
+                    continue;
                 };
+                let proxy = &signed.receipt.statement.proxy;
+                let Some(contract) = audited.history.contract(proxy) else {
+                    return Err(other(format!("receipt {id} is of another proxy contract, {proxy}")));
+                };
+                tree.push(leaf_hash(id.0.as_slice()));
+                signed_by_worker += u64::from(signed.worker_signature.is_some());
                 let row = rows::of(files.rows, &signed, &contract.account.params);
                 files.push(row)?;
             }
             progress(files.rows, wanted);
         }
+        if tree.root() != root {
+            return Err(other(format!(
+                "its root over {wanted} receipts is {}, not {root}",
+                tree.root()
+            )));
+        }
+        // In a published log signatures stand beside their receipts and do not go away again.
+        let audited = audited.report.totals.signed_by_worker;
+        if log.kind() == LogKind::Published && signed_by_worker < audited {
+            return Err(other(format!(
+                "workers signed {signed_by_worker} of its receipts, {audited} before"
+            )));
+        }
         files.finish()
     }
 }
 
-/// The receipt of an entry that the audit has read already.
-fn receipt(entry: Entry) -> Option<SignedReceipt> {
+fn other(reason: String) -> AuditError {
+    AuditError::OtherLog { reason }
+}
+
+/// The receipt of an entry and its id, which must be that of the entry; none when the entry is a signature.
+fn receipt(entry: Entry) -> Result<Option<(SignedReceipt, ReceiptId)>, AuditError> {
     match entry {
-        Entry::Receipt(signed) => Some(signed),
-        Entry::Boc { boc, signature, .. } => {
-            let mut signed = SignedReceipt::from_boc(&boc).ok()?;
-            signed.worker_signature = signature;
-            Some(signed)
+        Entry::Receipt(signed) => {
+            let id = signed.id();
+            Ok(Some((signed, id)))
         }
-        Entry::LateSignature(..) => None,
+        Entry::Boc { id, boc, signature } => {
+            let read = SignedReceipt::from_boc_hashed(&boc);
+            let (mut signed, hashes) = read.map_err(|error| other(format!("entry {id} is no receipt: {error}")))?;
+            if hashes.id != id {
+                return Err(other(format!("entry {id} holds receipt {}", hashes.id)));
+            }
+            if signed.worker_signature.is_some() {
+                return Err(other(format!(
+                    "entry {id} carries the worker's signature, which stands beside it"
+                )));
+            }
+            signed.worker_signature = signature;
+            Ok(Some((signed, id)))
+        }
+        Entry::LateSignature(..) => Ok(None),
     }
 }
 
-/// A file that is being written under another name.
+/// A file that is being written under another name, until all of them are.
 #[derive(Debug)]
 enum Open {
     Parquet(Box<Writer<BufWriter<File>>>),
@@ -144,7 +188,11 @@ impl Files {
     }
 
     fn part(&self) -> PathBuf {
-        self.folder.join(format!("{}.part", self.name()))
+        self.part_of(&self.name())
+    }
+
+    fn part_of(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.part"))
     }
 
     fn failed(&self) -> impl Fn(std::io::Error) -> AuditError + use<> {
@@ -192,20 +240,38 @@ impl Files {
             Some(Open::JsonLines(file)) => file,
         };
         let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-        let (part, name) = (self.part(), self.name());
-        file.sync_all()
-            .and_then(|()| std::fs::rename(part, self.folder.join(&name)))
-            .map_err(failed)?;
+        let name = self.name();
         self.names.push(name);
-        Ok(())
+        file.sync_all().map_err(failed)
     }
 
+    /// All is well: the files get their names.
     fn finish(mut self) -> Result<Exported, AuditError> {
         self.close()?;
+        for (at, name) in self.names.iter().enumerate() {
+            let path = self.folder.join(name);
+            if let Err(source) = std::fs::rename(self.part_of(name), &path) {
+                // Some of the files would be read as if they were all.
+                for name in self.names.iter().take(at) {
+                    let _ = std::fs::remove_file(self.folder.join(name));
+                }
+                return Err(AuditError::File { path, source });
+            }
+        }
         Ok(Exported {
             receipts: self.rows,
-            files: self.names,
+            files: std::mem::take(&mut self.names),
         })
+    }
+}
+
+/// What was not finished is no export.
+impl Drop for Files {
+    fn drop(&mut self) {
+        // The open one comes behind those that are closed. Those that are whole are in no list any more.
+        for part in self.names.iter().map(|name| self.part_of(name)).chain([self.part()]) {
+            let _ = std::fs::remove_file(part);
+        }
     }
 }
 

@@ -162,7 +162,7 @@ impl Judge {
             state.ledger.add(receipt, terms);
         }
         let is_signed = examined.signed.worker_signature.is_some();
-        state.standing.note(&receipt.statement, is_signed);
+        state.standing.note(receipt, is_signed);
         state.tree.push(leaf_hash(id.0.as_slice()));
         self.meet_anchors()
     }

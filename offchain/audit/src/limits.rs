@@ -41,7 +41,8 @@ pub const MAX_CHAIN_FILE_BYTES: u64 = 1 << 30;
 /// Bytes of the state of an interrupted audit.
 pub const MAX_STATE_FILE_BYTES: u64 = 1 << 30;
 
-/// Rows that are written as one group of a Parquet file: they are held in memory, half a KiB each. Readers skip whole groups.
+/// Rows that are written as one group of a Parquet file: they are held in memory, about 2 KiB each with the dictionaries, so some
+/// 60 MiB. Groups carry no statistics: readers read all of them.
 pub const ROWS_OF_A_GROUP: usize = 32_768;
 
 /// Rows of one file of an export: what a file says of its groups at its end is held in memory too, and readers take one file each.
@@ -49,3 +50,13 @@ pub const ROWS_OF_A_FILE: u64 = 1 << 20;
 
 /// Amounts of an export are below it: the largest decimal of Parquet's readers has 38 digits.
 pub const AMOUNT_LIMIT: u128 = 10_u128.pow(38);
+
+/// Largest whole number of an export, that of a signed column.
+pub const MAX_NUMBER: u64 = i64::MAX as u64;
+
+/// Latest time of an export, Unix milliseconds: the end of the year 9999, the last that readers print.
+pub const MAX_TIME_MS: u64 = 253_402_300_799_999;
+
+/// Groups (worker, payer, day) that reputations are made from, about 100 bytes each: a thousand clients of twenty workers on 50 days.
+/// Beyond it a report has no reputations and says so.
+pub const MAX_REPUTATION_GROUPS: usize = 1_000_000;

@@ -70,6 +70,15 @@ impl RootHistory {
     }
 }
 
+impl RootHistory {
+    /// Whether a version of the terms is that of a test network; what the contract says now when it never had the version.
+    pub fn is_test_at(&self, version: ParamsVersion) -> bool {
+        self.terms
+            .get(&version)
+            .map_or(self.is_test, |terms| terms.params.is_test)
+    }
+}
+
 fn storage(address: &Address, account: &AccountState) -> Result<RootStorage, AuditError> {
     const WHAT: &str = "root contract";
     let data = account.data.as_ref().filter(|_| account.is_active());

@@ -16,13 +16,42 @@ use std::time::{Duration, Instant};
 /// How often it is written: what is lost is done again.
 const WRITE_EVERY: Duration = Duration::from_secs(20);
 
+/// Version of the file: another program counts other things.
+const VERSION: u32 = 2;
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
+    version: u32,
     proxy: Address,
     log: LogKind,
     chain: RecordingFile,
     state: State,
+}
+
+/// What is read of a file of any version; the first one had none.
+#[derive(Debug, Deserialize)]
+struct Versioned {
+    version: Option<u32>,
+}
+
+fn content(path: &Path) -> Result<Content, AuditError> {
+    let read = load::<Content>(path, MAX_STATE_FILE_BYTES);
+    let version = match &read {
+        Ok(content) => Some(content.version),
+        Err(AuditError::Damaged { .. }) => match load::<Versioned>(path, MAX_STATE_FILE_BYTES) {
+            Ok(found) => found.version,
+            Err(_) => return read,
+        },
+        Err(_) => return read,
+    };
+    if version == Some(VERSION) {
+        return read;
+    }
+    Err(AuditError::OtherState {
+        path: path.to_owned(),
+        reason: "it was written by another version of this program".to_owned(),
+    })
 }
 
 /// The file, and what is written into it.
@@ -44,7 +73,7 @@ impl<'a> StateFile<'a> {
         log: LogKind,
     ) -> Result<Self, AuditError> {
         let (recording, state) = if path.exists() {
-            let content: Content = load(path, MAX_STATE_FILE_BYTES)?;
+            let content = content(path)?;
             let other = |reason| AuditError::OtherState {
                 path: path.to_owned(),
                 reason,
@@ -105,6 +134,7 @@ impl<'a> StateFile<'a> {
     /// Writes where the audit is.
     pub(crate) fn write(&mut self, state: &State) -> Result<(), AuditError> {
         let content = ContentRef {
+            version: VERSION,
             proxy: &self.proxy,
             log: self.log,
             chain: RecordingFile::new(&self.chain.recorded()),
@@ -129,6 +159,7 @@ impl<'a> StateFile<'a> {
 
 #[derive(Serialize)]
 struct ContentRef<'a> {
+    version: u32,
     proxy: &'a Address,
     log: LogKind,
     chain: RecordingFile,

@@ -25,7 +25,7 @@ use cocoon_receipt::{ReceiptId, SignedReceipt};
 /// By what a receipt is judged.
 #[derive(Debug, Clone)]
 pub struct Judging {
-    /// The root contract that the reader trusts.
+    /// The root contract that the reader trusts: anybody can deploy another one, so without it nothing is proven.
     pub root: Option<Address>,
     /// Who may vouch for platforms.
     pub roots: TrustRoots,
@@ -133,7 +133,10 @@ async fn whole(
     let mut named = Named::default();
     named.add(&subject.receipt);
     history.extend(chain, &named).await?;
-    links.may(Step::Root, root(&history, judging.root.as_ref()));
+    let is_test = history
+        .root
+        .is_test_at(subject.receipt.receipt.statement.params_version);
+    links.must(Step::Root, root(&history, is_test, judging.root.as_ref()));
     links.must(Step::Contract, contract(&subject.receipt, &history));
     let id = subject.receipt.id();
     let key = *history.key();
@@ -155,13 +158,9 @@ async fn whole(
 }
 
 /// Whether the contracts are those of the network that the reader means.
-fn root(history: &ChainHistory, trusted: Option<&Address>) -> Outcome {
+fn root(history: &ChainHistory, is_test: bool, trusted: Option<&Address>) -> Outcome {
     let found = &history.root.address;
-    let kind = if history.root.is_test {
-        ", of a SIMULATED network"
-    } else {
-        ""
-    };
+    let kind = if is_test { ", of a SIMULATED network" } else { "" };
     match trusted {
         None => unknown(format!(
             "the proxy contract names {found}{kind}; nobody said which root is to be trusted"
@@ -196,7 +195,7 @@ fn finish(subject: &Subject, links: Links, history: Option<&ChainHistory>) -> Tr
     Trace {
         receipt: ReceiptId::to_string(&receipt.id()),
         verdict: links.verdict(),
-        simulated: history.is_some_and(|history| history.root.is_test),
+        simulated: history.is_some_and(|history| history.root.is_test_at(receipt.statement.params_version)),
         time_ms: receipt.statement.timing.started_ms,
         charged: receipt.charged(),
         price: params.and_then(|params| amount(params.price_per_token)),

@@ -19,7 +19,10 @@ pub const RECEIPT_WAIT: Duration = Duration::from_secs(3);
 /// How long a page of a receipt waits for the proxy's log: the receipt is there without it, and a lookup that takes longer goes on
 /// for who asks again.
 pub const INCLUSION_WAIT: Duration = Duration::from_secs(1);
-/// Receipts that are looked up in logs at once: each reads some dozen files of another machine.
+/// How long a lookup in a log goes on at most: some dozen files.
+pub const LOG_LOOKUP_LIMIT: Duration = Duration::from_secs(60);
+/// Receipts that are looked up in one configured log at once: each reads some dozen files of another machine. One log that is slow
+/// holds up no other.
 pub const MAX_LOG_LOOKUPS: usize = 4;
 /// Proofs that are kept for who asks again, of some KiB each.
 pub const MAX_KEPT_PROOFS: usize = 256;

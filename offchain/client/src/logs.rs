@@ -19,7 +19,7 @@ use cocoon_tlog::{InclusionProof, SharedSource, TlogError, source};
 use tokio::sync::Semaphore;
 
 use crate::config::LogPlace;
-use crate::limits::{INCLUSION_WAIT, MAX_KEPT_PROOFS, MAX_LOG_LOOKUPS};
+use crate::limits::{INCLUSION_WAIT, LOG_LOOKUP_LIMIT, MAX_KEPT_PROOFS, MAX_LOG_LOOKUPS};
 use follow::Follower;
 
 /// Why there is no proof.
@@ -124,11 +124,18 @@ pub(crate) struct Wanted {
     pub(crate) finished_ms: u64,
 }
 
+/// A log that the configuration names.
+struct Place {
+    /// The proxy contract whose log it is; of all others when absent.
+    proxy: Option<Address>,
+    source: SharedSource,
+    lookups: Arc<Semaphore>,
+}
+
 /// The logs that the configuration names.
 pub(crate) struct Logs {
-    places: Vec<(Option<Address>, SharedSource)>,
+    places: Vec<Place>,
     follower: Arc<Follower>,
-    lookups: Arc<Semaphore>,
     /// Proofs that were given or came too late for their page, the newest last.
     proofs: Mutex<VecDeque<(ReceiptId, InclusionProof)>>,
     ended: [AtomicU64; Ended::ALL.len()],
@@ -145,12 +152,12 @@ impl Logs {
             let proxy = place.proxy.as_deref().map(parse_address).transpose();
             let proxy = proxy.map_err(|error| wrong(error.to_string()))?;
             let source = source(&place.url).map_err(|error| wrong(error.to_string()))?;
-            Ok((proxy, source))
+            let lookups = Arc::new(Semaphore::new(MAX_LOG_LOOKUPS));
+            Ok(Place { proxy, source, lookups })
         };
         Ok(Self {
             places: places.iter().map(place).collect::<Result<_, RunnerError>>()?,
             follower: Arc::new(Follower::new(store, folder)),
-            lookups: Arc::new(Semaphore::new(MAX_LOG_LOOKUPS)),
             proofs: Mutex::default(),
             ended: Default::default(),
         })
@@ -172,20 +179,25 @@ impl Logs {
         if let Some(known) = self.kept(&wanted.id) {
             return Ok(known);
         }
-        let Some(source) = self.source(&wanted.proxy) else {
+        let Some(place) = self.place(&wanted.proxy) else {
             return Err(NoProof::NoLog);
         };
-        let Ok(turn) = Arc::clone(&self.lookups).try_acquire_owned() else {
+        let source = Arc::clone(&place.source);
+        let Ok(turn) = Arc::clone(&place.lookups).try_acquire_owned() else {
             self.count(Err(&NoProof::Busy));
             return Err(NoProof::Busy);
         };
         let logs = Arc::clone(self);
         let looked = tokio::spawn(async move {
             let _turn = turn;
-            let found = match key.await {
-                Ok(key) => logs.follower.prove(source, key, &wanted).await,
-                Err(problem) => Err(NoProof::NoKey(problem)),
+            let look = async {
+                match key.await {
+                    Ok(key) => logs.follower.prove(source, key, &wanted).await,
+                    Err(problem) => Err(NoProof::NoKey(problem)),
+                }
             };
+            let found = tokio::time::timeout(LOG_LOOKUP_LIMIT, look).await;
+            let found = found.unwrap_or(Err(NoProof::Slow));
             logs.count(found.as_ref().map(drop));
             if let Ok(proof) = &found {
                 logs.keep(wanted.id, proof.clone());
@@ -199,10 +211,9 @@ impl Logs {
     }
 
     /// Where the log of a proxy's contract is: the place of its own, or that of all.
-    fn source(&self, proxy: &Address) -> Option<SharedSource> {
-        let own = self.places.iter().find(|(of, _)| of.as_ref() == Some(proxy));
-        let found = own.or_else(|| self.places.iter().find(|(of, _)| of.is_none()));
-        found.map(|(_, source)| Arc::clone(source))
+    fn place(&self, proxy: &Address) -> Option<&Place> {
+        let own = self.places.iter().find(|place| place.proxy.as_ref() == Some(proxy));
+        own.or_else(|| self.places.iter().find(|place| place.proxy.is_none()))
     }
 
     fn kept(&self, id: &ReceiptId) -> Option<InclusionProof> {
@@ -215,6 +226,10 @@ impl Logs {
         // The page brings the receipt.
         proof.receipt = None;
         let mut proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another lookup of it may have ended meanwhile.
+        if proofs.iter().any(|(known, _)| *known == id) {
+            return;
+        }
         if proofs.len() >= MAX_KEPT_PROOFS {
             proofs.pop_front();
         }

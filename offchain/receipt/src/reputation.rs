@@ -135,6 +135,11 @@ impl Record {
         }
     }
 
+    /// Pairs of a payer and a day: what it takes in memory follows from it.
+    pub fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
     /// Counts one mark on a day by a payer's blinded name.
     pub fn add(&mut self, day: u64, payer: HashBytes, mark: Mark) {
         let (count, sum) = (1, u128::from(mark.0));

@@ -1,6 +1,7 @@
 //! The columns of an export, and a receipt as one row of it. `docs/audit.md` has the same list with what each is.
 
 use super::parquet::{Column, Kind, Value};
+use crate::limits::{MAX_NUMBER, MAX_TIME_MS};
 use cocoon_bindings::Params;
 use cocoon_bindings::units::Nanoton;
 use cocoon_receipt::SignedReceipt;
@@ -80,7 +81,7 @@ pub(super) fn of(index: u64, signed: &SignedReceipt, params: &Params) -> Vec<Val
     let (used, timing) = (statement.used, statement.timing);
     let raw = |value: Option<u64>| value.map_or(Value::Null, Value::Number);
     let counts = statement.counts;
-    vec![
+    let row = vec![
         Value::Number(index),
         text(&receipt.id()),
         hash(receipt.request_id.as_slice()),
@@ -124,12 +125,30 @@ pub(super) fn of(index: u64, signed: &SignedReceipt, params: &Params) -> Vec<Val
         hash(statement.worker_evidence.as_slice()),
         hash(receipt.proxy_evidence.as_slice()),
         Value::Flag(signed.worker_signature.is_some()),
-    ]
+    ];
+    row.into_iter().map(bounded).collect()
+}
+
+/// One receipt must not keep all others from being exported: what no reader holds is written as the largest that readers do.
+fn bounded(value: Value) -> Value {
+    match value {
+        Value::Number(number) => Value::Number(number.min(MAX_NUMBER)),
+        Value::Time(time) => Value::Time(time.min(MAX_TIME_MS)),
+        value => value,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_reader_holds_is_written_as_the_largest() {
+        assert_eq!(bounded(Value::Number(u64::MAX)), Value::Number(MAX_NUMBER));
+        assert_eq!(bounded(Value::Time(u64::MAX)), Value::Time(MAX_TIME_MS));
+        assert_eq!(bounded(Value::Number(7)), Value::Number(7));
+        assert!(i64::try_from(MAX_NUMBER).is_ok());
+    }
 
     #[test]
     fn every_column_has_a_name_of_its_own_that_the_page_explains() {

@@ -43,7 +43,7 @@ impl Run<'_, '_, '_> {
                 if signed.worker_signature.is_none() {
                     let signed_by_worker = &mut judge.state.totals.signed_by_worker;
                     *signed_by_worker = signed_by_worker.saturating_add(1);
-                    judge.state.standing.countersign(&signed.receipt.statement);
+                    judge.state.standing.countersign(&signed.receipt);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Who did the work, and on what: certificates, quotes, images, the model.
 
-use super::{Judging, Links, Outcome, Step, TraceLog, proven, refuted, unknown};
+use super::{Finding, Judging, Links, Outcome, Step, TraceLog, proven, refuted, unknown};
 use crate::error::AuditError;
 use crate::evidence::{Known, read_with_quote};
 use crate::history::ChainHistory;
@@ -20,28 +20,38 @@ pub(super) async fn links(
 ) -> Result<(), AuditError> {
     let (receipt, statement) = (&signed.receipt, &signed.receipt.statement);
     let time_ms = statement.timing.started_ms;
+    let is_test = history.root.is_test_at(statement.params_version);
+    // Without the maker's word a platform may be made up, and in a network that counts a receipt rests on it.
+    let is_real = !is_test || links.strict;
     let judge = |look: &Look, list| {
         let quote = match &look.found {
-            Some((_, evidence)) => quote(evidence, history, judging, time_ms / 1000),
+            Some((_, evidence)) => quote(evidence, is_test, judging, time_ms / 1000),
             None => unknown("the certificate that carries it is not at hand"),
         };
         let image = match &look.found {
             Some((known, _)) => listed(history, list, &known.image.to_hash_bytes(), time_ms),
             None => unknown("the certificate that carries its quote is not at hand"),
         };
+        // Anybody can write any image into a quote that nobody has checked.
+        let image = match image {
+            (Finding::Proven, says) if quote.0 != Finding::Proven => {
+                unknown(format!("by a quote that is not proven: {says}"))
+            }
+            image => image,
+        };
         (quote, image)
     };
     let proxy = Look::at(log, receipt.proxy_evidence).await?;
     let (quote, image) = judge(&proxy, Listed::ProxyImage);
     links.must(Step::ProxyCertificate, proxy.outcome);
-    links.may(Step::ProxyQuote, quote);
-    links.must(Step::ProxyImage, image);
+    links.add(Step::ProxyQuote, is_real, quote);
+    links.add(Step::ProxyImage, is_real, image);
     let worker = Look::at(log, statement.worker_evidence).await?;
     let (quote, image) = judge(&worker, Listed::WorkerImage);
     let key = worker.found.map(|(known, _)| known.leaf_key);
     links.must(Step::WorkerCertificate, worker.outcome);
-    links.may(Step::WorkerQuote, quote);
-    links.must(Step::WorkerImage, image);
+    links.add(Step::WorkerQuote, is_real, quote);
+    links.add(Step::WorkerImage, is_real, image);
     let signature = match (&signed.worker_signature, key) {
         (None, _) => unknown("the receipt has none: the worker was lost, or its signature came too late"),
         (Some(_), None) => unknown("the certificate with its key is not at hand"),
@@ -85,7 +95,7 @@ impl Look {
             },
             Some(Ok(found)) => Self {
                 outcome: proven(format!(
-                    "{hash}, of key {}, with a quote for that key",
+                    "the receipt names {hash}, of key {}, with a quote for that key",
                     found.0.leaf_key
                 )),
                 found: Some(found),
@@ -95,16 +105,16 @@ impl Look {
 }
 
 /// What the maker of the platform says, by collateral that was valid at the time (Unix seconds).
-fn quote(evidence: &Evidence, history: &ChainHistory, judging: &Judging, time: u64) -> Outcome {
+fn quote(evidence: &Evidence, is_test: bool, judging: &Judging, time: u64) -> Outcome {
     // Without a policy of the reader's nothing is asked beyond what is never negotiable.
     let none = Policy::strict();
     let policy = judging.policy.as_ref().unwrap_or(&none);
     let examined = match examine(evidence, &judging.endorsements, &judging.roots, policy, time) {
         Ok(examined) => examined,
-        Err(error) => return refusal(&error, time),
+        Err(error) => return refusal(&error, is_test, time),
     };
     let claims = &examined.claims;
-    if claims.simulated && !history.root.is_test {
+    if claims.simulated && !is_test {
         return refuted("the platform is SIMULATED, and the root contract is of no test network");
     }
     if let Some(objection) = examined.objections.first().filter(|_| judging.policy.is_some()) {
@@ -128,8 +138,9 @@ fn quote(evidence: &Evidence, history: &ChainHistory, judging: &Judging, time: u
     ))
 }
 
-/// Why nobody vouches for it: what is not at hand refutes nothing.
-fn refusal(error: &AttestError, time: u64) -> Outcome {
+/// Why nobody vouches for it: what is not at hand refutes nothing. A platform whose maker the reader does not trust is made up or
+/// simulated: no collateral will ever vouch for it, and only a test network may have it.
+fn refusal(error: &AttestError, is_test: bool, time: u64) -> Outcome {
     match error {
         AttestError::NoCollateral { .. } => unknown(format!(
             "{error} is at hand: whether it was genuine at {} could not be checked",
@@ -146,7 +157,7 @@ fn refusal(error: &AttestError, time: u64) -> Outcome {
             format_moment(*not_after),
             format_moment(time)
         )),
-        AttestError::UntrustedRoot { .. } => unknown(error.to_string()),
+        AttestError::UntrustedRoot { .. } if is_test => unknown(format!("{error}; this is a SIMULATED network")),
         error => refuted(error.to_string()),
     }
 }

@@ -30,12 +30,22 @@ pub(super) fn links(signed: &SignedReceipt, history: &ChainHistory, links: &mut 
     let client = history.clients.get(&receipt.client).and_then(Option::as_ref);
     let is_stranger = history.strangers.clients.contains(&receipt.client);
     let until = TokenCount::new(receipt.channel.after);
-    let paid = client.map(client::settlements);
+    let paid = client.map(|client| {
+        (
+            client.account.constants.proxy == statement.proxy,
+            client::settlements(client),
+        )
+    });
     links.may(Step::ClientSettled, settled(&receipt.client, paid, is_stranger, until));
     let worker = history.workers.get(&statement.worker).and_then(Option::as_ref);
     let is_stranger = history.strangers.workers.contains(&statement.worker);
     let until = TokenCount::new(statement.channel.after);
-    let paid = worker.map(worker::settlements);
+    let paid = worker.map(|worker| {
+        (
+            worker.account.data.proxy == statement.proxy,
+            worker::settlements(worker),
+        )
+    });
     links.may(
         Step::WorkerSettled,
         settled(&statement.worker, paid, is_stranger, until),
@@ -84,14 +94,19 @@ fn charge(signed: &SignedReceipt, history: &ChainHistory) -> Outcome {
     }
 }
 
-fn settled(address: &Address, settlements: Option<Vec<Settlement>>, is_stranger: bool, until: TokenCount) -> Outcome {
+/// `paid` is whether the contract is of the receipt's proxy contract, and what it settled.
+fn settled(address: &Address, paid: Option<(bool, Vec<Settlement>)>, is_stranger: bool, until: TokenCount) -> Outcome {
     if is_stranger {
         return refuted(format!("{address} is not a contract of this proxy"));
+    }
+    // One of the same key under other terms pays other prices.
+    if paid.as_ref().is_some_and(|(is_same, _)| !is_same) {
+        return refuted(format!("{address} is of another proxy contract than the receipt"));
     }
     if until == TokenCount::ZERO {
         return proven("nothing was charged until then");
     }
-    let Some(settlements) = settlements else {
+    let Some((_, settlements)) = paid else {
         return unknown(format!("there is no contract at {address} yet"));
     };
     match settlements.iter().find(|settlement| settlement.tokens >= until) {

@@ -1,6 +1,6 @@
 //! Where a receipt stands: in a log that the proxy's key signs, and below an anchor on chain.
 
-use super::{Outcome, Subject, proven, refuted, unknown};
+use super::{Finding, Outcome, Subject, proven, refuted, unknown};
 use crate::error::AuditError;
 use crate::evidence::EvidenceSource;
 use crate::history::ChainHistory;
@@ -90,7 +90,7 @@ pub(super) async fn find(
     anchors.sort_by_key(|anchor| anchor.size);
     match log {
         TraceLog::Nowhere => Ok(by_proof(subject, id, history, &anchors)),
-        TraceLog::Store(folder) => in_store(folder, id, &anchors).await,
+        TraceLog::Store(folder) => in_store(subject, folder, id, history, &anchors).await,
         TraceLog::Published(source) => match in_log(subject, id, source, history, &anchors).await {
             Ok(placed) => Ok(placed),
             // What the log did wrong is a finding; what keeps it from being read is not.
@@ -176,7 +176,7 @@ async fn in_log(
     if let Some(proof) = &subject.proof {
         let checkpoint = proof.verify(id, history.key())?;
         if checkpoint.size > log.size() {
-            return Ok(older(included(proof.index, &checkpoint), &log));
+            return Ok(older(by_proof(subject, id, history, anchors), &log));
         }
         if !log.continues(checkpoint.size, &checkpoint.root).await? {
             let (known, root) = (checkpoint.size, checkpoint.root);
@@ -227,25 +227,65 @@ async fn in_log(
     })
 }
 
-/// The log at hand is older than the proof.
-fn older(inclusion: Outcome, log: &PublishedLog) -> Placed {
-    Placed {
-        inclusion,
-        anchor: unknown(format!(
+/// The log at hand is older than the proof: what the chain has of the proof's size is compared all the same.
+fn older(mut placed: Placed, log: &PublishedLog) -> Placed {
+    if placed.anchor.0 == Finding::Unknown {
+        placed.anchor = unknown(format!(
             "the log at hand has {} receipts, fewer than the proof says",
             log.size()
-        )),
-        worker_signature: None,
+        ));
     }
+    placed
 }
 
 /// In a proxy's own folder, whose log is signed by nobody: what the chain has taken of it proves it.
-async fn in_store(folder: &Path, id: &ReceiptId, anchors: &[Anchor]) -> Result<Placed, AuditError> {
-    let sizes: Vec<u64> = anchors.iter().map(|anchor| anchor.size).collect();
-    let pass = Pass::over(folder, id, &sizes).await?;
-    let worker_signature = pass.receipt.and_then(|receipt| receipt.worker_signature);
-    let (inclusion, anchor) = match (pass.index, pass.damage) {
-        (_, Some(damage)) => (refuted(damage), unknown("the log is damaged")),
+async fn in_store(
+    subject: &Subject,
+    folder: &Path,
+    id: &ReceiptId,
+    history: &ChainHistory,
+    anchors: &[Anchor],
+) -> Result<Placed, AuditError> {
+    let proof = match &subject.proof {
+        None => None,
+        Some(proof) => match proof.verify(id, history.key()) {
+            Ok(checkpoint) => Some((proof.index, checkpoint)),
+            Err(_) => return Ok(by_proof(subject, id, history, anchors)),
+        },
+    };
+    let mut sizes: Vec<u64> = anchors.iter().map(|anchor| anchor.size).collect();
+    sizes.extend(proof.as_ref().map(|(_, checkpoint)| checkpoint.size));
+    sizes.sort_unstable();
+    let mut pass = Pass::over(folder, id, &sizes).await?;
+    let receipt = pass.receipt.take();
+    let mut placed = by_store(&pass, anchors);
+    placed.worker_signature = receipt.and_then(|receipt| receipt.worker_signature);
+    if let Some((index, checkpoint)) = proof {
+        match pass.roots.get(&checkpoint.size) {
+            Some(root) if *root != checkpoint.root => {
+                placed.inclusion = refuted(format!(
+                    "its proof is of root {} over {} receipts, the store's is {root}",
+                    checkpoint.root, checkpoint.size
+                ));
+            }
+            _ => {
+                let alone = by_proof(subject, id, history, anchors);
+                if placed.inclusion.0 == Finding::Unknown {
+                    placed.inclusion = included(index, &checkpoint);
+                }
+                if placed.anchor.0 == Finding::Unknown && alone.anchor.0 != Finding::Unknown {
+                    placed.anchor = alone.anchor;
+                }
+            }
+        }
+    }
+    Ok(placed)
+}
+
+/// What a reading of the store says by itself.
+fn by_store(pass: &Pass, anchors: &[Anchor]) -> Placed {
+    let (inclusion, anchor) = match (pass.index, &pass.damage) {
+        (_, Some(damage)) => (refuted(damage.clone()), unknown("the log is damaged")),
         (None, None) => {
             let says = format!("the store's log of {} receipts does not have it", pass.size);
             (unknown(says), unknown("it is not in the log"))
@@ -275,11 +315,11 @@ async fn in_store(folder: &Path, id: &ReceiptId, anchors: &[Anchor]) -> Result<P
             },
         },
     };
-    Ok(Placed {
+    Placed {
         inclusion,
         anchor,
-        worker_signature,
-    })
+        worker_signature: None,
+    }
 }
 
 /// One reading of a store's log.

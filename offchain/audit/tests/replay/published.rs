@@ -144,6 +144,32 @@ fn every_copy_of_a_log_gives_its_workers_the_same_reputation() {
 }
 
 #[test]
+fn made_up_names_of_payers_give_a_worker_no_other_reputation() {
+    let reputations = |is_made_up: bool| {
+        let mut stage = Stage::new();
+        for number in 0..9 {
+            let mut receipt = stage.receipt(5);
+            if is_made_up {
+                receipt.statement.client.0 = [number; 32];
+            }
+            stage.relink(&receipt);
+            let statement = receipt.statement.hash();
+            let mut signed = SignedReceipt::sign(receipt, &stage.key);
+            signed.worker_signature = Some(stage.sign_as_worker(&statement));
+            stage.records.push(LogRecord::Receipt(signed));
+        }
+        stage.wait(86_400);
+        let report = stage.audit();
+        assert!(report.difference.is_none(), "{}", report.sentence());
+        report.reputations
+    };
+    let honest = reputations(false);
+    // One payer who asked nine times weighs 3.
+    assert_eq!(u32::from(honest.workers[0].reputation), (3 + 2) * 10_000 / (3 + 4));
+    assert_eq!(reputations(true), honest);
+}
+
+#[test]
 fn a_log_that_is_behind_the_chain_may_change() {
     let mut stage = Stage::new();
     stage.serve(5);

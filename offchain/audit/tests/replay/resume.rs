@@ -170,3 +170,18 @@ fn an_audit_does_not_go_on_with_another_kind_of_log() {
     let run = run_resumable(&log, &stage.chain, &stage.proxy, &state, Options::default());
     assert!(matches!(block_on(run), Err(AuditError::OtherState { .. })));
 }
+
+#[test]
+fn the_state_of_another_version_is_said_to_be_that() {
+    let stage = settled();
+    let (folder, kept) = (stage.write(), tempfile::tempdir().unwrap());
+    let state = kept.path().join("state.json");
+    std::fs::write(&state, r#"{"log":"store","state":{}}"#).unwrap();
+    let log = StoreLog::new(folder.path());
+    let run = run_resumable(&log, &stage.chain, &stage.proxy, &state, Options::default());
+    let refused = block_on(run).unwrap_err();
+    assert!(refused.to_string().contains("another version"), "{refused}");
+    std::fs::write(&state, "{").unwrap();
+    let run = run_resumable(&log, &stage.chain, &stage.proxy, &state, Options::default());
+    assert!(matches!(block_on(run), Err(AuditError::Damaged { .. })));
+}

@@ -60,6 +60,16 @@ impl Stage {
 
     /// A worker whose image need not be the listed one.
     pub(crate) fn with_worker_image(image: &str) -> Self {
+        Self::of(image, true)
+    }
+
+    /// A network that counts, on the same simulated platform.
+    #[allow(dead_code, reason = "the benchmark asks for no quotes")]
+    pub(crate) fn in_production() -> Self {
+        Self::of("worker", false)
+    }
+
+    fn of(image: &str, is_test: bool) -> Self {
         let key = SigningKey::from_bytes(&[7; 32]);
         let public_key = PublicKey::from(&key);
         let platform = SimulatedPlatform::generate().unwrap();
@@ -69,7 +79,7 @@ impl Stage {
             worker_hashes: [simulated_measurements("worker").image_hash()].into(),
             ..RootData::default()
         };
-        let params = params();
+        let params = params(is_test);
         let root = root_state_init(&person(1), 0, &images, &params).unwrap();
         let proxy = proxy_state_init(&person(2), &public_key, &root.address().unwrap(), &params).unwrap();
         let at = proxy.address().unwrap();
@@ -269,12 +279,12 @@ impl Stage {
     }
 }
 
-fn params() -> Params {
+fn params(is_test: bool) -> Params {
     Params {
         struct_version: STRUCT_VERSION,
         params_version: ParamsVersion::new(3),
         unique_id: 1,
-        is_test: true,
+        is_test,
         price_per_token: Nanoton::new(PRICE),
         worker_fee_per_token: Nanoton::new(FEE),
         multipliers: Multipliers::default(),

@@ -88,21 +88,36 @@ fn what_nobody_kept_is_unknown_and_only_the_strict_need_it() {
     stage.serve(10);
     let mut lenient = judging(&stage);
     lenient.strict = false;
-    lenient.root = None;
     lenient.endorsements = Endorsements::none();
     let trace = by_id(&stage, 0, &lenient);
     assert_eq!(trace.verdict, TraceVerdict::Proven, "{}", trace.sentence());
     let unknown = of(&trace, Finding::Unknown);
     let expected = [
-        Step::Root,
         Step::Anchor,
         Step::ProxyQuote,
+        Step::ProxyImage,
         Step::WorkerQuote,
+        Step::WorkerImage,
         Step::ClientSettled,
         Step::WorkerSettled,
     ];
     assert_eq!(unknown, expected);
     assert!(link(&trace, Step::ProxyQuote).says.contains("could not be checked"));
+    assert!(
+        link(&trace, Step::ProxyImage)
+            .says
+            .starts_with("by a quote that is not proven")
+    );
+    // Anybody can deploy a root contract: the reader says which one is meant.
+    let mut nobody = lenient.clone();
+    nobody.root = None;
+    let trace = by_id(&stage, 0, &nobody);
+    assert_eq!((trace.verdict, trace.exit_code()), (TraceVerdict::Incomplete, 1));
+    assert!(
+        trace.sentence().contains("nobody said which root"),
+        "{}",
+        trace.sentence()
+    );
     lenient.strict = true;
     let trace = by_id(&stage, 0, &lenient);
     assert_eq!((trace.verdict, trace.exit_code()), (TraceVerdict::Incomplete, 1));
@@ -322,4 +337,69 @@ fn a_log_that_shows_two_histories_is_refuted() {
     let subject = block_on(log.find(&receipt(&stage, 10).id())).unwrap().unwrap();
     let trace = traced(&stage, &subject, &log, &judging(&stage));
     assert_eq!(of(&trace, Finding::Refuted), [Step::Inclusion, Step::Anchor]);
+}
+
+#[test]
+fn a_platform_that_nobody_trusts_is_refuted_where_receipts_count() {
+    let mut stage = Stage::in_production();
+    stage.serve(10);
+    let mut reader = judging(&stage);
+    reader.strict = false;
+    let quotes = [Step::ProxyQuote, Step::WorkerQuote];
+    // A simulated one, also if the reader named it.
+    let trace = by_id(&stage, 0, &reader);
+    assert_eq!(
+        (of(&trace, Finding::Refuted), trace.simulated),
+        (quotes.to_vec(), false)
+    );
+    reader.roots = TrustRoots::intel().unwrap();
+    let trace = by_id(&stage, 0, &reader);
+    assert_eq!(of(&trace, Finding::Refuted), quotes);
+    // Of a trusted maker without collateral it is unknown, and then nothing is proven.
+    let mut reader = judging(&stage);
+    reader.strict = false;
+    reader.endorsements = Endorsements::none();
+    let trace = by_id(&stage, 0, &reader);
+    assert!(of(&trace, Finding::Refuted).is_empty(), "{}", trace.sentence());
+    assert_eq!((trace.verdict, trace.exit_code()), (TraceVerdict::Incomplete, 1));
+}
+
+#[test]
+fn a_proof_is_compared_with_the_chain_and_with_the_store_at_hand() {
+    let mut stage = settled();
+    let id = receipt(&stage, 250).id();
+    let subject = {
+        let published = stage.publish();
+        block_on(place(published.path()).find(&id)).unwrap().unwrap()
+    };
+    // A good one proves the place where the chain says nothing yet.
+    let store = stage.write();
+    let trace = traced(&stage, &subject, &place(store.path()), &judging(&stage));
+    assert_eq!(link(&trace, Step::Inclusion).finding, Finding::Proven);
+    stage.records.swap(280, 281);
+    let store = stage.write();
+    let trace = traced(&stage, &subject, &place(store.path()), &judging(&stage));
+    assert_eq!(of(&trace, Finding::Refuted), [Step::Inclusion]);
+    // The chain has another root for its size, and the log at hand is older.
+    stage.anchor(2, 300, HashBytes([5; 32]));
+    stage.records.truncate(260);
+    let early = stage.publish();
+    let trace = traced(&stage, &subject, &place(early.path()), &judging(&stage));
+    assert_eq!(of(&trace, Finding::Refuted), [Step::Anchor]);
+}
+
+#[test]
+fn what_a_contract_of_other_terms_has_settled_pays_for_nothing() {
+    let mut stage = settled();
+    let (client, worker) = (stage.client.clone(), stage.worker.clone());
+    stage.change_prices(30);
+    stage.serve(4);
+    let mut changed = receipt(&stage, 300).receipt;
+    changed.client = client;
+    changed.statement.worker = worker;
+    let mut signed = SignedReceipt::sign(changed, &stage.key);
+    signed.worker_signature = Some(stage.sign_as_worker(&signed.receipt.statement.hash()));
+    stage.records[300] = LogRecord::Receipt(signed);
+    let trace = by_id(&stage, 300, &judging(&stage));
+    assert_eq!(of(&trace, Finding::Refuted), [Step::ClientSettled, Step::WorkerSettled]);
 }

@@ -17,10 +17,10 @@ pub enum VerifyCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Each link is proven, unknown or REFUTED. Exit code 0 only when everything that must be proven is and nothing is
-refuted; 1 otherwise. The root contract, the anchor, the quotes, raw counts and settlements may be unknown: the
-chain, or whoever kept the collateral of that time, may not say; --strict wants them too. Whether the receipts
-before and behind it add up is for `cocoon audit`. Without --policy nothing is asked of a platform beyond being
-genuine. More in docs/audit.md.
+refuted; 1 otherwise. The anchor, raw counts and settlements may be unknown, and on a test network the quotes and
+images: the chain, or whoever kept the collateral of that time, may not say; --strict wants them too. A bundle
+needs --root: without it nothing is proven. Whether the receipts before and behind it add up is for `cocoon
+audit`. Without --policy nothing is asked of a platform beyond being genuine. More in docs/audit.md.
 
 A file is the page of GET /v1/cocoon/receipts/{id}, what `cocoon log prove` wrote, a disclosed exchange, or a signed
 receipt as a bag of cells. An id is looked for in the log.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use cocoon_attest::format_moment;
 use cocoon_audit::{AuditError, Bundle, Finding, Judging, Subject, Trace, TraceLog, TraceVerdict, counted, trace};
-use cocoon_bindings::ton::{Address, parse_address};
+use cocoon_bindings::ton::{Address, HashBytes, parse_address};
 use cocoon_chain::{ChainClient, HttpApi, SharedChain};
 use cocoon_receipt::ReceiptId;
+use serde::Serialize;
 
 use super::attest::inputs::Inputs;
 use super::audit;
@@ -37,17 +38,50 @@ pub(crate) async fn receipt(global: &Global, args: VerifyReceiptArgs, output: Ou
         policy: evidence.policy.is_some().then_some(inputs.policy),
         strict: args.strict,
     };
-    let traced = sources.trace(&subject, &judging, output).await?;
-    output.result(&traced, text)?;
-    Ok(match traced.verdict {
+    let trace = sources.trace(&subject, &judging, output).await?;
+    let shown = Shown {
+        chain: sources.word(),
+        compare: sources.compare(&subject),
+        trace,
+    };
+    output.result(&shown, text)?;
+    Ok(match shown.trace.verdict {
         TraceVerdict::Proven => Exit::Done,
         _ => {
             if output.json {
-                output.note(traced.sentence());
+                output.note(shown.trace.sentence());
             }
             Exit::Negative
         }
     })
+}
+
+/// Whose word the chain is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Word {
+    /// A server of the chain was asked.
+    Server,
+    /// It came out of a bundle.
+    Bundle,
+}
+
+/// A transaction to look for on the chain.
+#[derive(Debug, Serialize)]
+struct Last {
+    contract: Address,
+    lt: u64,
+    hash: HashBytes,
+}
+
+/// A trace, and what it says of the chain rests on.
+#[derive(Debug, Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    trace: Trace,
+    chain: Word,
+    /// The bundle's last transactions of the contracts that the receipt names.
+    compare: Vec<Last>,
 }
 
 /// Where the chain is.
@@ -100,6 +134,32 @@ impl Sources {
             root: named.or(own),
             data,
         })
+    }
+
+    fn word(&self) -> Word {
+        match self.place {
+            Place::Bundle(_) => Word::Bundle,
+            Place::Url(_) | Place::Local(_) => Word::Server,
+        }
+    }
+
+    /// What ties a bundle to the chain.
+    fn compare(&self, subject: &Subject) -> Vec<Last> {
+        let Place::Bundle(bundle) = &self.place else {
+            return Vec::new();
+        };
+        let receipt = &subject.receipt.receipt;
+        let statement = &receipt.statement;
+        let named = [&statement.root, &statement.proxy, &receipt.client, &statement.worker];
+        let last = |contract: &Address| {
+            let last = bundle.last(contract)?;
+            Some(Last {
+                contract: contract.clone(),
+                lt: last.lt,
+                hash: last.hash,
+            })
+        };
+        named.into_iter().filter_map(last).collect()
     }
 
     /// What is traced. An id that the published log of the local network does not have yet is looked for in the proxy's store.
@@ -180,8 +240,17 @@ fn from_file(path: &Path) -> Result<Subject, Failure> {
     })
 }
 
-fn text(trace: &Trace) -> String {
+fn text(shown: &Shown) -> String {
+    let trace = &shown.trace;
     let mut lines = vec![trace.sentence()];
+    if shown.chain == Word::Bundle {
+        lines.push(
+            "The chain is the word of who wrote the bundle, until these last transactions are found on the chain itself:"
+                .to_owned(),
+        );
+        let last = |last: &Last| format!("  {} lt {} hash {}", last.contract, last.lt, last.hash);
+        lines.extend(shown.compare.iter().map(last));
+    }
     if trace.simulated {
         lines.push("SIMULATED: a test network, whose evidence proves nothing about hardware.".to_owned());
     }

@@ -8,6 +8,7 @@ use cocoon_bindings::units::PublicKey;
 use cocoon_receipt::log::Checkpoint;
 use cocoon_runner::off_thread;
 use cocoon_store::ClientStore;
+use cocoon_tlog::paths::CHECKPOINT;
 use cocoon_tlog::{InclusionProof, PublishedLog, SharedSource, TlogError, Who};
 use serde_json::json;
 
@@ -60,8 +61,17 @@ impl Follower {
 
     /// Opens the newest state, which must continue what was seen before, and remembers it.
     async fn open(&self, source: SharedSource, key: PublicKey) -> Result<PublishedLog, NoProof> {
-        let log = PublishedLog::open(source, key).await.map_err(of)?;
-        let known = match self.known(&key).await? {
+        let opened = PublishedLog::open(source, key).await;
+        let known = self.known(&key).await?;
+        let log = opened.map_err(|error| match error {
+            // A new proxy's log has none before its first checkpoint; one that had one is not at hand.
+            TlogError::Missing { path } if path == CHECKPOINT => match known {
+                None => NoProof::Absent { size: 0 },
+                Some(_) => NoProof::Unreachable(TlogError::Missing { path }),
+            },
+            error => of(error),
+        })?;
+        let known = match known {
             None => None,
             Some(note) => {
                 let checkpoint = Checkpoint::open(&note, &log.checkpoint().origin, &key);
@@ -79,9 +89,10 @@ impl Follower {
                 Err(error) => return Err(of(error)),
             }
         }
-        // Of one size the note with more signatures: the line for the proxy contract comes a moment later.
+        // Of one size the note with more lines for proxy contracts, which come a moment later. Other lines may be anybody's.
+        let lines = |note: &str| Checkpoint::cells(note, &key).map_or(0, |cells| cells.len());
         let is_newer = |(note, known): (String, Checkpoint)| {
-            known.size < log.size() || (known.size == log.size() && note.len() < log.note().len())
+            known.size < log.size() || (known.size == log.size() && lines(&note) < lines(log.note()))
         };
         if known.is_none_or(is_newer) {
             self.remember(&key, log.note().to_owned()).await?;
@@ -89,7 +100,7 @@ impl Follower {
         Ok(log)
     }
 
-    async fn known(&self, key: &PublicKey) -> Result<Option<String>, NoProof> {
+    pub(super) async fn known(&self, key: &PublicKey) -> Result<Option<String>, NoProof> {
         let (store, name) = (Arc::clone(&self.store), name(key));
         let read = off_thread(move || store.lock().unwrap_or_else(PoisonError::into_inner).state(&name));
         read.await

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use cocoon_bindings::checkpoint::SignedCheckpoint;
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_receipt::SignedReceipt;
+use cocoon_receipt::log::Checkpoint;
 use cocoon_tlog::{DiskFolder, Publisher};
 use ed25519_dalek::SigningKey;
 
@@ -16,6 +18,10 @@ fn key() -> SigningKey {
 
 fn public_key() -> PublicKey {
     PublicKey::from(&key())
+}
+
+fn public_key_of(tag: u8) -> PublicKey {
+    PublicKey::from(&SigningKey::from_bytes(&[tag; 32]))
 }
 
 /// The receipts of the vectors, one after the other in the log of another key.
@@ -95,7 +101,7 @@ async fn a_receipt_is_proven_once_the_log_has_it() {
     let stage = Stage::new();
     let logs = stage.here();
     assert!(
-        matches!(stage.prove(&logs, 3).await, Err(NoProof::Refused(_))),
+        matches!(stage.prove(&logs, 3).await, Err(NoProof::Absent { size: 0 })),
         "no checkpoint yet"
     );
     stage.publish(0..5);
@@ -107,7 +113,7 @@ async fn a_receipt_is_proven_once_the_log_has_it() {
         assert_eq!(proof.verify(&id, &public_key()).unwrap().size, 8, "a proof is kept");
     }
     assert_eq!(stage.prove(&logs, 9).await.unwrap().index, 9);
-    assert_eq!((logs.ended(Ended::Included), logs.ended(Ended::Absent)), (2, 1));
+    assert_eq!((logs.ended(Ended::Included), logs.ended(Ended::Absent)), (2, 2));
     let unknown = LogPlace {
         url: stage.log().display().to_string(),
         proxy: Some(Address::new(0, HashBytes([9; 32])).to_string()),
@@ -192,4 +198,67 @@ async fn a_silent_log_holds_a_page_up_for_a_bounded_time_only() {
         ),
         Err(RunnerError::ConfigValue { .. })
     ));
+}
+
+#[tokio::test]
+async fn a_slow_log_keeps_no_other_waiting_and_a_log_that_had_receipts_is_not_new() {
+    let stage = Stage::new();
+    stage.publish(0..5);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let slow = Address::new(0, HashBytes([9; 32]));
+    let places = [
+        LogPlace {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            proxy: Some(slow.to_string()),
+        },
+        LogPlace {
+            url: stage.log().display().to_string(),
+            proxy: None,
+        },
+    ];
+    let store = ClientStore::open(&stage.folder.path().join("client")).unwrap();
+    let logs = Arc::new(Logs::new(&places, Arc::new(Mutex::new(store)), Path::new("/none")).unwrap());
+    let wanted = Wanted {
+        proxy: slow,
+        ..stage.wanted(0)
+    };
+    for _ in 0..MAX_LOG_LOOKUPS {
+        let asked = logs.prove(wanted.clone(), std::future::ready(Ok(public_key_of(2))));
+        assert!(tokio::time::timeout(Duration::from_millis(10), asked).await.is_err());
+    }
+    let asked = logs.prove(wanted, std::future::ready(Ok(public_key_of(2)))).await;
+    assert!(matches!(asked, Err(NoProof::Busy)));
+    assert_eq!(stage.prove(&logs, 0).await.unwrap().index, 0);
+    std::fs::remove_file(stage.log().join("checkpoint")).unwrap();
+    assert!(matches!(stage.prove(&logs, 7).await, Err(NoProof::Unreachable(_))));
+}
+
+#[tokio::test]
+async fn lines_of_strangers_do_not_keep_the_line_for_the_contract_away() {
+    let stage = Stage::new();
+    let logs = stage.here();
+    stage.publish(0..5);
+    let (path, key) = (stage.log().join("checkpoint"), public_key());
+    let plain = std::fs::read_to_string(&path).unwrap();
+    let padded = format!("{plain}{}", "— stranger.example/log AAAAAAAAAAAA\n".repeat(20));
+    std::fs::write(&path, padded).unwrap();
+    stage.prove(&logs, 3).await.unwrap();
+    // The genuine one is shorter, and has the line for the contract.
+    let checkpoint = Checkpoint::open(&plain, &Checkpoint::origin_of(&key), &key).unwrap();
+    let cell = cocoon_bindings::checkpoint::Checkpoint {
+        proxy: stage.receipts[0].receipt.statement.proxy.clone(),
+        seqno: 1,
+        size: checkpoint.size,
+        root_hash: checkpoint.root,
+        time: 1,
+    };
+    let cell = SignedCheckpoint::sign(cell, &self::key()).unwrap();
+    let genuine = Checkpoint::with_cells(&plain, &[cell], &key).unwrap();
+    std::fs::write(&path, genuine).unwrap();
+    let signed = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(Checkpoint::cells(&signed, &key).unwrap().len(), 1);
+    // One that it does not have yet: the log is opened anew.
+    stage.prove(&logs, 9).await.unwrap_err();
+    let kept = logs.follower.known(&key).await.unwrap().unwrap();
+    assert_eq!(Checkpoint::cells(&kept, &key).unwrap().len(), 1);
 }

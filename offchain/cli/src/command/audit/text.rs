@@ -32,6 +32,9 @@ pub(super) fn of(report: &Report) -> String {
         totals.signed_by_worker,
         counted(totals.certificates, "certificate")
     ));
+    if let Some(why) = &report.reputations.left_out {
+        line(format!("no reputations  {why}"));
+    }
     if totals.without_counts > 0 {
         line(format!(
             "not checked     the prices of {} without counts",
@@ -110,6 +113,7 @@ mod tests {
             reputations: Reputations {
                 day: "2026-11-22".to_owned(),
                 workers: Vec::new(),
+                left_out: None,
             },
             challenges: None,
             channels: Vec::new(),
