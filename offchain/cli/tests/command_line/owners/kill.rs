@@ -10,7 +10,7 @@ use super::stage::Stage;
 use crate::shown;
 
 /// Moments at which the program is killed: in its beginning, while the key is unlocked, while it sends, while it waits.
-const MOMENTS_MS: [u64; 9] = [20, 60, 110, 180, 260, 350, 460, 600, 800];
+const MOMENTS_MS: [u64; 5] = [20, 110, 260, 460, 800];
 
 /// What an operation leaves behind, gas aside: state, amounts paid in and staked, and whole TON of the wallet.
 fn left(stage: &Stage) -> String {
@@ -62,7 +62,7 @@ fn an_operation_that_is_killed_and_run_again_ends_as_one_that_was_not() {
             }
             cut += 1;
             // Cut off a second time, in the recovery; then to its end.
-            let second = MOMENTS_MS[usize::try_from(moment % 7).unwrap()];
+            let second = MOMENTS_MS[usize::try_from(moment % 5).unwrap()];
             let mut told = String::new();
             if is_cut_off(&stage, &operation, second) {
                 let rest = stage.signed(&operation);
