@@ -83,16 +83,19 @@ impl Payer {
                 }
             }
         });
-        let closer = (proxy.drained.clone(), link.clone());
-        proxy.shutdown.spawn(async move {
-            tokio::select! {
-                () = closer.0.cancelled() => {}
-                _ = closer.1.closed() => {}
-            }
-            closer.1.close().await;
-        });
         let evidence = HashBytes(identity.evidence_hash());
-        Some(ClientPeer::open(proxy, instance, contract, Version::V3, evidence, link))
+        let client = ClientPeer::open(proxy, instance, contract, Version::V3, evidence, link.clone());
+        let (proxy, id) = (Arc::clone(proxy), client.id);
+        proxy.shutdown.clone().spawn(async move {
+            tokio::select! {
+                () = proxy.drained.cancelled() => {}
+                _ = link.closed() => {}
+            }
+            link.close().await;
+            // Among the clients it would hold the proxy, and that it.
+            proxy.clients.remove(id);
+        });
+        Some(client)
     }
 }
 

@@ -34,20 +34,24 @@ fn witness(server: usize, now: Instant) -> Witness {
 #[test]
 fn an_account_never_goes_back() {
     let (mut seen, who) = (Seen::default(), witness(0, Instant::now()));
-    for (lt, time, fine) in [
-        (10, CLOCK, true),
-        (10, CLOCK - 5, true),
-        (9, CLOCK + 1, false),
-        (12, CLOCK, true),
-        (0, CLOCK - 1, false),
-        (0, CLOCK + 1, true),
-        (20, CLOCK - seconds(MAX_BEHIND) - 10, false),
+    let address = state(1, 1).address;
+    for (lt, time, fine, is_active) in [
+        (10, CLOCK, true, true),
+        (10, CLOCK - 5, true, true),
+        (9, CLOCK + 1, false, true),
+        (12, CLOCK, true, true),
+        (0, CLOCK - 1, false, true),
+        (0, CLOCK + 1, true, false),
+        (20, CLOCK - seconds(MAX_BEHIND) - 10, false, false),
     ] {
         let verdict = seen.check_account(&state(lt, time), who);
         assert_eq!(verdict.is_ok(), fine, "{lt} at {time}: {verdict:?}");
+        assert_eq!(
+            seen.was_active(&address),
+            is_active,
+            "who does not know it must be confirmed"
+        );
     }
-    let address = state(1, 1).address;
-    assert!(seen.was_active(&address), "who does not know it must be confirmed");
     assert!(seen.check_history(&address, None, who).is_err());
     assert!(seen.check_getter(&address, 11, who).is_err());
     assert!(seen.check_getter(&address, 12, who).is_ok());
