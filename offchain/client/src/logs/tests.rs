@@ -245,13 +245,8 @@ async fn lines_of_strangers_do_not_keep_the_line_for_the_contract_away() {
     stage.prove(&logs, 3).await.unwrap();
     // The genuine one is shorter, and has the line for the contract.
     let checkpoint = Checkpoint::open(&plain, &Checkpoint::origin_of(&key), &key).unwrap();
-    let cell = cocoon_bindings::checkpoint::Checkpoint {
-        proxy: stage.receipts[0].receipt.statement.proxy.clone(),
-        seqno: 1,
-        size: checkpoint.size,
-        root_hash: checkpoint.root,
-        time: 1,
-    };
+    let proxy = stage.receipts[0].receipt.statement.proxy.clone();
+    let cell = cocoon_bindings::checkpoint::Checkpoint::published(proxy, checkpoint.size, checkpoint.root).unwrap();
     let cell = SignedCheckpoint::sign(cell, &self::key()).unwrap();
     let genuine = Checkpoint::with_cells(&plain, &[cell], &key).unwrap();
     std::fs::write(&path, genuine).unwrap();
