@@ -61,7 +61,7 @@ pub enum ReplayError {
     },
     /// The folder holds other files than the name stands for.
     #[error(transparent)]
-    OtherFiles(#[from] WorkerError),
+    OtherFiles(Box<WorkerError>),
     /// This exchange has nothing that could be computed again.
     #[error("this exchange cannot be replayed: {0}")]
     NotReplayable(&'static str),
@@ -74,6 +74,12 @@ pub enum ReplayError {
     /// The engine stopped.
     #[error("the engine has stopped")]
     Stopped,
+}
+
+impl From<WorkerError> for ReplayError {
+    fn from(error: WorkerError) -> Self {
+        Self::OtherFiles(Box::new(error))
+    }
 }
 
 impl From<Unreadable> for ReplayError {
