@@ -24,7 +24,8 @@ pub fn check_private(path: &Path) -> Result<(), OwnerError> {
             return Err(OwnerError::OfAnotherUser { path, owner });
         }
     }
-    drop(metadata);
+    #[cfg(not(unix))]
+    let _ = &metadata;
     Ok(())
 }
 

@@ -47,6 +47,9 @@ struct KeyFile {
     secret: Sealed,
 }
 
+/// A wallet's name, and the wallet or why it cannot be read.
+pub type Listed = (String, Result<StoredWallet, OwnerError>);
+
 impl Keystore {
     /// The keystore in a folder, which need not exist yet.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
@@ -130,7 +133,7 @@ impl Keystore {
     }
 
     /// All wallets by name, each as it could be read.
-    pub fn list(&self) -> Result<Vec<(String, Result<StoredWallet, OwnerError>)>, OwnerError> {
+    pub fn list(&self) -> Result<Vec<Listed>, OwnerError> {
         let entries = match std::fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

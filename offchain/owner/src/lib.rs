@@ -42,7 +42,7 @@ pub use error::{OwnerError, Retry, Who};
 pub use facts::{Change, Fact, Role, facts, lifecycle};
 pub use files::check_private;
 pub use journal::{Journal, JournalView, Step};
-pub use keystore::{Keystore, StoredWallet};
+pub use keystore::{Keystore, Listed, StoredWallet};
 pub use mnemonic::Mnemonic;
 pub use operation::{Awaited, Next, Operation, Order, Unseen};
 pub use preview::{AccountPreview, Origin, Preview, preview};
