@@ -61,7 +61,7 @@ impl Stage {
     /// Publishes these receipts anew, as a proxy that never had others.
     fn publish(&self, numbers: impl IntoIterator<Item = usize>) {
         let _ = std::fs::remove_dir_all(self.log());
-        let mut publisher = Publisher::open(DiskFolder::shared(&self.log()), key()).unwrap();
+        let mut publisher = Publisher::open(DiskFolder::shared(self.log()), key()).unwrap();
         for number in numbers {
             publisher.add(&self.receipts[number]).unwrap();
         }
