@@ -295,6 +295,7 @@ pub enum WorkerCommand {
 
 /// Commands of the client.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one is made in the life of the program")]
 pub enum ClientCommand {
     /// What all do whose accounts a proxy keeps.
     #[command(flatten)]

@@ -3,9 +3,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use cocoon_keymanager::{
-    Given, KeyManagerConfig, KeyManagerError, OwnerConfig, OwnerKey, OwnerPublic, ShareFile, Start, Status,
-};
+use cocoon_keymanager::{Given, KeyManagerConfig, OwnerConfig, OwnerKey, OwnerPublic, ShareFile, Start, Status};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
@@ -149,21 +147,15 @@ pub(crate) async fn backup(args: BackupArgs, output: Output) -> Result<Exit, Fai
 
 /// Gives shares to a replica.
 pub(crate) async fn restore(args: RestoreArgs, output: Output) -> Result<Exit, Failure> {
-    let load = || -> Result<_, KeyManagerError> {
-        let config = OwnerConfig::load(&args.config)?;
-        let keys: Vec<OwnerKey> = args
-            .keys
-            .iter()
-            .map(|path| OwnerKey::load(path))
-            .collect::<Result<_, _>>()?;
-        let shares: Vec<ShareFile> = args
-            .shares
-            .iter()
-            .map(|path| ShareFile::load(path))
-            .collect::<Result<_, _>>()?;
-        Ok((config, keys, shares))
-    };
-    let (config, keys, shares) = load().map_err(failure::from_keymanager)?;
+    let config = OwnerConfig::load(&args.config).map_err(failure::from_keymanager)?;
+    let mut keys = Vec::with_capacity(args.keys.len());
+    for path in &args.keys {
+        keys.push(OwnerKey::load(path).map_err(failure::from_keymanager)?);
+    }
+    let mut shares = Vec::with_capacity(args.shares.len());
+    for path in &args.shares {
+        shares.push(ShareFile::load(path).map_err(failure::from_keymanager)?);
+    }
     let given = config
         .give(&args.to, &shares, &keys)
         .await

@@ -100,7 +100,7 @@ pub(super) async fn print(
         message,
         preview,
     };
-    output.result(&exported, |exported| text(exported))?;
+    output.result(&exported, text)?;
     if args.qr {
         output.note(square(&exported.message.link));
     }

@@ -1,5 +1,5 @@
 //! A simulated platform, a clock and both ends of a connection.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 pub(crate) mod raw;
 
