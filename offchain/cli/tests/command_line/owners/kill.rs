@@ -58,6 +58,7 @@ fn an_operation_that_is_killed_and_run_again_ends_as_one_that_was_not() {
             stage.restore(&before);
             if !is_cut_off(&stage, &operation, moment) {
                 // It is faster than that.
+                finish(&stage, &operation);
                 break;
             }
             cut += 1;
