@@ -8,6 +8,7 @@ pub mod worker;
 use async_trait::async_trait;
 use cocoon_bindings::message::{InternalMessage, SEND_PAY_FEES_SEPARATELY};
 use cocoon_bindings::ton::{Address, Cell, CellError, Store, to_cell};
+use cocoon_bindings::types::Lifecycle;
 use cocoon_bindings::units::{Nanoton, QueryId};
 use cocoon_bindings::wallet::SendMessageFromOwner;
 use cocoon_bindings::{BindingsError, StateInit, proxy_state_init};
@@ -142,6 +143,36 @@ async fn proxy_of(chain: &dyn ChainClient, proxy: &Address, root: &Address) -> R
         ));
     }
     Ok(account)
+}
+
+/// What comes instead of deploying a contract at a proxy: it is there, it has yet to appear, or the proxy takes nobody new.
+async fn instead_of_deploying(
+    chain: &dyn ChainClient,
+    what: &str,
+    address: &Address,
+    proxy: &ProxyAccount,
+    done: &[&str],
+) -> Result<Option<Next>, OwnerError> {
+    let account = chain.account(address).await?;
+    if account.is_active() {
+        let word = if done.is_empty() {
+            "was there already"
+        } else {
+            "is deployed"
+        };
+        return Ok(Some(Next::Done(format!("{what} {address} {word}"))));
+    }
+    if !done.is_empty() {
+        let what = format!("{what} {address} to appear");
+        return Ok(Some(Next::unseen("deploy", what, &account)));
+    }
+    if proxy.state != Lifecycle::Normal {
+        return Err(state(
+            format!("proxy contract {} is closing or closed", proxy.account.address),
+            "choose another proxy: `cocoon root show` lists them",
+        ));
+    }
+    Ok(None)
 }
 
 fn query_id() -> QueryId {

@@ -11,7 +11,7 @@ use cocoon_bindings::units::Nanoton;
 use cocoon_bindings::{ContractKind, client_state_init};
 use cocoon_chain::{ChainClient, ClientAccount, ProxyAccount};
 
-use super::{Next, Operation, body, deploying, message, plus_fees, proxy_of, query_id, state};
+use super::{Next, Operation, body, deploying, instead_of_deploying, message, plus_fees, proxy_of, query_id, state};
 use crate::OwnerError;
 use crate::facts::Role;
 use crate::limits::FEES;
@@ -82,24 +82,8 @@ impl Operation for Deploy {
     async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {
         let proxy = proxy_of(chain, &self.proxy, &self.root).await?;
         let (address, init) = contract_of(owner, &proxy)?;
-        let account = chain.account(&address).await?;
-        if account.is_active() {
-            let word = if done.is_empty() {
-                "was there already"
-            } else {
-                "is deployed"
-            };
-            return Ok(Next::Done(format!("client contract {address} {word}")));
-        }
-        if !done.is_empty() {
-            let what = format!("client contract {address} to appear");
-            return Ok(Next::unseen("deploy", what, &account));
-        }
-        if proxy.state != Lifecycle::Normal {
-            return Err(state(
-                format!("proxy contract {} is closing or closed", self.proxy),
-                "choose another proxy: `cocoon root show` lists them",
-            ));
+        if let Some(next) = instead_of_deploying(chain, "client contract", &address, &proxy, done).await? {
+            return Ok(next);
         }
         let amount = self.top_up.unwrap_or(proxy.params.min_client_stake);
         let body = top_up(owner, amount, self.secret_hash)?;

@@ -12,7 +12,7 @@ use cocoon_bindings::worker::{ClaimByStatement, RegisterWorkerFromOwner, WorkerS
 use cocoon_bindings::{BindingsError, ContractKind, StateInit, worker_state_init};
 use cocoon_chain::{ChainClient, ProxyAccount, WorkerAccount};
 
-use super::{Next, Operation, body, deploying, proxy_of, query_id, state};
+use super::{Next, Operation, body, deploying, instead_of_deploying, proxy_of, query_id, state};
 use crate::OwnerError;
 use crate::facts::Role;
 use crate::limits::{CLAIM_VALUE, FEES};
@@ -64,24 +64,8 @@ impl Operation for Deploy {
     async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {
         let proxy = proxy_of(chain, &self.proxy, &self.root).await?;
         let (address, init) = contract_of(owner, &proxy)?;
-        let account = chain.account(&address).await?;
-        if account.is_active() {
-            let word = if done.is_empty() {
-                "was there already"
-            } else {
-                "is deployed"
-            };
-            return Ok(Next::Done(format!("worker contract {address} {word}")));
-        }
-        if !done.is_empty() {
-            let what = format!("worker contract {address} to appear");
-            return Ok(Next::unseen("deploy", what, &account));
-        }
-        if proxy.state != Lifecycle::Normal {
-            return Err(state(
-                format!("proxy contract {} is closing or closed", self.proxy),
-                "choose another proxy: `cocoon root show` lists them",
-            ));
+        if let Some(next) = instead_of_deploying(chain, "worker contract", &address, &proxy, done).await? {
+            return Ok(next);
         }
         let body = body(&RegisterWorkerFromOwner {
             query_id: query_id(),
