@@ -197,6 +197,9 @@ fn every_bit_between_the_signed_parts_is_refused_or_says_the_same() {
             match Evidence::parse(&quote).and_then(|evidence| verifier.verify(&evidence, case.now)) {
                 Ok(claims) => assert_eq!(claims, expected, "byte {at}, bit {bit}"),
                 Err(AttestError::Refused { .. } | AttestError::QuoteTruncated { .. } | AttestError::QuoteTail) => {}
+                // A shorter chain may end at its second certificate, or at its first: another end than the root. Whether it
+                // does depends on the lengths of the certificates' signatures, which differ with every platform.
+                Err(AttestError::UntrustedRoot { .. }) => {}
                 Err(other) => panic!("byte {at}, bit {bit}: {other}"),
             }
         }
