@@ -18,6 +18,8 @@ mod coverage;
 mod fixture;
 #[path = "commands/network.rs"]
 mod network;
+#[path = "people/mod.rs"]
+mod people;
 #[path = "commands/redact.rs"]
 mod redact;
 #[path = "commands/scene.rs"]

@@ -98,9 +98,15 @@ impl Network {
             );
             std::thread::sleep(Duration::from_millis(200));
         };
-        let log_dir = self.data().join("log").display().to_string();
-        let audit = self.run(&["audit", "--wait", "60", "--from", &log_dir]);
-        assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stderr));
+        // The proxy's own log first: only it has what is not published yet.
+        let published = self.data().join("log").display().to_string();
+        for line in [
+            &["audit", "--wait", "60"][..],
+            &["audit", "--wait", "60", "--from", &published],
+        ] {
+            let audit = self.run(line);
+            assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stderr));
+        }
         answer["receipt_id"].as_str().unwrap().to_owned()
     }
 

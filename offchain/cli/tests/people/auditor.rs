@@ -1,7 +1,7 @@
 //! An auditor keeps a copy of the log, audits it without the network, and notices when somebody changed it.
 
+use super::person::Person;
 use crate::network::Network;
-use crate::person::Person;
 
 pub(crate) fn story(network: &Network) {
     let auditor = Person::new(network);

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::person::{Answer, Person};
 use crate::network::Network;
-use crate::person::{Answer, Person};
 
 pub(crate) fn story(network: &Network) {
     let developer = Person::new(network);

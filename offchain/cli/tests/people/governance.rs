@@ -1,8 +1,8 @@
 //! A team that governs: who decides, which image, and that everybody signs the same message. That messages are sent, wait and are
 //! executed is in `tests/network/tests/stories/governance.rs`.
 
+use super::person::Person;
 use crate::network::Network;
-use crate::person::Person;
 
 pub(crate) fn story(network: &Network) {
     let team: Vec<Person<'_>> = (0..3).map(|_| Person::new(network)).collect();

@@ -1,7 +1,7 @@
 //! An operator looks after a worker: is it well, what does it earn, a new price, a pause for repairs.
 
+use super::person::Person;
 use crate::network::Network;
-use crate::person::Person;
 
 pub(crate) fn story(network: &Network) {
     let operator = Person::new(network);

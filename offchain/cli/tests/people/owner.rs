@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use super::person::Person;
 use crate::network::Network;
-use crate::person::Person;
 
 pub(crate) fn story(network: &Network) {
     let owner = Person::new(network);

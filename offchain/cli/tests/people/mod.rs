@@ -1,28 +1,17 @@
 //! One local network, and the people around it, each with the commands and requests that they use: a developer, an operator, an
-//! owner of coins, an auditor, a team that governs. What the commands print is in `commands.rs`; here they lead somewhere.
+//! owner of coins, an auditor, a team that governs. What the commands print is in `cases`; here they lead somewhere.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
-
-#[path = "commands/network.rs"]
-#[allow(dead_code, reason = "the cases of commands use more of it")]
-mod network;
-#[path = "people/person.rs"]
 mod person;
 
-#[path = "people/auditor.rs"]
 mod auditor;
-#[path = "people/developer.rs"]
 mod developer;
-#[path = "people/governance.rs"]
 mod governance;
-#[path = "people/operator.rs"]
 mod operator;
-#[path = "people/owner.rs"]
 mod owner;
 
-use network::Network;
+use crate::network::Network;
 
-/// Beside the network of `commands.rs`.
+/// Beside the network of the cases.
 const INSTANCE: u16 = 444;
 
 #[test]
