@@ -163,7 +163,7 @@ Examples:
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Print what a daemon takes from a configuration: every key with its value, and which are defaults
+    /// Print every key that a daemon takes from a configuration, and which are defaults
     #[command(after_help = "\
 The result is TOML that means the same. Secrets stand in it as the paths of their files.
 

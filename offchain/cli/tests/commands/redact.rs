@@ -35,7 +35,7 @@ const ON_THE_NETWORK: [(&str, &str); 8] = [
         "${1}[NUMBER]",
     ),
     (
-        r#"((?:_queries|_requests|_tokens|_bytes|transaction|checkpoint)"?:? )[0-9]+\b"#,
+        r#"((?:_queries|_requests|_tokens|_bytes|anchors|transaction|checkpoint)"?:? )[0-9]+\b"#,
         "${1}[COUNT]",
     ),
     (r"\b[0-9]+(?:\.[0-9]+)? ?(?:ms|µs|s|seconds)\b", "[DURATION]"),

@@ -118,7 +118,9 @@ impl Play<'_> {
         command
             .current_dir(self.folder())
             .env_clear()
-            .env("COCOON_PASSPHRASE_FILE", "passphrase");
+            .env("COCOON_PASSPHRASE_FILE", "passphrase")
+            // What daemons do step by step is theirs; what they warn of is shown.
+            .env("COCOON_LOG", "warn");
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
