@@ -19,7 +19,7 @@ pub(crate) fn missing(nouns: &[Noun]) -> Vec<String> {
     for noun in nouns {
         for (kind, line) in noun.cases() {
             match command_of(&root, line) {
-                Some(leaf) => drop(have.entry(leaf).or_default().insert(kind)),
+                Some(leaf) => have.entry(leaf).or_default().extend([kind]),
                 None => wrong.push(format!("{}: no command: {line}", noun.file)),
             }
         }

@@ -8,7 +8,7 @@ use crate::case::Stand;
 
 /// Shapes that differ wherever they stand, with what is put there instead. The order counts: longer ones first.
 const EVERYWHERE: [(&str, &str); 14] = [
-    (r"ton://transfer/[A-Za-z0-9_-]{48}\?\S+", "[LINK]"),
+    (r#"ton://transfer/[A-Za-z0-9_-]{48}\?[^\s"]+"#, "[LINK]"),
     (r"\bte6cc[A-Za-z0-9+/_=-]+", "[CELLS]"),
     (r"(?:-1|\b0):[0-9a-fA-F]{64}\b", "[ADDRESS]"),
     (r"\b[EUk0][Qf][A-Za-z0-9_-]{46}\b", "[ADDRESS]"),

@@ -129,6 +129,7 @@ impl Stage {
     }
 
     /// The chain's URL and the addresses on it, by the names that cases of commands use.
+    #[allow(dead_code, reason = "only the cases of commands use it")]
     pub(super) fn values(&self) -> Vec<(String, String)> {
         let chain = self.chain.as_ref().unwrap();
         let on = format!("--chain-url {} --root {}", chain.url, chain.root);
@@ -148,6 +149,7 @@ impl Stage {
     }
 
     /// Delivers an exported message from the wallet of a person.
+    #[allow(dead_code, reason = "only the cases of commands use it")]
     pub(super) fn deliver(&self, from: u8, message: &serde_json::Value) {
         let exported: ExportedMessage = serde_json::from_value(message.clone()).unwrap();
         let message = exported.to_message().unwrap();
