@@ -33,7 +33,7 @@ pub(crate) fn story(network: &Network) {
     // The same, word by word.
     let streamed = asked(json!({ "stream": true }), &[]);
     assert!(
-        streamed.text.contains("data: {") && streamed.text.trim_end().ends_with("data: [DONE]"),
+        streamed.text.contains("data: {") && streamed.text.contains("data: [DONE]"),
         "{}",
         streamed.text
     );
