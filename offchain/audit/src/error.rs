@@ -111,6 +111,9 @@ impl AuditError {
             Self::LateSignatures { .. } => {
                 "audit the published log with --from: signatures stand beside their receipts there"
             }
+            Self::File { source, .. } if source.kind() == std::io::ErrorKind::DirectoryNotEmpty => {
+                "name a folder that is empty or not there yet"
+            }
             Self::File { .. } => "check the path, the permissions and the free space",
             Self::Damaged { .. } => "get the file again from where it came",
             Self::OtherState { .. } => "give each audit a state file of its own, or delete this one to begin anew",

@@ -168,7 +168,10 @@ impl Files {
         std::fs::create_dir_all(folder).map_err(failed)?;
         // What lies there would be read as if it were of this export.
         if std::fs::read_dir(folder).map_err(failed)?.next().is_some() {
-            return Err(failed(std::io::Error::other("the folder is not empty")));
+            return Err(failed(std::io::Error::new(
+                std::io::ErrorKind::DirectoryNotEmpty,
+                "the folder is not empty",
+            )));
         }
         Ok(Self {
             folder: folder.to_owned(),

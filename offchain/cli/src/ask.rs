@@ -246,6 +246,12 @@ fn take(
 fn refused(place: &str, error: &Value) -> Failure {
     let message = error["message"].as_str().unwrap_or("no reason given");
     let hint = match error["code"].as_str() {
+        Some("model_not_found") => {
+            "GET /v1/models of the client lists what is served; without --model the first of them is asked".to_owned()
+        }
+        Some("no_worker_available") => {
+            "ask again later; a quote may also ask for less: fewer --max-tokens, a higher --max-coefficient".to_owned()
+        }
         Some(code) => format!("the client's error code is {code}"),
         None => "see the log of the client".to_owned(),
     };

@@ -23,6 +23,7 @@ pub(crate) mod run;
 pub(crate) mod shell;
 pub(crate) mod simulator;
 pub(crate) mod status;
+pub(crate) mod stop;
 pub(crate) mod up;
 pub(crate) mod verify;
 pub(crate) mod version;

@@ -47,8 +47,11 @@ impl Failure {
 
     /// The text for a person.
     pub fn render(&self, verbose: bool) -> String {
-        let mut text = format!("error: {}", self.error);
-        let causes = self.error.chain().skip(1);
+        let error = self.error.to_string();
+        let mut text = format!("error: {error}");
+        // Some errors say their cause themselves.
+        let causes = self.error.chain().skip(1).map(ToString::to_string);
+        let causes = causes.filter(|cause| !error.ends_with(cause.as_str()));
         for cause in causes.take(if verbose { usize::MAX } else { 1 }) {
             // Writing to a String cannot fail.
             let _ = write!(text, "\n  caused by: {cause}");
@@ -225,6 +228,31 @@ impl<T, E: Into<anyhow::Error>> OrFail<T> for Result<T, E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_that_the_error_says_itself_is_not_said_twice() {
+        #[derive(Debug)]
+        struct Whole(std::io::Error);
+        impl std::fmt::Display for Whole {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "bundle/chain.json: {}", self.0)
+            }
+        }
+        impl std::error::Error for Whole {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let failure = Failure::new(
+            Exit::Configuration,
+            Whole(std::io::Error::other("refused")),
+            "look there",
+        );
+        assert_eq!(
+            failure.render(true),
+            "error: bundle/chain.json: refused\nhint: look there"
+        );
+    }
 
     #[test]
     fn failure_ends_with_its_hint() {

@@ -127,7 +127,10 @@ async fn settle(proxy: &Proxy, contract: Option<Address>, is_client: bool) -> (S
     let Some(contract) = contract else {
         return (
             StatusCode::NOT_FOUND,
-            Json(json!({ "error": "nobody with this owner address is known" })),
+            Json(json!({
+                "error": "nobody with this owner address is known",
+                "hint": "give the address of the owner of a client or worker contract of this proxy; its statistics list them",
+            })),
         );
     };
     match settlement::settle_now(proxy, &contract, is_client).await {

@@ -111,6 +111,8 @@ pub fn start(
     pages: Router,
     shutdown: &Shutdown,
 ) -> Result<(), RunnerError> {
+    // The time that the process is up counts from here.
+    crate::report::Process::now();
     if let Some(path) = &config.socket {
         let socket = socket::open(path)?;
         tracing::info!(socket = %path.display(), "administration");

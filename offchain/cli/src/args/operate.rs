@@ -163,6 +163,21 @@ Examples:
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Print every key that a daemon takes from a configuration, and which are defaults
+    #[command(after_help = "\
+The result is TOML that means the same. Secrets stand in it as the paths of their files.
+
+Examples:
+  cocoon config show proxy .cocoon/proxy.toml
+  cocoon config show worker /etc/cocoon/worker.toml --json")]
+    Show {
+        /// Whose it is
+        #[arg(value_enum)]
+        role: Role,
+        /// The TOML file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Turn a JSON configuration of the deployed network's runners into a TOML one
     #[command(after_help = "\
 Says which keys were taken, which were ignored, and what is left to be filled in. Keys of the

@@ -1,6 +1,8 @@
 //! `cocoon config`: looks at configuration files without starting anything.
 
 mod deployed;
+mod keys;
+mod show;
 
 use std::path::Path;
 
@@ -19,6 +21,7 @@ const MAX_JSON_BYTES: usize = 1 << 20;
 pub(crate) fn run(command: ConfigCommand, output: Output) -> Result<Exit, Failure> {
     match command {
         ConfigCommand::Check { role, file } => check(role, &file, output),
+        ConfigCommand::Show { role, file } => show::run(role, &file, output),
         ConfigCommand::Import {
             role,
             file,

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::keymanager::{BackupArgs, KeyManagerPlace, KeyManagerRunArgs, OwnerKeyArgs, RestoreArgs};
+use crate::command::stop::Stop;
 use crate::failure::{self, Exit, Failure, OrFail as _};
 use crate::output::Output;
 
@@ -39,6 +40,7 @@ pub(crate) async fn run(args: KeyManagerRunArgs, output: Output) -> Result<Exit,
         http: format!("http://{}", running.http),
         id: running.id().map(|id| id.to_string()),
     };
+    let signal = Stop::listen().await;
     output.result(&ready, |ready| match &ready.id {
         Some(id) => format!("keymanager ready at {}, http {}, id {id}", ready.at, ready.http),
         None => format!(
@@ -46,7 +48,7 @@ pub(crate) async fn run(args: KeyManagerRunArgs, output: Output) -> Result<Exit,
             ready.at, ready.http
         ),
     })?;
-    cocoon_runner::shutdown::signal().await.map_err(failure::from_runner)?;
+    signal.asked().await?;
     output.note("Draining ...");
     stop.cancel();
     running.join().await.map_err(failure::from_keymanager)?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::args::Global;
 use crate::args::governance::{Place, RootShowArgs};
-use crate::failure::{self, Exit, Failure, OrFail as _};
+use crate::failure::{self, Exit, Failure};
 use crate::output::Output;
 
 #[derive(Serialize)]
@@ -119,11 +119,8 @@ pub(crate) async fn view(global: &Global, place: Place) -> Result<(SharedChain, 
 
 /// A chain and a contract on it, as a person names them.
 pub(crate) fn open(url: &str, address: &str) -> Result<(SharedChain, Address), Failure> {
-    let address = parse_address(address).or_fail(
-        Exit::Usage,
-        &format!("{address:?} is not an address"),
-        "an address is 0: and 64 hex digits, or 48 characters of base64",
-    )?;
+    let hint = "an address is 0: and 64 hex digits, or 48 characters of base64";
+    let address = parse_address(address).map_err(|error| Failure::new(Exit::Usage, error, hint))?;
     let chain: SharedChain = Arc::new(HttpApi::new(url, None).map_err(failure::from_chain)?);
     Ok((chain, address))
 }

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::command::operate::with_default;
+use crate::command::stop::Stop;
 use crate::failure::{self, Exit, Failure};
 use crate::local::configs::ChainFile;
 use crate::local::part::Part;
@@ -20,8 +21,9 @@ pub(crate) async fn localnet(config: &Path, output: Output) -> Result<Exit, Fail
     let chain = LocalNet::start(config.into_config())
         .await
         .map_err(failure::from_localnet)?;
+    let signal = Stop::listen().await;
     ready(output, "chain", &chain.url())?;
-    cocoon_runner::shutdown::signal().await.map_err(failure::from_runner)?;
+    signal.asked().await?;
     chain.shutdown().await.map_err(failure::from_localnet)?;
     Ok(Exit::Done)
 }
@@ -42,10 +44,11 @@ pub(crate) async fn router(config: &Path, output: Output) -> Result<Exit, Failur
     let running = cocoon_router::start(config, stop.clone())
         .await
         .map_err(failure::from_router)?;
+    let signal = Stop::listen().await;
     for address in &running.addresses {
         ready(output, "router", &address.to_string())?;
     }
-    cocoon_runner::shutdown::signal().await.map_err(failure::from_runner)?;
+    signal.asked().await?;
     output.note("Draining ...");
     stop.cancel();
     running.join().await.map_err(failure::from_router)?;
@@ -69,9 +72,10 @@ pub(crate) async fn client(config: &Path, output: Output) -> Result<Exit, Failur
 }
 
 async fn until_signal(mut part: Part, output: Output) -> Result<Exit, Failure> {
+    let signal = Stop::listen().await;
     ready(output, part.name(), &format!("http://{}", part.address()))?;
     tokio::select! {
-        signal = cocoon_runner::shutdown::signal() => signal.map_err(failure::from_runner)?,
+        asked = signal.asked() => asked?,
         ended = part.ended() => return ended.map(|()| Exit::Done),
     }
     output.note("Draining ...");

@@ -11,15 +11,24 @@ use crate::output::Output;
 
 /// Prints completions.
 pub(crate) fn completions(shell: Shell, output: Output) -> Result<Exit, Failure> {
-    let shell = match shell {
-        Shell::Bash => clap_complete::Shell::Bash,
-        Shell::Zsh => clap_complete::Shell::Zsh,
-        Shell::Fish => clap_complete::Shell::Fish,
+    let (name, generator) = match shell {
+        Shell::Bash => ("bash", clap_complete::Shell::Bash),
+        Shell::Zsh => ("zsh", clap_complete::Shell::Zsh),
+        Shell::Fish => ("fish", clap_complete::Shell::Fish),
     };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "cocoon", &mut script);
-    output.stdout(&String::from_utf8_lossy(&script))?;
+    clap_complete::generate(generator, &mut Cli::command(), "cocoon", &mut script);
+    let script = String::from_utf8_lossy(&script).into_owned();
+    output.result(&Completions { shell: name, script }, |completions| {
+        completions.script.clone()
+    })?;
     Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct Completions {
+    shell: &'static str,
+    script: String,
 }
 
 #[derive(Serialize)]
@@ -35,7 +44,9 @@ pub(crate) fn man(out: &Path, output: Output) -> Result<Exit, Failure> {
     let written = || -> std::io::Result<usize> {
         std::fs::create_dir_all(out)?;
         clap_mangen::generate_to(Cli::command(), out)?;
-        std::fs::read_dir(out).map(Iterator::count)
+        let files = std::fs::read_dir(out)?.collect::<Result<Vec<_>, _>>()?;
+        let is_page = |file: &std::fs::DirEntry| file.path().extension().is_some_and(|section| section == "1");
+        Ok(files.iter().filter(|file| is_page(file)).count())
     };
     let pages = written().or_fail(Exit::Configuration, &doing, hint)?;
     let folder = out.display().to_string();

@@ -8,10 +8,11 @@ use cocoon_attest::simulated::SimulatedPlatform;
 use cocoon_guest::{Endpoint, SimulatedTrust, Simulator};
 use cocoon_ratls::{Clock as _, SystemClock};
 use cocoon_runner::config::NamesFiles;
-use cocoon_runner::{keys, shutdown};
+use cocoon_runner::keys;
 use serde::{Deserialize, Serialize};
 
 use crate::args::simulator::SimulatorArgs;
+use crate::command::stop::Stop;
 use crate::failure::{self, Exit, Failure, OrFail as _};
 use crate::output::Output;
 
@@ -94,10 +95,11 @@ pub(crate) async fn run(args: SimulatorArgs, output: Output) -> Result<Exit, Fai
         at: simulator.endpoint().to_string(),
         simulated: true,
     };
+    let signal = Stop::listen().await;
     output.result(&ready, |ready| {
         format!("SIMULATED quoting service ready at {}", ready.at)
     })?;
-    shutdown::signal().await.map_err(failure::from_runner)?;
+    signal.asked().await?;
     let stopped = tokio::task::spawn_blocking(move || simulator.stop()).await;
     stopped.map_err(anyhow::Error::from)?;
     Ok(Exit::Done)

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::args::{Global, Only, UpArgs};
 use crate::ask::{Answer, Asker, Message};
 use crate::command::chat;
+use crate::command::stop::Stop;
 use crate::failure::{self, Exit, Failure, OrFail as _};
 use crate::local::balances::{Balances, table};
 use crate::local::network::NetworkFile;
@@ -71,9 +72,10 @@ async fn serve(network: &mut LocalNetwork, only: Option<Only>, output: Output) -
         simulated: true,
         network: network.file(),
     };
+    let signal = Stop::listen().await;
     output.result(&up, |up| ready_text(up.network, network.data().path(), only))?;
     tokio::select! {
-        signal = cocoon_runner::shutdown::signal() => signal.map_err(failure::from_runner),
+        asked = signal.asked() => asked,
         failure = network.failed() => Err(failure),
     }
 }

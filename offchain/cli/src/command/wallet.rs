@@ -202,9 +202,26 @@ fn export(global: &Global, args: ExportArgs, output: Output) -> Result<Exit, Fai
     }
     let passphrase = passphrase(output, &args.wallet.keys)?;
     let secret = wallet.unlock(&passphrase).map_err(failure::from_owner)?.to_text();
-    output.stdout(&secret)?;
-    output.stdout("\n")?;
+    if output.json {
+        let exported = Exported {
+            name: &wallet.name,
+            secret: &secret,
+        };
+        output.result(&exported, |_| String::new())?;
+    } else {
+        // Without a copy that is not overwritten.
+        output.stdout(&secret)?;
+        output.stdout("\n")?;
+    }
     Ok(Exit::Done)
+}
+
+/// What is printed for paper.
+#[derive(Serialize)]
+struct Exported<'a> {
+    name: &'a str,
+    /// The words, or the key in hex.
+    secret: &'a str,
 }
 
 fn shown(global: &Global, wallet: &StoredWallet, chain: Option<OnChain>) -> Result<Shown, Failure> {

@@ -13,7 +13,7 @@ const MEMORY: Metric = Metric::gauge("process_resident_memory_bytes", "Memory of
 const CPU: Metric = Metric::counter("process_cpu_seconds_total", "CPU time of the whole process.");
 const UPTIME: Metric = Metric::gauge(
     "cocoon_process_uptime_seconds",
-    "Since figures were first asked for or counted.",
+    "Since the first daemon of the process started.",
 );
 const TASKS: Metric = Metric::gauge("cocoon_process_tasks", "Tasks of the runtime that are alive.");
 const THREADS: Metric = Metric::gauge("cocoon_process_runtime_threads", "Threads that run tasks.");
@@ -32,7 +32,7 @@ pub struct Process {
     pub memory_bytes: u64,
     /// CPU time, user and system; 0 where the kernel does not tell.
     pub cpu_seconds: f64,
-    /// Since the first look.
+    /// Since the first look, which daemons take when they start.
     pub uptime_seconds: f64,
     tasks: usize,
     threads: usize,

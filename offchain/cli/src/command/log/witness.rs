@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::log::LogWitnessArgs;
+use crate::command::stop::Stop;
 use crate::failure::{self, Exit, Failure};
 use crate::output::Output;
 
@@ -43,10 +44,11 @@ pub(crate) async fn run(args: LogWitnessArgs, output: Output) -> Result<Exit, Fa
         key,
         logs: logs.len(),
     };
+    let stop_signal = Stop::listen().await;
     output.result(&ready, |ready| {
         format!("witness ready at {}, key {}, logs {}", ready.at, ready.key, ready.logs)
     })?;
-    cocoon_runner::shutdown::signal().await.map_err(failure::from_runner)?;
+    stop_signal.asked().await?;
     stop.cancel();
     server.join().await.map_err(failure::from_runner)?;
     Ok(Exit::Done)

@@ -7,8 +7,8 @@ use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::ton::{Address, Cell, parse_address};
 use cocoon_bindings::wallets::{WALLET_ID_MAINNET, WalletContract};
 use cocoon_bindings::{
-    ContractKind, Multipliers, Nanoton, Params, ParamsVersion, PublicKey, RootData, STRUCT_VERSION, StateInit,
-    client_state_init, proxy_state_init, root_state_init, worker_state_init,
+    ContractKind, ExportedMessage, Multipliers, Nanoton, Params, ParamsVersion, PublicKey, RootData, STRUCT_VERSION,
+    StateInit, client_state_init, proxy_state_init, root_state_init, worker_state_init,
 };
 use cocoon_emulator::Snapshot;
 use cocoon_localnet::{Clock, LocalNet, LocalNetConfig, RunningLocalNet};
@@ -126,6 +126,38 @@ impl Stage {
 
     pub(super) fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The chain's URL and the addresses on it, by the names that cases of commands use.
+    #[allow(dead_code, reason = "only the cases of commands use it")]
+    pub(super) fn values(&self) -> Vec<(String, String)> {
+        let chain = self.chain.as_ref().unwrap();
+        let on = format!("--chain-url {} --root {}", chain.url, chain.root);
+        let values = [
+            ("SIGNED", format!("{on} --wallet dose --yes --no-wait")),
+            ("ON", on),
+            ("CHAIN", chain.url.clone()),
+            ("ROOT", chain.root.clone()),
+            ("PROXY", self.proxy.clone()),
+            ("OWNER", owner().to_string()),
+            ("CLIENT", self.client_contract()),
+            ("WORKER", self.worker_contract()),
+            ("OWN_PROXY", self.own_proxy()),
+            ("OWN_KEY", self.public_key([9; 32]).to_string()),
+        ];
+        values.map(|(name, value)| (name.to_owned(), value)).into()
+    }
+
+    /// Delivers an exported message from the wallet of a person.
+    #[allow(dead_code, reason = "only the cases of commands use it")]
+    pub(super) fn deliver(&self, from: u8, message: &serde_json::Value) {
+        let exported: ExportedMessage = serde_json::from_value(message.clone()).unwrap();
+        let message = exported.to_message().unwrap();
+        let sent = self.net().with(|chain| {
+            chain.send_internal(&person(from), &message)?;
+            chain.run()
+        });
+        sent.unwrap();
     }
 
     pub(super) fn proxy(&self) -> &str {
