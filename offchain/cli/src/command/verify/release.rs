@@ -317,3 +317,39 @@ fn text(shown: &Shown) -> String {
     text.extend(lines(&shown.findings));
     text.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "RWQBAgMEBQYHCBl/ayPhbIUyxqvIOPrNXqeJvgx2spIDNAOb+os9No1h";
+    const LIST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  bin/cocoon\n";
+    /// Hashed first with BLAKE2b, as minisign does it today; made with Python's `cryptography` and `hashlib`.
+    const SIGNED: &str = "untrusted comment: signature from minisign secret key
+RUQBAgMEBQYHCJD1PLsw8srbmiIIL+X4JhVB0/T10FcXx0S26q/iYeCNER1E8X67UmSfAZeX/r1KSERiszYDdXS3G1agDNnLsg4=
+trusted comment: timestamp:1790000000\tfile:SHA256SUMS\thashed
+Z0V9GCaR9J7uZzxRTao2wnk+JDZGHtw0vrV7lp9KNaVRmh6IPJ+vmW3RkBNmf9VpvZAk+/zbNWcNBPbe0DqnBQ==
+";
+
+    #[test]
+    fn a_signature_of_another_program_is_verified_and_every_change_refuses_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = PublicKey::from_base64(KEY).unwrap();
+        let judged = |text: &str, list: &str| {
+            std::fs::write(folder.path().join(SIGNATURE), text).unwrap();
+            signature(folder.path(), list.as_bytes(), Some(&key)).unwrap()
+        };
+        let (finding, comment) = judged(SIGNED, LIST);
+        assert_eq!(finding.fact, Fact::Proven, "{finding:?}");
+        assert!(comment.unwrap().contains("file:SHA256SUMS"));
+        for (text, list) in [
+            (SIGNED.to_owned(), LIST.replace("bin", "bit")),
+            (SIGNED.replace("1790000000", "1790000001"), LIST.to_owned()),
+            (SIGNED.replace("RUQB", "RUQC"), LIST.to_owned()),
+            ("untrusted comment: x\n".to_owned(), LIST.to_owned()),
+        ] {
+            let (finding, comment) = judged(&text, &list);
+            assert_eq!((finding.fact, comment), (Fact::Refuted, None), "{text}");
+        }
+    }
+}
