@@ -14,6 +14,7 @@ pub mod model;
 pub mod operate;
 pub mod owner;
 pub mod replay;
+pub mod setup;
 pub mod simulator;
 pub mod verify;
 pub mod wallet;
@@ -35,6 +36,7 @@ use self::log::LogCommand;
 use self::model::ModelCommand;
 use self::operate::{ConfigCommand, OperateCommand, SettleCommand};
 use self::owner::{ClientOwnerCommand, ProxyOwnerCommand, WorkerOwnerCommand};
+use self::setup::SetupCommand;
 use self::simulator::SimulatorCommand;
 use self::verify::VerifyCommand;
 use self::wallet::WalletCommand;
@@ -133,6 +135,12 @@ impl From<LogFormat> for cocoon_runner::logging::LogFormat {
 pub enum Command {
     /// Start a whole network on this machine: chain, contracts, proxy, worker, client
     Up(UpArgs),
+    /// Make a runner ready, step by step: network, wallet, keys, configuration, contract
+    Setup {
+        /// Which runner.
+        #[command(subcommand)]
+        command: SetupCommand,
+    },
     /// Ask the network, with the answer streamed
     Chat(ChatArgs),
     /// Ask for a firm price: a worker's slot is kept for one request, for a while

@@ -134,6 +134,7 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
     let global = cli.global;
     match cli.command {
         Command::Up(args) => command::up::run(&global, args, output).await,
+        Command::Setup { command } => command::setup::run(&global, command, output).await,
         Command::Chat(args) => command::chat::run(&global, args, output).await,
         Command::Quote(args) => command::quote::run(&global, args, output).await,
         Command::Audit(args) => command::audit::run(&global, args, output).await,
@@ -188,6 +189,12 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Attest {
             command: AttestCommand::Show(args),
         } => command::attest::show(args, output).await,
+        Command::Verify {
+            command: VerifyCommand::Endpoint(args),
+        } => command::verify::endpoint(&global, args, output).await,
+        Command::Verify {
+            command: VerifyCommand::Release(args),
+        } => command::verify::release(&global, args, output).await,
         Command::Verify {
             command: VerifyCommand::Receipt(args),
         } => command::verify::receipt(&global, args, output).await,

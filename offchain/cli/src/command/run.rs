@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::command::operate::with_default;
 use crate::command::stop::Stop;
 use crate::failure::{self, Exit, Failure};
-use crate::local::configs::ChainFile;
+use crate::local::chain::ChainFile;
 use crate::local::part::Part;
 use crate::output::Output;
 
@@ -55,7 +55,11 @@ pub(crate) async fn router(config: &Path, output: Output) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
+#[cfg(not(feature = "engine"))]
+pub(crate) use super::no_engine::worker;
+
 /// Runs a worker.
+#[cfg(feature = "engine")]
 pub(crate) async fn worker(config: &Path, output: Output) -> Result<Exit, Failure> {
     cocoon_runner::files::raise_limit();
     let mut config: cocoon_worker::WorkerConfig = load(config)?;

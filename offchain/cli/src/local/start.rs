@@ -12,7 +12,8 @@ use cocoon_localnet::{LocalNet, RunningLocalNet};
 use cocoon_manifest::ModelName;
 
 use super::actors::Actors;
-use super::configs::{ChainFile, Configs, Owners};
+use super::chain::ChainFile;
+use super::configs::{Configs, Owners};
 use super::deploy::{Contracts, Deployment, Listing};
 use super::faucet::Faucet;
 use super::layout::DataDir;
