@@ -3,6 +3,7 @@
 pub mod actors;
 pub mod balances;
 pub mod configs;
+pub(crate) mod control;
 pub mod deploy;
 pub mod economy;
 pub mod faucet;
