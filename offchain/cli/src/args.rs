@@ -9,6 +9,7 @@ pub mod governance;
 pub mod governor;
 pub mod image;
 pub mod keymanager;
+pub mod localnet;
 pub mod log;
 pub mod model;
 pub mod operate;
@@ -32,6 +33,7 @@ use self::governance::RootCommand;
 use self::governor::GovernorCommand;
 use self::image::ImageCommand;
 use self::keymanager::KeyManagerCommand;
+use self::localnet::LocalnetCommand;
 use self::log::LogCommand;
 use self::model::ModelCommand;
 use self::operate::{ConfigCommand, OperateCommand, SettleCommand};
@@ -213,7 +215,7 @@ pub enum Command {
     Localnet {
         /// What to do with it.
         #[command(subcommand)]
-        command: RunCommand,
+        command: LocalnetCommand,
     },
     /// Configuration files of the runners
     Config {

@@ -11,6 +11,7 @@ pub(crate) mod governance;
 pub(crate) mod governor;
 pub(crate) mod image;
 pub(crate) mod keymanager;
+pub(crate) mod localnet;
 pub(crate) mod log;
 pub(crate) mod model;
 pub(crate) mod network;

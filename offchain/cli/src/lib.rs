@@ -39,6 +39,7 @@ use crate::args::governance::RootCommand;
 use crate::args::governor::GovernorCommand;
 use crate::args::image::ImageCommand;
 use crate::args::keymanager::KeyManagerCommand;
+use crate::args::localnet::LocalnetCommand;
 use crate::args::log::LogCommand;
 use crate::args::model::ModelCommand;
 use crate::args::operate::Role;
@@ -113,7 +114,9 @@ fn start_logging(cli: &Cli) -> Result<(), Failure> {
             false,
         ) => "warn",
         (
-            Command::Localnet { .. }
+            Command::Localnet {
+                command: LocalnetCommand::Run(_),
+            }
             | Command::Proxy { .. }
             | Command::Router { .. }
             | Command::KeyManager {
@@ -210,9 +213,7 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Simulator {
             command: SimulatorCommand::Run(args),
         } => command::simulator::run(args, output).await,
-        Command::Localnet {
-            command: RunCommand::Run { config },
-        } => command::run::localnet(&config, output).await,
+        Command::Localnet { command } => command::localnet::dispatch(&global, command, output).await,
         Command::Config { command } => command::config::run(command, output),
         Command::Proxy { command } => match command {
             ProxyCommand::Run(RunCommand::Run { config }) => command::run::proxy(&config, output).await,

@@ -6,6 +6,7 @@ pub mod balances;
 pub mod chain;
 #[cfg(feature = "engine")]
 pub mod configs;
+pub(crate) mod control;
 #[cfg(feature = "engine")]
 pub mod deploy;
 #[cfg(feature = "engine")]

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use cocoon_localnet::LocalNet;
 use cocoon_runner::config::NamesFiles;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,22 +10,8 @@ use tokio_util::sync::CancellationToken;
 use crate::command::operate::with_default;
 use crate::command::stop::Stop;
 use crate::failure::{self, Exit, Failure};
-use crate::local::chain::ChainFile;
 use crate::local::part::Part;
 use crate::output::Output;
-
-/// Runs the local chain.
-pub(crate) async fn localnet(config: &Path, output: Output) -> Result<Exit, Failure> {
-    let config: ChainFile = load(config)?;
-    let chain = LocalNet::start(config.into_config())
-        .await
-        .map_err(failure::from_localnet)?;
-    let signal = Stop::listen().await;
-    ready(output, "chain", &chain.url())?;
-    signal.asked().await?;
-    chain.shutdown().await.map_err(failure::from_localnet)?;
-    Ok(Exit::Done)
-}
 
 /// Runs a proxy.
 pub(crate) async fn proxy(config: &Path, output: Output) -> Result<Exit, Failure> {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cocoon_localnet::{Clock, LocalNetConfig, NetworkConfig};
 use cocoon_runner::config::NamesFiles;
@@ -13,8 +14,17 @@ use serde::{Deserialize, Serialize};
 pub struct ChainFile {
     /// Where its HTTP API listens.
     pub listen: SocketAddr,
-    /// Where the chain is saved.
+    /// Where the chain is saved, with a journal beside it.
     pub state_file: PathBuf,
+    /// Where its lite server listens; without, there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lite_listen: Option<SocketAddr>,
+    /// Time at which a new chain starts, in seconds since 1970; it then moves only when told. Without, it is the system's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_time: Option<u32>,
+    /// Seconds between empty blocks; without, only messages make blocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_interval: Option<u32>,
 }
 
 impl NamesFiles for ChainFile {
@@ -24,13 +34,25 @@ impl NamesFiles for ChainFile {
 }
 
 impl ChainFile {
+    /// A chain with the system's time and a block for each message.
+    pub fn new(listen: SocketAddr, state_file: PathBuf) -> Self {
+        Self {
+            listen,
+            state_file,
+            lite_listen: None,
+            start_time: None,
+            block_interval: None,
+        }
+    }
+
     /// As the chain's own configuration.
     pub fn into_config(self) -> LocalNetConfig {
         LocalNetConfig {
             listen: self.listen,
             state_file: Some(self.state_file),
             network: NetworkConfig::default(),
-            clock: Clock::System,
+            clock: self.start_time.map_or(Clock::System, Clock::Manual),
+            block_interval: self.block_interval.map(|seconds| Duration::from_secs(seconds.into())),
         }
     }
 }

@@ -80,10 +80,7 @@ impl Configs {
             ..AdminConfig::in_folder(&data.store_dir(name))
         };
         Self {
-            chain: ChainFile {
-                listen: ports.chain,
-                state_file: data.chain_state_file(),
-            },
+            chain: ChainFile::new(ports.chain, data.chain_state_file()),
             proxy: ProxyConfig {
                 admin: admin("proxy"),
                 store_dir: data.store_dir("proxy"),

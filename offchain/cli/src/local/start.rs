@@ -82,10 +82,7 @@ impl LocalNetwork {
         ensure_platform(&data)?;
 
         on_step("Starting the local chain");
-        let chain_file = ChainFile {
-            listen: ports.chain,
-            state_file: data.chain_state_file(),
-        };
+        let chain_file = ChainFile::new(ports.chain, data.chain_state_file());
         let chain = LocalNet::start(chain_file.into_config())
             .await
             .map_err(failure::from_localnet)?;
