@@ -94,7 +94,7 @@ fn a_signed_release_is_verified_and_the_first_difference_is_told() {
     release  cocoon 0.1.0, commit abc
     proven   signature    of SHA256SUMS by the key that was named; it says: cocoon of a test
     proven   files        all 2 are those that are listed
-    proven   contracts    the code of all 5 is that of this program
+    proven   contracts    the code of all 6 is that of this program
     unknown  images       no network was named whose lists could be compared
     ");
     let one = cocoon(
