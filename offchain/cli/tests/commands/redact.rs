@@ -7,15 +7,18 @@ use regex::{Captures, Regex};
 use crate::case::Stand;
 
 /// Shapes that differ wherever they stand, with what is put there instead. The order counts: longer ones first.
-const EVERYWHERE: [(&str, &str); 14] = [
+const EVERYWHERE: [(&str, &str); 16] = [
     (r#"ton://transfer/[A-Za-z0-9_-]{48}\?[^\s"]+"#, "[LINK]"),
     (r"\bte6cc[A-Za-z0-9+/_=-]+", "[CELLS]"),
     (r"(?:-1|\b0):[0-9a-fA-F]{64}\b", "[ADDRESS]"),
-    (r"\b[EUk0][Qf][A-Za-z0-9_-]{46}\b", "[ADDRESS]"),
+    (r"\b[EUk0][Qf][A-Za-z0-9_-]{46}", "[ADDRESS]"),
+    // The end of a key in the form of signed notes: name+id+key.
+    (r"\+[0-9a-f]{8}\+[A-Za-z0-9+/]{42,44}=*", "+[KEY]"),
     (r"\b[0-9a-f]{128}\b", "[SIGNATURE]"),
     (r"\b[0-9a-f]{96}\b", "[REGISTER]"),
     (r"\b[0-9a-f]{64}\b", "[HASH]"),
-    (r"\b[A-Za-z0-9+/]{43}=", "[HASH]"),
+    (r"[A-Za-z0-9+/]{100,}=*", "[BYTES]"),
+    (r"[A-Za-z0-9+/]{43}=", "[HASH]"),
     (
         r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b",
         "[ID]",

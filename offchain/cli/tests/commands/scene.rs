@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -15,6 +16,9 @@ use crate::{fixture, redact};
 
 /// What daemons of a scene say on stderr.
 const DAEMON_LOG: &str = "daemon.log";
+
+/// How long a daemon may take to end when it is told to.
+const TO_END: Duration = Duration::from_secs(30);
 
 struct Play<'a> {
     scene: &'a Scene,
@@ -160,9 +164,18 @@ impl Play<'_> {
 
     /// Runs a daemon until it is ready, and tells it to end.
     fn run_daemon(&self, line: &str) -> Output {
-        let (daemon, mut lines, mut told) = self.spawn(line);
+        let (mut daemon, mut lines, mut told) = self.spawn(line);
         // It may have ended by itself, with an error that is looked at below.
         let _ = Command::new("kill").args(["-TERM", &daemon.id().to_string()]).status();
+        let end = Instant::now() + TO_END;
+        while daemon.try_wait().unwrap().is_none() {
+            if Instant::now() >= end {
+                // Without an exit code it is a defect.
+                let _ = daemon.kill();
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         lines.read_to_string(&mut told).unwrap();
         let mut output = daemon.wait_with_output().unwrap();
         output.stdout = told.into_bytes();

@@ -59,4 +59,10 @@ pub(crate) fn story(network: &Network) {
     operator.reads(&format!("proxy enable --worker {worker}"));
     let refused = operator.is_refused("worker status --socket nowhere.sock", 3);
     assert!(refused.contains("\nhint: "), "{refused}");
+
+    // The end: what runs may end, and the daemon with it, whose socket is gone then.
+    assert_eq!(operator.gets("worker drain")["state"], "draining");
+    operator.waits_until("the worker has ended", || {
+        operator.types("worker status").status.code() == Some(3)
+    });
 }
