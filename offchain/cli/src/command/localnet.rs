@@ -63,11 +63,11 @@ async fn run(args: LocalnetRunArgs, output: Output) -> Result<Exit, Failure> {
         global_config: lite.is_some().then(|| chain.global_config_url()),
     };
     output.result(&ready, |ready| {
-        let lite = ready
-            .global_config
-            .iter()
-            .map(|url| format!("\nlite server described at {url}"));
-        format!("{} ready at {}{}", ready.ready, ready.at, lite.collect::<String>())
+        let lite = ready.global_config.as_ref();
+        let lite = lite
+            .map(|url| format!("\nlite server described at {url}"))
+            .unwrap_or_default();
+        format!("{} ready at {}{lite}", ready.ready, ready.at)
     })?;
     cocoon_runner::shutdown::signal().await.map_err(failure::from_runner)?;
     drop(lite);
