@@ -9,7 +9,7 @@ import os
 import sys
 import urllib.request
 
-from ton_core import Address, NetworkGlobalID, SendMode, begin_cell
+from ton_core import Address, NetworkGlobalID
 from tonutils.clients import ToncenterClient
 from tonutils.contracts import TONTransferBuilder, WalletV4R2, WalletV5R1
 from tonutils.exceptions import ProviderResponseError, RunGetMethodError

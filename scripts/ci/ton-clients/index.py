@@ -13,7 +13,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from ton_core import Address, Cell, NetworkGlobalID, SendMode, StateInit
+from ton_core import Address, Cell, NetworkGlobalID, StateInit
 from tonutils.clients import ToncenterClient
 from tonutils.contracts import TONTransferBuilder, WalletV4R2
 

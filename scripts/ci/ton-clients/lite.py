@@ -13,7 +13,7 @@ import urllib.request
 
 from pytoniq import LiteClient, WalletV4R2
 from pytoniq.liteclient.client import LiteServerError
-from pytoniq_core import Address, begin_cell
+from pytoniq_core import Address
 from pytoniq_core.proof.check_proof import ProofError
 
 TON = 10**9

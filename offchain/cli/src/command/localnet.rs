@@ -65,11 +65,11 @@ async fn run(args: LocalnetRunArgs, output: Output) -> Result<Exit, Failure> {
     };
     let signal = Stop::listen().await;
     output.result(&ready, |ready| {
-        let lite = ready
-            .global_config
-            .iter()
-            .map(|url| format!("\nlite server described at {url}"));
-        format!("{} ready at {}{}", ready.ready, ready.at, lite.collect::<String>())
+        let lite = ready.global_config.as_ref();
+        let lite = lite
+            .map(|url| format!("\nlite server described at {url}"))
+            .unwrap_or_default();
+        format!("{} ready at {}{lite}", ready.ready, ready.at)
     })?;
     signal.asked().await?;
     drop(lite);

@@ -71,7 +71,7 @@ impl Controls {
         if !answered.ok {
             let hint = match status.as_u16() {
                 404 => "`cocoon localnet status` lists the snapshots",
-                422 => "see `cocoon help localnet`",
+                422 => "see `cocoon localnet --help`",
                 _ => "the log of the local chain may say more",
             };
             return Err(Failure::new(

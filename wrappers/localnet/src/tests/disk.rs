@@ -7,12 +7,14 @@ use cocoon_bindings::units::Nanoton;
 use cocoon_emulator::Snapshot;
 use serde_json::json;
 
-use super::{SOMEBODY, control, faucet, result};
-use crate::{LocalNet, LocalNetConfig, LocalNetError, RunningLocalNet};
+use super::{SOMEBODY, START, control, faucet, result};
+use crate::{Clock, LocalNet, LocalNetConfig, LocalNetError, RunningLocalNet};
 
 async fn start(file: &Path) -> Result<RunningLocalNet, LocalNetError> {
     LocalNet::start(LocalNetConfig {
         state_file: Some(file.to_owned()),
+        // No second passes, so that nothing is charged for storage.
+        clock: Clock::Manual(START),
         ..LocalNetConfig::ephemeral()
     })
     .await
@@ -27,7 +29,9 @@ fn copy(from: &Path, to: &Path) -> PathBuf {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        if entry.file_type().unwrap().is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
     }
     to.join("chain.state")
 }
@@ -121,7 +125,7 @@ async fn a_journal_that_outweighs_the_chain_is_written_into_it() {
     let saved = fs::metadata(&file).unwrap().len();
     // Each change is some kilobytes of transactions, so that few of them are a megabyte.
     let mut written_anew = false;
-    for n in 0..600_u32 {
+    for n in 0..2_000_u32 {
         net.with(|chain| (0..8).try_for_each(|_| chain.fund(&SOMEBODY, Nanoton::new(1)).map(drop)))
             .unwrap();
         faucet(&net, "1").await;
