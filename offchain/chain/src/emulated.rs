@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use cocoon_bindings::ton::{Address, Cell, StackValue};
 use cocoon_bindings::units::Nanoton;
-use cocoon_emulator::{AccountStatus, Emulator, EmulatorError, GetterResult, Snapshot};
+use cocoon_emulator::{AccountStatus, Emulator, EmulatorError, GetterResult, Snapshot, journal};
 
 use crate::ChainError;
 use crate::client::{AccountState, ChainClient, ChainHead, Transaction, TransactionId};
@@ -27,11 +27,17 @@ impl EmulatedChain {
 
     /// The chain as a local network saved it. Changes are not written back.
     pub fn from_state_file(path: &Path) -> Result<Self, ChainError> {
-        let bytes = std::fs::read(path).map_err(|source| ChainError::StateFile {
-            path: path.to_owned(),
-            source,
-        })?;
-        let snapshot = Snapshot::from_bytes(&bytes).map_err(ChainError::Emulator)?;
+        let read = |path: &Path| {
+            std::fs::read(path).map_err(|source| ChainError::StateFile {
+                path: path.to_owned(),
+                source,
+            })
+        };
+        let saved = read(path)?;
+        // A chain that was stopped in order has no journal.
+        let beside = journal::path_beside(path);
+        let records = if beside.exists() { read(&beside)? } else { Vec::new() };
+        let (snapshot, _) = Snapshot::from_saved(&saved, &records).map_err(ChainError::Emulator)?;
         Ok(Self::new(
             Emulator::from_snapshot(&snapshot).map_err(ChainError::Emulator)?,
         ))

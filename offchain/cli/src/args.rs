@@ -9,11 +9,13 @@ pub mod governance;
 pub mod governor;
 pub mod image;
 pub mod keymanager;
+pub mod localnet;
 pub mod log;
 pub mod model;
 pub mod operate;
 pub mod owner;
 pub mod replay;
+pub mod setup;
 pub mod simulator;
 pub mod verify;
 pub mod wallet;
@@ -31,10 +33,12 @@ use self::governance::RootCommand;
 use self::governor::GovernorCommand;
 use self::image::ImageCommand;
 use self::keymanager::KeyManagerCommand;
+use self::localnet::LocalnetCommand;
 use self::log::LogCommand;
 use self::model::ModelCommand;
 use self::operate::{ConfigCommand, OperateCommand, SettleCommand};
 use self::owner::{ClientOwnerCommand, ProxyOwnerCommand, WorkerOwnerCommand};
+use self::setup::SetupCommand;
 use self::simulator::SimulatorCommand;
 use self::verify::VerifyCommand;
 use self::wallet::WalletCommand;
@@ -133,6 +137,12 @@ impl From<LogFormat> for cocoon_runner::logging::LogFormat {
 pub enum Command {
     /// Start a whole network on this machine: chain, contracts, proxy, worker, client
     Up(UpArgs),
+    /// Make a runner ready, step by step: network, wallet, keys, configuration, contract
+    Setup {
+        /// Which runner.
+        #[command(subcommand)]
+        command: SetupCommand,
+    },
     /// Ask the network, with the answer streamed
     Chat(ChatArgs),
     /// Ask for a firm price: a worker's slot is kept for one request, for a while
@@ -205,7 +215,7 @@ pub enum Command {
     Localnet {
         /// What to do with it.
         #[command(subcommand)]
-        command: RunCommand,
+        command: LocalnetCommand,
     },
     /// Configuration files of the runners
     Config {

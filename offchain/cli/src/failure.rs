@@ -124,6 +124,7 @@ pub fn from_hub(error: cocoon_hub::HubError) -> Failure {
 }
 
 /// A failure of the engine, on a model of this machine.
+#[cfg(feature = "engine")]
 pub fn from_engine(error: cocoon_engine::EngineError) -> Failure {
     let exit = match error.who() {
         cocoon_engine::Who::Caller => Exit::Usage,
@@ -167,6 +168,7 @@ pub fn from_keymanager(error: cocoon_keymanager::KeyManagerError) -> Failure {
 }
 
 /// A failure of the worker.
+#[cfg(feature = "engine")]
 pub fn from_worker(error: cocoon_worker::WorkerError) -> Failure {
     let (exit, hint) = (exit_of(error.who()), error.hint());
     Failure::new(exit, error, hint)

@@ -39,6 +39,7 @@ use crate::args::governance::RootCommand;
 use crate::args::governor::GovernorCommand;
 use crate::args::image::ImageCommand;
 use crate::args::keymanager::KeyManagerCommand;
+use crate::args::localnet::LocalnetCommand;
 use crate::args::log::LogCommand;
 use crate::args::model::ModelCommand;
 use crate::args::operate::Role;
@@ -113,7 +114,9 @@ fn start_logging(cli: &Cli) -> Result<(), Failure> {
             false,
         ) => "warn",
         (
-            Command::Localnet { .. }
+            Command::Localnet {
+                command: LocalnetCommand::Run(_),
+            }
             | Command::Proxy { .. }
             | Command::Router { .. }
             | Command::KeyManager {
@@ -134,6 +137,7 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
     let global = cli.global;
     match cli.command {
         Command::Up(args) => command::up::run(&global, args, output).await,
+        Command::Setup { command } => command::setup::run(&global, command, output).await,
         Command::Chat(args) => command::chat::run(&global, args, output).await,
         Command::Quote(args) => command::quote::run(&global, args, output).await,
         Command::Audit(args) => command::audit::run(&global, args, output).await,
@@ -189,6 +193,12 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
             command: AttestCommand::Show(args),
         } => command::attest::show(args, output).await,
         Command::Verify {
+            command: VerifyCommand::Endpoint(args),
+        } => command::verify::endpoint(&global, args, output).await,
+        Command::Verify {
+            command: VerifyCommand::Release(args),
+        } => command::verify::release(&global, args, output).await,
+        Command::Verify {
             command: VerifyCommand::Receipt(args),
         } => command::verify::receipt(&global, args, output).await,
         Command::Doctor {
@@ -203,9 +213,7 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Simulator {
             command: SimulatorCommand::Run(args),
         } => command::simulator::run(args, output).await,
-        Command::Localnet {
-            command: RunCommand::Run { config },
-        } => command::run::localnet(&config, output).await,
+        Command::Localnet { command } => command::localnet::dispatch(&global, command, output).await,
         Command::Config { command } => command::config::run(command, output),
         Command::Proxy { command } => match command {
             ProxyCommand::Run(RunCommand::Run { config }) => command::run::proxy(&config, output).await,

@@ -49,6 +49,7 @@ impl Progress {
     }
 
     /// The current step has failed.
+    #[cfg(feature = "engine")]
     pub(crate) fn abandon(mut self) {
         self.current = None;
     }

@@ -1,17 +1,18 @@
 //! Where a worker's messages wait for their request.
 //!
-//! The queue is bounded, and the worker's other requests do not wait for it. When it is full the parts that follow are
-//! dropped, but not the worker's account of its work: that is kept beside it, so that the work is paid for.
+//! The queue is bounded, in messages and in bytes, and the worker's other requests do not wait for it. When it is full the
+//! parts that follow are dropped, but not the worker's account of its work: that is kept beside it, so that the work is paid for.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cocoon_protocol::answer::{Answer, FinalInfo};
+use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
 use cocoon_protocol::extension::{TokenCounts, WorkReport};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::limits::REQUEST_QUEUE;
+use crate::limits::{REQUEST_QUEUE, REQUEST_QUEUE_BYTES};
 
 /// What a worker sends about one request.
 #[derive(Debug)]
@@ -21,10 +22,33 @@ pub(crate) enum FromWorker {
     Report(Box<WorkReport>),
 }
 
+impl FromWorker {
+    /// Bytes that it holds: those of a body or of a text. A report's are few, for it is taken apart when it comes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Answer(answer) => match &answer.body {
+                AnswerBody::Head(bytes) | AnswerBody::Part(bytes) => bytes.len(),
+                AnswerBody::Error { message, .. } => message.len(),
+            },
+            Self::Report(report) => report.finish_reason.len(),
+            Self::Progress(_) => 0,
+        }
+    }
+}
+
 /// The request's end.
 pub(crate) struct Inbox {
-    pub(crate) queue: Receiver<FromWorker>,
+    queue: Receiver<FromWorker>,
     pub(crate) aside: Arc<Aside>,
+}
+
+impl Inbox {
+    /// The next message; nothing when no more come, or when those that follow are dropped.
+    pub(crate) async fn recv(&mut self) -> Option<FromWorker> {
+        let message = self.queue.recv().await?;
+        self.aside.waiting.fetch_sub(message.bytes(), Ordering::Relaxed);
+        Some(message)
+    }
 }
 
 /// What came when the queue was full.
@@ -34,6 +58,8 @@ pub(crate) struct Aside {
     pub(crate) is_full: CancellationToken,
     /// Set when nothing more will come.
     pub(crate) is_over: CancellationToken,
+    /// Bytes in the queue.
+    waiting: AtomicUsize,
     kept: Mutex<Kept>,
 }
 
@@ -49,6 +75,21 @@ impl Aside {
     /// Takes what was kept.
     pub(crate) fn take(&self) -> Kept {
         std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts a message into the queue, unless too much waits there. Whatever its length, one finds room in an empty queue.
+    fn send(&self, queue: &Sender<FromWorker>, message: FromWorker) -> Result<(), TrySendError<FromWorker>> {
+        if self.waiting.load(Ordering::Relaxed) >= REQUEST_QUEUE_BYTES {
+            return Err(TrySendError::Full(message));
+        }
+        let bytes = message.bytes();
+        // Counted before it can be taken out.
+        self.waiting.fetch_add(bytes, Ordering::Relaxed);
+        let sent = queue.try_send(message);
+        if sent.is_err() {
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        sent
     }
 
     /// Keeps what counts of a message; false when it was the last one.
@@ -91,7 +132,7 @@ impl Slot {
     pub(crate) fn deliver(&mut self, message: FromWorker) -> bool {
         let message = match &self.queue {
             None => message,
-            Some(queue) => match queue.try_send(message) {
+            Some(queue) => match self.aside.send(queue, message) {
                 Ok(()) => return true,
                 Err(TrySendError::Closed(_)) => return false,
                 Err(TrySendError::Full(message)) => {
@@ -142,13 +183,41 @@ mod tests {
         assert!(!slot.deliver(part(Some(FinalInfo::default()))));
         drop(slot);
         for _ in 0..REQUEST_QUEUE {
-            assert!(inbox.queue.recv().await.is_some());
+            assert!(inbox.recv().await.is_some());
         }
-        assert!(inbox.queue.recv().await.is_none());
+        assert!(inbox.recv().await.is_none());
         inbox.aside.is_over.cancelled().await;
         let kept = inbox.aside.take();
         assert_eq!(kept.progress.unwrap().completion, 6);
         assert!(kept.final_info.is_some());
+    }
+
+    #[tokio::test]
+    async fn long_parts_fill_the_queue_by_their_bytes() {
+        let (mut slot, mut inbox) = inbox();
+        let part = || {
+            FromWorker::Answer(Answer {
+                request_id: [1; 32],
+                body: AnswerBody::Part(vec![0; REQUEST_QUEUE_BYTES / 4].into()),
+                final_info: None,
+            })
+        };
+        // What was taken out makes room.
+        for _ in 0..10 {
+            assert!(slot.deliver(part()));
+            assert!(inbox.recv().await.is_some());
+        }
+        for _ in 0..4 {
+            assert!(slot.deliver(part()));
+        }
+        assert!(!inbox.aside.is_full.is_cancelled());
+        assert!(slot.deliver(part()) && slot.deliver(progress(7)));
+        assert!(inbox.aside.is_full.is_cancelled());
+        for _ in 0..4 {
+            assert!(inbox.recv().await.is_some());
+        }
+        assert!(inbox.recv().await.is_none());
+        assert_eq!(inbox.aside.take().progress.unwrap().completion, 7);
     }
 
     #[tokio::test]

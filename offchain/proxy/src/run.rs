@@ -117,7 +117,7 @@ async fn follow(
             biased;
             () = request.cancel.cancelled() => return Ended::Cancelled,
             () = too_slow.cancelled() => return Ended::ClientTooSlow,
-            message = timeout_at(deadline, inbox.queue.recv()) => message,
+            message = timeout_at(deadline, inbox.recv()) => message,
         };
         let Ok(message) = message else { return Ended::TimedOut };
         let mut answer = match message {

@@ -59,6 +59,15 @@ pub fn write_secret(path: &Path, text: &[u8]) -> Result<(), RunnerError> {
         .map_err(unwritable)
 }
 
+/// Bits that must not be set. systemd opens a credential (`LoadCredential=`) to the service's user by an access list, which
+/// shows as reading by the group; the folder that it names in `CREDENTIALS_DIRECTORY` is open to that user alone.
+fn closed_bits(path: &Path, credentials: Option<&Path>) -> u32 {
+    match credentials {
+        Some(folder) if folder.is_absolute() && path.starts_with(folder) => 0o037,
+        _ => 0o077,
+    }
+}
+
 fn check_mode(path: &Path) -> Result<(), RunnerError> {
     #[cfg(unix)]
     {
@@ -67,7 +76,8 @@ fn check_mode(path: &Path) -> Result<(), RunnerError> {
             source,
         })?;
         let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
-        if mode & 0o077 != 0 {
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+        if mode & closed_bits(path, credentials.as_deref().map(Path::new)) != 0 {
             return Err(RunnerError::KeyFileMode {
                 path: path.to_path_buf(),
                 mode,
@@ -80,6 +90,20 @@ fn check_mode(path: &Path) -> Result<(), RunnerError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_credentials_of_the_service_may_be_read_by_a_group() {
+        let credentials = Some(Path::new("/run/credentials/cocoon-client.service"));
+        let inside = Path::new("/run/credentials/cocoon-client.service/wallet.key");
+        assert_eq!(closed_bits(inside, credentials), 0o037);
+        assert_eq!(closed_bits(inside, None), 0o077);
+        assert_eq!(closed_bits(Path::new("/etc/wallet.key"), credentials), 0o077);
+        assert_eq!(
+            closed_bits(Path::new("/run/credentials/cocoon-client.service.d/x"), credentials),
+            0o077
+        );
+        assert_eq!(closed_bits(Path::new("wallet.key"), Some(Path::new(""))), 0o077);
+    }
 
     #[test]
     fn created_key_is_private_and_loads_again() {

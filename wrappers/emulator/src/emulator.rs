@@ -27,6 +27,8 @@ pub struct Emulator {
     network: NetworkConfig,
     config: ParsedConfig,
     pub(crate) state: ChainState,
+    /// How often the chain went back to a snapshot, in this process.
+    pub(crate) rewinds: u64,
     /// Whether every signature is taken for valid.
     pub(crate) trusts_signatures: bool,
 }
@@ -38,6 +40,7 @@ impl Emulator {
             network: network.clone(),
             config: network.parse(now)?,
             state: ChainState::new(now),
+            rewinds: 0,
             trusts_signatures: false,
         })
     }
@@ -49,6 +52,7 @@ impl Emulator {
             network: snapshot.network.clone(),
             config,
             state: snapshot.state.clone(),
+            rewinds: 0,
             trusts_signatures: false,
         })
     }
@@ -219,10 +223,13 @@ impl Emulator {
 
     /// Goes back to a snapshot.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<(), EmulatorError> {
+        let rewinds = self.rewinds.saturating_add(1);
         if self.network != snapshot.network {
             *self = Self::from_snapshot(snapshot)?;
+            self.rewinds = rewinds;
             return Ok(());
         }
+        self.rewinds = rewinds;
         self.state = snapshot.state.clone();
         self.config
             .update_storage_prices(self.state.now)

@@ -44,6 +44,14 @@ impl Emulator {
         all.get(start..end).unwrap_or(&[])
     }
 
+    /// When a block was made, seconds since 1970: an empty one is as old as what came before it.
+    pub fn block_time(&self, block: u32) -> u32 {
+        let all = &self.state.transactions;
+        let end = all.partition_point(|report| report.block() <= block);
+        let last = all.get(end.saturating_sub(1));
+        last.map_or(self.state.now, |report| report.now)
+    }
+
     fn newest_first(&self, address: &Address) -> impl DoubleEndedIterator<Item = &Arc<TransactionReport>> {
         let places = self.state.by_account.get(address).map(Vec::as_slice).unwrap_or(&[]);
         places

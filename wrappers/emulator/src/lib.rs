@@ -25,6 +25,7 @@ mod emulator;
 mod error;
 mod getter;
 mod history;
+pub mod journal;
 pub mod limits;
 mod message;
 mod network;

@@ -1,8 +1,8 @@
 //! A message as readers need it: who, to whom, how much, what.
 
-use cocoon_bindings::ton::{Address, Cell, CellBuilder, CellError, CellSlice, HashBytes};
+use cocoon_bindings::ton::{Address, Cell, CellBuilder, CellError, CellFamily as _, CellSlice, HashBytes};
 use cocoon_bindings::units::Nanoton;
-use tycho_types::cell::CellSliceParts;
+use tycho_types::cell::{CellSliceParts, Store as _};
 use tycho_types::models::{IntAddr, MsgInfo, OwnedMessage};
 
 /// The first 32 bits of a bounced body.
@@ -49,6 +49,26 @@ pub struct Message {
 }
 
 impl Message {
+    /// The hash that clients know an external message by, however it was packed: that of the same message without source, fee
+    /// and state, and with its body in a cell of its own. `None` for messages of other kinds.
+    pub fn normalized_hash(&self) -> Option<HashBytes> {
+        let to = self
+            .destination
+            .as_ref()
+            .filter(|_| self.kind == MessageKind::ExternalIn)?;
+        let build = || -> Result<Cell, CellError> {
+            let mut builder = CellBuilder::new();
+            // An external message to a contract, from nobody.
+            builder.store_small_uint(0b1000, 4)?;
+            to.store_into(&mut builder, Cell::empty_context())?;
+            // No fee, no state, a body in a reference.
+            builder.store_small_uint(0b000_001, 6)?;
+            builder.store_reference(self.body.clone())?;
+            builder.build()
+        };
+        build().ok().map(|cell| *cell.repr_hash())
+    }
+
     /// Reads a message cell.
     pub fn from_cell(cell: Cell) -> Result<Self, CellError> {
         let parsed = cell.parse::<OwnedMessage>()?;
@@ -130,5 +150,35 @@ fn body_cell(parts: &CellSliceParts) -> Result<Cell, CellError> {
         Ok(cell.clone())
     } else {
         CellBuilder::build_from(range.apply_allow_exotic(cell))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cocoon_bindings::StateInit;
+    use cocoon_bindings::message::external;
+
+    use super::*;
+
+    #[test]
+    fn an_external_message_has_one_normalized_hash_however_it_is_packed() {
+        let to = Address::new(0, HashBytes([0x11; 32]));
+        let body = CellBuilder::build_from(7_u32).unwrap();
+        let init = StateInit {
+            code: Cell::empty_cell(),
+            data: Cell::empty_cell(),
+        };
+        let plain = Message::from_cell(external(&to, body.clone(), None).unwrap()).unwrap();
+        let deploying = Message::from_cell(external(&to, body, Some(&init)).unwrap()).unwrap();
+        assert_ne!(plain.hash(), deploying.hash());
+        assert_eq!(plain.normalized_hash(), deploying.normalized_hash());
+        // As the Python package `tonutils` computes it.
+        let expected = "c06fd92b821563288332abc78737f3b8b59ef19bd746eed9a16f72ef738a93b7";
+        assert_eq!(plain.normalized_hash().unwrap().to_string(), expected);
+        let internal = Message {
+            kind: MessageKind::Internal,
+            ..plain
+        };
+        assert_eq!(internal.normalized_hash(), None);
     }
 }

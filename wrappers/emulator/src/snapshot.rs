@@ -68,26 +68,30 @@ impl Snapshot {
     }
 
     fn store(&self, network: Cell) -> Result<Cell, CellError> {
-        let state = &self.state;
-        let context = Cell::empty_context();
-        let accounts = build_dict_from_sorted_iter(state.accounts.iter().map(|(k, v)| (k.clone(), v)), context)?;
-        let queue = build_dict_from_sorted_iter((0u32..).zip(state.queue.iter()), context)?;
-        let history = state.transactions.iter().map(|report| (report.lt, &report.cell));
-        let transactions = build_dict_from_sorted_iter(history, context)?;
         let mut builder = CellBuilder::new();
         builder.store_reference(network)?;
-        builder.store_u32(state.now)?;
-        builder.store_u64(state.lt)?;
-        builder.store_u128(state.minted)?;
-        builder.store_u128(state.collected)?;
-        for part in [accounts, queue, transactions] {
-            part.store_into(&mut builder, context)?;
-        }
+        store(&self.state, &mut builder)?;
         builder.build()
     }
 }
 
-fn load(slice: &mut CellSlice<'_>) -> Result<ChainState, CellError> {
+pub(crate) fn store(state: &ChainState, builder: &mut CellBuilder) -> Result<(), CellError> {
+    let context = Cell::empty_context();
+    let accounts = build_dict_from_sorted_iter(state.accounts.iter().map(|(k, v)| (k.clone(), v)), context)?;
+    let queue = build_dict_from_sorted_iter((0u32..).zip(state.queue.iter()), context)?;
+    let history = state.transactions.iter().map(|report| (report.lt, &report.cell));
+    let transactions = build_dict_from_sorted_iter(history, context)?;
+    builder.store_u32(state.now)?;
+    builder.store_u64(state.lt)?;
+    builder.store_u128(state.minted)?;
+    builder.store_u128(state.collected)?;
+    for part in [accounts, queue, transactions] {
+        part.store_into(builder, context)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn load(slice: &mut CellSlice<'_>) -> Result<ChainState, CellError> {
     let mut state = ChainState::new(slice.load_u32()?);
     state.lt = slice.load_u64()?;
     state.minted = slice.load_u128()?;

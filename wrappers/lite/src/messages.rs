@@ -1,6 +1,7 @@
 //! What is asked of lite servers, and what they answer. Names and numbers are those of the public scheme (`lite_api.tl`).
 
 mod envelope;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -89,6 +90,20 @@ pub enum Request {
         /// Its bag of cells.
         body: Vec<u8>,
     },
+    /// The shards that a block of the masterchain lists.
+    AllShards {
+        /// The block.
+        block: BlockId,
+    },
+    /// A question that is to be answered when the masterchain has reached a number.
+    Wait {
+        /// The number.
+        seqno: u32,
+        /// How long to wait for it, in milliseconds.
+        timeout_ms: u32,
+        /// The question, which waits for nothing itself.
+        question: Box<Request>,
+    },
 }
 
 /// An answer.
@@ -140,6 +155,15 @@ pub enum Answer {
         ids: Vec<BlockId>,
         /// A bag of cells with a root for each.
         transactions: Vec<u8>,
+    },
+    /// Shards.
+    AllShards {
+        /// The block that was asked for.
+        id: BlockId,
+        /// Two proofs: from the block to its state, and in the state to the list.
+        proof: Vec<u8>,
+        /// The list: a dictionary by workchain.
+        data: Vec<u8>,
     },
     /// A message was taken.
     Sent {

@@ -377,3 +377,28 @@ fn a_history_hangs_together_from_the_proven_state_back() {
         }
     }
 }
+
+#[test]
+fn the_list_of_shards_is_that_of_the_proven_state() {
+    let mut world = World::new(Consensus::default());
+    world.fund(1, 7);
+    let block = world.last();
+    let Answer::AllShards { id, proof, data } = world.ask(&Request::AllShards { block }) else {
+        panic!("no shards");
+    };
+    assert_eq!(id, block);
+    let (of_block, of_state) = crate::proof::block::pair(&proof, "the proof").unwrap();
+    let block = shown(&of_block, &id.root_hash).unwrap();
+    header(&block, &id).unwrap();
+    let state = shown(&of_state, &state_hash(&block).unwrap()).unwrap();
+    let listed = crate::proof::block::list_of_shards(&state).unwrap();
+    assert_eq!(
+        listed.as_ref().hash(0),
+        single(&data, "the list").unwrap().as_ref().hash(0)
+    );
+    let unknown = BlockId { seqno: 9, ..id };
+    assert!(matches!(
+        world.ask(&Request::AllShards { block: unknown }),
+        Answer::Error { .. }
+    ));
+}

@@ -3,6 +3,7 @@
 mod accounts;
 mod addresses;
 mod blocks;
+mod config;
 mod getter;
 mod params;
 mod send;
@@ -109,6 +110,8 @@ pub(crate) fn call(node: &Node, method: &str, params: &Value) -> Result<Done, Ap
         "lookupBlock" => node.read(|chain| blocks::lookup(chain, params))??.into(),
         "getBlockTransactionsExt" => node.read(|chain| blocks::transactions_ext(chain, params))??.into(),
         "getBlockHeader" => node.read(|chain| blocks::header(chain, params))??.into(),
+        "getConfigAll" => node.read(config::all)??.into(),
+        "getConfigParam" => node.read(|chain| config::param(chain, params))??.into(),
         "sendBoc" => send::boc(node, params, false)?,
         "sendBocReturnHash" => send::boc(node, params, true)?,
         other => return Err(ApiError::not_found(format!("unknown method {other:?}"))),

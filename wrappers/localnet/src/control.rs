@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::api::{ApiError, Done};
-use crate::limits::{MAX_ADVANCE, MAX_FAUCET};
+use crate::clock::Clock;
+use crate::limits::{MAX_ADVANCE, MAX_FAUCET, MAX_MINED};
 use crate::node::Node;
 
 #[derive(Deserialize)]
@@ -31,18 +32,35 @@ struct SetTime {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Mine {
+    #[serde(default = "one")]
+    blocks: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Restore {
     snapshot: u64,
 }
 
 /// The state of the chain in a few numbers.
 pub(crate) fn status(node: &Node) -> Result<Value, ApiError> {
+    let (clock, snapshots) = (node.clock(), node.snapshots());
     Ok(node.read(|chain| {
         json!({
             "now": chain.now(),
+            "clock": match clock {
+                Clock::System => "system",
+                Clock::Manual(_) => "manual",
+            },
             "block": chain.block(),
             "transactions": chain.all_transactions().len(),
             "gas_price": chain.network().gas.gas_price,
+            "snapshots": snapshots,
         })
     })?)
 }
@@ -54,6 +72,7 @@ pub(crate) fn change(node: &Node, control: &str, body: &Value) -> Result<Done, A
         "advance" => advance(node, read(body)?)?,
         "time" => set_time(node, read(body)?)?,
         "snapshot" => node.change(|inner| Ok::<_, ApiError>(json!({ "snapshot": inner.take_snapshot() })))?,
+        "mine" => mine(node, &read(body)?)?,
         "restore" => restore(node, read(body)?)?,
         other => return Err(ApiError::not_found(format!("unknown control {other:?}"))),
     };
@@ -97,6 +116,17 @@ fn set_time(node: &Node, order: SetTime) -> Result<(Value, u64), ApiError> {
             .set_now(order.now)
             .map_err(|error| ApiError::params(error.to_string()))?;
         Ok(json!({ "now": inner.chain.now() }))
+    })
+}
+
+/// Empty blocks: what waits for a number of blocks goes on.
+fn mine(node: &Node, order: &Mine) -> Result<(Value, u64), ApiError> {
+    if order.blocks > MAX_MINED {
+        return Err(ApiError::params(format!("at most {MAX_MINED} blocks are made at once")));
+    }
+    node.change(|inner| {
+        (0..order.blocks).for_each(|_| inner.chain.start_block());
+        Ok(json!({ "block": inner.chain.block(), "now": inner.chain.now() }))
     })
 }
 

@@ -32,6 +32,7 @@ mod tests;
 
 pub use clock::Clock;
 pub use cocoon_emulator::NetworkConfig;
+pub use cocoon_emulator::journal::path_beside as journal_beside;
 pub use cocoon_lite::blocks::Consensus;
 pub use cocoon_lite::messages::{Answer, BlockId, Request};
 pub use error::LocalNetError;

@@ -25,11 +25,24 @@ pub const MAX_FAUCET: Nanoton = Nanoton::from_ton(10_000_000);
 /// Seconds that time may be advanced at once: ten years.
 pub const MAX_ADVANCE: u32 = 315_360_000;
 
-/// Snapshots kept in memory.
+/// Snapshots kept in memory; the oldest one goes.
 pub const MAX_SNAPSHOTS: usize = 16;
 
 /// How long changes are gathered before they are written, so that a burst of messages costs one write.
 pub const WRITE_DELAY: Duration = Duration::from_millis(10);
+
+/// Bytes of a journal below which the chain is not written anew: some hundred transactions, read in milliseconds. Above, it is
+/// written anew when the journal outweighs it, so that a change costs twice its own bytes in the long run.
+pub const MIN_JOURNAL_BYTES: u64 = 1024 * 1024;
+
+/// Empty blocks that one order may make. A block is a number here, but those of version 3 are listed one by one.
+pub const MAX_MINED: u32 = 10_000;
+
+/// Shortest time between blocks that are made by themselves: each is a change that is written.
+pub const MIN_BLOCK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Longest time that a lite client may wait for a block, as it says itself.
+pub const MAX_LITE_WAIT: Duration = Duration::from_secs(15);
 
 /// How long a stopping server waits for requests that are under way.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,6 +22,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::LocalNetError;
 use crate::api;
+use crate::limits::MAX_LITE_WAIT;
 use crate::server::Shared;
 
 /// `tcp.ping`, which clients send to see whether anybody is there.
@@ -31,6 +33,9 @@ const PONG: [u8; 4] = 0xdc69_fb03_u32.to_le_bytes();
 
 /// `adnl.message.query`: what every question begins with.
 const QUESTION: [u8; 4] = 0xb48b_f97a_u32.to_le_bytes();
+
+/// Code of a question that has waited in vain.
+const TIMEOUT: i32 = 652;
 
 /// Changes an answer before it leaves.
 pub type Lie = Arc<dyn Fn(&Request, Answer) -> Answer + Send + Sync>;
@@ -133,6 +138,12 @@ impl RunningLite {
         self.address
     }
 
+    /// What it answers, without the way there.
+    #[cfg(test)]
+    pub(crate) async fn answer(&self, request: &Request) -> Answer {
+        self.server.answer(request).await
+    }
+
     /// What clients know it by.
     pub fn key(&self) -> &[u8; 32] {
         &self.key
@@ -154,19 +165,25 @@ impl RunningLite {
             .read(|chain| self.server.blocks().rotate(chain, next))??)
     }
 
-    /// This server and its chain in the form of TON's global configuration.
+    /// Makes a block of what the chain is now.
+    pub(crate) fn append(&self) -> Result<(), LocalNetError> {
+        Ok(self
+            .server
+            .shared
+            .node
+            .read(|chain| self.server.blocks().append(chain))??)
+    }
+
+    /// This server and its chain in the form of TON's global configuration. Clients begin at the last key block, or where the
+    /// chain began if there is none.
     pub fn global_config(&self) -> Value {
+        let state = shown(&self.beginning);
+        let key_block = self.server.blocks().last_key_block_id().unwrap_or(self.beginning);
+        let init_block = shown(&key_block);
         let ip = match self.address {
             SocketAddr::V4(address) => u32::from(*address.ip()).cast_signed(),
             SocketAddr::V6(_) => 0,
         };
-        let state = json!({
-            "workchain": self.beginning.workchain,
-            "shard": self.beginning.shard.cast_signed(),
-            "seqno": self.beginning.seqno,
-            "root_hash": STANDARD.encode(self.beginning.root_hash.as_array()),
-            "file_hash": STANDARD.encode(self.beginning.file_hash.as_array()),
-        });
         json!({
             "@type": "config.global",
             "liteservers": [{
@@ -174,9 +191,19 @@ impl RunningLite {
                 "port": self.address.port(),
                 "id": { "@type": "pub.ed25519", "key": STANDARD.encode(self.key) },
             }],
-            "validator": { "@type": "validator.config.global", "zero_state": state, "init_block": state },
+            "validator": { "@type": "validator.config.global", "zero_state": state, "init_block": init_block },
         })
     }
+}
+
+fn shown(id: &BlockId) -> Value {
+    json!({
+        "workchain": id.workchain,
+        "shard": id.shard.cast_signed(),
+        "seqno": id.seqno,
+        "root_hash": STANDARD.encode(id.root_hash.as_array()),
+        "file_hash": STANDARD.encode(id.file_hash.as_array()),
+    })
 }
 
 impl Drop for RunningLite {
@@ -238,8 +265,16 @@ impl Server {
     }
 
     async fn answer(&self, request: &Request) -> Answer {
+        if let Request::Wait { seqno, timeout_ms, .. } = request
+            && !self.reaches(*seqno, *timeout_ms).await
+        {
+            return Answer::Error {
+                code: TIMEOUT,
+                message: "timeout".to_owned(),
+            };
+        }
         let failed = |message: String| Answer::Error { code: 0, message };
-        if let Request::SendMessage { body } = request {
+        if let Request::SendMessage { body } = asked(request) {
             let params = json!({ "boc": STANDARD.encode(body) });
             let sent = self.shared.run(move |node| api::call(node, "sendBoc", &params)).await;
             return match sent {
@@ -249,7 +284,7 @@ impl Server {
         }
         let read = self.shared.node.read(|chain| {
             let mut blocks = self.blocks();
-            if *request == Request::MasterchainInfo {
+            if matches!(asked(request), Request::MasterchainInfo) {
                 catch_up(&mut blocks, chain)?;
             }
             blocks.answer(chain, request)
@@ -261,8 +296,41 @@ impl Server {
         }
     }
 
+    /// Waits until the masterchain has a block of a number; `false` if it is not there in time. While nothing happens a block
+    /// is made at the end of that time, since the chain's time has gone on.
+    async fn reaches(&self, seqno: u32, timeout_ms: u32) -> bool {
+        // A little early, so that the client still listens.
+        let patience = Duration::from_millis(u64::from(timeout_ms))
+            .mul_f64(0.9)
+            .min(MAX_LITE_WAIT);
+        let mut changes = self.shared.node.changes();
+        let end = tokio::time::sleep(patience);
+        tokio::pin!(end);
+        loop {
+            if self.blocks().last().is_some_and(|last| last.id.seqno >= seqno) {
+                return true;
+            }
+            let is_over = tokio::select! {
+                changed = changes.changed() => changed.is_err(),
+                () = &mut end => true,
+            };
+            let made = self.shared.node.read(|chain| catch_up(&mut self.blocks(), chain));
+            if is_over || !matches!(made, Ok(Ok(()))) {
+                return self.blocks().last().is_some_and(|last| last.id.seqno >= seqno);
+            }
+        }
+    }
+
     fn blocks(&self) -> std::sync::MutexGuard<'_, Blocks> {
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The question behind one that waits.
+fn asked(request: &Request) -> &Request {
+    match request {
+        Request::Wait { question, .. } => question,
+        request => request,
     }
 }
 

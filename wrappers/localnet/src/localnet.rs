@@ -2,18 +2,22 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use cocoon_emulator::{Emulator, EmulatorError, NetworkConfig};
 use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::limits::SHUTDOWN_GRACE;
+use crate::limits::{MIN_BLOCK_INTERVAL, SHUTDOWN_GRACE};
 use crate::lite::{LiteConfig, RunningLite};
 use crate::node::Node;
+use crate::persist::Store;
 use crate::server::{Shared, router};
 use crate::{LocalNetError, persist};
 
@@ -28,6 +32,8 @@ pub struct LocalNetConfig {
     pub network: NetworkConfig,
     /// Where its time comes from.
     pub clock: Clock,
+    /// How often a block is made though nothing happens; `None` makes one for each message only.
+    pub block_interval: Option<Duration>,
 }
 
 impl LocalNetConfig {
@@ -38,6 +44,7 @@ impl LocalNetConfig {
             state_file: None,
             network: NetworkConfig::default(),
             clock: Clock::System,
+            block_interval: None,
         }
     }
 }
@@ -53,9 +60,12 @@ impl LocalNet {
     }
 
     async fn start_here(config: LocalNetConfig) -> Result<RunningLocalNet, LocalNetError> {
-        let saved = match &config.state_file {
-            Some(path) => persist::read(path)?,
-            None => None,
+        let (saved, store) = match &config.state_file {
+            Some(path) => match persist::read(path)? {
+                Some((saved, store)) => (Some(saved), Some(store)),
+                None => (None, Some(Store::new(path.clone()))),
+            },
+            None => (None, None),
         };
         let chain = match &saved {
             Some(snapshot) => Emulator::from_snapshot(snapshot)?,
@@ -70,11 +80,11 @@ impl LocalNet {
 
         let node = Node::new(chain, config.clock);
         let stop = CancellationToken::new();
-        let (keeper, written, stop_keeper) = match config.state_file {
-            Some(path) => {
+        let (keeper, written, stop_keeper) = match store {
+            Some(store) => {
                 let (sender, receiver) = watch::channel(0);
                 let stop_keeper = CancellationToken::new();
-                let keeper = tokio::spawn(persist::keep(node.clone(), path, sender, stop_keeper.clone()));
+                let keeper = tokio::spawn(persist::keep(node.clone(), store, sender, stop_keeper.clone()));
                 (Some(keeper), Some(receiver), stop_keeper)
             }
             None => (None, None, CancellationToken::new()),
@@ -82,7 +92,11 @@ impl LocalNet {
         let shared = Shared {
             node: node.clone(),
             written,
+            global_config: Arc::default(),
         };
+        if let Some(every) = config.block_interval {
+            tokio::spawn(make_blocks(node.clone(), every.max(MIN_BLOCK_INTERVAL), stop.clone()));
+        }
         let router = router(shared.clone());
         let stopped = stop.clone().cancelled_owned();
         let server = tokio::spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stopped).await });
@@ -127,9 +141,26 @@ impl RunningLocalNet {
         format!("http://{}/control", self.address)
     }
 
+    /// Where the configuration for clients of [`serve_lite_for_clients`](Self::serve_lite_for_clients) is.
+    pub fn global_config_url(&self) -> String {
+        format!("http://{}/global.config.json", self.address)
+    }
+
     /// Starts a lite server over the same chain.
     pub async fn serve_lite(&self, config: LiteConfig) -> Result<RunningLite, LocalNetError> {
         RunningLite::start(self.shared.clone(), config).await
+    }
+
+    /// Starts a lite server as clients of public ones expect it: with a key block to begin at, and a configuration to fetch.
+    pub async fn serve_lite_for_clients(&self, config: LiteConfig) -> Result<RunningLite, LocalNetError> {
+        let validators = config.validators.clone();
+        let lite = self.serve_lite(config).await?;
+        lite.rotate(&validators)?;
+        // Whoever begins at the key block finds a block behind it.
+        lite.append()?;
+        // A second server would be another chain of blocks; the first one stays the one that is told.
+        let _ = self.shared.global_config.set(lite.global_config());
+        Ok(lite)
     }
 
     /// Does something with the chain itself, without HTTP.
@@ -150,6 +181,22 @@ impl RunningLocalNet {
         match self.keeper.take() {
             Some(keeper) => keeper.await.map_err(|error| LocalNetError::Server(error.to_string()))?,
             None => Ok(()),
+        }
+    }
+}
+
+/// Makes an empty block from time to time.
+async fn make_blocks(node: Node, every: Duration, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let made = node.change(|inner| {
+            inner.chain.start_block();
+            Ok::<_, EmulatorError>(())
+        });
+        if let Err(error) = made {
+            tracing::error!(%error, "no block is made");
         }
     }
 }

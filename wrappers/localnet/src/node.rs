@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use cocoon_emulator::journal::{Delta, Mark};
 use cocoon_emulator::{Emulator, EmulatorError, Snapshot};
 use tokio::sync::watch;
 
@@ -22,6 +23,14 @@ pub(crate) struct Inner {
     ahead: Ahead,
     snapshots: Vec<(u64, Snapshot)>,
     next_snapshot: u64,
+}
+
+/// What is to be written.
+pub(crate) enum Changes {
+    /// What changed.
+    Delta(Box<Delta>),
+    /// The whole chain, and how far it is written then.
+    All(Box<Snapshot>, Box<Mark>),
 }
 
 impl Node {
@@ -63,10 +72,25 @@ impl Node {
         Ok((result, number))
     }
 
-    /// A copy of the chain, and the number of the last change in it.
-    pub(crate) fn copy(&self) -> (Snapshot, u64) {
+    /// What changed since `mark`, or all without one, and the number of the last change.
+    pub(crate) fn changes_since(&self, mark: Option<&mut Mark>) -> (Changes, u64) {
         let inner = self.lock();
-        (inner.chain.snapshot(), *self.changes.borrow())
+        let delta = mark.and_then(|mark| inner.chain.changed_since(mark));
+        let changes = match delta {
+            Some(delta) => Changes::Delta(Box::new(delta)),
+            None => Changes::All(Box::new(inner.chain.snapshot()), Box::new(Mark::of(&inner.chain))),
+        };
+        (changes, *self.changes.borrow())
+    }
+
+    /// Where the chain's time comes from.
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Numbers of the copies that can be gone back to, oldest first.
+    pub(crate) fn snapshots(&self) -> Vec<u64> {
+        self.lock().snapshots.iter().map(|(number, _)| *number).collect()
     }
 
     /// Numbers of changes as they happen.

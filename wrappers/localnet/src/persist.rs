@@ -1,59 +1,218 @@
-//! The chain on disk: read at the start, written after changes, whole and at once.
+//! The chain on disk: a saved chain and a journal of what changed since, read at the start, added to after changes, and from
+//! time to time, and at the end, written anew as a whole.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use cocoon_emulator::Snapshot;
+use cocoon_emulator::journal::{self, Delta, Mark, Replayed};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::LocalNetError;
-use crate::limits::WRITE_DELAY;
-use crate::node::Node;
+use crate::limits::{MIN_JOURNAL_BYTES, WRITE_DELAY};
+use crate::node::{Changes, Node};
 
-/// The saved chain, if there is one.
-pub(crate) fn read(path: &Path) -> Result<Option<Snapshot>, LocalNetError> {
-    let path = path.to_owned();
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(LocalNetError::Read { path, source }),
-    };
-    Snapshot::from_bytes(&bytes)
-        .map(Some)
-        .map_err(|source| LocalNetError::Damaged { path, source })
+/// The files of a chain.
+#[derive(Debug)]
+pub(crate) struct Store {
+    path: PathBuf,
+    /// Bytes of the saved chain.
+    saved_bytes: u64,
+    /// The journal that is being added to; without, the next write is a whole one.
+    journal: Option<OpenJournal>,
 }
 
-/// Writes the chain beside the old state and puts it in its place, so that there is always a whole one.
-pub(crate) fn write(path: &Path, snapshot: &Snapshot) -> Result<(), LocalNetError> {
-    let bytes = snapshot.to_bytes()?;
-    let failed = |source| LocalNetError::Write {
+#[derive(Debug)]
+struct OpenJournal {
+    file: File,
+    bytes: u64,
+    /// How far the chain is on disk.
+    mark: Mark,
+}
+
+/// The saved chain with its journal applied, if there is one, and how many bytes of the journal are whole.
+pub(crate) fn read(path: &Path) -> Result<Option<(Snapshot, Store)>, LocalNetError> {
+    let beside = journal::path_beside(path);
+    let Some(saved) = read_file(path)? else {
+        return Ok(None);
+    };
+    let records = read_file(&beside)?;
+    let damaged = |source| LocalNetError::Damaged {
         path: path.to_owned(),
         source,
     };
-    let directory = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    fs::create_dir_all(directory).map_err(failed)?;
+    let (snapshot, replayed) = Snapshot::from_saved(&saved, records.as_deref().unwrap_or_default()).map_err(damaged)?;
+    let mut store = Store::new(path.to_owned());
+    store.saved_bytes = length(&saved);
+    match replayed {
+        Replayed::Stale if records.is_some() => {
+            tracing::warn!(journal = %beside.display(), "the journal continues another saved chain and is not applied");
+        }
+        Replayed::Stale => {}
+        Replayed::Applied { whole_bytes, .. } => {
+            let whole = u64::try_from(whole_bytes).unwrap_or(u64::MAX);
+            let cut = length(records.as_deref().unwrap_or_default()).saturating_sub(whole);
+            if cut > 0 {
+                tracing::warn!(bytes = cut, "the end of the journal was never confirmed and is cut off");
+            }
+            store.reopen(&snapshot, &beside, whole)?;
+        }
+    }
+    Ok(Some((snapshot, store)))
+}
+
+fn read_file(path: &Path) -> Result<Option<Vec<u8>>, LocalNetError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(LocalNetError::Read {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+impl Store {
+    /// Files that are not there yet.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            saved_bytes: 0,
+            journal: None,
+        }
+    }
+
+    /// Goes on with a journal, behind what of it is whole.
+    fn reopen(&mut self, snapshot: &Snapshot, beside: &Path, bytes: u64) -> Result<(), LocalNetError> {
+        let mark = Mark::of(&cocoon_emulator::Emulator::from_snapshot(snapshot)?);
+        let open = || {
+            let file = OpenOptions::new().append(true).open(beside)?;
+            file.set_len(bytes)?;
+            file.sync_all()?;
+            Ok(file)
+        };
+        let file = open().map_err(failed(beside))?;
+        self.journal = Some(OpenJournal { file, bytes, mark });
+        Ok(())
+    }
+
+    /// Brings the files to where the chain is; returns the number of the last change in them.
+    pub(crate) fn save(&mut self, node: &Node) -> Result<u64, LocalNetError> {
+        let mark = self.journal.as_mut().map(|journal| &mut journal.mark);
+        let (changes, number) = node.changes_since(mark);
+        let result = match changes {
+            Changes::Delta(delta) => self.add(&delta),
+            Changes::All(snapshot, mark) => self.save_all(&snapshot, *mark),
+        };
+        if let Err(error) = result {
+            // Nobody knows what of the record is on disk. The next write is a whole one.
+            self.journal = None;
+            return Err(error);
+        }
+        let grown = self.journal.as_ref().map_or(0, |journal| journal.bytes);
+        if grown > self.saved_bytes.max(MIN_JOURNAL_BYTES) {
+            return self.compact(node);
+        }
+        Ok(number)
+    }
+
+    fn add(&mut self, delta: &Delta) -> Result<(), LocalNetError> {
+        let record = delta.to_record()?;
+        let beside = journal::path_beside(&self.path);
+        match &mut self.journal {
+            Some(journal) => journal.add(&record).map_err(failed(&beside)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the chain as a whole; returns the number of the last change in it.
+    fn compact(&mut self, node: &Node) -> Result<u64, LocalNetError> {
+        self.journal = None;
+        let (changes, number) = node.changes_since(None);
+        if let Changes::All(snapshot, mark) = changes {
+            self.save_all(&snapshot, *mark)?;
+        }
+        Ok(number)
+    }
+
+    /// Writes the last change, the chain as a whole if there is a journal, and removes that.
+    fn close(&mut self, node: &Node) -> Result<u64, LocalNetError> {
+        let number = self.compact(node)?;
+        let beside = journal::path_beside(&self.path);
+        self.journal = None;
+        fs::remove_file(&beside).map_err(failed(&beside))?;
+        Ok(number)
+    }
+
+    /// The saved chain first, in one step; then a journal that names it. A journal of the chain before it is recognised by
+    /// the name that it has.
+    fn save_all(&mut self, snapshot: &Snapshot, mark: Mark) -> Result<(), LocalNetError> {
+        let saved = snapshot.to_bytes()?;
+        let head = journal::head(&saved)?;
+        replace(&self.path, &saved).map_err(failed(&self.path))?;
+        self.saved_bytes = length(&saved);
+        let beside = journal::path_beside(&self.path);
+        let start = || {
+            let mut file = File::create(&beside)?;
+            file.write_all(&head)?;
+            file.sync_all()?;
+            sync_folder(&beside)?;
+            Ok(file)
+        };
+        let file = start().map_err(failed(&beside))?;
+        let bytes = length(&head);
+        self.journal = Some(OpenJournal { file, bytes, mark });
+        Ok(())
+    }
+}
+
+impl OpenJournal {
+    fn add(&mut self, record: &[u8]) -> std::io::Result<()> {
+        self.file.write_all(record)?;
+        self.file.sync_data()?;
+        self.bytes = self.bytes.saturating_add(length(record));
+        Ok(())
+    }
+}
+
+/// Writes beside a file and puts it in its place, so that there is always a whole one.
+fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    fs::create_dir_all(folder_of(path))?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let beside = path.with_file_name(name);
-    let mut file = File::create(&beside).map_err(failed)?;
-    file.write_all(&bytes).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    fs::rename(&beside, path).map_err(failed)?;
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .map_err(failed)
+    let mut file = File::create(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, path)?;
+    sync_folder(path)
 }
 
-/// Writes the chain after every change until told to stop, and once more then. `written` holds the number of the last
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> LocalNetError {
+    let path = path.to_owned();
+    move |source| LocalNetError::Write { path, source }
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+/// Writes the chain after every change until told to stop, and as a whole then. `written` holds the number of the last
 /// change on disk.
 pub(crate) async fn keep(
     node: Node,
-    path: PathBuf,
+    mut store: Store,
     written: watch::Sender<u64>,
     stop: CancellationToken,
 ) -> Result<(), LocalNetError> {
@@ -70,14 +229,19 @@ pub(crate) async fn keep(
             }
         }
         changes.mark_unchanged();
-        let (snapshot, number) = node.copy();
-        let target = path.clone();
-        let result = tokio::task::spawn_blocking(move || write(&target, &snapshot)).await;
-        match result
-            .map_err(|error| LocalNetError::Server(error.to_string()))
-            .and_then(|result| result)
-        {
-            Ok(()) => {
+        let node = node.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let result = if stopping {
+                store.close(&node)
+            } else {
+                store.save(&node)
+            };
+            (store, result)
+        });
+        let result;
+        (store, result) = task.await.map_err(|error| LocalNetError::Server(error.to_string()))?;
+        match result {
+            Ok(number) => {
                 written.send_replace(number);
             }
             Err(error) if stopping => return Err(error),

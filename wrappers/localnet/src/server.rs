@@ -1,6 +1,7 @@
 //! The HTTP server: requests to calls, results to answers.
 
 use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Query, State};
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) node: Node,
     /// Number of the last change on disk, if the chain is saved.
     pub(crate) written: Option<watch::Receiver<u64>>,
+    /// What clients of the lite server begin with, if there is one.
+    pub(crate) global_config: Arc<OnceLock<Value>>,
 }
 
 /// All paths.
@@ -30,6 +33,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/api/v2/jsonRPC", post(json_rpc))
         .route("/api/v2/{method}", get(rest_get).post(rest_post))
         .route("/api/v3/{route}", get(index_get).post(index_post))
+        .route("/global.config.json", get(global_config))
         .route("/control/status", get(status))
         .route("/control/{control}", post(controls))
         .fallback(|| async { answer(None, Err(ApiError::not_found("no such path"))) })
@@ -146,6 +150,13 @@ fn index(result: Result<Value, ApiError>) -> Response {
             let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             (status, Json(json!({ "error": message, "code": code }))).into_response()
         }
+    }
+}
+
+async fn global_config(State(shared): State<Shared>) -> Response {
+    match shared.global_config.get() {
+        Some(config) => (StatusCode::OK, Json(config.clone())).into_response(),
+        None => answer(None, Err(ApiError::not_found("this chain has no lite server"))),
     }
 }
 

@@ -1,9 +1,12 @@
 //! The API as clients see it: raw JSON over HTTP.
 
+mod disk;
 mod index;
+mod lite;
+
+use std::time::Duration;
 
 use cocoon_bindings::ton::{Address, HashBytes, friendly};
-use cocoon_bindings::units::Nanoton;
 use serde_json::{Value, json};
 
 use crate::limits::MAX_REQUEST_BYTES;
@@ -277,6 +280,95 @@ async fn a_snapshot_is_restored() {
 }
 
 #[tokio::test]
+async fn blocks_are_made_on_demand_and_hold_nothing() {
+    let net = start().await;
+    faucet(&net, "5").await;
+    let status = async || {
+        let url = format!("{}/status", net.control_url());
+        reqwest::get(url).await.unwrap().json::<Value>().await.unwrap()["result"].clone()
+    };
+    let before = status().await;
+    assert_eq!((&before["clock"], &before["snapshots"]), (&json!("manual"), &json!([])));
+    let block = before["block"].as_u64().unwrap();
+    let (code, mined) = control(&net, "mine", json!({})).await;
+    assert_eq!((code, &mined["result"]["block"]), (200, &json!(block + 1)));
+    let (_, mined) = control(&net, "mine", json!({ "blocks": 9 })).await;
+    assert_eq!(mined["result"]["block"], block + 10);
+    control(&net, "snapshot", json!({})).await;
+    let after = status().await;
+    assert_eq!(after["transactions"], before["transactions"]);
+    assert_eq!((&after["now"], &after["snapshots"]), (&json!(START), &json!([1])));
+    let seqno = json!({ "workchain": 0, "shard": "-9223372036854775808", "seqno": block + 10 });
+    assert_eq!(
+        result(&net, "getBlockTransactions", seqno).await["transactions"],
+        json!([])
+    );
+    let (code, _) = control(&net, "mine", json!({ "blocks": crate::limits::MAX_MINED + 1 })).await;
+    assert_eq!(code, 422);
+    faucet(&net, "5").await;
+    let newest = result(
+        &net,
+        "getTransactions",
+        json!({ "address": SOMEBODY.to_string(), "limit": 1 }),
+    )
+    .await;
+    let lt: u64 = newest[0]["transaction_id"]["lt"].as_str().unwrap().parse().unwrap();
+    assert_eq!(cocoon_emulator::block_of(lt), u32::try_from(block).unwrap() + 11);
+}
+
+#[tokio::test]
+async fn blocks_are_made_by_interval_if_that_is_wanted() {
+    let net = LocalNet::start(LocalNetConfig {
+        clock: Clock::Manual(START),
+        block_interval: Some(Duration::from_millis(1)),
+        ..LocalNetConfig::ephemeral()
+    })
+    .await
+    .unwrap();
+    let seqno = async || result(&net, "getMasterchainInfo", json!({})).await["last"]["seqno"].clone();
+    let first = seqno().await;
+    let moved = async {
+        while seqno().await == first {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), moved).await.unwrap();
+}
+
+#[tokio::test]
+async fn with_a_manual_clock_the_same_orders_make_the_same_chain() {
+    let run = async || {
+        let net = start().await;
+        faucet(&net, "5").await;
+        control(&net, "advance", json!({ "seconds": 7 })).await;
+        control(&net, "mine", json!({ "blocks": 3 })).await;
+        faucet(&net, "6").await["hash"].clone()
+    };
+    assert_eq!(run().await, run().await);
+}
+
+#[tokio::test]
+async fn wallets_read_the_prices() {
+    let net = start().await;
+    let all = result(&net, "getConfigAll", json!({})).await;
+    let cell = |answer: &Value| {
+        let bytes = answer["config"]["bytes"].as_str().unwrap();
+        cocoon_bindings::ton::parse_boc_base64(bytes).unwrap()
+    };
+    let read = cocoon_emulator::NetworkConfig::from_config_cell(cell(&all)).unwrap();
+    assert_eq!(read, cocoon_emulator::NetworkConfig::default());
+    let gas = result(&net, "getConfigParam", json!({ "config_id": 21 })).await;
+    assert_eq!(
+        cell(&gas).as_slice().unwrap().load_u8().unwrap(),
+        0xd1,
+        "flat prices come first"
+    );
+    assert_eq!(result(&net, "getConfigParam", json!({ "param": "21" })).await, gas);
+    let (code, _) = call(&net, "getConfigParam", json!({ "config_id": 99 })).await;
+    assert_eq!(code, 404);
+}
+
+#[tokio::test]
 async fn the_faucet_has_a_limit_and_knows_its_fields() {
     let net = start().await;
     let address = SOMEBODY.to_string();
@@ -290,40 +382,6 @@ async fn the_faucet_has_a_limit_and_knows_its_fields() {
         assert_eq!(control(&net, "faucet", order.clone()).await.0, 422, "{order}");
     }
     assert_eq!(control(&net, "mint", json!({})).await.0, 404);
-}
-
-#[tokio::test]
-async fn an_answered_change_is_on_disk_even_if_the_server_dies() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("deep/chain.state");
-    let config = || LocalNetConfig {
-        state_file: Some(file.clone()),
-        ..LocalNetConfig::ephemeral()
-    };
-    let net = LocalNet::start(config()).await.unwrap();
-    faucet(&net, "5").await;
-    std::fs::copy(&file, directory.path().join("copy")).unwrap();
-    drop(net);
-    std::fs::copy(directory.path().join("copy"), &file).unwrap();
-
-    let net = LocalNet::start(config()).await.unwrap();
-    assert_eq!(
-        result(&net, "getAddressBalance", json!({ "address": SOMEBODY.to_string() })).await,
-        "5"
-    );
-    net.shutdown().await.unwrap();
-    let net = LocalNet::start(config()).await.unwrap();
-    assert_eq!(net.with(|chain| chain.balance(&SOMEBODY)).unwrap(), Nanoton::new(5));
-    net.shutdown().await.unwrap();
-
-    std::fs::write(&file, b"COCOCHN1 nonsense").unwrap();
-    let damaged = LocalNet::start(config()).await;
-    assert!(matches!(damaged, Err(LocalNetError::Damaged { .. })));
-    assert_eq!(
-        std::fs::read(&file).unwrap(),
-        b"COCOCHN1 nonsense",
-        "a damaged file is left as it is"
-    );
 }
 
 #[tokio::test]

@@ -2,15 +2,109 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use cocoon_bindings::ImageHash;
 
 use super::attest::EvidenceArgs;
+use super::governance::Place;
 
 /// Things that can be verified.
 #[derive(Debug, Subcommand)]
 pub enum VerifyCommand {
     /// Trace one receipt: signatures, log, anchor, certificates, quotes, lists, terms, charge
     Receipt(VerifyReceiptArgs),
+    /// Ask a port for its evidence, as a peer does, and compare it with the root contract
+    Endpoint(VerifyEndpointArgs),
+    /// Check a release: hashes, signature, contracts, guest images
+    Release(VerifyReleaseArgs),
+}
+
+/// Whose list an image must be on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EndpointRole {
+    /// Either list
+    #[default]
+    Any,
+    /// That of proxies
+    Proxy,
+    /// That of workers
+    Worker,
+}
+
+/// Options of `verify endpoint`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+HOST:PORT is a port that speaks attested TLS: of a proxy, a router, a key manager. It is asked without evidence of one's
+own, and nothing is sent to it. The evidence is judged as by `cocoon attest show`; then its image must be one that the
+root contract lists, or one of --image: key managers are on no list. Clients listen on no such port.
+
+A URL is that of a running client, which tells what it knows of its proxy; what it tells is compared with the root
+contract, and is the client's word all the same.
+
+A SIMULATED platform is accepted only where the root contract says that the network is a test, and called so. Exit
+code 0 when nothing is refuted, 1 when something is, 5 when the port shows no evidence or nobody vouches for it.
+
+Examples:
+  cocoon verify endpoint 127.0.0.1:11002 --role proxy
+  cocoon verify endpoint 192.0.2.1:11002 --network mainnet --collateral collateral.json --json
+  cocoon verify endpoint 192.0.2.7:11010 --image HASH --chain-url URL --root ADDRESS --collateral collateral.json
+  cocoon verify endpoint http://127.0.0.1:10000")]
+pub struct VerifyEndpointArgs {
+    /// A port of attested TLS, or the URL of a client
+    #[arg(value_name = "HOST:PORT|URL")]
+    pub endpoint: String,
+    /// Whose list the image must be on
+    #[arg(long, value_enum, value_name = "ROLE", default_value_t)]
+    pub role: EndpointRole,
+    /// Image that may be there, instead of those that the root contract lists; may be given several times
+    #[arg(long, value_name = "HASH", conflicts_with = "role")]
+    pub image: Vec<ImageHash>,
+    /// What evidence is judged by.
+    #[command(flatten)]
+    pub evidence: EvidenceArgs,
+    /// Whose lists are asked.
+    #[command(flatten)]
+    pub place: Place,
+}
+
+/// Whose signature makes a release.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct ReleaseKey {
+    /// Public key of minisign, one line of base64
+    #[arg(long, value_name = "BASE64")]
+    pub key: Option<String>,
+    /// File with it, such as minisign.pub
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Look only whether the files agree with each other: nothing then says who made them
+    #[arg(long)]
+    pub unsigned: bool,
+}
+
+/// Options of `verify release`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Looked at, in this order: the signature of SHA256SUMS (SHA256SUMS.minisig, in the form of minisign), every file that is
+listed and that no other is there, the contracts' code in release.json against that in this program, and, where a
+network is named, its guest images against the lists of the root contract. With a file only that one is hashed.
+Take the key from elsewhere than the release. Exit code 0 when nothing differs; 1 with the first difference.
+
+Examples:
+  cocoon verify release cocoon-0.1.0 --key-file minisign.pub
+  cocoon verify release cocoon-0.1.0/bin/cocoon --key RWQ... --json
+  cocoon verify release cocoon-0.1.0 --key-file minisign.pub --network mainnet
+  cocoon verify release cocoon-0.1.0 --unsigned       a build of one's own")]
+pub struct VerifyReleaseArgs {
+    /// Folder of a release, or a file in it
+    #[arg(value_name = "DIR|FILE")]
+    pub release: PathBuf,
+    /// Whose signature counts.
+    #[command(flatten)]
+    pub key: ReleaseKey,
+    /// The network whose lists are asked; none is asked without it or --network.
+    #[command(flatten)]
+    pub place: Place,
 }
 
 /// Options of `verify receipt`.

@@ -1,7 +1,7 @@
 //! `cocoon attest show`: evidence claim by claim, and what a policy says of it.
 
 pub(super) mod inputs;
-mod subject;
+pub(super) mod subject;
 
 use cocoon_attest::{Examination, JudgedClaim, Register, examine, format_moment};
 use cocoon_ratls::{Clock as _, SystemClock};
@@ -15,19 +15,20 @@ use subject::Presented;
 
 const SIMULATED: &str = "SIMULATED platform: nothing here is protected by hardware";
 
+/// Evidence with everything that is proven of it.
 #[derive(Serialize)]
-struct Shown {
+pub(super) struct Shown {
     subject: String,
     /// What it is.
     kind: &'static str,
     /// Whether the policy accepts it.
-    accepted: bool,
-    simulated: bool,
+    pub(super) accepted: bool,
+    pub(super) simulated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<&'static str>,
     /// Why the policy refuses it.
-    objections: Vec<String>,
-    image_hash: String,
+    pub(super) objections: Vec<String>,
+    pub(super) image_hash: String,
     mrtd: String,
     rtmr: Vec<String>,
     /// What the guest attests.
@@ -51,13 +52,7 @@ pub(crate) async fn show(args: AttestShowArgs, output: Output) -> Result<Exit, F
     let now = args.at.unwrap_or_else(|| SystemClock.now());
     let inputs = Inputs::load(&args.evidence, now)?;
     let presented = Presented::of(&args.subject, now).await?;
-    let Inputs {
-        roots,
-        endorsements,
-        policy,
-    } = &inputs;
-    let examination = examine(&presented.evidence, endorsements, roots, policy, now).map_err(refused)?;
-    let shown = Shown::new(args.subject, &presented, examination, now);
+    let shown = Shown::of(args.subject, &presented, &inputs, now)?;
     output.result(&shown, Shown::text)?;
     Ok(if shown.accepted { Exit::Done } else { Exit::Negative })
 }
@@ -78,6 +73,17 @@ fn refused(error: cocoon_attest::AttestError) -> Failure {
 }
 
 impl Shown {
+    /// Judges evidence.
+    pub(super) fn of(subject: String, presented: &Presented, inputs: &Inputs, now: u64) -> Result<Self, Failure> {
+        let Inputs {
+            roots,
+            endorsements,
+            policy,
+        } = inputs;
+        let examination = examine(&presented.evidence, endorsements, roots, policy, now).map_err(refused)?;
+        Ok(Self::new(subject, presented, examination, now))
+    }
+
     fn new(subject: String, presented: &Presented, examination: Examination, now: u64) -> Self {
         let claims = &examination.claims;
         let register = |register: &Register| hex::encode(register.as_slice());
@@ -104,7 +110,7 @@ impl Shown {
         }
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut lines = Vec::new();
         lines.extend(self.warning.map(str::to_owned));
         let verdict = match (self.accepted, self.simulated) {

@@ -55,9 +55,16 @@ fn check(role: Role, file: &Path, output: Output) -> Result<Exit, Failure> {
 }
 
 /// Reads a configuration as its daemon does; says which of its files are missing.
-fn load(role: Role, file: &Path) -> Result<Vec<String>, Failure> {
+pub(crate) fn load(role: Role, file: &Path) -> Result<Vec<String>, Failure> {
     Ok(match role {
         Role::Proxy => missing(cocoon_proxy::ProxyConfig::load(file).map_err(failure::from_proxy)?),
+        #[cfg(not(feature = "engine"))]
+        Role::Worker => {
+            return Err(super::no_engine::failure(
+                "the configuration of a worker cannot be read",
+            ));
+        }
+        #[cfg(feature = "engine")]
         Role::Worker => {
             let config: cocoon_worker::WorkerConfig =
                 cocoon_runner::config::load(file).map_err(failure::from_runner)?;

@@ -1,15 +1,29 @@
 //! `cocoon model`: models on this machine.
 
+#[cfg_attr(
+    not(feature = "engine"),
+    expect(dead_code, reason = "archives are made where weights are read")
+)]
 mod archive;
+#[cfg(feature = "engine")]
 mod build;
+#[cfg(feature = "engine")]
 mod check;
+#[cfg(feature = "engine")]
 mod manifest;
+#[cfg(feature = "engine")]
 mod quality;
 mod verify;
 
+#[cfg(not(feature = "engine"))]
+pub(crate) use super::no_engine::model::{build, check, manifest, quality};
+#[cfg(feature = "engine")]
 pub(crate) use build::build;
+#[cfg(feature = "engine")]
 pub(crate) use check::check;
+#[cfg(feature = "engine")]
 pub(crate) use manifest::manifest;
+#[cfg(feature = "engine")]
 pub(crate) use quality::quality;
 pub(crate) use verify::verify;
 

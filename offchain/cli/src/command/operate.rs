@@ -87,6 +87,13 @@ fn socket(global: &Global, role: Role, place: &AdminPlace) -> Result<PathBuf, Fa
             let config = cocoon_proxy::ProxyConfig::load(&file).map_err(failure::from_proxy)?;
             with_default(config.admin, &config.store_dir)
         }
+        #[cfg(not(feature = "engine"))]
+        Role::Worker => {
+            return Err(super::no_engine::failure(
+                "the configuration of a worker cannot be read",
+            ));
+        }
+        #[cfg(feature = "engine")]
         Role::Worker => {
             let config: cocoon_worker::WorkerConfig =
                 cocoon_runner::config::load(&file).map_err(failure::from_runner)?;

@@ -10,12 +10,14 @@ use std::path::Path;
 use cocoon_bindings::ton::Address;
 use cocoon_chain::{MAINNET, global_id};
 use cocoon_owner::operation::{client, proxy, runner_wallet, worker};
-use cocoon_owner::{Journal, Manner, Operation, Origin, OwnerError, Sender, Step, StoredWallet, drive, operation_id};
+use cocoon_owner::{
+    Journal, Manner, Operation, Origin, Outcome, OwnerError, Sender, Step, StoredWallet, drive, operation_id,
+};
 
 use self::export::TonConnectId;
 pub(crate) use self::look::status;
 use self::watch::Terminal;
-pub(crate) use self::watch::ask;
+pub(crate) use self::watch::{ask, outcome_text};
 use super::network::{refuse_test_only, resolve};
 use super::wallet::{keystore, stored};
 use crate::args::Global;
@@ -134,6 +136,18 @@ pub(crate) async fn proxy_withdraw(
 
 /// Runs an operation in the way that was asked for: tried out, exported, or done.
 async fn run(global: &Global, operation: &dyn Operation, args: OwnerArgs, output: Output) -> Result<Exit, Failure> {
+    let tell = |outcome: &Outcome| output.result(outcome, watch::outcome_text);
+    run_telling(global, operation, args, output, tell).await
+}
+
+/// The same, with the outcome told in another way.
+pub(crate) async fn run_telling(
+    global: &Global,
+    operation: &dyn Operation,
+    args: OwnerArgs,
+    output: Output,
+    tell: impl FnOnce(&Outcome) -> anyhow::Result<()>,
+) -> Result<Exit, Failure> {
     let network = resolve(global, &args.place)?;
     let (chain, root) = network.open()?;
     let signer = match (&args.wallet, &args.from) {
@@ -173,7 +187,7 @@ async fn run(global: &Global, operation: &dyn Operation, args: OwnerArgs, output
         Ok(outcome) => outcome,
         Err(error) => return Err(terminal.failure(error)),
     };
-    output.result(&outcome, watch::outcome_text)?;
+    tell(&outcome)?;
     // Told first: were the process killed between the two, running it again would tell it again and send nothing.
     if outcome.awaits.is_none() {
         sender.journal().finish(&id).map_err(failure::from_owner)?;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use cocoon_localnet::LocalNet;
 use cocoon_runner::config::NamesFiles;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,22 +10,8 @@ use tokio_util::sync::CancellationToken;
 use crate::command::operate::with_default;
 use crate::command::stop::Stop;
 use crate::failure::{self, Exit, Failure};
-use crate::local::configs::ChainFile;
 use crate::local::part::Part;
 use crate::output::Output;
-
-/// Runs the local chain.
-pub(crate) async fn localnet(config: &Path, output: Output) -> Result<Exit, Failure> {
-    let config: ChainFile = load(config)?;
-    let chain = LocalNet::start(config.into_config())
-        .await
-        .map_err(failure::from_localnet)?;
-    let signal = Stop::listen().await;
-    ready(output, "chain", &chain.url())?;
-    signal.asked().await?;
-    chain.shutdown().await.map_err(failure::from_localnet)?;
-    Ok(Exit::Done)
-}
 
 /// Runs a proxy.
 pub(crate) async fn proxy(config: &Path, output: Output) -> Result<Exit, Failure> {
@@ -55,7 +40,11 @@ pub(crate) async fn router(config: &Path, output: Output) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
+#[cfg(not(feature = "engine"))]
+pub(crate) use super::no_engine::worker;
+
 /// Runs a worker.
+#[cfg(feature = "engine")]
 pub(crate) async fn worker(config: &Path, output: Output) -> Result<Exit, Failure> {
     cocoon_runner::files::raise_limit();
     let mut config: cocoon_worker::WorkerConfig = load(config)?;

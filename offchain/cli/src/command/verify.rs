@@ -1,4 +1,12 @@
-//! `cocoon verify receipt`: one receipt traced to everything that it rests on.
+//! `cocoon verify`: an endpoint, a release, and a receipt, which is here: one receipt traced to everything that it rests on.
+
+mod endpoint;
+mod release;
+mod sums;
+mod told;
+
+pub(crate) use self::endpoint::endpoint;
+pub(crate) use self::release::release;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -25,6 +25,9 @@ struct Version {
 /// Prints it.
 pub(crate) fn run(output: Output) -> Result<Exit, Failure> {
     let mut features = Vec::new();
+    if cfg!(feature = "engine") {
+        features.push("engine");
+    }
     if cfg!(feature = "cuda") {
         features.push("cuda");
     }

@@ -109,6 +109,18 @@ fn import(global: &Global, args: ImportArgs, output: Output) -> Result<Exit, Fai
 }
 
 fn add(global: &Global, form: WalletForm, secret: &Secret, output: Output) -> Result<Exit, Failure> {
+    let wallet = seal(global, form, secret, output)?;
+    output.result(&shown(global, &wallet, None)?, text)?;
+    Ok(Exit::Done)
+}
+
+/// Puts a wallet into the keystore, under a passphrase that is asked for.
+pub(crate) fn seal(
+    global: &Global,
+    form: WalletForm,
+    secret: &Secret,
+    output: Output,
+) -> Result<StoredWallet, Failure> {
     if global.network.as_deref().is_some_and(|name| name != LOCAL) && !is_testnet(global)? {
         refuse_test_only(std::env::args())?;
     }
@@ -124,11 +136,9 @@ fn add(global: &Global, form: WalletForm, secret: &Secret, output: Output) -> Re
     };
     let keystore = keystore(global, &form.keys);
     let passphrase = new_passphrase(output, &form.keys)?;
-    let wallet = keystore
+    keystore
         .add(&form.name, contract, secret, &passphrase)
-        .map_err(failure::from_owner)?;
-    output.result(&shown(global, &wallet, None)?, text)?;
-    Ok(Exit::Done)
+        .map_err(failure::from_owner)
 }
 
 /// Wallets of the test network have other addresses.

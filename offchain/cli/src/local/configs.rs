@@ -1,19 +1,18 @@
 //! Configuration of the parts of a local network, as `up` uses it and as files for running them apart.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use cocoon_bindings::Nanoton;
 use cocoon_bindings::ton::Address;
 use cocoon_client::{ClientConfig, FundingConfig, LogPlace};
-use cocoon_localnet::{Clock, LocalNetConfig, NetworkConfig};
 use cocoon_proxy::{AnchorConfig, Listen, LogConfig, ProxyConfig, Timers};
 use cocoon_runner::admin::AdminConfig;
-use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
+use cocoon_runner::config::{AttestationConfig, ChainConfig, WalletConfig};
 use cocoon_worker::{BackendConfig, EngineConfig, ModelConfig, WorkerConfig};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::actors;
+use super::chain::ChainFile;
 use super::economy::CLIENT_TOP_UP;
 use super::layout::DataDir;
 use super::model::LocalModel;
@@ -26,34 +25,6 @@ const LOCAL_DIFFICULTY: u32 = 8;
 const CLIENT_REFILL_BELOW: Nanoton = Nanoton::from_ton(10);
 /// Every answer is settled at once, so that the balances can be watched.
 const LOCAL_THRESHOLD: Nanoton = Nanoton::new(1);
-
-/// The local chain as a process of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChainFile {
-    /// Where its HTTP API listens.
-    pub listen: SocketAddr,
-    /// Where the chain is saved.
-    pub state_file: PathBuf,
-}
-
-impl NamesFiles for ChainFile {
-    fn files_mut(&mut self) -> Vec<&mut PathBuf> {
-        vec![&mut self.state_file]
-    }
-}
-
-impl ChainFile {
-    /// As the chain's own configuration.
-    pub fn into_config(self) -> LocalNetConfig {
-        LocalNetConfig {
-            listen: self.listen,
-            state_file: Some(self.state_file),
-            network: NetworkConfig::default(),
-            clock: Clock::System,
-        }
-    }
-}
 
 /// Who owns the runners' wallets.
 #[derive(Clone, Debug)]
@@ -109,10 +80,7 @@ impl Configs {
             ..AdminConfig::in_folder(&data.store_dir(name))
         };
         Self {
-            chain: ChainFile {
-                listen: ports.chain,
-                state_file: data.chain_state_file(),
-            },
+            chain: ChainFile::new(ports.chain, data.chain_state_file()),
             proxy: ProxyConfig {
                 admin: admin("proxy"),
                 store_dir: data.store_dir("proxy"),

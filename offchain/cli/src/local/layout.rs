@@ -70,7 +70,9 @@ impl DataDir {
 
     /// Removes everything that belongs to a network; what else lies in the folder stays.
     pub fn clear(&self) -> std::io::Result<()> {
-        let files = [self.network_file(), self.chain_state_file(), self.platform_file()];
+        let state = self.chain_state_file();
+        let journal = cocoon_localnet::journal_beside(&state);
+        let files = [self.network_file(), state, journal, self.platform_file()];
         let configs = ["chain", "proxy", "worker", "client"].map(|part| self.config_file(part));
         let folders = ["keys", "proxy", "log", "worker", "client", "model"].map(|folder| self.0.join(folder));
         for path in files.iter().chain(&configs) {
@@ -105,10 +107,12 @@ mod tests {
         let data = DataDir::new(folder.path());
         std::fs::create_dir(data.store_dir("proxy")).unwrap();
         std::fs::write(data.chain_state_file(), "x").unwrap();
+        std::fs::write(folder.path().join("chain.state.journal"), "x").unwrap();
         std::fs::write(folder.path().join("notes.txt"), "mine").unwrap();
         data.clear().unwrap();
         data.clear().unwrap();
         assert!(!data.holds_network() && !data.store_dir("proxy").exists());
+        assert!(!folder.path().join("chain.state.journal").exists());
         assert!(folder.path().join("notes.txt").exists());
     }
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use cocoon_client::ClientConfig;
 use cocoon_proxy::ProxyConfig;
+#[cfg(feature = "engine")]
 use cocoon_worker::WorkerConfig;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -33,6 +34,7 @@ impl Part {
     }
 
     /// Starts a worker.
+    #[cfg(feature = "engine")]
     pub(crate) async fn worker(config: WorkerConfig) -> Result<Self, Failure> {
         let stop = CancellationToken::new();
         let running = cocoon_worker::start(config, stop.clone())
@@ -95,6 +97,7 @@ impl Part {
     }
 
     /// Waits until it ends although nobody here asked it to.
+    #[cfg(feature = "engine")]
     pub(crate) async fn failed(&mut self) -> Failure {
         match self.ended().await {
             Ok(()) => self.by_itself(),

@@ -12,7 +12,8 @@ use cocoon_localnet::{LocalNet, RunningLocalNet};
 use cocoon_manifest::ModelName;
 
 use super::actors::Actors;
-use super::configs::{ChainFile, Configs, Owners};
+use super::chain::ChainFile;
+use super::configs::{Configs, Owners};
 use super::deploy::{Contracts, Deployment, Listing};
 use super::faucet::Faucet;
 use super::layout::DataDir;
@@ -81,10 +82,7 @@ impl LocalNetwork {
         ensure_platform(&data)?;
 
         on_step("Starting the local chain");
-        let chain_file = ChainFile {
-            listen: ports.chain,
-            state_file: data.chain_state_file(),
-        };
+        let chain_file = ChainFile::new(ports.chain, data.chain_state_file());
         let chain = LocalNet::start(chain_file.into_config())
             .await
             .map_err(failure::from_localnet)?;

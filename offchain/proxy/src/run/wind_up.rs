@@ -38,7 +38,7 @@ pub(super) async fn wind_up(
     }
     let is_listening = knows_cancel && work.is_begun && work.ended != Ended::ClientTooSlow;
     loop {
-        let message = match timeout_at(until, inbox.queue.recv()).await {
+        let message = match timeout_at(until, inbox.recv()).await {
             Err(_) => return,
             Ok(None) => break,
             Ok(Some(message)) => message,

@@ -63,12 +63,12 @@ pub(crate) async fn ask(network: Arc<dyn Network>, time: Arc<Time>, diary: Diary
         });
         diary.len() - 1
     };
-    let text = exchange(&mut wire, streams, tokens).await.unwrap_or_default();
-    let outcome = judge(&text, streams).unwrap_or(Outcome::Cut);
+    let bytes = exchange(&mut wire, streams, tokens).await.unwrap_or_default();
+    let outcome = judge(&bytes, streams).unwrap_or(Outcome::Cut);
     trace::note(time.ms(), (number, &outcome));
     let asked = &mut diary.lock().unwrap()[number];
     asked.ended = Some((time.ms(), outcome));
-    asked.receipt = receipt(&text);
+    asked.receipt = receipt(&String::from_utf8_lossy(&bytes));
 }
 
 /// The receipt that an answer names, in its head or at the end of its stream.
@@ -80,7 +80,7 @@ fn receipt(text: &str) -> Option<ReceiptId> {
     Some(ReceiptId(hash))
 }
 
-async fn exchange(wire: &mut Wire, streams: bool, tokens: u64) -> Option<String> {
+async fn exchange(wire: &mut Wire, streams: bool, tokens: u64) -> Option<Vec<u8>> {
     let body = json!({
         "model": "parrot", "stream": streams, "max_tokens": tokens, "timeout": WISHED,
         "messages": [{ "role": "user", "content": "Say something." }],
@@ -102,12 +102,14 @@ async fn exchange(wire: &mut Wire, streams: bool, tokens: u64) -> Option<String>
     wire.flush().await.ok()?;
     let mut bytes = Vec::new();
     wire.read_to_end(&mut bytes).await.ok()?;
-    Some(String::from_utf8_lossy(&bytes).into_owned())
+    Some(bytes)
 }
 
-/// `None` when the answer is not whole.
-fn judge(text: &str, streams: bool) -> Option<Outcome> {
-    let (head, body) = text.split_once("\r\n\r\n")?;
+/// `None` when the answer is not whole. Lengths are those of the bytes: what a lying worker sends need not be UTF-8.
+fn judge(bytes: &[u8], streams: bool) -> Option<Outcome> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(&bytes[..end]).ok()?;
+    let body = &bytes[end + 4..];
     let lower = head.to_ascii_lowercase();
     let status: u16 = head.split(' ').nth(1)?.parse().ok()?;
     let length = lower
@@ -117,11 +119,12 @@ fn judge(text: &str, streams: bool) -> Option<Outcome> {
         // Answers of these kinds have no body.
         None if matches!(status, 204 | 304) => body.is_empty(),
         Some(length) => body.len() == length,
-        None => body.ends_with("0\r\n\r\n"),
+        None => body.ends_with(b"0\r\n\r\n"),
     };
     if !is_whole {
         return None;
     }
+    let body = String::from_utf8_lossy(body);
     let has_error = body.contains("\"error\"");
     Some(match status {
         200 if has_error => Outcome::Refused(200),
@@ -132,4 +135,15 @@ fn judge(text: &str, streams: bool) -> Option<Outcome> {
         400.. if has_error => Outcome::Refused(status),
         _ => Outcome::Wrong(format!("{status}: {}", body.chars().take(300).collect::<String>())),
     })
+}
+
+#[test]
+fn an_answer_is_whole_by_its_bytes() {
+    let answer = |length: usize, body: &[u8]| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+        [head.as_bytes(), body].concat()
+    };
+    let no_text = b"{\"a\":\"\xe5\"}";
+    assert_eq!(judge(&answer(no_text.len(), no_text), false), Some(Outcome::Answered));
+    assert_eq!(judge(&answer(no_text.len() + 2, no_text), false), None);
 }

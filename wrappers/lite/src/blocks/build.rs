@@ -93,6 +93,12 @@ impl Blocks {
         self.sealed.first().map(|sealed| sealed.id)
     }
 
+    /// The newest key block, if there was one.
+    pub fn last_key_block_id(&self) -> Option<BlockId> {
+        let place = self.key_blocks.last().copied().filter(|place| *place > 0)?;
+        self.sealed.get(place).map(|sealed| sealed.id)
+    }
+
     /// The newest block.
     pub fn last(&self) -> Option<&Sealed> {
         self.sealed.last()

@@ -12,7 +12,9 @@ use crate::LiteError;
 use crate::limits::{MAX_STEPS, MAX_TRANSACTIONS};
 use crate::messages::{Answer, BlockId, Link, Request};
 use crate::proof::account::{account_in, listed_shard};
-use crate::proof::block::{accounts_of_state, config_of_key_block, config_of_state, header, state_hash};
+use crate::proof::block::{
+    accounts_of_state, config_of_key_block, config_of_state, header, list_of_shards, shards_of_state, state_hash,
+};
 use crate::proof::signatures::signers;
 
 /// Code of a question that cannot be answered.
@@ -52,6 +54,12 @@ impl Blocks {
                 hash,
             } => transactions(self, chain, account, *lt, hash, *count),
             Request::SendMessage { .. } => Ok(unknown("the sender")),
+            Request::AllShards { block } => match self.find(block).filter(|sealed| sealed.id.seqno > 0) {
+                Some(sealed) => all_shards(sealed),
+                None => Ok(unknown("block")),
+            },
+            // Whoever holds the chain has waited.
+            Request::Wait { question, .. } => self.answer(chain, question),
         }
     }
 
@@ -124,6 +132,18 @@ fn account_state(sealed: &Sealed, account: &Address) -> Result<Answer, LiteError
         shard_proof,
         proof: both(proof(block, |block| header_and_state(block, &id))?, in_state),
         state,
+    })
+}
+
+fn all_shards(sealed: &Sealed) -> Result<Answer, LiteError> {
+    let in_state = proof(&sealed.state, |state| shards_of_state(state, 0).map(drop))?;
+    Ok(Answer::AllShards {
+        id: sealed.id,
+        proof: both(
+            proof(&sealed.block, |block| header_and_state(block, &sealed.id))?,
+            in_state,
+        ),
+        data: Boc::encode(list_of_shards(&sealed.state)?),
     })
 }
 

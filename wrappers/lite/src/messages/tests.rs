@@ -35,6 +35,12 @@ fn messages() -> (Vec<Request>, Vec<Answer>) {
             hash: HashBytes([8; 32]),
         },
         Request::SendMessage { body: vec![1; 300] },
+        Request::AllShards { block: block(1) },
+        Request::Wait {
+            seqno: 7,
+            timeout_ms: 1_000,
+            question: Box::new(Request::MasterchainInfo),
+        },
     ];
     let signatures = |vote| Signatures {
         validator_set_hash: 1,
@@ -90,6 +96,11 @@ fn messages() -> (Vec<Request>, Vec<Answer>) {
             ids: vec![block(1), block(2)],
             transactions: vec![7; 9],
         },
+        Answer::AllShards {
+            id: block(1),
+            proof: vec![1; 260],
+            data: vec![2; 3],
+        },
         Answer::Sent { status: 1 },
     ];
     (requests, answers)
@@ -123,4 +134,15 @@ fn a_question_has_the_bytes_that_public_servers_know() {
     let bytes = wrap_question(&[0xaa; 32], &Request::MasterchainInfo);
     let expected = format!("7af98bb4{}0cdf068c79042ee6b589000000000000", "aa".repeat(32));
     assert_eq!(hex::encode(bytes), expected);
+}
+
+#[test]
+fn a_question_that_waits_holds_no_other_that_waits() {
+    let wait = |question| Request::Wait {
+        seqno: 1,
+        timeout_ms: 1,
+        question: Box::new(question),
+    };
+    let twice = wait(wait(Request::MasterchainInfo)).to_bytes();
+    assert!(Request::from_bytes(&twice).is_err());
 }

@@ -2,9 +2,9 @@
 
 use cocoon_bindings::ton::{Address, HashBytes};
 
-use super::{Answer, BlockId, Link, Request, Signatures, Vote};
+use super::{Answer, BlockId, Link, Request};
 use crate::LiteError;
-use crate::limits::{MAX_BLOCK_IDS, MAX_CANDIDATE_BYTES, MAX_ERROR_BYTES, MAX_SIGNATURES, MAX_STEPS};
+use crate::limits::{MAX_BLOCK_IDS, MAX_ERROR_BYTES, MAX_STEPS};
 use crate::tl::{Reader, Writer};
 
 const GET_MASTERCHAIN_INFO: u32 = 0x89b5_e62e;
@@ -12,16 +12,15 @@ const GET_ACCOUNT_STATE: u32 = 0x6b89_0e25;
 const GET_BLOCK_PROOF: u32 = 0x8aea_9c44;
 const GET_TRANSACTIONS: u32 = 0x1c40_e7a1;
 const SEND_MESSAGE: u32 = 0x690a_d482;
+const GET_ALL_SHARDS: u32 = 0x74d3_fd6b;
+const WAIT_MASTERCHAIN: u32 = 0xbaea_b892;
 const ERROR: u32 = 0xbba9_e148;
 const MASTERCHAIN_INFO: u32 = 0x8583_2881;
 const ACCOUNT_STATE: u32 = 0x7079_c751;
 const PARTIAL_BLOCK_PROOF: u32 = 0x8ed0_d2c1;
-const LINK_FORWARD: u32 = 0x520f_ce1c;
-const LINK_BACK: u32 = 0xef7e_1bef;
-const SIGNATURE_SET: u32 = 0xf644_a6e6;
-const SIGNATURE_SET_SIMPLEX: u32 = 0xac24_9800;
 const TRANSACTION_LIST: u32 = 0x6f26_c60b;
 const SEND_STATUS: u32 = 0x3950_e597;
+const ALL_SHARDS: u32 = 0x098f_e72d;
 
 fn account(reader: &mut Reader<'_>) -> Result<Address, LiteError> {
     let workchain = i8::try_from(reader.i32()?).map_err(|_| LiteError::Message("an unknown workchain"))?;
@@ -68,6 +67,20 @@ impl Request {
                 writer = Writer::boxed(SEND_MESSAGE);
                 writer.bytes(body);
             }
+            Self::AllShards { block } => {
+                writer = Writer::boxed(GET_ALL_SHARDS);
+                block.write(&mut writer);
+            }
+            Self::Wait {
+                seqno,
+                timeout_ms,
+                question,
+            } => {
+                writer = Writer::boxed(WAIT_MASTERCHAIN);
+                writer.u32(*seqno);
+                writer.u32(*timeout_ms);
+                writer.raw(&question.to_bytes());
+            }
         }
         writer.done()
     }
@@ -75,7 +88,27 @@ impl Request {
     /// Reads them.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, LiteError> {
         let reader = &mut Reader::new(bytes);
-        let request = match reader.u32()? {
+        let kind = reader.u32()?;
+        if kind != WAIT_MASTERCHAIN {
+            let request = Self::read(kind, reader)?;
+            reader.end()?;
+            return Ok(request);
+        }
+        let (seqno, timeout_ms) = (reader.u32()?, reader.u32()?);
+        let kind = reader.u32()?;
+        // A question that waits inside another one is unknown there.
+        let question = Box::new(Self::read(kind, reader)?);
+        reader.end()?;
+        Ok(Self::Wait {
+            seqno,
+            timeout_ms,
+            question,
+        })
+    }
+
+    /// Reads what stands behind the number of a question.
+    fn read(kind: u32, reader: &mut Reader<'_>) -> Result<Self, LiteError> {
+        Ok(match kind {
             GET_MASTERCHAIN_INFO => Self::MasterchainInfo,
             GET_ACCOUNT_STATE => Self::AccountState {
                 block: BlockId::read(reader)?,
@@ -97,10 +130,11 @@ impl Request {
             SEND_MESSAGE => Self::SendMessage {
                 body: reader.bytes()?.to_vec(),
             },
+            GET_ALL_SHARDS => Self::AllShards {
+                block: BlockId::read(reader)?,
+            },
             _ => return Err(LiteError::Message("an unknown question")),
-        };
-        reader.end()?;
-        Ok(request)
+        })
     }
 }
 
@@ -159,6 +193,12 @@ impl Answer {
                 ids.iter().for_each(|id| id.write(&mut writer));
                 writer.bytes(transactions);
             }
+            Self::AllShards { id, proof, data } => {
+                writer = Writer::boxed(ALL_SHARDS);
+                id.write(&mut writer);
+                writer.bytes(proof);
+                writer.bytes(data);
+            }
             Self::Sent { status } => {
                 writer = Writer::boxed(SEND_STATUS);
                 writer.u32(status.cast_unsigned());
@@ -212,130 +252,15 @@ impl Answer {
                     transactions: reader.bytes()?.to_vec(),
                 }
             }
+            ALL_SHARDS => Self::AllShards {
+                id: BlockId::read(reader)?,
+                proof: reader.bytes()?.to_vec(),
+                data: reader.bytes()?.to_vec(),
+            },
             SEND_STATUS => Self::Sent { status: reader.i32()? },
             _ => return Err(LiteError::Message("an unknown answer")),
         };
         reader.end()?;
         Ok(answer)
-    }
-}
-
-impl Link {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, LiteError> {
-        let kind = reader.u32()?;
-        let to_key_block = reader.bool()?;
-        let (from, to) = (BlockId::read(reader)?, BlockId::read(reader)?);
-        let dest_proof = reader.bytes()?.to_vec();
-        let second = reader.bytes()?.to_vec();
-        match kind {
-            LINK_FORWARD => Ok(Self::Forward {
-                to_key_block,
-                from,
-                to,
-                dest_proof,
-                config_proof: second,
-                signatures: Signatures::read(reader)?,
-            }),
-            LINK_BACK => Ok(Self::Back {
-                to_key_block,
-                from,
-                to,
-                dest_proof,
-                proof: second,
-                state_proof: reader.bytes()?.to_vec(),
-            }),
-            _ => Err(LiteError::Message("an unknown step")),
-        }
-    }
-
-    fn write(&self, writer: &mut Writer) {
-        let (kind, to_key_block, from, to, proofs) = match self {
-            Self::Forward {
-                to_key_block,
-                from,
-                to,
-                dest_proof,
-                config_proof,
-                ..
-            } => (LINK_FORWARD, to_key_block, from, to, vec![dest_proof, config_proof]),
-            Self::Back {
-                to_key_block,
-                from,
-                to,
-                dest_proof,
-                proof,
-                state_proof,
-            } => (LINK_BACK, to_key_block, from, to, vec![dest_proof, proof, state_proof]),
-        };
-        writer.u32(kind);
-        writer.bool(*to_key_block);
-        from.write(writer);
-        to.write(writer);
-        proofs.iter().for_each(|proof| writer.bytes(proof));
-        if let Self::Forward { signatures, .. } = self {
-            signatures.write(writer);
-        }
-    }
-}
-
-impl Signatures {
-    fn read(reader: &mut Reader<'_>) -> Result<Self, LiteError> {
-        // The two forms have their first two fields in different order.
-        let kind = reader.u32()?;
-        let (first, second) = (reader.u32()?, reader.u32()?);
-        let (validator_set_hash, catchain_seqno) = match kind {
-            SIGNATURE_SET => (first, second),
-            SIGNATURE_SET_SIMPLEX => (second, first),
-            _ => return Err(LiteError::Message("an unknown kind of signatures")),
-        };
-        let count = reader.count(MAX_SIGNATURES)?;
-        let signatures = (0..count).map(|_| {
-            let name = HashBytes(reader.array()?);
-            let signature = reader.bytes()?.try_into();
-            Ok((
-                name,
-                signature.map_err(|_| LiteError::Message("a signature of another length"))?,
-            ))
-        });
-        let signatures = signatures.collect::<Result<_, LiteError>>()?;
-        let vote = match kind {
-            SIGNATURE_SET => None,
-            _ => {
-                let (session_id, slot) = (HashBytes(reader.array()?), reader.u32()?);
-                let candidate = reader.bytes()?;
-                if candidate.len() > MAX_CANDIDATE_BYTES {
-                    return Err(LiteError::Message("a candidate is too large"));
-                }
-                Some(Vote {
-                    session_id,
-                    slot,
-                    candidate: candidate.to_vec(),
-                })
-            }
-        };
-        Ok(Self {
-            validator_set_hash,
-            catchain_seqno,
-            signatures,
-            vote,
-        })
-    }
-
-    fn write(&self, writer: &mut Writer) {
-        let fields = match &self.vote {
-            None => [SIGNATURE_SET, self.validator_set_hash, self.catchain_seqno],
-            Some(_) => [SIGNATURE_SET_SIMPLEX, self.catchain_seqno, self.validator_set_hash],
-        };
-        fields.into_iter().for_each(|field| writer.u32(field));
-        writer.count(self.signatures.len());
-        for (name, signature) in &self.signatures {
-            writer.raw(name.as_array());
-            writer.bytes(signature);
-        }
-        if let Some(vote) = &self.vote {
-            writer.raw(vote.session_id.as_array());
-            writer.u32(vote.slot);
-            writer.bytes(&vote.candidate);
-        }
     }
 }

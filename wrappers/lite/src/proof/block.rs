@@ -3,7 +3,7 @@
 use cocoon_bindings::ton::{Boc, Cell, CellError, CellFamily as _, CellSlice, HashBytes};
 use tycho_types::merkle::MerkleProof;
 use tycho_types::models::{BlockchainConfig, CurrencyCollection, ShardFeeCreated};
-use tycho_types::prelude::{Load as _, LoadCell as _};
+use tycho_types::prelude::{CellBuilder, Load as _, LoadCell as _};
 
 use crate::LiteError;
 use crate::messages::BlockId;
@@ -223,6 +223,20 @@ pub(crate) fn shards_of_state(state: &Cell, workchain: i32) -> Result<Option<Cel
         }
         let shards = cocoon_bindings::ton::Dict::<i32, Cell>::load_from(&mut custom)?;
         shards.get(workchain)
+    };
+    read().map_err(LiteError::cells(what))
+}
+
+/// The whole list of shards in a state of the masterchain: a dictionary by workchain.
+pub(crate) fn list_of_shards(state: &Cell) -> Result<Cell, LiteError> {
+    let what = "a state's list of shards";
+    let custom = master_extra(state)?;
+    let mut custom = slice(&custom, what)?;
+    let mut read = || -> Result<Cell, CellError> {
+        if custom.load_u16()? != MASTER_STATE_TAG {
+            return Err(CellError::InvalidTag);
+        }
+        CellBuilder::build_from(optional(&mut custom)?)
     };
     read().map_err(LiteError::cells(what))
 }

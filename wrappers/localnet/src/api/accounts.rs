@@ -1,6 +1,7 @@
 //! Accounts.
 
 use cocoon_bindings::ton::{Address, HashBytes, StackValue, boc_base64};
+use cocoon_bindings::wallets::WalletKind;
 use cocoon_emulator::{AccountStatus, AccountView, Emulator};
 use serde_json::{Value, json};
 
@@ -92,12 +93,21 @@ pub(super) fn wallet(chain: &Emulator, params: &Params<'_>) -> Result<Value, Api
         .map_or((0, HashBytes::ZERO), |account| (account.last_lt, account.last_hash));
     Ok(json!({
         "wallet": seqno.is_some(),
+        "wallet_type": wallet_type(account.as_ref()),
         "balance": account.as_ref().map_or("0".to_owned(), |account| account.balance.get().to_string()),
         "account_state": status(account.as_ref()),
         "seqno": seqno,
         "wallet_id": number("get_subwallet_id"),
         "last_transaction_id": shape::transaction_id(last.0, &last.1),
     }))
+}
+
+/// How public servers call a wallet's kind, by its code.
+pub(super) fn wallet_type(account: Option<&AccountView>) -> Option<&'static str> {
+    let code = account?.code.as_ref()?;
+    let is = |kind: WalletKind| kind.code().is_ok_and(|known| known.repr_hash() == code.repr_hash());
+    let known = [(WalletKind::V4r2, "wallet v4 r2"), (WalletKind::V5r1, "wallet v5 r1")];
+    known.into_iter().find(|(kind, _)| is(*kind)).map(|(_, name)| name)
 }
 
 fn account(chain: &Emulator, address: &Address) -> Result<Option<AccountView>, ApiError> {

@@ -97,10 +97,7 @@ pub(super) fn transactions_ext(chain: &Emulator, params: &Params<'_>) -> Result<
 pub(super) fn header(chain: &Emulator, params: &Params<'_>) -> Result<Value, ApiError> {
     let workchain = workchain(params)?;
     let seqno = existing(chain, params)?;
-    let time = chain
-        .block_transactions(seqno)
-        .first()
-        .map_or(chain.now(), |report| report.now);
+    let time = chain.block_time(seqno);
     let start_lt = u64::from(seqno).saturating_mul(BLOCK_LT);
     Ok(json!({
         "@type": "blocks.header",

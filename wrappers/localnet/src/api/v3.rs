@@ -9,9 +9,11 @@ mod shape;
 mod traces;
 mod transactions;
 
+use cocoon_emulator::Message;
 use serde_json::{Value, json};
 
 use super::params::Params;
+use super::shape::hash as hash_text;
 use super::{ApiError, Done, send};
 use crate::node::Node;
 
@@ -37,8 +39,10 @@ pub(crate) fn call(node: &Node, route: &str, params: &Value) -> Result<Done, Api
         "message" => {
             let done = send::boc(node, params, true)?;
             let hash = done.result.get("hash").cloned();
+            let message = params.cell("boc")?.and_then(|cell| Message::from_cell(cell).ok());
+            let normalized = message.and_then(|message| message.normalized_hash());
             Done {
-                result: json!({ "message_hash": hash, "message_hash_norm": hash }),
+                result: json!({ "message_hash": hash, "message_hash_norm": normalized.as_ref().map(hash_text) }),
                 change: done.change,
             }
         }

@@ -22,7 +22,7 @@ use crate::input;
 const MAX_FILE_BYTES: usize = 2 * (MAX_CERTIFICATE_BYTES + MAX_QUOTE_BYTES);
 
 /// Evidence, not verified, and the certificate that it came in.
-pub(super) struct Presented {
+pub(in crate::command) struct Presented {
     /// What it is, for people.
     pub(super) kind: &'static str,
     pub(super) evidence: Evidence,
@@ -45,7 +45,12 @@ impl Presented {
                 "name a file, or a machine as HOST:PORT",
             ));
         }
-        let der = certificate_of(subject).await.map_err(from_ratls)?;
+        Self::machine(subject, now).await
+    }
+
+    /// Asks a machine, named as HOST:PORT.
+    pub(in crate::command) async fn machine(address: &str, now: u64) -> Result<Self, Failure> {
+        let der = certificate_of(address).await.map_err(from_ratls)?;
         Self::certificate("certificate of a machine", &der, now)
     }
 

@@ -137,7 +137,7 @@ pub(super) fn draft(role: Role, json: &Value, chain_url: &str) -> Option<Draft> 
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "engine"))]
 mod tests {
     use super::*;
     use serde_json::json;

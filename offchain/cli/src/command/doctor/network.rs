@@ -21,12 +21,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One thing that was looked at.
 #[derive(Debug, Serialize)]
-struct Finding {
-    check: &'static str,
-    is_fine: bool,
-    seen: String,
+pub(crate) struct Finding {
+    pub(crate) check: &'static str,
+    pub(crate) is_fine: bool,
+    pub(crate) seen: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'static str>,
+    pub(crate) hint: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -91,7 +91,7 @@ pub(crate) async fn network(global: &Global, args: DoctorNetworkArgs, output: Ou
 }
 
 /// Server, time and root contract; the last one too, where it could be read.
-async fn way(network: &Network) -> Result<(Vec<Finding>, Option<RootView>), Failure> {
+pub(crate) async fn way(network: &Network) -> Result<(Vec<Finding>, Option<RootView>), Failure> {
     let (chain, root) = network.open()?;
     let mut findings = Vec::new();
     let time = match chain.now().await {

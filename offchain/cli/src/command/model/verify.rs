@@ -52,6 +52,9 @@ pub(crate) fn verify(args: VerifyArgs, output: Output) -> Result<Exit, Failure> 
         difference = in_files.or(difference).or(in_other);
     }
     let manifest_differences = match &args.manifest {
+        #[cfg(not(feature = "engine"))]
+        Some(_) => return Err(crate::command::no_engine::failure("a manifest cannot be compared")),
+        #[cfg(feature = "engine")]
         Some(manifest) => super::manifest::differences(&args.path, manifest, output)?,
         None => Vec::new(),
     };

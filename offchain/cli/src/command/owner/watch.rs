@@ -105,7 +105,7 @@ pub(crate) fn ask(output: Output, question: &str) -> Result<(), Failure> {
 }
 
 /// The end of an operation for a person.
-pub(super) fn outcome_text(outcome: &Outcome) -> String {
+pub(crate) fn outcome_text(outcome: &Outcome) -> String {
     let mut lines: Vec<String> = outcome
         .sent
         .iter()

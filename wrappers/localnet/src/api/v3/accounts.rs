@@ -5,6 +5,7 @@ use cocoon_emulator::{AccountStatus, AccountView, Emulator};
 use serde_json::{Value, json};
 
 use super::super::ApiError;
+use super::super::accounts::wallet_type;
 use super::super::params::Params;
 use super::super::shape::hash;
 use super::{find, shape};
@@ -91,7 +92,7 @@ pub(super) fn wallet(chain: &Emulator, params: &Params<'_>) -> Result<Value, Api
     };
     Ok(json!({
         "balance": balance,
-        "wallet_type": null,
+        "wallet_type": wallet_type(account.as_ref()),
         "seqno": number("seqno"),
         "wallet_id": number("get_subwallet_id"),
         "last_transaction_hash": last,

@@ -61,11 +61,7 @@ fn block(chain: &Emulator, workchain: i32, seqno: u32) -> Value {
     let of_chain =
         |report: &&std::sync::Arc<cocoon_emulator::TransactionReport>| i32::from(report.address.workchain) == workchain;
     let count = transactions.iter().filter(of_chain).count();
-    // An empty block is as old as what came before it.
-    let earlier = (1..=seqno)
-        .rev()
-        .find_map(|seqno| chain.block_transactions(seqno).first());
-    let time = earlier.map_or(chain.now(), |report| report.now);
+    let time = chain.block_time(seqno);
     let start_lt = u64::from(seqno).saturating_mul(BLOCK_LT);
     let reference =
         |workchain: i32, seqno: u32| json!({ "workchain": workchain, "shard": WHOLE_SHARD, "seqno": seqno });

@@ -1,7 +1,7 @@
 //! What list routes have in common: bounds of time, order, pages.
 
 use cocoon_bindings::ton::{Address, HashBytes, parse_address};
-use cocoon_emulator::TransactionReport;
+use cocoon_emulator::{Message, TransactionReport};
 use serde_json::Value;
 
 use super::super::ApiError;
@@ -103,6 +103,11 @@ pub(super) fn opcode(params: &Params<'_>) -> Result<Option<u32>, ApiError> {
     };
     read.map(Some)
         .ok_or_else(|| ApiError::params("opcode is not a number of 32 bits"))
+}
+
+/// Whether a message has the wanted hash, if one is wanted: its own, or that which clients compute before they send it.
+pub(super) fn is_message(wanted: Option<&HashBytes>, message: &Message) -> bool {
+    wanted.is_none_or(|wanted| message.hash() == *wanted || message.normalized_hash().as_ref() == Some(wanted))
 }
 
 /// Whether a wanted hash, if there is one, is this.

@@ -30,7 +30,7 @@ pub(super) fn page(chain: &Emulator, params: &Params<'_>) -> Result<Value, ApiEr
     let span = Span::of(params)?;
     let all = known(chain, &span).into_iter().filter(|known| {
         let message = known.message;
-        find::matches(hash.as_ref(), &message.hash())
+        find::is_message(hash.as_ref(), message)
             && find::matches(body.as_ref(), message.body.repr_hash())
             && source.fits(message.source.as_ref())
             && destination.fits(message.destination.as_ref())

@@ -107,6 +107,7 @@ pub(super) fn message(
     let only_internal = |value: Value| if internal { value } else { Value::Null };
     json!({
         "hash": hash(&message.hash()),
+        "hash_norm": message.normalized_hash().as_ref().map(hash),
         "source": message.source.as_ref().map(address),
         "destination": message.destination.as_ref().map(address),
         "value": only_internal(json!(message.value.get().to_string())),

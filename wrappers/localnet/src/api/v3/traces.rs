@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cocoon_bindings::ton::HashBytes;
-use cocoon_emulator::{Emulator, TransactionReport};
+use cocoon_emulator::{Emulator, Message, TransactionReport};
 use serde_json::{Map, Value, json};
 
 use super::super::ApiError;
@@ -28,9 +28,9 @@ pub(super) fn page(chain: &Emulator, params: &Params<'_>) -> Result<Value, ApiEr
     let mut roots: BTreeMap<u64, &TransactionReport> = BTreeMap::new();
     for report in chain.all_transactions() {
         let fits = find::matches(transaction.as_ref(), &report.hash)
-            && message.is_none_or(|wanted| {
+            && (message.is_none() || {
                 let mut messages = report.in_msg.iter().chain(&report.out_msgs);
-                messages.any(|message| message.hash() == wanted)
+                messages.any(|known| find::is_message(message.as_ref(), known))
             })
             && block.is_none_or(|block| report.block() == block)
             && (accounts.is_empty() || accounts.contains(&report.address));
@@ -90,6 +90,7 @@ impl<'a> Ends<'a> {
         json!({
             "trace_id": hash(&root.hash),
             "external_hash": root.in_msg.as_ref().map(|message| hash(&message.hash())),
+            "external_hash_norm": root.in_msg.as_ref().and_then(Message::normalized_hash).as_ref().map(hash),
             "mc_seqno_start": root.block().to_string(),
             "mc_seqno_end": last.block().to_string(),
             "start_lt": root.lt.to_string(),

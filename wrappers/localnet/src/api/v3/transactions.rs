@@ -48,7 +48,7 @@ pub(super) fn by_message(chain: &Emulator, params: &Params<'_>) -> Result<Value,
     }
     let direction = direction(params)?;
     let fits = |message: &Message| {
-        find::matches(hash.as_ref(), &message.hash())
+        find::is_message(hash.as_ref(), message)
             && find::matches(body.as_ref(), message.body.repr_hash())
             && opcode.is_none_or(|opcode| message.body().load_u32().ok() == Some(opcode))
     };

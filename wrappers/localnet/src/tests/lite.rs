@@ -1,0 +1,45 @@
+//! The lite server as clients of public ones begin with it.
+
+use cocoon_lite::messages::{Answer, Request};
+use serde_json::{Value, json};
+
+use super::{START, faucet, start};
+use crate::LiteConfig;
+
+#[tokio::test]
+async fn clients_fetch_a_configuration_that_begins_at_a_key_block() {
+    let net = start().await;
+    let absent = reqwest::get(net.global_config_url()).await.unwrap();
+    assert_eq!(absent.status(), 404);
+    let lite = net.serve_lite_for_clients(LiteConfig::ephemeral()).await.unwrap();
+    let answer = reqwest::get(net.global_config_url()).await.unwrap();
+    let config: Value = answer.json().await.unwrap();
+    assert_eq!(config, lite.global_config());
+    assert_eq!(config["liteservers"][0]["port"], lite.address().port());
+    assert_eq!(config["validator"]["zero_state"]["seqno"], 0);
+    assert_eq!(config["validator"]["init_block"]["seqno"], 1);
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_block_is_answered_when_it_is_there_and_not_before() {
+    let net = start().await;
+    let lite = net.serve_lite_for_clients(LiteConfig::ephemeral()).await.unwrap();
+    let wait = |seqno, timeout_ms| Request::Wait {
+        seqno,
+        timeout_ms,
+        question: Box::new(Request::MasterchainInfo),
+    };
+    let seqno = |answer: Answer| match answer {
+        Answer::MasterchainInfo { last, .. } => last.seqno,
+        other => panic!("{other:?}"),
+    };
+    let now = seqno(lite.answer(&wait(1, 0)).await);
+    let waiting = async { seqno(lite.answer(&wait(now + 1, 20_000)).await) };
+    let (reached, _) = tokio::join!(waiting, faucet(&net, "5"));
+    assert_eq!(reached, now + 1);
+    let late = lite.answer(&wait(now + 50, 50)).await;
+    assert!(matches!(late, Answer::Error { code: 652, .. }), "{late:?}");
+    // The clock stands still, so that only what happens makes blocks.
+    assert_eq!(net.with(|chain| Ok(chain.now())).unwrap(), START);
+    assert_eq!(json!(seqno(lite.answer(&Request::MasterchainInfo).await)), now + 1);
+}
