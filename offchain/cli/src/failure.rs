@@ -85,6 +85,7 @@ pub fn from_owner(error: cocoon_owner::OwnerError) -> Failure {
     let exit = match error.who() {
         cocoon_owner::Who::Caller => Exit::Usage,
         cocoon_owner::Who::Chain => Exit::Chain,
+        cocoon_owner::Who::Peer => Exit::Peer,
         _ => Exit::Configuration,
     };
     let hint = error.hint();

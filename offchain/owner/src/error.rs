@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cocoon_bindings::ton::Address;
+use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::types::ExitCode;
 use cocoon_bindings::units::Nanoton;
 use cocoon_bindings::{BindingsError, ContractKind};
@@ -20,6 +20,8 @@ pub enum Who {
     Local,
     /// The chain, a contract on it, or the way there.
     Chain,
+    /// Another signer, and the file that came from there.
+    Peer,
 }
 
 /// Whether to try again.
@@ -183,6 +185,26 @@ pub enum OwnerError {
         /// The contract that is meant now.
         address: Address,
     },
+    /// A file that should hold a proposal does not.
+    #[error("the file holds no proposal: {why}")]
+    Bundle {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// What a proposal is said to be is not what the chain says.
+    #[error("the proposal is not what it is said to be: {field} differs from the chain")]
+    Differs {
+        /// The first field that differs.
+        field: &'static str,
+    },
+    /// The body of a proposal cannot be read.
+    #[error("body {body_hash} of the proposal cannot be read: {why}")]
+    Unreadable {
+        /// Hash of the body.
+        body_hash: HashBytes,
+        /// Why.
+        why: &'static str,
+    },
     /// The person said no.
     #[error("nothing was sent")]
     Declined,
@@ -226,6 +248,7 @@ impl OwnerError {
             | Self::State { .. }
             | Self::Elsewhere { .. }
             | Self::Declined => Who::Caller,
+            Self::Bundle { .. } | Self::Differs { .. } | Self::Unreadable { .. } => Who::Peer,
             Self::Chain(error) if error.who() != cocoon_chain::Who::Local => Who::Chain,
             Self::Balance { .. } | Self::Refused { .. } | Self::NotSettled { .. } | Self::OtherContract { .. } => {
                 Who::Chain
@@ -278,6 +301,14 @@ impl OwnerError {
             Self::State { hint, .. } => hint,
             Self::Elsewhere { .. } => {
                 "look at the wallet's last transactions: terms have changed since; the same command again begins anew"
+            }
+            Self::Bundle { .. } => "ask for the file that `cocoon root propose --bundle` wrote, or give --id N",
+            Self::Differs { .. } => {
+                "do not approve it on this word: `cocoon governor show` says what is proposed; where the state has changed since, \
+                 --id N shows the proposal as it is now"
+            }
+            Self::Unreadable { .. } => {
+                "do not approve what you cannot read; a newer version of this program may know it"
             }
             Self::Declined => "answer y, or give --yes",
             Self::OtherContract { .. } => "check the address, the wallet and the network",

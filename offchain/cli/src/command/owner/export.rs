@@ -7,7 +7,7 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde::Serialize;
 
-use super::{look, owner_error};
+use super::{About, With, look, owner_error};
 use crate::args::owner::OwnerArgs;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -68,7 +68,7 @@ pub(super) async fn print(
     origin: Origin<'_>,
     manner: &Manner,
     steps: &[Step],
-    (args, id): (&OwnerArgs, TonConnectId),
+    (args, id, about): (&OwnerArgs, TonConnectId, Option<&About<'_>>),
     output: Output,
 ) -> Result<Exit, Failure> {
     let from = match origin {
@@ -100,7 +100,11 @@ pub(super) async fn print(
         message,
         preview,
     };
-    output.result(&exported, text)?;
+    let told = With {
+        told: &exported,
+        change: about.map(About::before),
+    };
+    output.result(&told, |with| text(with.told))?;
     if args.qr {
         output.note(square(&exported.message.link));
     }

@@ -11,7 +11,7 @@ use cocoon_owner::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::owner_error;
+use super::{About, With, owner_error};
 use crate::args::Global;
 use crate::args::governance::Place;
 use crate::args::operate::{Role as Runner, StatusArgs};
@@ -37,7 +37,7 @@ pub(super) async fn try_out(
     chain: &dyn ChainClient,
     origin: Origin<'_>,
     manner: &Manner,
-    steps: &[Step],
+    (steps, about): (&[Step], Option<&About<'_>>),
     output: Output,
 ) -> Result<Exit, Failure> {
     let (next, preview) = look_ahead(operation, chain, origin, manner, steps)
@@ -53,8 +53,12 @@ pub(super) async fn try_out(
         value: order.message.value,
         preview,
     };
-    output.result(&trial, |trial| {
-        format!("would {}\n{}", trial.says, preview_text(&trial.preview))
+    let told = With {
+        told: &trial,
+        change: about.map(About::before),
+    };
+    output.result(&told, |with| {
+        format!("would {}\n{}", with.told.says, preview_text(&with.told.preview))
     })?;
     match &trial.preview.refused {
         None => Ok(Exit::Done),
