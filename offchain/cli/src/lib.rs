@@ -165,6 +165,9 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
             command: GovernorCommand::Show(place),
         } => command::governor::show(&global, place, output).await,
         Command::Governor {
+            command: GovernorCommand::Deploy(args),
+        } => Box::pin(command::govern::deploy(&global, args, output)).await,
+        Command::Governor {
             command: GovernorCommand::Export(args),
         } => command::governance::governor(&global, args, output).await,
         Command::Model {

@@ -6,15 +6,15 @@ use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_chain::SharedChain;
 use cocoon_owner::governance::{Bundle, Change, Meaning, Network, Owner};
 use cocoon_owner::limits::MAX_BUNDLE_BYTES;
-use cocoon_owner::operation::governance::{Approve, Cancel, Execute, Pause, Propose};
+use cocoon_owner::operation::governance::{Approve, Cancel, Deploy, Execute, Pause, Propose};
 
 pub(crate) use self::about::{About, Told};
-use super::governance::change;
+use super::governance::{change, governance};
 use super::network::resolve;
 use super::owner::run_about;
 use crate::args::Global;
 use crate::args::govern::{ProposalArgs, ProposeArgs, Proposed, RootApproveArgs, RootPauseArgs};
-use crate::args::governor::ProposalBody;
+use crate::args::governor::{GovernorDeployArgs, ProposalBody};
 use crate::args::owner::OwnerArgs;
 use crate::failure::{self, Exit, Failure};
 use crate::input;
@@ -143,6 +143,16 @@ pub(crate) async fn pause(global: &Global, args: RootPauseArgs, output: Output) 
         governor: args.governor,
         // clap allows 72 at most.
         duration: args.hours.saturating_mul(HOUR),
+    };
+    run_about(global, &operation, args.owner, None, output).await
+}
+
+/// Runs `governor deploy`.
+pub(crate) async fn deploy(global: &Global, args: GovernorDeployArgs, output: Output) -> Result<Exit, Failure> {
+    let (_, root) = resolve(global, &args.owner.place)?.open()?;
+    let operation = Deploy {
+        root,
+        governance: governance(args.members)?,
     };
     run_about(global, &operation, args.owner, None, output).await
 }

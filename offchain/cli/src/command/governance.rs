@@ -95,7 +95,8 @@ fn query_id(sending: &Sending) -> QueryId {
     QueryId::new(sending.query_id.unwrap_or_else(rand::random))
 }
 
-fn deploy(view: &RootView, members: Members) -> Result<Outgoing, Failure> {
+/// Who decides, as it was typed.
+pub(crate) fn governance(members: Members) -> Result<Governance, Failure> {
     let governance = Governance {
         threshold: members.threshold,
         revoke_threshold: members.revoke_threshold,
@@ -104,11 +105,16 @@ fn deploy(view: &RootView, members: Members) -> Result<Outgoing, Failure> {
         signers: by_index(members.signers),
         council: by_index(members.council),
     };
-    let state_init = governor_state_init(&view.address, &governance).or_fail(
+    governance.check().or_fail(
         Exit::Usage,
         "these members and delays make no governor",
         "thresholds are at most the number of signers, delays 1 hour to 30 days, and no wallet appears twice",
     )?;
+    Ok(governance)
+}
+
+fn deploy(view: &RootView, members: Members) -> Result<Outgoing, Failure> {
+    let state_init = governor_state_init(&view.address, &governance(members)?).map_err(anyhow::Error::from)?;
     Ok(Outgoing {
         to: state_init.address().map_err(anyhow::Error::from)?,
         body: Cell::default(),

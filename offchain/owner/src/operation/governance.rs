@@ -2,6 +2,7 @@
 //! wallet owns it.
 
 mod council;
+mod deploy;
 mod execute;
 mod propose;
 mod vote;
@@ -11,6 +12,7 @@ use cocoon_bindings::ton::{Address, Cell, HashBytes};
 use cocoon_bindings::units::Nanoton;
 
 pub use council::Pause;
+pub use deploy::Deploy;
 pub use execute::Execute;
 pub use propose::Propose;
 pub use vote::{Approve, Cancel};

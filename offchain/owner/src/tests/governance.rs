@@ -7,17 +7,17 @@ mod words;
 
 use std::collections::BTreeMap;
 
+use cocoon_bindings::Governance;
 use cocoon_bindings::governance::{MAX_DELAY, MIN_DELAY};
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::root::OfferOwnershipFromOwner;
 use cocoon_bindings::ton::{Address, HashBytes, to_cell};
 use cocoon_bindings::units::{Nanoton, QueryId};
 use cocoon_bindings::wallets::WalletContract;
-use cocoon_bindings::{Governance, governor_state_init};
 
 use super::{START, Stage, person, v5};
 use crate::governance::{Change, GovernorView, Network, RootState};
-use crate::operation::governance::{Approve, Execute, Propose};
+use crate::operation::governance::{Approve, Deploy, Execute, Propose};
 use crate::{Operation, Outcome, OwnerError};
 
 const DAY: u32 = 86_400;
@@ -57,12 +57,14 @@ impl Governed {
             signers: (0u8..).zip(SIGNERS.map(at)).collect(),
             council: BTreeMap::from([(0, at(MEMBER))]),
         };
-        let init = governor_state_init(&stage.root, &governance).unwrap();
-        stage.deploy(&init);
-        let governed = Self {
-            governor: init.address().unwrap(),
-            stage,
-        };
+        let root = stage.root.clone();
+        let deploy = Deploy { root, governance };
+        let governor = deploy.address().unwrap();
+        let governed = Self { stage, governor };
+        for sent in [1, 0] {
+            let outcome = governed.run(9, &deploy).await.unwrap();
+            assert_eq!(outcome.sent.len(), sent, "{outcome:?}");
+        }
         governed.take_over().await;
         governed
     }
