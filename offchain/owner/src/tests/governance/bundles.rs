@@ -39,7 +39,7 @@ async fn a_file_says_what_the_chain_says_and_a_wrong_one_is_refused_in_each_fiel
         .unwrap();
     let text: Value = serde_json::from_str(&right.to_text().unwrap()).unwrap();
     let wrong = [
-        ("network_id", json!(-239)),
+        ("network_id", json!(77)),
         ("root", json!(right.governor)),
         ("governor", json!(right.root)),
         ("proposal", json!(9999)),

@@ -32,98 +32,80 @@ async fn left(governed: &Governed) -> String {
 }
 
 /// Cuts a verb off at every call, goes on, and compares with one that was not cut off.
-async fn cut_off_everywhere(
-    prepare: impl AsyncFn() -> Governed,
-    verb: impl AsyncFn(&Governed) -> (u8, Box<dyn Operation>),
-) {
-    let whole = prepare().await;
-    let (byte, operation) = verb(&whole).await;
-    let sent = whole.run(byte, operation.as_ref()).await.unwrap().sent;
+async fn cut_off_everywhere(governed: &Governed, byte: u8, operation: &dyn Operation) {
+    let stage = &governed.stage;
+    let before = stage.chain.with(|chain| chain.snapshot());
+    let back = || {
+        stage.chain.with(|chain| chain.restore(&before)).unwrap();
+        std::fs::remove_dir_all(stage.journals()).unwrap();
+    };
+    let sent = governed.run(byte, operation).await.unwrap().sent;
     assert_eq!(sent.len(), 1);
-    let expected = left(&whole).await;
+    let expected = left(governed).await;
     for takes_the_last in [false, true] {
         for calls in 0.. {
-            let governed = prepare().await;
-            let (byte, operation) = verb(&governed).await;
-            let ended = until_killed_with(&governed.stage, byte, calls, takes_the_last, operation.as_ref()).await;
-            governed.run(byte, operation.as_ref()).await.unwrap();
-            assert_eq!(left(&governed).await, expected, "killed after {calls} calls");
+            back();
+            let ended = until_killed_with(stage, byte, calls, takes_the_last, operation).await;
+            governed.run(byte, operation).await.unwrap();
+            assert_eq!(left(governed).await, expected, "killed after {calls} calls");
             if ended {
                 assert!(calls > 6, "{calls}");
                 break;
             }
         }
     }
+    back();
 }
 
 fn price() -> Change {
     Change::prices(Nanoton::new(20_000), Nanoton::new(16_000))
 }
 
-/// A stage with a proposal that one signer made.
-async fn proposed() -> Governed {
+/// A stage with a proposal that one signer made, and its number.
+async fn proposed() -> (Governed, u64) {
     let governed = Governed::new().await;
-    governed.propose(&price()).await;
-    governed
-}
-
-async fn number(governed: &Governed) -> u64 {
-    governed.network().await.open(&price()).unwrap()
+    let id = governed.propose(&price()).await;
+    (governed, id)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_proposal_that_is_cut_off_anywhere_is_made_once() {
-    cut_off_everywhere(Governed::new, async |governed| {
-        (7, Box::new(governed.proposal(price())) as _)
-    })
-    .await;
+    let governed = Governed::new().await;
+    cut_off_everywhere(&governed, 7, &governed.proposal(price())).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_approval_that_is_cut_off_anywhere_is_given_once() {
-    cut_off_everywhere(proposed, async |governed| {
-        let id = number(governed).await;
-        (8, Box::new(governed.approval(&governed.network().await, id)) as _)
-    })
-    .await;
+    let (governed, id) = proposed().await;
+    let approve = governed.approval(&governed.network().await, id);
+    cut_off_everywhere(&governed, 8, &approve).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_execution_that_is_cut_off_anywhere_is_done_once() {
-    let due = async || {
-        let governed = proposed().await;
-        let approve = governed.approval(&governed.network().await, number(&governed).await);
-        governed.run(8, &approve).await.unwrap();
-        governed.stage.advance(MIN_DELAY);
-        governed
-    };
-    cut_off_everywhere(due, async |governed| {
-        let id = number(governed).await;
-        (9, Box::new(governed.execution(id)) as _)
-    })
-    .await;
+    let (governed, id) = proposed().await;
+    let approve = governed.approval(&governed.network().await, id);
+    governed.run(8, &approve).await.unwrap();
+    governed.stage.advance(MIN_DELAY);
+    cut_off_everywhere(&governed, 9, &governed.execution(id)).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cancellation_and_a_pause_that_are_cut_off_anywhere_happen_once() {
-    cut_off_everywhere(proposed, async |governed| {
-        let cancel = Cancel {
-            root: governed.stage.root.clone(),
-            governor: None,
-            proposal: number(governed).await,
-        };
-        (7, Box::new(cancel) as _)
-    })
-    .await;
-    cut_off_everywhere(proposed, async |governed| {
-        let pause = Pause {
-            root: governed.stage.root.clone(),
-            governor: None,
-            duration: 3600,
-        };
-        (MEMBER, Box::new(pause) as _)
-    })
-    .await;
+    let (governed, proposal) = proposed().await;
+    let (root, governor) = (governed.stage.root.clone(), None);
+    let cancel = Cancel {
+        root: root.clone(),
+        governor: None,
+        proposal,
+    };
+    cut_off_everywhere(&governed, 7, &cancel).await;
+    let pause = Pause {
+        root,
+        governor,
+        duration: 3600,
+    };
+    cut_off_everywhere(&governed, MEMBER, &pause).await;
 }
 
 #[tokio::test(start_paused = true)]
