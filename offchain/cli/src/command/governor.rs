@@ -12,6 +12,7 @@ use cocoon_bindings::root::RootMessage;
 use cocoon_bindings::ton::{Address, Cell, HashBytes, from_cell};
 use cocoon_bindings::{BindingsError, GetMethod};
 use cocoon_chain::{SharedChain, call_get_method};
+use cocoon_owner::governance::Change;
 use serde::Serialize;
 
 use crate::args::Global;
@@ -47,6 +48,9 @@ struct Proposal {
     ready_at: u32,
     expires_at: u32,
     body_hash: HashBytes,
+    /// What it does, in one line; absent where this version cannot read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    says: Option<String>,
     message: String,
 }
 
@@ -128,6 +132,7 @@ fn describe(id: u64, found: &ProposalView) -> Proposal {
         ready_at: found.ready_at,
         expires_at: found.expires_at,
         body_hash: *found.body.repr_hash(),
+        says: Change::decode(&found.body).and_then(|(change, _)| change.says()).ok(),
         message: message_of(&found.body),
     }
 }
@@ -185,6 +190,9 @@ fn text(shown: &Shown) -> String {
                 proposal.state, proposal.class, proposal.proposer
             ),
         );
+        if let Some(says) = &proposal.says {
+            line("  to", says);
+        }
         line("  message", &proposal.message);
         line("  body hash", &proposal.body_hash.to_string());
         line("  approved by", &format!("{:?}", proposal.approved_by));

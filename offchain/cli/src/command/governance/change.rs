@@ -7,9 +7,8 @@ use cocoon_bindings::governor::{self, GovernorBody};
 use cocoon_bindings::root::HashRole;
 use cocoon_bindings::ton::{Address, Cell, HashBytes, parse_boc, parse_boc_base64};
 use cocoon_bindings::{ContractKind, HashDescriptor, ManifestHash, QueryId, TrustTimes};
-use cocoon_manifest::image::ImageManifest;
-use cocoon_manifest::model::ModelManifest;
-use cocoon_manifest::{ManifestError, ModelName};
+
+use cocoon_manifest::{ImageManifest, ManifestError, ModelManifest, ModelName};
 use cocoon_owner::day_after;
 use cocoon_owner::governance::{Change, RootState};
 
