@@ -103,7 +103,7 @@ impl Meaning {
     /// All of it as lines for a person.
     pub fn lines(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.differences.iter().map(ToString::to_string).collect();
-        lines.extend(self.effects.iter().map(|effect| format!("cuts off {effect}")));
+        lines.extend(self.effects.iter().map(|effect| format!("effect: {effect}")));
         lines.extend(
             self.refused
                 .iter()

@@ -212,7 +212,7 @@ async fn whom_a_change_cuts_off_is_told_before_and_is_what_happens() {
     let lines = meaning.lines().join("\n");
     for told in [
         "worker image 1111111111111111111111111111111111111111111111111111111111111111: trusted -> -",
-        "cuts off workers that run image 1111111111111111111111111111111111111111111111111111111111111111, at once",
+        "effect: workers that run image 1111111111111111111111111111111111111111111111111111111111111111, at once",
         "not on chain",
         "EVERYBODY: no worker image is left",
     ] {
