@@ -232,7 +232,9 @@ fn a_verb_of_governance_that_is_killed_and_run_again_ends_as_one_that_was_not() 
     let (stage, governor) = governed();
     let other = Change::register("192.0.2.1:1".parse().unwrap());
     let nothing = || ();
-    let proposed = || drop(propose(&stage, &governor, &other, 2));
+    let proposed = || {
+        propose(&stage, &governor, &other, 2);
+    };
     let due = || stage.advance(MIN_DELAY);
     kill_each(
         &stage,

@@ -1,7 +1,6 @@
 //! A change in words: read from its cells, compared with the state, and what the checks say of a root contract.
 
 use cocoon_bindings::governor::{self, GovernorBody};
-use cocoon_bindings::rebuild;
 use cocoon_bindings::root::{self, HashRole, RootMessage};
 use cocoon_bindings::ton::{Address, Cell, CellBuilder, HashBytes, to_cell};
 use cocoon_bindings::types::DoNotProcess;
@@ -197,7 +196,6 @@ fn a_note_is_no_change() {
     });
     let refused = Change::decode(&to_cell(&note).unwrap());
     assert!(matches!(refused, Err(OwnerError::Unreadable { .. })), "{refused:?}");
-    assert!(rebuild::source_commit("x").is_err());
 }
 
 #[tokio::test]
