@@ -84,20 +84,29 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// Compares every field with what the chain says now; the first that differs is told.
-    pub async fn verify(&self, chain: &dyn ChainClient, network: &Network) -> Result<(), OwnerError> {
-        let check = |is_equal: bool, field: &'static str| match is_equal {
-            true => Ok(()),
-            false => Err(OwnerError::Differs { field }),
-        };
+    /// Compares what needs no proposal on the chain: the network, the contracts, and the body with its hash and its number.
+    /// The first field that differs is told.
+    pub async fn verify_place(&self, chain: &dyn ChainClient, network: &Network) -> Result<(), OwnerError> {
         check(self.network_id == global_id(chain).await?, "network_id")?;
         check(self.root == network.root.account.address.to_string(), "root")?;
         let governor = network.governor().map(|governor| governor.account.address.to_string());
         check(governor.as_ref() == Some(&self.governor), "governor")?;
-        let body: Cell = parse_boc_base64(&self.body).map_err(|_| OwnerError::Differs { field: "body" })?;
+        let body = self.cell()?;
         check(body.repr_hash().to_string() == self.body_hash, "body_hash")?;
+        let (_, id) = Change::decode(&body)?;
+        check(id == self.proposal, "proposal")
+    }
+
+    /// Compares every field with what the chain says now; the first that differs is told.
+    pub async fn verify(&self, chain: &dyn ChainClient, network: &Network) -> Result<(), OwnerError> {
+        self.verify_place(chain, network).await?;
+        self.verify_meaning(network)
+    }
+
+    /// Compares the rest with the proposal that the governor holds and with what it would do now.
+    fn verify_meaning(&self, network: &Network) -> Result<(), OwnerError> {
         let (governor, proposal) = network.proposal(self.proposal)?;
-        check(proposal.body.repr_hash() == body.repr_hash(), "body")?;
+        check(proposal.body.repr_hash() == self.cell()?.repr_hash(), "body")?;
         check(proposal.expires_at == self.expires_at, "expires_at")?;
         check(self.made_at <= governor.account.time, "made_at")?;
         let (change, id) = Change::decode(&proposal.body)?;
@@ -106,6 +115,18 @@ impl Bundle {
         check(meaning.says == self.says, "says")?;
         check(meaning.differences == self.differences, "differences")?;
         check(meaning.effects == self.effects, "effects")
+    }
+
+    fn cell(&self) -> Result<Cell, OwnerError> {
+        parse_boc_base64(&self.body).map_err(|_| OwnerError::Differs { field: "body" })
+    }
+}
+
+fn check(is_equal: bool, field: &'static str) -> Result<(), OwnerError> {
+    if is_equal {
+        Ok(())
+    } else {
+        Err(OwnerError::Differs { field })
     }
 }
 

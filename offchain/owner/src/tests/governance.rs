@@ -126,6 +126,7 @@ impl Governed {
             governor: None,
             proposal: id,
             body_hash: *network.proposal(id).unwrap().1.body.repr_hash(),
+            may_send: true,
         }
     }
 

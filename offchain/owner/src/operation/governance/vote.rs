@@ -26,6 +26,9 @@ pub struct Approve {
     pub proposal: u64,
     /// Hash of the body that was looked at.
     pub body_hash: HashBytes,
+    /// Whether its meaning was looked at. Otherwise nothing is sent, and only the end of an approval that was sent before is
+    /// told.
+    pub may_send: bool,
 }
 
 /// Drops a proposal: one's own, as a member of the council any that it may stop, and anyone's that is over.
@@ -62,6 +65,12 @@ impl Operation for Approve {
             return Err(OwnerError::Differs { field: "body" });
         }
         let signer_index = signer(governor, owner)?;
+        let standing = governor.state_of(proposal);
+        // Approvals of another epoch were given by its signers: the index may have another holder since.
+        let is_over = standing == ProposalState::Stale || (done.is_empty() && standing == ProposalState::Expired);
+        if is_over {
+            assert_open(governor, self.proposal, proposal)?;
+        }
         if approvers(proposal.approvals).contains(&signer_index) {
             let standing = governor.standing(proposal);
             return Ok(Next::Done(format!(
@@ -77,6 +86,15 @@ impl Operation for Approve {
             ));
         }
         assert_open(governor, self.proposal, proposal)?;
+        if !self.may_send {
+            return Err(state(
+                format!(
+                    "proposal {} was not there when the file was compared with the chain",
+                    self.proposal
+                ),
+                "give the same command again: it compares all of the file",
+            ));
+        }
         // Nobody approves what cannot be read.
         let (change, _) = Change::decode(&proposal.body)?;
         let says = format!(

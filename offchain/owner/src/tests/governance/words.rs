@@ -170,7 +170,10 @@ proptest! {
         let longer = longer.build().unwrap();
         match Change::decode(&longer) {
             Ok((read, _)) => prop_assert_ne!(read, change),
-            Err(error) => prop_assert!(matches!(error, OwnerError::Unreadable { .. })),
+            Err(error) => {
+                let is_unreadable = matches!(error, OwnerError::Unreadable { .. });
+                prop_assert!(is_unreadable, "{error:?}");
+            }
         }
     }
 
