@@ -82,10 +82,21 @@ pub fn from_chain(error: cocoon_chain::ChainError) -> Failure {
 
 /// A failure of what owners do.
 pub fn from_owner(error: cocoon_owner::OwnerError) -> Failure {
-    let exit = match error.who() {
-        cocoon_owner::Who::Caller => Exit::Usage,
-        cocoon_owner::Who::Chain => Exit::Chain,
-        cocoon_owner::Who::Peer => Exit::Peer,
+    use cocoon_owner::OwnerError::{OtherContract, Refused};
+    let exit = match (&error, error.who()) {
+        // Nothing was sent: it was tried out, and what was asked for cannot be.
+        (Refused { would: true, .. }, _) => Exit::Usage,
+        // The address was typed.
+        (
+            OtherContract {
+                kind: cocoon_bindings::ContractKind::Governor,
+                ..
+            },
+            _,
+        ) => Exit::Usage,
+        (_, cocoon_owner::Who::Caller) => Exit::Usage,
+        (_, cocoon_owner::Who::Chain) => Exit::Chain,
+        (_, cocoon_owner::Who::Peer) => Exit::Peer,
         _ => Exit::Configuration,
     };
     let hint = error.hint();
@@ -226,6 +237,24 @@ impl<T, E: Into<anyhow::Error>> OrFail<T> for Result<T, E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_only_was_tried_out_is_no_failure_of_the_chain() {
+        let refused = |would| cocoon_owner::OwnerError::Refused {
+            would,
+            address: cocoon_bindings::ton::Address::default(),
+            exit_code: Some(1),
+        };
+        assert_eq!(from_owner(refused(true)).exit(), Exit::Usage);
+        assert_eq!(from_owner(refused(false)).exit(), Exit::Chain);
+        let other = |kind| cocoon_owner::OwnerError::OtherContract {
+            address: cocoon_bindings::ton::Address::default(),
+            kind,
+        };
+        use cocoon_bindings::ContractKind::{Client, Governor};
+        assert_eq!(from_owner(other(Governor)).exit(), Exit::Usage);
+        assert_eq!(from_owner(other(Client)).exit(), Exit::Chain);
+    }
 
     #[test]
     fn failure_ends_with_its_hint() {

@@ -13,8 +13,8 @@ use super::owner::OwnerArgs;
 /// How a change is proposed.
 #[derive(Clone, Debug, Args)]
 pub struct ProposeArgs {
-    /// Write the proposal to a file that the other signers check and approve
-    #[arg(long, value_name = "FILE", help_heading = "Proposing")]
+    /// Write the proposal, once it is on the chain, to a file that the other signers check and approve
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run", help_heading = "Proposing")]
     pub bundle: Option<PathBuf>,
     /// The proposal ends after so many days
     #[arg(long, value_name = "N", default_value_t = 30, help_heading = "Proposing")]
@@ -22,6 +22,9 @@ pub struct ProposeArgs {
     /// Address of the governor, instead of the owner of the root contract
     #[arg(long, value_name = "ADDRESS", value_parser = address, help_heading = "Proposing")]
     pub governor: Option<Address>,
+    /// Have the root contract taken over also for a governor whose code this program does not know
+    #[arg(long, help_heading = "Proposing")]
+    pub unknown_governor: bool,
     /// How it is signed and run.
     #[command(flatten)]
     pub owner: OwnerArgs,
@@ -33,7 +36,10 @@ pub struct ProposeArgs {
 Shows in words what would be different and whom it would cut off, tried out on the live state, and asks.
 The wallet is a signer's, and its proposal is its first approval. Where one wallet owns the root contract
 there is nobody to ask: the change is made at once, and that is said. What is proposed already, or in force
-already, is not proposed again. Options stand before the change.
+already, is not proposed again, so a command that was cut off is given again as it was; only an end in days is
+another one on the next day, and the form with a date, which is printed, is not. With --export the file of
+--bundle is written by giving the same command again when the proposal is on the chain. Options stand before
+the change.
 
 Examples:
   cocoon root propose --wallet alice --bundle price.json change-prices --price 0.00002 --worker-fee 0.000016
@@ -53,7 +59,8 @@ pub struct RootProposeArgs {
 #[command(group = clap::ArgGroup::new("which").args(["file", "id"]).required(true))]
 #[command(after_help = "\
 The meaning is read again from the body that the governor holds, and tried out on the live state; of the
-file nothing is believed. When anything differs from the chain, the exit code is 5 and nothing is sent.
+file nothing is believed. When anything differs from the chain, the exit code is 5 and nothing is sent. A
+governor that does not own the root contract yet is named with --governor, not by the file.
 
 Examples:
   cocoon root approve price.json --wallet bob
@@ -68,6 +75,9 @@ pub struct RootApproveArgs {
     /// Address of the governor, instead of the owner of the root contract
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub governor: Option<Address>,
+    /// Have the root contract taken over also for a governor whose code this program does not know
+    #[arg(long)]
+    pub unknown_governor: bool,
     /// How it is signed and run.
     #[command(flatten)]
     pub owner: OwnerArgs,

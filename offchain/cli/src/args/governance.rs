@@ -184,6 +184,9 @@ pub enum RootChange {
         /// The offer ends with the day, UTC, that is so many days from today
         #[arg(long, value_name = "N", default_value_t = 14)]
         days: u32,
+        /// The offer ends with this day, YYYY-MM-DD, UTC: the same on whichever day the command is given again
+        #[arg(long, value_name = "DATE", value_parser = last_day, conflicts_with = "days")]
+        until: Option<u32>,
     },
     /// Take over a root contract that was offered
     AcceptOwnership,
@@ -237,7 +240,7 @@ pub struct End {
     /// The last day, YYYY-MM-DD, UTC
     #[arg(long, value_name = "DATE", value_parser = last_day)]
     pub on: Option<u32>,
-    /// The last day is so many days from today
+    /// The last day is so many days from today, UTC: given again tomorrow, it is another day
     #[arg(long, value_name = "N")]
     pub in_days: Option<u32>,
     /// There is no end any more

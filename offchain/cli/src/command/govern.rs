@@ -1,15 +1,18 @@
 //! `cocoon root propose|approve|execute|cancel|pause`, and the changes under the names that people look for.
 
 mod about;
+mod file;
 
+use cocoon_bindings::ContractKind;
 use cocoon_bindings::ton::{Address, HashBytes};
-use cocoon_chain::SharedChain;
+use cocoon_chain::{ChainClient, SharedChain};
+use cocoon_owner::OwnerError;
 use cocoon_owner::governance::{Bundle, Change, Meaning, Network, Owner};
 use cocoon_owner::limits::MAX_BUNDLE_BYTES;
 use cocoon_owner::operation::governance::{Approve, Cancel, Deploy, Execute, Pause, Propose};
 
 pub(crate) use self::about::{About, Told};
-use super::governance::{change, governance};
+use super::governance::{change, governance, repeatable_end};
 use super::network::resolve;
 use super::owner::run_about;
 use crate::args::Global;
@@ -22,6 +25,7 @@ use crate::output::Output;
 
 const HOUR: u32 = 3_600;
 const DAY: u32 = 86_400;
+const UNKNOWN_CODE: &str = "UNKNOWN CODE: this governor's rules are not those that this program knows; classes, delays and votes may mean nothing";
 
 /// Runs a change under the name that people look for.
 pub(crate) async fn named(global: &Global, proposed: impl Into<Proposed>, output: Output) -> Result<Exit, Failure> {
@@ -38,8 +42,19 @@ pub(crate) async fn propose(
 ) -> Result<Exit, Failure> {
     let (_, network) = look(global, &args.owner, args.governor.as_ref()).await?;
     let change = change(&body, &network.root)?;
+    if let Some(path) = &args.bundle {
+        file::assert_free(path, &network.root.account.address, &change)?;
+    }
+    tell_governor(&network, &change, args.unknown_governor, output)?;
     let meaning = change.meaning(&network).map_err(failure::from_owner)?;
     tell(&meaning, output);
+    if let ProposalBody::Root(typed) = &body
+        && let Some(end) = repeatable_end(typed, network.root.account.time)?
+    {
+        output.note(format!(
+            "days are counted from today, UTC: to give this command again on another day, give {end} instead"
+        ));
+    }
     if matches!(network.owner, Owner::Wallet(_)) {
         output.note("one wallet owns the root contract: the change is made AT ONCE, no other signer is asked");
         if args.bundle.is_some() {
@@ -73,6 +88,9 @@ pub(crate) async fn approve(global: &Global, args: RootApproveArgs, output: Outp
         None => None,
     };
     let (chain, network) = look(global, &args.owner, args.governor.as_ref()).await?;
+    if let Some(bundle) = &bundle {
+        verify_place(chain.as_ref(), bundle, &network, &args).await?;
+    }
     let id = match (&bundle, args.id) {
         (Some(bundle), _) => bundle.proposal,
         (None, Some(id)) => id,
@@ -81,40 +99,58 @@ pub(crate) async fn approve(global: &Global, args: RootApproveArgs, output: Outp
     let is_there = network
         .governor()
         .is_some_and(|governor| governor.proposals.contains_key(&id));
-    let mut meaning = None;
-    let mut body_hash = bundle.as_ref().and_then(|bundle| hash_of(&bundle.body_hash));
-    // One that is gone has no meaning any more; an approval that was cut off may still have its end to be told.
-    if is_there || body_hash.is_none() {
-        let (_, proposal) = network.proposal(id).map_err(failure::from_owner)?;
-        if let Some(bundle) = &bundle {
-            let verified = bundle.verify(chain.as_ref(), &network).await;
-            verified.map_err(failure::from_owner)?;
+    let cut_off = bundle.as_ref().filter(|_| !is_there);
+    // One that is gone has no meaning any more, and nothing is approved without one; an approval that was cut off may still
+    // have its end to be told.
+    let (meaning, body_hash) = match cut_off.and_then(|bundle| hash_of(&bundle.body_hash)) {
+        Some(body_hash) => (None, body_hash),
+        None => {
+            let (_, proposal) = network.proposal(id).map_err(failure::from_owner)?;
+            if let Some(bundle) = &bundle {
+                let verified = bundle.verify(chain.as_ref(), &network).await;
+                verified.map_err(failure::from_owner)?;
+            }
+            let (change, _) = Change::decode(&proposal.body).map_err(failure::from_owner)?;
+            tell_governor(&network, &change, args.unknown_governor, output)?;
+            let meaning = change.meaning(&network).map_err(failure::from_owner)?;
+            tell(&meaning, output);
+            output.note(format!("body hash {}", proposal.body.repr_hash()));
+            (Some(meaning), *proposal.body.repr_hash())
         }
-        body_hash = Some(*proposal.body.repr_hash());
-        meaning = Some(meaning_of(&network, id)?);
-    }
-    if let Some(meaning) = &meaning {
-        tell(meaning, output);
-        output.note(format!("body hash {}", body_hash.unwrap_or_default()));
-    }
+    };
     let operation = Approve {
         root: network.root.account.address.clone(),
         governor: args.governor,
         proposal: id,
-        body_hash: body_hash.unwrap_or_default(),
+        body_hash,
+        may_send: meaning.is_some(),
     };
     let about = meaning.as_ref().map(|meaning| About::proposal(meaning, id));
     run_about(global, &operation, args.owner, about.as_ref(), output).await
+}
+
+/// Compares what a file says that needs no proposal on the chain: network, contracts, number and body.
+async fn verify_place(
+    chain: &dyn ChainClient,
+    bundle: &Bundle,
+    network: &Network,
+    args: &RootApproveArgs,
+) -> Result<(), Failure> {
+    let hint = "the file is for another governor than the owner of the root contract: one that is to own it is named by \
+                yourself, with --governor ADDRESS, and not by a file";
+    match bundle.verify_place(chain, network).await {
+        Err(error @ OwnerError::Differs { field: "governor" }) if args.governor.is_none() => {
+            Err(Failure::new(Exit::Peer, error, hint))
+        }
+        verified => verified.map_err(failure::from_owner),
+    }
 }
 
 /// Runs `root execute`.
 pub(crate) async fn execute(global: &Global, args: ProposalArgs, output: Output) -> Result<Exit, Failure> {
     let (_, network) = look(global, &args.owner, args.governor.as_ref()).await?;
     // What cannot be read is executed all the same: its signers have approved it.
-    let meaning = meaning_of(&network, args.id).ok();
-    if let Some(meaning) = &meaning {
-        tell(meaning, output);
-    }
+    let meaning = tell_proposal(&network, args.id, output);
     let operation = Execute {
         root: network.root.account.address.clone(),
         governor: args.governor,
@@ -126,13 +162,15 @@ pub(crate) async fn execute(global: &Global, args: ProposalArgs, output: Output)
 
 /// Runs `root cancel`.
 pub(crate) async fn cancel(global: &Global, args: ProposalArgs, output: Output) -> Result<Exit, Failure> {
-    let (_, root) = resolve(global, &args.owner.place)?.open()?;
+    let (_, network) = look(global, &args.owner, args.governor.as_ref()).await?;
+    let meaning = tell_proposal(&network, args.id, output);
     let operation = Cancel {
-        root,
+        root: network.root.account.address.clone(),
         governor: args.governor,
         proposal: args.id,
     };
-    run_about(global, &operation, args.owner, None, output).await
+    let about = meaning.as_ref().map(|meaning| About::proposal(meaning, args.id));
+    run_about(global, &operation, args.owner, about.as_ref(), output).await
 }
 
 /// Runs `root pause`.
@@ -168,12 +206,25 @@ async fn look(
     Ok((chain, network.map_err(failure::from_owner)?))
 }
 
-fn meaning_of(network: &Network, id: u64) -> Result<Meaning, Failure> {
-    let read = || {
-        let (_, proposal) = network.proposal(id)?;
-        Change::decode(&proposal.body)?.0.meaning(network)
-    };
-    read().map_err(failure::from_owner)
+/// Tells what a proposal does, or that this version cannot read it. Of one that is gone the operation tells the end.
+fn tell_proposal(network: &Network, id: u64, output: Output) -> Option<Meaning> {
+    let (_, proposal) = network.proposal(id).ok()?;
+    if !is_known_governor(network) {
+        output.note(UNKNOWN_CODE);
+    }
+    let read = || Change::decode(&proposal.body)?.0.meaning(network);
+    match read() {
+        Ok(meaning) => {
+            tell(&meaning, output);
+            Some(meaning)
+        }
+        Err(error) => {
+            output.note(format!(
+                "proposal {id} does what this version CANNOT READ or try out: {error}"
+            ));
+            None
+        }
+    }
 }
 
 fn hash_of(text: &str) -> Option<HashBytes> {
@@ -186,4 +237,28 @@ fn tell(meaning: &Meaning, output: Output) {
     for line in meaning.lines() {
         output.note(format!("  {line}"));
     }
+}
+
+/// Whether the governor, where there is one, runs the code that this program knows.
+pub(crate) fn is_known_governor(network: &Network) -> bool {
+    let Some(governor) = network.governor() else {
+        return true;
+    };
+    let code = governor.account.code.as_ref().map(|code| *code.repr_hash());
+    code.is_some() && code == ContractKind::Governor.code_hash().ok()
+}
+
+/// Says that a governor has unknown rules, and has no root contract taken over for one unless that is asked for.
+fn tell_governor(network: &Network, change: &Change, is_allowed: bool, output: Output) -> Result<(), Failure> {
+    if is_known_governor(network) {
+        return Ok(());
+    }
+    output.note(UNKNOWN_CODE);
+    if !change.is_acceptance() || is_allowed {
+        return Ok(());
+    }
+    let error = anyhow::anyhow!("the root contract would belong to a governor whose code this program does not know");
+    let hint =
+        "compare the address with that of `cocoon governor export deploy`; --unknown-governor takes it all the same";
+    Err(Failure::new(Exit::Peer, error, hint))
 }

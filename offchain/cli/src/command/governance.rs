@@ -18,7 +18,7 @@ use crate::args::governor::{GovernorAction, GovernorExportArgs, Members};
 use crate::failure::{self, Exit, Failure, OrFail as _};
 use crate::output::Output;
 
-pub(crate) use self::change::{change, root_change};
+pub(crate) use self::change::{change, repeatable_end, root_change};
 
 const HOUR: u32 = 3600;
 const DAY: u32 = 24 * HOUR;

@@ -187,7 +187,7 @@ pub(super) async fn run_about(
         Err(error) => return Err(terminal.failure(error)),
     };
     let change = match about {
-        Some(about) => Some(about.after(chain.as_ref(), output).await?),
+        Some(about) => Some(about.after(chain.as_ref(), outcome.awaits.is_some(), output).await?),
         None => None,
     };
     let told = With { told: &outcome, change };

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use cocoon_chain::ChainClient;
-use cocoon_owner::governance::{Bundle, Meaning, Network};
+use cocoon_owner::governance::{Meaning, Network};
 use cocoon_owner::operation::governance::Propose;
 use serde::Serialize;
 
-use crate::failure::{self, Exit, Failure, OrFail as _};
+use super::file;
+use crate::failure::{self, Failure};
 use crate::output::Output;
 
 /// A change, and the proposal that holds it.
@@ -47,37 +48,50 @@ impl<'a> About<'a> {
     }
 
     /// What is known before anything was sent.
-    pub(crate) fn before(&self) -> Told<'_> {
+    pub(crate) fn before(&self, output: Output) -> Told<'_> {
+        if let Some((_, Some(path))) = self.proposing {
+            output.note(format!(
+                "{} is not written yet: when the proposal is on the chain, give the same command again",
+                path.display()
+            ));
+        }
         Told {
             meaning: self.meaning,
             proposal: self.proposal,
         }
     }
 
-    /// What is known when the operation has come to its end. The file of a proposal is written here: were the process killed
-    /// before, the same command finds the proposal and writes it.
-    pub(crate) async fn after(&self, chain: &dyn ChainClient, output: Output) -> Result<Told<'_>, Failure> {
+    /// What is known when the operation has come to its end, or `awaits` something. The file of a proposal is written here:
+    /// were the process killed before, the same command finds the proposal and writes it.
+    pub(crate) async fn after(
+        &self,
+        chain: &dyn ChainClient,
+        awaits: bool,
+        output: Output,
+    ) -> Result<Told<'_>, Failure> {
         let Some((operation, bundle)) = self.proposing else {
-            return Ok(self.before());
+            return Ok(Told {
+                meaning: self.meaning,
+                proposal: self.proposal,
+            });
         };
         let network = Network::fetch(chain, &operation.root, operation.governor.as_ref()).await;
         let network = network.map_err(failure::from_owner)?;
         let proposal = network.open(&operation.change);
         if let (Some(id), Some(path)) = (proposal, bundle) {
-            let bundle = Bundle::of(chain, &network, id).await.map_err(failure::from_owner)?;
-            let text = bundle.to_text().map_err(failure::from_owner)?;
-            std::fs::write(path, text).or_fail(
-                Exit::Configuration,
-                &format!("cannot write {}", path.display()),
-                "check the folder and its permissions; the same command writes it again",
-            )?;
+            file::write(chain, &network, (id, operation), path).await?;
+            let path = path.display();
+            let governor = operation.governor.as_ref();
+            let governor = governor.map_or_else(String::new, |governor| format!(" --governor {governor}"));
             output.note(format!(
-                "proposal {id} is in {}: the other signers run `cocoon root approve {}`",
-                path.display(),
-                path.display()
+                "proposal {id} is in {path}: the other signers run `cocoon root approve {path}{governor}`"
             ));
         } else if bundle.is_some() {
-            output.note("no file is written: the change is in force, and nothing is proposed");
+            output.note(if awaits {
+                "no file is written: the proposal does not show on the chain yet; give the same command again"
+            } else {
+                "no file is written: no proposal of this change is open"
+            });
         }
         Ok(Told {
             meaning: self.meaning,

@@ -9,8 +9,8 @@ use cocoon_bindings::ton::{Address, Cell, HashBytes, parse_boc, parse_boc_base64
 use cocoon_bindings::{ContractKind, HashDescriptor, ManifestHash, QueryId, TrustTimes};
 
 use cocoon_manifest::{ImageManifest, ManifestError, ModelManifest, ModelName};
-use cocoon_owner::day_after;
 use cocoon_owner::governance::{Change, RootState};
+use cocoon_owner::{date, day_after};
 
 use super::by_index;
 use crate::args::governance::{CodeKind, Described, End, Role, RootChange, Source};
@@ -84,7 +84,10 @@ pub(crate) fn root_change(change: &RootChange, root: &RootState) -> Result<Chang
         RootChange::RegisterProxy { endpoints } => Change::register(endpoints.clone()),
         RootChange::UnregisterProxy { seqno } => Change::unregister(*seqno),
         RootChange::ChangePrices { price, worker_fee } => Change::prices(*price, *worker_fee),
-        RootChange::OfferOwnership { new_owner, days } => Change::offer(new_owner.clone(), in_days(now, *days)?),
+        RootChange::OfferOwnership { new_owner, days, until } => {
+            let until = until.map_or_else(|| in_days(now, *days), Ok)?;
+            Change::offer(new_owner.clone(), until)
+        }
         RootChange::AcceptOwnership => Change::accept(),
         RootChange::UpgradeCode { kind, file } => {
             let kind = match kind {
@@ -136,6 +139,18 @@ fn end_of(end: &End, now: u32) -> Result<u32, Failure> {
         // clap wants one of the three.
         (None, None) => Ok(0),
     }
+}
+
+/// The option that says on any day what days, counted from today, say only today; none where no days were typed.
+pub(crate) fn repeatable_end(change: &RootChange, now: u32) -> Result<Option<String>, Failure> {
+    let (option, days) = match change {
+        RootChange::RetireImage { end, .. } | RootChange::RetireModel { end, .. } => ("--on", end.in_days),
+        RootChange::OfferOwnership { days, until: None, .. } => ("--until", Some(*days)),
+        _ => return Ok(None),
+    };
+    let Some(days) = days else { return Ok(None) };
+    let day: String = date(in_days(now, days)?).chars().take(10).collect();
+    Ok(Some(format!("{option} {day}")))
 }
 
 fn in_days(now: u32, days: u32) -> Result<u32, Failure> {
@@ -204,5 +219,36 @@ fn code_in(path: &Path) -> Result<Cell, Failure> {
             "the code cannot be read",
             hint,
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cocoon_owner::end_of_day;
+
+    #[test]
+    fn days_from_today_have_a_form_that_means_the_same_tomorrow() {
+        let now = 1_790_000_000;
+        let in_days = RootChange::RetireModel {
+            model: Source::Hash(HashBytes::ZERO),
+            end: End {
+                on: None,
+                in_days: Some(30),
+                never: false,
+            },
+        };
+        let option = repeatable_end(&in_days, now).unwrap().unwrap();
+        let typed = end_of_day(option.strip_prefix("--on ").unwrap());
+        assert_eq!(typed, day_after(now, 30));
+        let offer = |until| RootChange::OfferOwnership {
+            new_owner: Address::new(0, [1; 32].into()),
+            days: 14,
+            until,
+        };
+        let option = repeatable_end(&offer(None), now).unwrap().unwrap();
+        assert_eq!(end_of_day(option.strip_prefix("--until ").unwrap()), day_after(now, 14));
+        assert_eq!(repeatable_end(&offer(Some(1)), now).unwrap(), None);
+        assert_eq!(repeatable_end(&RootChange::AcceptOwnership, now).unwrap(), None);
     }
 }

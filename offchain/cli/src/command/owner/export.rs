@@ -79,7 +79,7 @@ pub(super) async fn print(
         .await
         .map_err(owner_error)?;
     let (Next::Send(order), Some(preview)) = (&next, preview) else {
-        return look::nothing_to_send(next, output);
+        return look::nothing_to_send(next, chain, about, output).await;
     };
     let message = ExportedMessage::new(&order.message, id.is_testnet).map_err(anyhow::Error::from)?;
     let now = chain.now().await.map_err(crate::failure::from_chain)?;
@@ -102,7 +102,7 @@ pub(super) async fn print(
     };
     let told = With {
         told: &exported,
-        change: about.map(About::before),
+        change: about.map(|about| about.before(output)),
     };
     output.result(&told, |with| text(with.told))?;
     if args.qr {

@@ -98,7 +98,33 @@ fn a_price_is_proposed_checked_approved_and_executed() {
     let exported = json(&stage.on_chain(&format!("{PRICE} --export --from {} --json", owner())));
     assert_eq!(exported["step"], "propose", "{exported}");
 
+    // Nothing else is written over, and nothing is sent before that is known.
+    stage.write("other.json", "{}");
+    let taken = stage.signed(&format!("{PRICE} --bundle other.json"));
+    assert_eq!(taken.status.code(), Some(3), "{}", shown(&taken));
+    let tried = stage.signed(&format!("{PRICE} --bundle price.json --dry-run"));
+    assert_eq!(tried.status.code(), Some(2), "{}", shown(&tried));
+    let line = format!("{PRICE} --export --from {} --bundle price.json", owner());
+    let exported = stage.on_chain(&line);
+    assert!(
+        shown(&exported).contains("price.json is not written yet"),
+        "{}",
+        shown(&exported)
+    );
+
     let proposed = json(&stage.signed(&format!("{PRICE} --bundle price.json --json")));
+    // Who signs elsewhere gets the file by the same command, also where it is there already.
+    let path = stage.folder().join("price.json");
+    std::fs::remove_file(&path).unwrap();
+    json(&stage.on_chain(&format!("{line} --json")));
+    let exported = stage.on_chain(&line);
+    assert_eq!(exported.status.code(), Some(0), "{}", shown(&exported));
+    assert!(
+        shown(&exported).contains("root approve price.json`"),
+        "{}",
+        shown(&exported)
+    );
+    assert!(std::fs::read_to_string(&path).unwrap().contains("cocoon-proposal/1"));
     assert_eq!(proposed["sent"].as_array().unwrap().len(), 1, "{proposed}");
     let id = proposed["change"]["proposal"].as_u64().unwrap();
     let again = json(&stage.signed(&format!("{PRICE} --json")));
@@ -115,6 +141,23 @@ fn a_price_is_proposed_checked_approved_and_executed() {
     stage.write("more.json", &text.replacen('{', "{\"more\": 1,", 1));
     let refused = stage.signed("root approve more.json");
     assert_eq!(refused.status.code(), Some(5), "{}", shown(&refused));
+    // What is wrong in a file is told whether its proposal is there or not.
+    for (old, new) in [
+        (governor.to_string(), person(77).to_string()),
+        (stage.root().to_string(), person(77).to_string()),
+        (format!("\"proposal\": {id},"), "\"proposal\": 64,".to_owned()),
+    ] {
+        assert!(text.contains(&old), "{text}");
+        stage.write("place.json", &text.replace(&old, &new));
+        let refused = stage.signed("root approve place.json");
+        assert_eq!(refused.status.code(), Some(5), "{}", shown(&refused));
+    }
+    let standing = stage.on_chain("governor show");
+    assert!(
+        shown(&standing).contains("1 of 2 approvals, change, by signer 0"),
+        "{}",
+        shown(&standing)
+    );
     let approved = json(&stage.signed("root approve price.json --json"));
     assert!(approved["sent"].as_array().unwrap().is_empty(), "{approved}");
 
