@@ -241,12 +241,18 @@ impl OwnerError {
     /// Whose fault it is.
     pub fn who(&self) -> Who {
         match self {
-            Self::Mnemonic { .. }
+            // What was only tried out has changed nothing.
+            Self::Refused { would: true, .. }
+            | Self::Mnemonic { .. }
             | Self::Name { .. }
             | Self::NoWallet { .. }
             | Self::WeakPassphrase { .. }
             | Self::State { .. }
             | Self::Elsewhere { .. }
+            | Self::OtherContract {
+                kind: ContractKind::Governor | ContractKind::Root,
+                ..
+            }
             | Self::Declined => Who::Caller,
             Self::Bundle { .. } | Self::Differs { .. } | Self::Unreadable { .. } => Who::Peer,
             Self::Chain(error) if error.who() != cocoon_chain::Who::Local => Who::Chain,
@@ -295,7 +301,38 @@ impl OwnerError {
                 }
                 Some(ExitCode::NotUnlockedYet) => "the delay of the contract's terms is not over yet",
                 Some(ExitCode::WalletBalanceTooLow) => "send coins to the runner's wallet: it needs 2 TON",
-                _ => "look at the contract with its `status` command",
+                Some(ExitCode::AttestationsMissing) => {
+                    "the root contract wants signatures of its rebuilders, which this command does not attach: `cocoon root show` \
+                     lists them"
+                }
+                Some(ExitCode::BadDescriptor) => "a day lies in the past, or a name is too long: `cocoon root show`",
+                Some(
+                    ExitCode::UnknownHash | ExitCode::UnknownProxy | ExitCode::NotOfferedOwner | ExitCode::NotRetired,
+                ) => "`cocoon root show` says what is in force",
+                Some(ExitCode::NotSigner | ExitCode::NotCouncil) => {
+                    "choose another --wallet: `cocoon governor show` lists the members"
+                }
+                Some(ExitCode::ProposalExpired) => "propose it again with another --lifetime-days",
+                Some(
+                    ExitCode::UnknownProposal
+                    | ExitCode::AlreadyApproved
+                    | ExitCode::NotApproved
+                    | ExitCode::Timelocked
+                    | ExitCode::Paused
+                    | ExitCode::TooManyProposals
+                    | ExitCode::WrongProposalId
+                    | ExitCode::StaleProposal
+                    | ExitCode::CannotCancel
+                    | ExitCode::PauseResting
+                    | ExitCode::ExecutionUnderWay
+                    | ExitCode::WrongBody
+                    | ExitCode::ProposalOpen,
+                ) => "`cocoon governor show` says where each proposal stands",
+                Some(ExitCode::BadConfiguration) => "prices, signers, thresholds or delays are out of range",
+                Some(ExitCode::MessageFormat) => {
+                    "the worker's part may not be above the price, and places may have 110 bytes; or the contract is of another version"
+                }
+                _ => "look at the contract with its `status`, or `cocoon root show` and `cocoon governor show`",
             },
             Self::NotSettled { .. } => "run the same command again: it goes on where it stopped",
             Self::State { hint, .. } => hint,

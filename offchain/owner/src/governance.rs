@@ -11,6 +11,7 @@ mod diff;
 mod effects;
 mod governor;
 mod meaning;
+mod own;
 mod snapshot;
 mod state;
 
@@ -21,5 +22,6 @@ pub use diff::{Difference, differences};
 pub use governor::GovernorView;
 pub(crate) use governor::{is_within_councils_reach, proposer_of};
 pub use meaning::Meaning;
+pub(crate) use own::own_refusal;
 pub use snapshot::{ListedHash, ListedProxy, RootSnapshot};
-pub use state::{Network, Owner, RootState};
+pub use state::{Network, Owner, RootState, Tail, Trial};

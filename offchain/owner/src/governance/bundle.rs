@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Change, Difference, Network};
 use crate::OwnerError;
-use crate::limits::MAX_BUNDLE_BYTES;
+use crate::limits::{MAX_BUNDLE_BYTES, MAX_CLOCK_LAG};
 
 /// What a file of this layout says that it is.
 const FORMAT: &str = "cocoon-proposal/1";
@@ -40,6 +40,9 @@ pub struct Bundle {
     pub differences: Vec<Difference>,
     /// Whom it would cut off, as it was when the file was made.
     pub effects: Vec<String>,
+    /// Why it would have been refused, had it been executed when the file was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     /// The chain's time when the file was made, seconds since 1970.
     pub made_at: u32,
 }
@@ -62,14 +65,21 @@ impl Bundle {
             says: meaning.says,
             differences: meaning.differences,
             effects: meaning.effects,
+            refused: meaning.refused,
             made_at: governor.account.time,
         })
     }
 
     /// As text, one proposal in one file.
     pub fn to_text(&self) -> Result<String, OwnerError> {
-        let text = serde_json::to_string_pretty(self);
-        text.map(|text| text + "\n").map_err(|_| bad("it cannot be written"))
+        let text = serde_json::to_string_pretty(self).map_err(|_| bad("it cannot be written"))? + "\n";
+        if text.len() > MAX_BUNDLE_BYTES {
+            return Err(OwnerError::State {
+                what: "the proposal says too much for a file".to_owned(),
+                hint: "the other signers look at it by `cocoon root approve --id N`",
+            });
+        }
+        Ok(text)
     }
 
     /// Reads a file. Larger ones than a proposal can need, other layouts and unknown fields are refused.
@@ -108,13 +118,16 @@ impl Bundle {
         let (governor, proposal) = network.proposal(self.proposal)?;
         check(proposal.body.repr_hash() == self.cell()?.repr_hash(), "body")?;
         check(proposal.expires_at == self.expires_at, "expires_at")?;
-        check(self.made_at <= governor.account.time, "made_at")?;
+        // This server's view may be behind that of the maker's.
+        let latest = governor.account.time.saturating_add(MAX_CLOCK_LAG);
+        check(self.made_at <= latest, "made_at")?;
         let (change, id) = Change::decode(&proposal.body)?;
         check(id == self.proposal, "proposal")?;
         let meaning = change.meaning(network)?;
         check(meaning.says == self.says, "says")?;
         check(meaning.differences == self.differences, "differences")?;
-        check(meaning.effects == self.effects, "effects")
+        check(meaning.effects == self.effects, "effects")?;
+        check(meaning.refused == self.refused, "refused")
     }
 
     fn cell(&self) -> Result<Cell, OwnerError> {

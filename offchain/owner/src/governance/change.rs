@@ -1,11 +1,13 @@
 //! A change as a value: what a message to the root contract, or to its governor, would do.
 
+use cocoon_bindings::governance::members;
 use cocoon_bindings::governor::{self, GovernorBody, ProposalClass};
 use cocoon_bindings::root::{self, HashRole, RootMessage};
 use cocoon_bindings::ton::{Address, Cell, HashBytes, from_cell};
 use cocoon_bindings::units::{Nanoton, QueryId};
 use cocoon_bindings::{BindingsError, ContractKind, HashDescriptor, Params, ProxyEndpoints};
 
+use super::own::listed;
 use crate::OwnerError;
 use crate::operation::{body, state};
 
@@ -170,6 +172,16 @@ impl Change {
         Self::governor(GovernorBody::LiftPause(governor::LiftPause { query_id: NONE }))
     }
 
+    /// Pay coins of the governor that it does not need.
+    pub fn withdraw_surplus(to: Address, amount: Nanoton) -> Self {
+        let query_id = NONE;
+        Self::governor(GovernorBody::WithdrawSurplus(governor::WithdrawSurplus {
+            query_id,
+            to,
+            amount,
+        }))
+    }
+
     /// Whether the new owner sends it, and not the owner of today.
     pub fn is_acceptance(&self) -> bool {
         matches!(self, Self::Root(message) if matches!(**message, RootMessage::AcceptOwnership(_)))
@@ -295,6 +307,21 @@ impl Change {
             HashRole::Worker => "worker image",
             HashRole::Model => "model",
         };
+        let codes = |proxy: &Cell, worker: &Cell, client: &Cell| {
+            format!(
+                "{} for proxies, {} for workers, {} for clients",
+                proxy.repr_hash(),
+                worker.repr_hash(),
+                client.repr_hash()
+            )
+        };
+        let terms = |price: Nanoton, fee: Nanoton, delays: [u32; 2], stakes: [Nanoton; 2]| {
+            format!(
+                "{price} for a token, {fee} of it to the worker; delays before close {} s (proxy) and {} s (client); stakes {} \
+                 (proxy) and {} (client)",
+                delays[0], delays[1], stakes[0], stakes[1]
+            )
+        };
         let until = |time: u32| match time {
             0 => "without an end".to_owned(),
             time => format!("until {}", crate::date(time)),
@@ -318,9 +345,32 @@ impl Change {
                     "set the price of a token to {}, the worker's part to {}",
                     prices.price_per_token, prices.worker_fee_per_token
                 ),
-                RootMessage::ChangeParamsFromOwner(_) => "change prices, delays and stakes".to_owned(),
-                RootMessage::ChangeAllParamsFromOwner(_) => "change all the terms".to_owned(),
-                RootMessage::ChangeCodesFromOwner(_) => "change the codes of new contracts".to_owned(),
+                RootMessage::ChangeParamsFromOwner(new) => format!(
+                    "change prices, delays and stakes: {}",
+                    terms(
+                        new.price_per_token,
+                        new.worker_fee_per_token,
+                        [new.proxy_delay_before_close, new.client_delay_before_close],
+                        [new.min_proxy_stake, new.min_client_stake]
+                    )
+                ),
+                RootMessage::ChangeAllParamsFromOwner(new) => format!(
+                    "change all the terms: {}; weights {}, {}, {} and {} per 10,000",
+                    terms(
+                        new.price_per_token,
+                        new.worker_fee_per_token,
+                        [new.proxy_delay_before_close, new.client_delay_before_close],
+                        [new.min_proxy_stake, new.min_client_stake]
+                    ),
+                    new.prompt_mul,
+                    new.cached_mul,
+                    new.completion_mul,
+                    new.reasoning_mul
+                ),
+                RootMessage::ChangeCodesFromOwner(new) => format!(
+                    "change the codes of new contracts to {}",
+                    codes(&new.proxy_code, &new.worker_code, &new.client_code)
+                ),
                 RootMessage::UpgradeCodeFromOwner(upgrade) => {
                     format!("replace the root contract's code by {}", upgrade.code.repr_hash())
                 }
@@ -367,6 +417,9 @@ impl Change {
                         .len(),
                     change.rebuilders.threshold
                 ),
+                RootMessage::OfferOwnershipFromOwner(offer) if offer.until == 0 => {
+                    "withdraw the offer of the root contract".to_owned()
+                }
                 RootMessage::OfferOwnershipFromOwner(offer) => format!(
                     "offer the root contract to {} until {}",
                     offer.new_owner,
@@ -376,9 +429,19 @@ impl Change {
                 RootMessage::DoNotProcess(_) => "leave a note".to_owned(),
             },
             Self::Governor(own) => match own {
-                GovernorBody::ChangeSigners(_) => "replace the signers".to_owned(),
-                GovernorBody::ChangeCouncil(_) => "replace the council".to_owned(),
-                GovernorBody::ChangeDelays(_) => "change the delays".to_owned(),
+                GovernorBody::ChangeSigners(new) => format!(
+                    "replace the signers by {}; {} must approve, {} to revoke",
+                    listed(&members(new.signers.clone())?),
+                    new.threshold,
+                    new.revoke_threshold
+                ),
+                GovernorBody::ChangeCouncil(new) => {
+                    format!("replace the council by {}", listed(&members(new.council.clone())?))
+                }
+                GovernorBody::ChangeDelays(new) => format!(
+                    "let changes wait {} s, and critical ones {} s",
+                    new.change_delay, new.critical_delay
+                ),
                 GovernorBody::LiftPause(_) => "end the council's pause".to_owned(),
                 GovernorBody::WithdrawSurplus(pay) => {
                     format!("pay {} of the governor's coins to {}", pay.amount, pay.to)

@@ -27,6 +27,11 @@ pub fn check(network: &Network) -> Result<Vec<Finding>, OwnerError> {
     let mut add = |check: &'static str, is_fine: bool, seen: String| findings.push(Finding { check, is_fine, seen });
     let time = root.time;
     match &root.offer {
+        _ if root.unreadable.is_some() => add(
+            "offer",
+            false,
+            "it cannot be read by this version whether the root contract is offered to anybody".to_owned(),
+        ),
         None => add("offer", true, "the root contract is offered to nobody".to_owned()),
         Some(offer) if offer.until < time => add("offer", true, "the last offer is over".to_owned()),
         Some(offer) => {
@@ -90,7 +95,7 @@ pub fn check(network: &Network) -> Result<Vec<Finding>, OwnerError> {
         let (is_fine, why) = hashes(list, time);
         add(what, is_fine, why);
     }
-    let (mut is_fine, mut why) = (true, format!("{} listed", root.proxies.len()));
+    let (mut is_fine, mut why) = (!root.proxies.is_empty(), format!("{} listed", root.proxies.len()));
     for proxy in &root.proxies {
         for place in [&proxy.for_workers, &proxy.for_clients] {
             if place.parse::<std::net::SocketAddr>().is_err() {
@@ -132,9 +137,8 @@ fn owner(network: &Network) -> Finding {
                 config.change_delay,
                 config.critical_delay
             );
-            let code = governor.account.code.as_ref().map(|code| *code.repr_hash());
             match (network.root.storage.owner == *address, config.threshold) {
-                _ if code != ContractKind::Governor.code_hash().ok() => {
+                _ if !governor.has_known_code() => {
                     (false, format!("{of}; its code is not that which this program carries"))
                 }
                 (false, _) => (false, format!("{of}; it does not own the root contract")),
@@ -154,7 +158,7 @@ fn owner(network: &Network) -> Finding {
 fn hashes(list: &[ListedHash], time: u32) -> (bool, String) {
     let valid = list.iter().filter(|listed| listed.is_valid).count();
     let mut told = vec![format!("{} listed, {valid} trusted now", list.len())];
-    let mut is_fine = true;
+    let mut is_fine = valid > 0;
     for listed in list {
         let hash = &listed.hash;
         if listed.hash.bytes().all(|byte| byte == b'0') {
@@ -167,6 +171,7 @@ fn hashes(list: &[ListedHash], time: u32) -> (bool, String) {
                 told.push(format!("{hash} ended on {} and is still listed", crate::date(end)));
             }
             Some(end) if end - time < RETIREMENT_NOTICE => {
+                is_fine = false;
                 told.push(format!("{hash} ends on {}", crate::date(end)));
             }
             _ => {}

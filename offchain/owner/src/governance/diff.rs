@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use cocoon_bindings::plain;
 use cocoon_bindings::units::Nanoton;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +23,8 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} -> {}", self.what, self.old, self.new)
+        // A look that was kept in a file may hold any text.
+        write!(f, "{}: {} -> {}", plain(&self.what), plain(&self.old), plain(&self.new))
     }
 }
 
@@ -47,6 +49,17 @@ pub fn differences(old: &RootSnapshot, new: &RootSnapshot) -> Vec<Difference> {
         old.params_version.to_string(),
         new.params_version.to_string(),
     );
+    for (what, old, new) in [
+        (
+            "layout of the terms",
+            u32::from(old.struct_version),
+            u32::from(new.struct_version),
+        ),
+        ("unique id of the network", old.unique_id, new.unique_id),
+        ("largest number of a proxy", old.last_proxy_seqno, new.last_proxy_seqno),
+    ] {
+        compare(what, old.to_string(), new.to_string());
+    }
     for (what, old, new) in [
         ("price per token", old.price_per_token, new.price_per_token),
         (
@@ -107,6 +120,17 @@ pub fn differences(old: &RootSnapshot, new: &RootSnapshot) -> Vec<Difference> {
         "code of the root contract",
         old.root_code.clone(),
         new.root_code.clone(),
+    );
+    let unreadable = |hash: &Option<String>| {
+        hash.as_ref().map_or_else(
+            || ABSENT.to_owned(),
+            |hash| format!("{hash}, which this version CANNOT READ"),
+        )
+    };
+    compare(
+        "what follows the lists and the terms",
+        unreadable(&old.unreadable),
+        unreadable(&new.unreadable),
     );
     let (needed, needs) = (old.rebuilder_threshold, new.rebuilder_threshold);
     compare("attestations of an image", needed.to_string(), needs.to_string());

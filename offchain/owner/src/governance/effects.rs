@@ -37,6 +37,16 @@ pub(crate) fn effects(change: &Change, old: &RootState, new: &RootState) -> Vec<
             proxy.seqno, proxy.for_workers, proxy.for_clients
         ));
     }
+    for proxy in after.proxies.iter().filter(|proxy| !before.proxies.contains(proxy)) {
+        for place in [&proxy.for_workers, &proxy.for_clients] {
+            if place.parse::<std::net::SocketAddr>().is_err() {
+                told.push(format!(
+                    "proxy {}: nobody reaches it, {place:?} is no IP:PORT",
+                    proxy.seqno
+                ));
+            }
+        }
+    }
     let valid = |list: &[ListedHash]| list.iter().filter(|listed| listed.is_valid).count();
     for (what, had, has) in [
         (

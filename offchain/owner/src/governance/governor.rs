@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use cocoon_bindings::BindingsError;
 use cocoon_bindings::governance::{MAX_SIGNERS, approvers, members};
 use cocoon_bindings::governor::{GovernorStorage, Proposal, ProposalClass, ProposalState, ProposerRecord};
 use cocoon_bindings::ton::{Address, CellError, Dict, from_cell};
+use cocoon_bindings::{BindingsError, ContractKind};
 use cocoon_chain::{AccountState, ChainClient};
 
 use crate::OwnerError;
+use crate::limits::ANSWER_TIMEOUT;
 
 /// Who decides, and what is proposed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,12 @@ impl GovernorView {
         }))
     }
 
+    /// Whether its code is that which this program carries: the rules of another are not known here, whatever its data says.
+    pub fn has_known_code(&self) -> bool {
+        let code = self.account.code.as_ref().map(|code| *code.repr_hash());
+        code.is_some() && code == ContractKind::Governor.code_hash().ok()
+    }
+
     /// The index of a signer's wallet.
     pub fn signer(&self, wallet: &Address) -> Option<u8> {
         index_of(&self.signers, wallet)
@@ -96,6 +103,17 @@ impl GovernorView {
         } else {
             ProposalState::Ready
         }
+    }
+
+    /// Whether anyone may remove it: it cannot be executed any more, and no answer of the root contract is expected.
+    pub fn can_be_removed(&self, proposal: &Proposal) -> bool {
+        let now = self.account.time;
+        let is_over = proposal.epoch != self.storage.epoch || now >= proposal.expires_at;
+        let is_answered = proposal
+            .execution
+            .as_ref()
+            .is_none_or(|execution| now >= execution.started_at.saturating_add(ANSWER_TIMEOUT));
+        is_over && is_answered
     }
 
     /// How many signers a proposal of a class needs.

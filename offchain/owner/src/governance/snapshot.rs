@@ -2,10 +2,10 @@
 
 use cocoon_bindings::ton::Cell;
 use cocoon_bindings::units::Nanoton;
-use cocoon_bindings::{HashEntry, HashList, Multipliers};
+use cocoon_bindings::{HashEntry, HashList, Multipliers, plain};
 use serde::{Deserialize, Serialize};
 
-use super::RootState;
+use super::{RootState, Tail};
 
 /// A root contract at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,10 @@ pub struct RootSnapshot {
     pub version: u32,
     /// Version of the terms.
     pub params_version: u32,
+    /// Layout of the terms.
+    pub struct_version: u8,
+    /// Tells one network from another, and is part of the address of every contract at it.
+    pub unique_id: u32,
     /// Whether it is of a test network.
     pub is_test: bool,
     /// Price of a token.
@@ -43,6 +47,8 @@ pub struct RootSnapshot {
     pub models: Vec<ListedHash>,
     /// Proxies.
     pub proxies: Vec<ListedProxy>,
+    /// The largest number that a proxy has had.
+    pub last_proxy_seqno: u32,
     /// Hash of the code of new proxy contracts.
     pub proxy_code: Option<String>,
     /// Hash of the code of new worker contracts.
@@ -53,6 +59,9 @@ pub struct RootSnapshot {
     pub root_code: String,
     /// The offer of ownership that waits.
     pub offer: Option<Offer>,
+    /// Hash of what it holds beyond this where this version cannot read that; the offer and the rebuilders are then unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
     /// Rebuilders that must attest an image; 0: none.
     pub rebuilder_threshold: u8,
     /// Keys of the rebuilders.
@@ -91,6 +100,9 @@ pub struct ListedHash {
     /// The last second in which it is trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retire_after: Option<u32>,
+    /// Hash of what the contract holds of it where this version cannot read that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
 }
 
 /// A listed proxy.
@@ -116,8 +128,10 @@ impl ListedHash {
                 is_valid: times.cover(time),
                 label: descriptor
                     .as_ref()
-                    .map(|descriptor| descriptor.label.to_string())
+                    .map(|descriptor| plain(descriptor.label.as_str()))
                     .filter(|label| !label.is_empty()),
+                unreadable: (descriptor.is_none() && *entry != HashEntry::default())
+                    .then(|| entry.raw().repr_hash().to_string()),
                 manifest_hash: descriptor
                     .and_then(|descriptor| descriptor.manifest_hash)
                     .map(|hash| hash.to_string()),
@@ -133,6 +147,11 @@ impl ListedHash {
         let mut parts = vec!["trusted".to_owned()];
         parts.extend(self.label.as_ref().map(|label| format!("{label:?}")));
         parts.extend(self.manifest_hash.as_ref().map(|hash| format!("manifest {hash}")));
+        parts.extend(
+            self.unreadable
+                .as_ref()
+                .map(|hash| format!("with {hash}, which this version CANNOT READ")),
+        );
         for (what, time) in [("from", self.not_before), ("until", self.retire_after)] {
             parts.extend(time.map(|time| format!("{what} {}", crate::date(time))));
         }
@@ -147,16 +166,18 @@ impl From<&RootState> for RootSnapshot {
         let hash = |code: &Option<Cell>| code.as_ref().map(|code| code.repr_hash().to_string());
         let proxies = storage.data.proxies.iter().map(|(seqno, endpoints)| ListedProxy {
             seqno: *seqno,
-            for_workers: endpoints.workers.clone(),
-            for_clients: endpoints.clients.clone(),
+            for_workers: plain(&endpoints.workers),
+            for_clients: plain(&endpoints.clients),
         });
-        let rebuilders = state.tail.as_ref().map(|tail| &tail.rebuilders);
-        let offer = state.tail.as_ref().and_then(|tail| tail.offer.as_ref());
+        let rebuilders = state.tail.read().map(|tail| &tail.rebuilders);
+        let offer = state.tail.read().and_then(|tail| tail.offer.as_ref());
         Self {
             address: state.account.address.to_string(),
             owner: storage.owner.to_string(),
             version: storage.version,
             params_version: params.params_version.get(),
+            struct_version: params.struct_version,
+            unique_id: params.unique_id,
             is_test: params.is_test,
             price_per_token: params.price_per_token,
             worker_fee_per_token: params.worker_fee_per_token,
@@ -169,6 +190,7 @@ impl From<&RootState> for RootSnapshot {
             worker_images: ListedHash::all(&storage.data.worker_hashes, time),
             models: ListedHash::all(&storage.data.model_hashes, time),
             proxies: proxies.collect(),
+            last_proxy_seqno: storage.data.last_proxy_seqno,
             proxy_code: hash(&params.proxy_code),
             worker_code: hash(&params.worker_code),
             client_code: hash(&params.client_code),
@@ -177,8 +199,11 @@ impl From<&RootState> for RootSnapshot {
                 new_owner: offer.new_owner.to_string(),
                 until: offer.until,
             }),
+            unreadable: match &state.tail {
+                Tail::Unreadable(hash) => Some(hash.to_string()),
+                Tail::Absent | Tail::Read(_) => None,
+            },
             rebuilder_threshold: rebuilders.map_or(0, |rebuilders| rebuilders.threshold),
-            // A dictionary that cannot be read shows as a difference of the data, not as no key.
             rebuilders: rebuilders
                 .and_then(|rebuilders| rebuilders.public_keys().ok())
                 .map_or_else(Vec::new, |keys| keys.iter().map(ToString::to_string).collect()),

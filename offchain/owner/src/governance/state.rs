@@ -19,10 +19,64 @@ pub struct RootState {
     pub account: AccountState,
     /// Owner, terms and lists.
     pub storage: RootStorage,
-    /// The offer of ownership and the rebuilders; none while there were none, or where this version cannot read them.
-    pub tail: Option<RootTail>,
+    /// The offer of ownership and the rebuilders.
+    pub tail: Tail,
     /// Hash of its own code.
     pub code_hash: HashBytes,
+}
+
+/// What a root contract holds beyond the deployed layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tail {
+    /// Nothing: there was no need for it.
+    Absent,
+    /// An offer of ownership, rebuilders, or both.
+    Read(Box<RootTail>),
+    /// Something that this version cannot read, with the hash of its cell.
+    Unreadable(HashBytes),
+}
+
+impl Tail {
+    /// Reads what follows the deployed layout.
+    fn of(rest: &Cell) -> Self {
+        if rest.bit_len() == 0 && rest.reference_count() == 0 {
+            return Self::Absent;
+        }
+        let is_plain = rest.bit_len() == 0 && rest.reference_count() == 1;
+        let read = rest
+            .reference_cloned(0)
+            .filter(|_| is_plain)
+            .and_then(|tail| from_cell::<RootTail>(&tail).ok())
+            .filter(|tail| tail.rebuilders.public_keys().is_ok());
+        read.map_or_else(
+            || Self::Unreadable(*rest.repr_hash()),
+            |tail| Self::Read(Box::new(tail)),
+        )
+    }
+
+    /// The offer and the rebuilders, where there are some that can be read.
+    pub fn read(&self) -> Option<&RootTail> {
+        match self {
+            Self::Read(tail) => Some(tail),
+            Self::Absent | Self::Unreadable(_) => None,
+        }
+    }
+}
+
+/// What a root contract would make of a message.
+#[derive(Debug)]
+pub enum Trial {
+    /// It would refuse it.
+    Refused(OwnerError),
+    /// It would be this afterwards.
+    Accepted(Box<RootState>),
+    /// It would accept it, and this version could not read it any more.
+    Opaque {
+        /// Hash of its code afterwards.
+        code_hash: HashBytes,
+        /// Hash of its data afterwards.
+        data_hash: HashBytes,
+    },
 }
 
 /// Who decides about a root contract.
@@ -66,9 +120,8 @@ impl RootState {
             address: account.address.clone(),
             source: BindingsError::layout("root contract")(source),
         })?;
-        let tail = storage.tail.reference_cloned(0);
         Ok(Self {
-            tail: tail.and_then(|tail| from_cell(&tail).ok()),
+            tail: Tail::of(&storage.tail),
             code_hash: *code.repr_hash(),
             account,
             storage,
@@ -87,11 +140,10 @@ impl RootState {
         content(self) == content(other)
     }
 
-    /// What the contract itself makes of a message, tried out in an emulator at the chain's time: the state after it, or why
-    /// it is refused.
-    pub fn after(&self, from: &Address, body: &Cell) -> Result<Result<Self, OwnerError>, OwnerError> {
+    /// What the contract itself makes of a message at a time, seconds since 1970, tried out in an emulator.
+    pub fn after(&self, from: &Address, body: &Cell, time: u32) -> Result<Trial, OwnerError> {
         let address = self.account.address.clone();
-        let mut emulator = Emulator::new(&NetworkConfig::default(), self.account.time)?;
+        let mut emulator = Emulator::new(&NetworkConfig::default(), time)?;
         let last = self.account.last;
         emulator.adopt(&AdoptedAccount {
             address: address.clone(),
@@ -99,7 +151,7 @@ impl RootState {
             contract: self.account.code.clone().zip(self.account.data.clone()),
             last_lt: last.map_or(0, |last| last.lt),
             last_hash: last.map_or(HashBytes::ZERO, |last| last.hash),
-            last_paid: self.account.time,
+            last_paid: time,
         })?;
         let message = InternalMessage {
             to: address.clone(),
@@ -111,7 +163,7 @@ impl RootState {
         let report = emulator.send_internal(from, &message)?;
         let done = std::slice::from_ref(report.as_ref());
         if let Some(refused) = refusal(done, true) {
-            return Ok(Err(refused));
+            return Ok(Trial::Refused(refused));
         }
         let after = emulator.account(&address)?;
         let parts = after.and_then(|after| after.code.zip(after.data));
@@ -120,9 +172,16 @@ impl RootState {
             return Err(ChainError::NotDeployed { what, address }.into());
         };
         let mut account = self.account.clone();
+        account.time = time;
         (account.code, account.data) = (Some(code.clone()), Some(data.clone()));
-        // New code may lay the data out anew; then it cannot be said what it holds.
-        Ok(Self::read(account, &code, &data))
+        Ok(match Self::read(account, &code, &data) {
+            Ok(after) => Trial::Accepted(Box::new(after)),
+            // It was accepted all the same.
+            Err(_) => Trial::Opaque {
+                code_hash: *code.repr_hash(),
+                data_hash: *data.repr_hash(),
+            },
+        })
     }
 }
 
@@ -166,7 +225,7 @@ impl Network {
 
     /// Whether an offer of ownership waits for this address.
     pub fn is_offered_to(&self, address: &Address) -> bool {
-        let offer = self.root.tail.as_ref().and_then(|tail| tail.offer.as_ref());
+        let offer = self.root.tail.read().and_then(|tail| tail.offer.as_ref());
         offer.is_some_and(|offer| offer.new_owner == *address && offer.until >= self.root.account.time)
     }
 

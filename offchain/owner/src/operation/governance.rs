@@ -20,7 +20,7 @@ pub use vote::{Approve, Cancel};
 use super::{Next, message, state};
 use crate::OwnerError;
 use crate::facts::Role;
-use crate::governance::{Change, GovernorView, Network};
+use crate::governance::{Change, GovernorView, Network, proposer_of};
 
 impl Network {
     /// A proposal that the governor keeps.
@@ -32,17 +32,31 @@ impl Network {
 
     /// The number of a proposal of this change that can still come to its end.
     pub fn open(&self, change: &Change) -> Option<u64> {
-        let governor = self.governor()?;
-        let is_alive = |proposal: &Proposal| {
+        self.all_open(change).into_iter().next()
+    }
+
+    /// The same where a signer made it.
+    pub fn open_of(&self, change: &Change, signer: u8) -> Option<u64> {
+        let open = self.all_open(change);
+        open.into_iter().find(|id| proposer_of(*id) == signer)
+    }
+
+    fn all_open(&self, change: &Change) -> Vec<u64> {
+        let is_equal = |proposal: &Proposal| Change::decode(&proposal.body).is_ok_and(|(other, _)| other == *change);
+        let proposals = self.governor().map(|governor| governor.proposals.iter());
+        let open = proposals
+            .into_iter()
+            .flatten()
+            .filter(|(_, proposal)| self.is_alive(proposal) && is_equal(proposal));
+        open.map(|(id, _)| *id).collect()
+    }
+
+    /// Whether a proposal can still come to its end.
+    pub(crate) fn is_alive(&self, proposal: &Proposal) -> bool {
+        self.governor().is_some_and(|governor| {
             let state = governor.state_of(proposal);
             !matches!(state, ProposalState::Expired | ProposalState::Stale)
-        };
-        let is_equal = |proposal: &Proposal| Change::decode(&proposal.body).is_ok_and(|(other, _)| other == *change);
-        let found = governor
-            .proposals
-            .iter()
-            .find(|(_, proposal)| is_alive(proposal) && is_equal(proposal));
-        found.map(|(id, _)| *id)
+        })
     }
 }
 
@@ -62,6 +76,11 @@ fn to_governor(
     let to = &governor.account.address;
     let roles = vec![(to.clone(), Role::Governor), (root.clone(), Role::Root)];
     Next::send(step, says, message(to, value, body), roles)
+}
+
+/// What to add to an order where the rules of the governor are not known.
+fn unknown_code(governor: &GovernorView) -> Option<&'static str> {
+    (!governor.has_known_code()).then_some("; UNKNOWN CODE: the governor's rules are not those that this program knows")
 }
 
 fn no_governor() -> OwnerError {

@@ -3,15 +3,18 @@
 mod bundles;
 mod killed;
 mod rule;
+mod shown;
+mod stuck;
 mod words;
 
 use std::collections::BTreeMap;
 
 use cocoon_bindings::Governance;
 use cocoon_bindings::governance::{MAX_DELAY, MIN_DELAY};
+use cocoon_bindings::governor::{ApproveFromSigner, ProposeFromSigner};
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::root::OfferOwnershipFromOwner;
-use cocoon_bindings::ton::{Address, HashBytes, to_cell};
+use cocoon_bindings::ton::{Address, Cell, HashBytes, Store, to_cell};
 use cocoon_bindings::units::{Nanoton, QueryId};
 use cocoon_bindings::wallets::WalletContract;
 
@@ -144,6 +147,52 @@ impl Governed {
         self.stage.run(&wallet(byte), byte, operation).await
     }
 
+    /// Sends a message to the governor as a wallet of no program would.
+    fn by_hand(&self, byte: u8, body: &impl Store) {
+        let message = InternalMessage {
+            to: self.governor.clone(),
+            value: Nanoton::from_ton(2),
+            bounce: true,
+            body: to_cell(body).unwrap(),
+            state_init: None,
+        };
+        self.stage.chain.with(|chain| {
+            chain.send_internal(&at(byte), &message).unwrap();
+            chain.run().unwrap();
+        });
+    }
+
+    /// Has the first signer propose a body that no verb would propose, given its number, and tells the number.
+    async fn propose_by_hand(&self, body: impl FnOnce(QueryId) -> Cell) -> u64 {
+        let governor = self.governor().await;
+        let id = governor.next_id(0);
+        self.by_hand(
+            7,
+            &ProposeFromSigner {
+                query_id: QueryId::new(1),
+                signer_index: 0,
+                expires_at: governor.account.time + 30 * DAY,
+                body: body(QueryId::new(id)),
+            },
+        );
+        assert!(self.governor().await.proposals.contains_key(&id));
+        id
+    }
+
+    /// Has a second signer approve what no verb would approve.
+    async fn approve_by_hand(&self, proposal_id: u64) {
+        let body_hash = *self.network().await.proposal(proposal_id).unwrap().1.body.repr_hash();
+        self.by_hand(
+            8,
+            &ApproveFromSigner {
+                query_id: QueryId::new(1),
+                signer_index: 1,
+                proposal_id,
+                body_hash,
+            },
+        );
+    }
+
     async fn network(&self) -> Network {
         Network::fetch(&self.stage.chain, &self.stage.root, None).await.unwrap()
     }
@@ -167,6 +216,17 @@ impl Governed {
     /// Proposes, approves, waits and executes.
     async fn decide(&self, change: &Change) {
         let id = self.propose(change).await;
+        self.see_through(id).await;
+    }
+
+    /// The same with what no verb would propose.
+    async fn decide_by_hand(&self, change: &Change) {
+        let id = self.propose_by_hand(|number| change.body(number).unwrap()).await;
+        self.see_through(id).await;
+    }
+
+    /// Approves, waits and executes.
+    async fn see_through(&self, id: u64) {
         let approve = self.approval(&self.network().await, id);
         self.run(8, &approve).await.unwrap();
         let execute = self.execution(id);

@@ -11,6 +11,12 @@ use crate::OwnerError;
 use crate::governance::Network;
 use crate::limits::{FEES, MAX_PAUSE};
 
+/// What a pause does not stop.
+const GO_ON: &str = "revocations, changes of the council and the end of a pause are not";
+
+/// A pause that is shorter by this many seconds than the one that is asked for is taken for it: it began a while ago.
+const PAUSE_SLACK: u32 = 3_600;
+
 /// Pauses what waits; revocations go on.
 #[derive(Debug, Clone)]
 pub struct Pause {
@@ -34,9 +40,17 @@ impl Operation for Pause {
         let (now, storage) = (governor.account.time, &governor.storage);
         if storage.paused_until > now {
             let until = crate::date(storage.paused_until);
-            return Ok(Next::Done(format!(
-                "changes are paused until {until}; revocations are not"
-            )));
+            let is_long_enough = storage.paused_until >= now.saturating_add(self.duration).saturating_sub(PAUSE_SLACK);
+            if done.is_empty() && !is_long_enough {
+                return Err(state(
+                    format!(
+                        "changes are paused until {until} only, and may be paused again from {}",
+                        crate::date(storage.pause_allowed_from)
+                    ),
+                    "cancel what must not be executed then: `cocoon root cancel`",
+                ));
+            }
+            return Ok(Next::Done(format!("changes are paused until {until}; {GO_ON}")));
         }
         if !done.is_empty() {
             return Ok(Next::unseen(
@@ -75,7 +89,7 @@ impl Operation for Pause {
             member_index,
             duration: self.duration,
         })?;
-        let says = format!("pause all changes until about {until}; revocations go on");
+        let says = format!("pause changes and critical proposals until about {until}; {GO_ON}");
         Ok(to_governor(governor, "pause", says, FEES, message, &self.root))
     }
 }

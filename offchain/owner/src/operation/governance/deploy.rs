@@ -10,7 +10,8 @@ use cocoon_chain::ChainClient;
 use super::super::{Next, Operation};
 use crate::OwnerError;
 use crate::facts::Role;
-use crate::limits::GOVERNOR_VALUE;
+use crate::governance::RootState;
+use crate::limits::GOVERNOR_DEPLOY_VALUE;
 
 /// Deploys the governor that follows from a root contract, its members and its delays. Any wallet may; it owns nothing until
 /// the root contract is offered to it and its signers accept.
@@ -58,9 +59,11 @@ impl Operation for Deploy {
                 &account,
             ));
         }
+        // What is governed must be there: the governor is bound to it for ever.
+        RootState::fetch(chain, &self.root).await?;
         let message = InternalMessage {
             to: address.clone(),
-            value: GOVERNOR_VALUE,
+            value: GOVERNOR_DEPLOY_VALUE,
             // What is not deployed yet would send everything back.
             bounce: false,
             body: Cell::default(),

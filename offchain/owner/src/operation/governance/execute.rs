@@ -9,7 +9,7 @@ use super::super::{Next, Operation, body, query_id, state};
 use super::{assert_open, gone, named, no_governor, to_governor};
 use crate::OwnerError;
 use crate::governance::{Change, Network};
-use crate::limits::GOVERNOR_VALUE;
+use crate::limits::{ANSWER_PATIENCE, GOVERNOR_VALUE};
 
 /// Waits until a proposal is due and executes it. Any wallet may.
 #[derive(Debug, Clone)]
@@ -40,7 +40,20 @@ impl Operation for Execute {
         };
         let standing = governor.standing(proposal);
         match governor.state_of(proposal) {
-            ProposalState::UnderWay => Ok(Next::wait("the root contract's answer", None)),
+            ProposalState::UnderWay => {
+                let started_at = proposal.execution.as_ref().map_or(0, |execution| execution.started_at);
+                if governor.account.time < started_at.saturating_add(ANSWER_PATIENCE) {
+                    return Ok(Next::wait("the root contract's answer", None));
+                }
+                Err(state(
+                    format!(
+                        "proposal {id} was sent to the root contract on {}, which has not answered",
+                        crate::date(started_at)
+                    ),
+                    "`cocoon root show` says whether it is in force; once it has expired, and a day after it was sent, \
+                     `cocoon root cancel` removes it",
+                ))
+            }
             ProposalState::Collecting => Err(state(
                 format!("proposal {id} has {standing}"),
                 "the other signers approve it: `cocoon root approve`",

@@ -1,17 +1,22 @@
 //! Proposes a change to a governor, or sends it where one wallet owns the root contract.
 
 use async_trait::async_trait;
+use cocoon_bindings::governance::approvers;
 use cocoon_bindings::governor::ProposeFromSigner;
+use cocoon_bindings::root::{RegisterProxyFromOwner, RootMessage, UpdateProxyFromOwner};
 use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::QueryId;
 use cocoon_chain::ChainClient;
 
 use super::super::{Next, Operation, body, message, query_id, state};
-use super::{named, signer, to_governor};
+use super::{named, signer, to_governor, unknown_code};
 use crate::OwnerError;
 use crate::facts::Role;
-use crate::governance::{Change, GovernorView, Network, Owner};
-use crate::limits::{EXECUTION_WINDOW, FEES, GOVERNOR_VALUE, MAX_LIFETIME, MAX_OPEN_PER_SIGNER, MAX_PAUSE};
+use crate::governance::{Change, GovernorView, Network, Owner, Trial, own_refusal, proposer_of};
+use crate::limits::{
+    ANSWER_PATIENCE, DAY, EXECUTION_WINDOW, FEES, GOVERNOR_VALUE, MAX_CLOCK_LAG, MAX_LIFETIME, MAX_OPEN_PER_SIGNER,
+    MAX_PAUSE,
+};
 
 /// Has a change proposed, or made where the root contract is owned by this wallet.
 ///
@@ -43,24 +48,38 @@ impl Operation for Propose {
     async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {
         let network = Network::fetch(chain, &self.root, self.governor.as_ref()).await?;
         match &network.owner {
-            Owner::Governor(governor) => self.propose(&network, governor, owner, done),
-            Owner::Wallet(of) => self.send(&network, of, owner, done),
+            Owner::Governor(governor) => self.propose(chain, &network, governor, owner, done).await,
+            Owner::Wallet(of) => self.send(chain, &network, of, owner, done).await,
         }
     }
 }
 
 impl Propose {
-    fn propose(
+    async fn propose(
         &self,
+        chain: &dyn ChainClient,
         network: &Network,
         governor: &GovernorView,
         owner: &Address,
         done: &[&str],
     ) -> Result<Next, OwnerError> {
-        if let Some(id) = network.open(&self.change) {
+        let ours = governor.signer(owner);
+        let own = ours.and_then(|signer| network.open_of(&self.change, signer));
+        if let Some(id) = own.or_else(|| network.open(&self.change)) {
             let (_, proposal) = network.proposal(id)?;
             let name = named(id, proposal.body.repr_hash());
-            return Ok(Next::Done(format!("{name} is open: {}", governor.standing(proposal))));
+            let mut says = format!("{name} is open: {}", governor.standing(proposal));
+            if own.is_none() {
+                // Another's may be cancelled by whoever made it.
+                says.push_str(&format!("; signer {} made it", proposer_of(id)));
+            }
+            if ours.is_some_and(|signer| !approvers(proposal.approvals).contains(&signer)) {
+                says.push_str(&format!(
+                    ", and this wallet has NOT approved it: `cocoon root approve --id {id}`; `cocoon governor export propose` \
+                     makes one of one's own"
+                ));
+            }
+            return Ok(Next::Done(says));
         }
         if self.change.is_in_force(network)? {
             return Ok(Next::Done(self.in_force()?));
@@ -81,12 +100,24 @@ impl Propose {
             ));
         }
         self.assert_accepted(network)?;
+        if self.change.is_acceptance() && !governor.has_known_code() {
+            return Err(state(
+                format!(
+                    "the code of governor {} is not that which this program carries: whoever wrote it may own the network",
+                    governor.account.address
+                ),
+                "offer the root contract to one that `cocoon governor deploy` made; `cocoon governor export propose` makes the \
+                 message all the same",
+            ));
+        }
         let id = governor.next_id(signer_index);
         let proposed = self.change.body(QueryId::new(id))?;
         let says = format!(
-            "propose to {}, as {}",
+            "propose to {}{}, as {}{}",
             self.change.says()?,
-            named(id, proposed.repr_hash())
+            self.new_owner(chain).await?,
+            named(id, proposed.repr_hash()),
+            unknown_code(governor).unwrap_or_default()
         );
         let message = body(&ProposeFromSigner {
             query_id: query_id(),
@@ -105,7 +136,14 @@ impl Propose {
     }
 
     /// Where one wallet owns the root contract: no one else is asked, and nothing waits.
-    fn send(&self, network: &Network, of: &Address, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {
+    async fn send(
+        &self,
+        chain: &dyn ChainClient,
+        network: &Network,
+        of: &Address,
+        owner: &Address,
+        done: &[&str],
+    ) -> Result<Next, OwnerError> {
         let Change::Root(_) = &self.change else {
             return Err(super::no_governor());
         };
@@ -137,8 +175,9 @@ impl Propose {
         }
         self.assert_accepted(network)?;
         let says = format!(
-            "{} AT ONCE: one wallet owns the root contract, and no other signer is asked",
-            self.change.says()?
+            "{}{} AT ONCE: one wallet owns the root contract, and no other signer is asked",
+            self.change.says()?,
+            self.new_owner(chain).await?
         );
         let body = self.change.body(query_id())?;
         let roles = vec![(self.root.clone(), Role::Root)];
@@ -149,11 +188,61 @@ impl Propose {
         Ok(format!("in force: {}", self.change.says()?))
     }
 
-    /// Refuses what the root contract would refuse as it is now.
+    /// What is known of whom the root contract is offered to.
+    async fn new_owner(&self, chain: &dyn ChainClient) -> Result<&'static str, OwnerError> {
+        let Change::Root(message) = &self.change else {
+            return Ok("");
+        };
+        let RootMessage::OfferOwnershipFromOwner(offer) = message.as_ref() else {
+            return Ok("");
+        };
+        if offer.until == 0 {
+            return Ok("");
+        }
+        let view = GovernorView::fetch(chain, &offer.new_owner).await?;
+        Ok(match view.filter(|view| view.storage.root == self.root) {
+            Some(view) if view.has_known_code() => " (a governor of this root contract)",
+            Some(_) => " (a governor of this root contract with UNKNOWN CODE)",
+            None => " (NO governor of this root contract)",
+        })
+    }
+
+    /// Refuses what would be refused as things are now, or when it can be executed.
     fn assert_accepted(&self, network: &Network) -> Result<(), OwnerError> {
-        match self.change.trial(network)? {
-            Some(Err(refused)) => Err(refused),
-            Some(Ok(_)) | None => Ok(()),
+        match &self.change {
+            Change::Governor(own) => {
+                let governor = network.governor().ok_or_else(super::no_governor)?;
+                if let Some(refused) = own_refusal(own, governor)? {
+                    return Err(state(
+                        refused,
+                        "propose another change: `cocoon governor show` says what is in force",
+                    ));
+                }
+            }
+            Change::Root(message) => {
+                if let RootMessage::RegisterProxyFromOwner(RegisterProxyFromOwner { endpoints, .. })
+                | RootMessage::UpdateProxyFromOwner(UpdateProxyFromOwner { endpoints, .. }) = message.as_ref()
+                    && let Some(place) = endpoints.misplaced()
+                {
+                    return Err(state(
+                        format!("{place:?} is no place that a proxy could listen at"),
+                        "give IP:PORT, or IP:PORT for workers and IP:PORT for clients",
+                    ));
+                }
+            }
+        }
+        if let Some(Trial::Refused(refused)) = self.change.trial(network)? {
+            return Err(refused);
+        }
+        match self.change.ends_before(network)? {
+            None => Ok(()),
+            Some(earliest) => Err(state(
+                format!(
+                    "this ends before it can be executed, at the earliest on {}",
+                    crate::date(earliest)
+                ),
+                "give a later day",
+            )),
         }
     }
 
@@ -162,12 +251,18 @@ impl Propose {
         // The contract wants that a pause cannot outlast a proposal that waits.
         let least = match delay {
             0 => 1,
-            delay => delay.saturating_add(MAX_PAUSE).saturating_add(EXECUTION_WINDOW),
+            // The contract counts from when the message arrives.
+            delay => delay
+                .saturating_add(MAX_PAUSE)
+                .saturating_add(EXECUTION_WINDOW)
+                .saturating_add(MAX_CLOCK_LAG + ANSWER_PATIENCE),
         };
         if !(least..=MAX_LIFETIME).contains(&self.lifetime) {
             return Err(state(
                 format!(
-                    "a proposal of this kind lives {least} to {MAX_LIFETIME} s, and {} s are asked for",
+                    "a proposal of this kind lives {} to {} days, and {} s are asked for",
+                    least.div_ceil(DAY),
+                    MAX_LIFETIME / DAY,
                     self.lifetime
                 ),
                 "give another --lifetime-days",

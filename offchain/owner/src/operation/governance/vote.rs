@@ -9,7 +9,7 @@ use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_chain::ChainClient;
 
 use super::super::{Next, Operation, body, query_id, state};
-use super::{assert_open, gone, named, no_governor, signer, to_governor};
+use super::{assert_open, gone, named, no_governor, signer, to_governor, unknown_code};
 use crate::OwnerError;
 use crate::governance::{Change, Network};
 use crate::governance::{is_within_councils_reach, proposer_of};
@@ -97,11 +97,14 @@ impl Operation for Approve {
         }
         // Nobody approves what cannot be read.
         let (change, _) = Change::decode(&proposal.body)?;
-        let says = format!(
+        let mut says = format!(
             "approve to {}, {}",
             change.says()?,
             named(self.proposal, &self.body_hash)
         );
+        if let Some(warning) = unknown_code(governor) {
+            says.push_str(warning);
+        }
         let message = body(&ApproveFromSigner {
             query_id: query_id(),
             signer_index,
@@ -136,10 +139,7 @@ impl Operation for Cancel {
             ));
         }
         let name = named(proposal_id, proposal.body.repr_hash());
-        if matches!(
-            governor.state_of(proposal),
-            ProposalState::Expired | ProposalState::Stale
-        ) {
+        if governor.can_be_removed(proposal) {
             let message = body(&AskToPurgeProposal { query_id, proposal_id })?;
             let says = format!("remove {name}, which is over");
             return Ok(to_governor(governor, "cancel", says, FEES, message, &self.root));

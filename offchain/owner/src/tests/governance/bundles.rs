@@ -50,6 +50,7 @@ async fn a_file_says_what_the_chain_says_and_a_wrong_one_is_refused_in_each_fiel
         ("says", json!("set the price of a token to 0.00001 TON")),
         ("differences", json!([])),
         ("effects", json!([])),
+        ("refused", json!("it would be refused")),
         ("made_at", json!(u32::MAX)),
     ];
     for (field, value) in wrong {

@@ -79,6 +79,13 @@ async fn a_change_that_is_proposed_already_is_not_proposed_by_another_signer() {
             again.says.starts_with(&format!("proposal {id} with body hash")),
             "{again:?}"
         );
+        assert_eq!(
+            again
+                .says
+                .contains("signer 0 made it, and this wallet has NOT approved"),
+            signer == 8,
+            "{again:?}"
+        );
     }
     assert_eq!(governed.governor().await.proposals.len(), 1);
     // One that has died is no reason not to propose it anew.
@@ -106,7 +113,7 @@ async fn classes_are_those_of_the_contract() {
     });
     let changes = [
         Change::prices(Nanoton::new(20_000), Nanoton::new(16_000)),
-        Change::offer(super::at(9), governed.root().await.account.time + DAY),
+        Change::offer(super::at(9), governed.root().await.account.time + 10 * DAY),
         Change::governor(delays),
     ];
     for change in &changes {
@@ -141,6 +148,15 @@ async fn the_council_pauses_and_cancels_and_can_do_no_more() {
     assert!(again.sent.is_empty(), "{again:?}");
     assert_eq!(governed.run(MEMBER, &pause).await.unwrap().sent.len(), 1);
     assert!(governed.run(MEMBER, &pause).await.unwrap().sent.is_empty());
+    let longer = Pause {
+        duration: 72 * 3600,
+        ..pause.clone()
+    };
+    let longer = governed.run(MEMBER, &longer).await;
+    assert!(
+        matches!(&longer, Err(OwnerError::State { what, .. }) if what.contains("only")),
+        "a shorter pause is not the one that is asked for: {longer:?}"
+    );
     governed.stage.advance(MIN_DELAY);
     let execute = governed.execution(id);
     let waits = governed.run(9, &execute).await.unwrap().awaits.unwrap();
@@ -191,6 +207,17 @@ async fn what_the_root_contract_would_refuse_is_not_proposed() {
         lifetime: DAY,
         ..governed.proposal(price.clone())
     };
+    // The contract's own least, counted from when the message arrives.
+    let least = MIN_DELAY + crate::limits::MAX_PAUSE + crate::limits::EXECUTION_WINDOW;
+    let at_the_limit = Propose {
+        lifetime: least,
+        ..governed.proposal(price.clone())
+    };
+    let at_the_limit = governed.run(7, &at_the_limit).await;
+    assert!(
+        matches!(&at_the_limit, Err(OwnerError::State { what, .. }) if what.contains("lives 5 to 90 days")),
+        "{at_the_limit:?}"
+    );
     let short = governed.run(7, &short).await;
     assert!(matches!(short, Err(OwnerError::State { .. })), "{short:?}");
     let stranger = governed.run(MEMBER, &governed.proposal(price)).await;
@@ -223,6 +250,15 @@ async fn only_the_body_that_was_looked_at_is_approved() {
     assert!(
         matches!(&unknown, Err(OwnerError::State { what, .. }) if what.contains("no proposal 9999")),
         "{unknown:?}"
+    );
+    let unseen = Approve {
+        may_send: false,
+        ..governed.approval(&governed.network().await, id)
+    };
+    let unseen = governed.run(8, &unseen).await;
+    assert!(
+        matches!(&unseen, Err(OwnerError::State { what, .. }) if what.contains("was not there")),
+        "{unseen:?}"
     );
     let network = governed.network().await;
     let (governor, proposal) = network.proposal(id).unwrap();

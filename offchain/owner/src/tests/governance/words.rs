@@ -251,7 +251,16 @@ async fn a_root_contract_is_judged() {
         let bad = findings.into_iter().filter(|finding| !finding.is_fine);
         bad.map(|finding| finding.check).collect::<Vec<_>>()
     };
+    let nothing = ["worker images", "proxy images", "models", "proxies"];
+    assert_eq!(verdict(&governed.network().await), nothing);
+    for role in [HashRole::Worker, HashRole::Proxy, HashRole::Model] {
+        governed.decide(&Change::list(role, hash(0x44), None)).await;
+    }
+    governed.decide(&Change::register("192.0.2.9:1".parse().unwrap())).await;
     assert_eq!(verdict(&governed.network().await), Vec::<&str>::new());
+    let mut unreadable = governed.network().await;
+    unreadable.root.tail = crate::governance::Tail::Unreadable(hash(1));
+    assert_eq!(verdict(&unreadable), ["offer"]);
     let image = hash(0x11);
     let now = governed.root().await.account.time;
     let short = HashDescriptor {
@@ -264,10 +273,13 @@ async fn a_root_contract_is_judged() {
     governed
         .decide(&Change::list(HashRole::Worker, image, Some(short)))
         .await;
+    assert_eq!(verdict(&governed.network().await), ["worker images"], "it ends soon");
     governed
         .decide(&Change::list(HashRole::Model, HashBytes::ZERO, None))
         .await;
-    governed.decide(&Change::register("nowhere".parse().unwrap())).await;
+    governed
+        .decide_by_hand(&Change::register("nowhere".parse().unwrap()))
+        .await;
     governed.decide(&Change::prices(Nanoton::ZERO, Nanoton::ZERO)).await;
     let code = to_cell(&7u64).unwrap();
     let params = governed.root().await.storage.params;
@@ -281,5 +293,8 @@ async fn a_root_contract_is_judged() {
     let single = crate::governance::Network::fetch(&stage.chain, &stage.root, None)
         .await
         .unwrap();
-    assert_eq!(verdict(&single), ["owner"]);
+    assert_eq!(
+        verdict(&single),
+        ["owner", "worker images", "proxy images", "models", "proxies"]
+    );
 }
