@@ -82,21 +82,10 @@ pub fn from_chain(error: cocoon_chain::ChainError) -> Failure {
 
 /// A failure of what owners do.
 pub fn from_owner(error: cocoon_owner::OwnerError) -> Failure {
-    use cocoon_owner::OwnerError::{OtherContract, Refused};
-    let exit = match (&error, error.who()) {
-        // Nothing was sent: it was tried out, and what was asked for cannot be.
-        (Refused { would: true, .. }, _) => Exit::Usage,
-        // The address was typed.
-        (
-            OtherContract {
-                kind: cocoon_bindings::ContractKind::Governor,
-                ..
-            },
-            _,
-        ) => Exit::Usage,
-        (_, cocoon_owner::Who::Caller) => Exit::Usage,
-        (_, cocoon_owner::Who::Chain) => Exit::Chain,
-        (_, cocoon_owner::Who::Peer) => Exit::Peer,
+    let exit = match error.who() {
+        cocoon_owner::Who::Caller => Exit::Usage,
+        cocoon_owner::Who::Chain => Exit::Chain,
+        cocoon_owner::Who::Peer => Exit::Peer,
         _ => Exit::Configuration,
     };
     let hint = error.hint();

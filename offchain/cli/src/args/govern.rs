@@ -22,9 +22,6 @@ pub struct ProposeArgs {
     /// Address of the governor, instead of the owner of the root contract
     #[arg(long, value_name = "ADDRESS", value_parser = address, help_heading = "Proposing")]
     pub governor: Option<Address>,
-    /// Have the root contract taken over also for a governor whose code this program does not know
-    #[arg(long, help_heading = "Proposing")]
-    pub unknown_governor: bool,
     /// How it is signed and run.
     #[command(flatten)]
     pub owner: OwnerArgs,
@@ -75,9 +72,6 @@ pub struct RootApproveArgs {
     /// Address of the governor, instead of the owner of the root contract
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub governor: Option<Address>,
-    /// Have the root contract taken over also for a governor whose code this program does not know
-    #[arg(long)]
-    pub unknown_governor: bool,
     /// How it is signed and run.
     #[command(flatten)]
     pub owner: OwnerArgs,

@@ -2,16 +2,17 @@
 
 mod about;
 mod file;
+mod tell;
 
-use cocoon_bindings::ContractKind;
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_chain::{ChainClient, SharedChain};
 use cocoon_owner::OwnerError;
-use cocoon_owner::governance::{Bundle, Change, Meaning, Network, Owner};
+use cocoon_owner::governance::{Bundle, Change, Network, Owner};
 use cocoon_owner::limits::MAX_BUNDLE_BYTES;
 use cocoon_owner::operation::governance::{Approve, Cancel, Deploy, Execute, Pause, Propose};
 
 pub(crate) use self::about::{About, Told};
+use self::tell::{tell, tell_class, tell_governor, tell_new_owner, tell_proposal};
 use super::governance::{change, governance, repeatable_end};
 use super::network::resolve;
 use super::owner::run_about;
@@ -25,7 +26,6 @@ use crate::output::Output;
 
 const HOUR: u32 = 3_600;
 const DAY: u32 = 86_400;
-const UNKNOWN_CODE: &str = "UNKNOWN CODE: this governor's rules are not those that this program knows; classes, delays and votes may mean nothing";
 
 /// Runs a change under the name that people look for.
 pub(crate) async fn named(global: &Global, proposed: impl Into<Proposed>, output: Output) -> Result<Exit, Failure> {
@@ -45,7 +45,7 @@ pub(crate) async fn propose(
     if let Some(path) = &args.bundle {
         file::assert_free(path, &network.root.account.address, &change)?;
     }
-    tell_governor(&network, &change, args.unknown_governor, output)?;
+    tell_governor(&network, &change, output)?;
     let meaning = change.meaning(&network).map_err(failure::from_owner)?;
     tell(&meaning, output);
     if let ProposalBody::Root(typed) = &body
@@ -111,9 +111,11 @@ pub(crate) async fn approve(global: &Global, args: RootApproveArgs, output: Outp
                 verified.map_err(failure::from_owner)?;
             }
             let (change, _) = Change::decode(&proposal.body).map_err(failure::from_owner)?;
-            tell_governor(&network, &change, args.unknown_governor, output)?;
+            tell_governor(&network, &change, output)?;
             let meaning = change.meaning(&network).map_err(failure::from_owner)?;
             tell(&meaning, output);
+            tell_class(proposal, &change, output);
+            tell_new_owner(chain.as_ref(), &network, &change, output).await?;
             output.note(format!("body hash {}", proposal.body.repr_hash()));
             (Some(meaning), *proposal.body.repr_hash())
         }
@@ -206,59 +208,6 @@ async fn look(
     Ok((chain, network.map_err(failure::from_owner)?))
 }
 
-/// Tells what a proposal does, or that this version cannot read it. Of one that is gone the operation tells the end.
-fn tell_proposal(network: &Network, id: u64, output: Output) -> Option<Meaning> {
-    let (_, proposal) = network.proposal(id).ok()?;
-    if !is_known_governor(network) {
-        output.note(UNKNOWN_CODE);
-    }
-    let read = || Change::decode(&proposal.body)?.0.meaning(network);
-    match read() {
-        Ok(meaning) => {
-            tell(&meaning, output);
-            Some(meaning)
-        }
-        Err(error) => {
-            output.note(format!(
-                "proposal {id} does what this version CANNOT READ or try out: {error}"
-            ));
-            None
-        }
-    }
-}
-
 fn hash_of(text: &str) -> Option<HashBytes> {
     crate::args::governance::hash(text).ok()
-}
-
-/// What a change means, before anything is asked or sent.
-fn tell(meaning: &Meaning, output: Output) {
-    output.note(format!("to {} (class: {})", meaning.says, meaning.class));
-    for line in meaning.lines() {
-        output.note(format!("  {line}"));
-    }
-}
-
-/// Whether the governor, where there is one, runs the code that this program knows.
-pub(crate) fn is_known_governor(network: &Network) -> bool {
-    let Some(governor) = network.governor() else {
-        return true;
-    };
-    let code = governor.account.code.as_ref().map(|code| *code.repr_hash());
-    code.is_some() && code == ContractKind::Governor.code_hash().ok()
-}
-
-/// Says that a governor has unknown rules, and has no root contract taken over for one unless that is asked for.
-fn tell_governor(network: &Network, change: &Change, is_allowed: bool, output: Output) -> Result<(), Failure> {
-    if is_known_governor(network) {
-        return Ok(());
-    }
-    output.note(UNKNOWN_CODE);
-    if !change.is_acceptance() || is_allowed {
-        return Ok(());
-    }
-    let error = anyhow::anyhow!("the root contract would belong to a governor whose code this program does not know");
-    let hint =
-        "compare the address with that of `cocoon governor export deploy`; --unknown-governor takes it all the same";
-    Err(Failure::new(Exit::Peer, error, hint))
 }

@@ -10,7 +10,6 @@ use cocoon_bindings::ton::{Address, Cell, HashBytes, from_cell};
 use cocoon_owner::governance::{Change, GovernorView, Network};
 use serde::Serialize;
 
-use super::govern::is_known_governor;
 use super::root::date;
 use crate::args::Global;
 use crate::args::governor::GovernorPlace;
@@ -83,7 +82,7 @@ fn shown(network: &Network, governor: &GovernorView) -> Shown {
         address: governor.account.address.to_string(),
         root: storage.root.to_string(),
         owns_root: network.root.storage.owner == governor.account.address,
-        is_known_code: is_known_governor(network),
+        is_known_code: governor.has_known_code(),
         epoch: storage.epoch,
         now: governor.account.time,
         threshold: config.threshold,
