@@ -27,6 +27,9 @@ fn listed(listed: &ListedHash) -> String {
     if let Some(manifest) = &listed.manifest_hash {
         let _ = write!(text, ", manifest {manifest}");
     }
+    if let Some(hash) = &listed.unreadable {
+        let _ = write!(text, ", with {hash}, which this version CANNOT READ");
+    }
     for (what, time) in [("from", listed.not_before), ("until", listed.retire_after)] {
         if let Some(time) = time {
             let _ = write!(text, ", {what} {}", date(time));
@@ -77,6 +80,15 @@ fn text(shown: &RootSnapshot) -> String {
     };
     line("root contract", &shown.address);
     line("owner", &shown.owner);
+    if let Some(offer) = shown.offer.as_ref().filter(|offer| offer.until >= shown.time) {
+        line(
+            "offered to",
+            &format!("{} until {}", offer.new_owner, date(offer.until)),
+        );
+    }
+    if let Some(hash) = &shown.unreadable {
+        line("offer, rebuilders", &format!("{hash}, which this version CANNOT READ"));
+    }
     line(
         "version",
         &format!("{}, parameters {}", shown.version, shown.params_version),

@@ -86,8 +86,11 @@ fn root(stage: &Stage) -> RootStorage {
 #[test]
 fn a_price_is_proposed_checked_approved_and_executed() {
     let (stage, governor) = governed();
-    let fine = stage.on_chain("root check");
-    assert_eq!(fine.status.code(), Some(0), "{}", shown(&fine));
+    // Two signers decide; but nothing is trusted yet.
+    let verdict = stage.on_chain("root check");
+    assert_eq!(verdict.status.code(), Some(1), "{}", shown(&verdict));
+    assert!(shown(&verdict).contains("ok  owner "), "{}", shown(&verdict));
+    assert!(shown(&verdict).contains("BAD worker images "), "{}", shown(&verdict));
     let before = stage.on_chain("root show --json");
     stage.write("before.json", &String::from_utf8(before.stdout).unwrap());
 
