@@ -12,6 +12,7 @@ mod effects;
 mod governor;
 mod meaning;
 mod own;
+mod says;
 mod snapshot;
 mod state;
 

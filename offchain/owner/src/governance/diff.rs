@@ -155,7 +155,7 @@ fn percent(old: Nanoton, new: Nanoton) -> String {
     };
     match permille() {
         Some(permille) if old != new => {
-            let sign = if permille < 0 { '-' } else { '+' };
+            let sign = if new < old { '-' } else { '+' };
             let permille = permille.unsigned_abs();
             format!(" ({sign}{}.{} %)", permille / 10, permille % 10)
         }
