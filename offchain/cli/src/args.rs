@@ -5,6 +5,7 @@ pub mod attest;
 pub mod audit;
 pub mod dispute;
 pub mod doctor;
+pub mod govern;
 pub mod governance;
 pub mod governor;
 pub mod image;
@@ -29,6 +30,7 @@ use self::attest::AttestCommand;
 use self::audit::AuditArgs;
 use self::dispute::DisputeCommand;
 use self::doctor::DoctorCommand;
+use self::govern::{CodeCommand, PriceCommand, ProxyListCommand};
 use self::governance::RootCommand;
 use self::governor::GovernorCommand;
 use self::image::ImageCommand;
@@ -181,13 +183,25 @@ pub enum Command {
         #[command(subcommand)]
         command: GovernorCommand,
     },
-    /// Models on this machine: fetch, check, pack, measure
+    /// The price of a token
+    Price {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: PriceCommand,
+    },
+    /// The code of the network's contracts
+    Code {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: CodeCommand,
+    },
+    /// Models: fetch, check, pack, measure; have the network admit them
     Model {
         /// What to do.
         #[command(subcommand)]
         command: ModelCommand,
     },
-    /// Guest images: build, measure, verify
+    /// Guest images: build, measure, verify; have the network trust them
     Image {
         /// What to do.
         #[command(subcommand)]
@@ -328,6 +342,7 @@ pub enum RunCommand {
 
 /// Commands of the proxy.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one is made in the life of the program")]
 pub enum ProxyCommand {
     /// What every runner does.
     #[command(flatten)]
@@ -341,6 +356,9 @@ pub enum ProxyCommand {
     /// What its owner does on chain.
     #[command(flatten)]
     Owner(ProxyOwnerCommand),
+    /// What the network lists.
+    #[command(flatten)]
+    List(ProxyListCommand),
 }
 
 /// Commands of the router.

@@ -88,6 +88,7 @@ pub fn from_owner(error: cocoon_owner::OwnerError) -> Failure {
     let exit = match error.who() {
         cocoon_owner::Who::Caller => Exit::Usage,
         cocoon_owner::Who::Chain => Exit::Chain,
+        cocoon_owner::Who::Peer => Exit::Peer,
         _ => Exit::Configuration,
     };
     let hint = error.hint();
@@ -254,6 +255,24 @@ mod tests {
             failure.render(true),
             "error: bundle/chain.json: refused\nhint: look there"
         );
+    }
+
+    #[test]
+    fn what_only_was_tried_out_is_no_failure_of_the_chain() {
+        let refused = |would| cocoon_owner::OwnerError::Refused {
+            would,
+            address: cocoon_bindings::ton::Address::default(),
+            exit_code: Some(1),
+        };
+        assert_eq!(from_owner(refused(true)).exit(), Exit::Usage);
+        assert_eq!(from_owner(refused(false)).exit(), Exit::Chain);
+        let other = |kind| cocoon_owner::OwnerError::OtherContract {
+            address: cocoon_bindings::ton::Address::default(),
+            kind,
+        };
+        use cocoon_bindings::ContractKind::{Client, Governor};
+        assert_eq!(from_owner(other(Governor)).exit(), Exit::Usage);
+        assert_eq!(from_owner(other(Client)).exit(), Exit::Chain);
     }
 
     #[test]

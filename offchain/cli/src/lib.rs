@@ -103,7 +103,7 @@ fn start_logging(cli: &Cli) -> Result<(), Failure> {
         (_, true) => "info",
         (
             Command::Proxy {
-                command: ProxyCommand::Owner(_),
+                command: ProxyCommand::Owner(_) | ProxyCommand::List(_),
             }
             | Command::Worker {
                 command: WorkerCommand::Owner(_),
@@ -150,18 +150,33 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
             LogCommand::Verify(args) => command::log::verify(&global, args, output).await,
         },
         Command::Status => command::status::run(&global, output).await,
-        Command::Root {
-            command: RootCommand::Show(args),
-        } => command::root::show(&global, args, output).await,
-        Command::Root {
-            command: RootCommand::Export(args),
-        } => command::governance::root(&global, args, output).await,
+        Command::Root { command } => match command {
+            RootCommand::Show(args) => command::root::show(&global, args, output).await,
+            RootCommand::Export(args) => command::governance::root(&global, args, output).await,
+            RootCommand::Check(args) => command::root::check(&global, args, output).await,
+            RootCommand::Diff(args) => command::root::diff(&global, args, output).await,
+            RootCommand::Propose(args) => {
+                Box::pin(command::govern::propose(&global, args.change, args.propose, output)).await
+            }
+            RootCommand::Approve(args) => Box::pin(command::govern::approve(&global, args, output)).await,
+            RootCommand::Execute(args) => Box::pin(command::govern::execute(&global, args.of, output)).await,
+            RootCommand::Cancel(args) => Box::pin(command::govern::cancel(&global, args.of, output)).await,
+            RootCommand::Pause(args) => Box::pin(command::govern::pause(&global, args, output)).await,
+        },
+        Command::Price { command } => Box::pin(command::govern::named(&global, command, output)).await,
+        Command::Code { command } => Box::pin(command::govern::named(&global, command, output)).await,
         Command::Governor {
             command: GovernorCommand::Show(place),
         } => command::governor::show(&global, place, output).await,
         Command::Governor {
+            command: GovernorCommand::Deploy(args),
+        } => Box::pin(command::govern::deploy(&global, args, output)).await,
+        Command::Governor {
             command: GovernorCommand::Export(args),
         } => command::governance::governor(&global, args, output).await,
+        Command::Model {
+            command: ModelCommand::Trust(command),
+        } => Box::pin(command::govern::named(&global, command, output)).await,
         Command::Model {
             command: ModelCommand::Pull(args),
         } => command::model::pull(args, output).await,
@@ -180,6 +195,9 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Model {
             command: ModelCommand::Quality(args),
         } => command::model::quality(args, output),
+        Command::Image {
+            command: ImageCommand::Trust(command),
+        } => Box::pin(command::govern::named(&global, command, output)).await,
         Command::Image {
             command: ImageCommand::Build(args),
         } => command::image::build(&args, output),
@@ -220,6 +238,7 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
             ProxyCommand::Operate(command) => command::operate::run(&global, Role::Proxy, command, output).await,
             ProxyCommand::Settle(command) => command::operate::settle(&global, command, output).await,
             ProxyCommand::Owner(command) => command::owner::proxy(&global, command, output).await,
+            ProxyCommand::List(command) => Box::pin(command::govern::named(&global, command, output)).await,
         },
         Command::Router {
             command: RouterCommand::Run { config },

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use cocoon_bindings::ton::Address;
+use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::types::ExitCode;
 use cocoon_bindings::units::Nanoton;
 use cocoon_bindings::{BindingsError, ContractKind};
@@ -20,6 +20,8 @@ pub enum Who {
     Local,
     /// The chain, a contract on it, or the way there.
     Chain,
+    /// Another signer, and the file that came from there.
+    Peer,
 }
 
 /// Whether to try again.
@@ -183,6 +185,26 @@ pub enum OwnerError {
         /// The contract that is meant now.
         address: Address,
     },
+    /// A file that should hold a proposal does not.
+    #[error("the file holds no proposal: {why}")]
+    Bundle {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// What a proposal is said to be is not what the chain says.
+    #[error("the proposal is not what it is said to be: {field} differs from the chain")]
+    Differs {
+        /// The first field that differs.
+        field: &'static str,
+    },
+    /// The body of a proposal cannot be read.
+    #[error("body {body_hash} of the proposal cannot be read: {why}")]
+    Unreadable {
+        /// Hash of the body.
+        body_hash: HashBytes,
+        /// Why.
+        why: &'static str,
+    },
     /// The person said no.
     #[error("nothing was sent")]
     Declined,
@@ -219,13 +241,20 @@ impl OwnerError {
     /// Whose fault it is.
     pub fn who(&self) -> Who {
         match self {
-            Self::Mnemonic { .. }
+            // What was only tried out has changed nothing.
+            Self::Refused { would: true, .. }
+            | Self::Mnemonic { .. }
             | Self::Name { .. }
             | Self::NoWallet { .. }
             | Self::WeakPassphrase { .. }
             | Self::State { .. }
             | Self::Elsewhere { .. }
+            | Self::OtherContract {
+                kind: ContractKind::Governor | ContractKind::Root,
+                ..
+            }
             | Self::Declined => Who::Caller,
+            Self::Bundle { .. } | Self::Differs { .. } | Self::Unreadable { .. } => Who::Peer,
             Self::Chain(error) if error.who() != cocoon_chain::Who::Local => Who::Chain,
             Self::Balance { .. } | Self::Refused { .. } | Self::NotSettled { .. } | Self::OtherContract { .. } => {
                 Who::Chain
@@ -272,12 +301,51 @@ impl OwnerError {
                 }
                 Some(ExitCode::NotUnlockedYet) => "the delay of the contract's terms is not over yet",
                 Some(ExitCode::WalletBalanceTooLow) => "send coins to the runner's wallet: it needs 2 TON",
-                _ => "look at the contract with its `status` command",
+                Some(ExitCode::AttestationsMissing) => {
+                    "the root contract wants signatures of its rebuilders, which this command does not attach: `cocoon root show` \
+                     lists them"
+                }
+                Some(ExitCode::BadDescriptor) => "a day lies in the past, or a name is too long: `cocoon root show`",
+                Some(
+                    ExitCode::UnknownHash | ExitCode::UnknownProxy | ExitCode::NotOfferedOwner | ExitCode::NotRetired,
+                ) => "`cocoon root show` says what is in force",
+                Some(ExitCode::NotSigner | ExitCode::NotCouncil) => {
+                    "choose another --wallet: `cocoon governor show` lists the members"
+                }
+                Some(ExitCode::ProposalExpired) => "propose it again with another --lifetime-days",
+                Some(
+                    ExitCode::UnknownProposal
+                    | ExitCode::AlreadyApproved
+                    | ExitCode::NotApproved
+                    | ExitCode::Timelocked
+                    | ExitCode::Paused
+                    | ExitCode::TooManyProposals
+                    | ExitCode::WrongProposalId
+                    | ExitCode::StaleProposal
+                    | ExitCode::CannotCancel
+                    | ExitCode::PauseResting
+                    | ExitCode::ExecutionUnderWay
+                    | ExitCode::WrongBody
+                    | ExitCode::ProposalOpen,
+                ) => "`cocoon governor show` says where each proposal stands",
+                Some(ExitCode::BadConfiguration) => "prices, signers, thresholds or delays are out of range",
+                Some(ExitCode::MessageFormat) => {
+                    "the worker's part may not be above the price, and places may have 110 bytes; or the contract is of another version"
+                }
+                _ => "look at the contract with its `status`, or `cocoon root show` and `cocoon governor show`",
             },
             Self::NotSettled { .. } => "run the same command again: it goes on where it stopped",
             Self::State { hint, .. } => hint,
             Self::Elsewhere { .. } => {
                 "look at the wallet's last transactions: terms have changed since; the same command again begins anew"
+            }
+            Self::Bundle { .. } => "ask for the file that `cocoon root propose --bundle` wrote, or give --id N",
+            Self::Differs { .. } => {
+                "do not approve it on this word: `cocoon governor show` says what is proposed; where the state has changed since, \
+                 --id N shows the proposal as it is now"
+            }
+            Self::Unreadable { .. } => {
+                "do not approve what you cannot read; a newer version of this program may know it"
             }
             Self::Declined => "answer y, or give --yes",
             Self::OtherContract { .. } => "check the address, the wallet and the network",

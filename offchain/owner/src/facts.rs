@@ -1,7 +1,9 @@
 //! What a contract holds, in words: the lines that a preview compares and a status shows.
 
 use cocoon_bindings::client::ClientStorage;
+use cocoon_bindings::governor::GovernorStorage;
 use cocoon_bindings::proxy::ProxyStorage;
+use cocoon_bindings::root::RootStorage;
 use cocoon_bindings::ton::{Cell, Load};
 use cocoon_bindings::types::Lifecycle;
 use cocoon_bindings::units::Nanoton;
@@ -23,6 +25,10 @@ pub enum Role {
     Worker,
     /// A proxy contract.
     Proxy,
+    /// The root contract.
+    Root,
+    /// The governor of a root contract.
+    Governor,
     /// Something else.
     Other,
 }
@@ -36,6 +42,8 @@ impl Role {
             Self::Client => "client contract",
             Self::Worker => "worker contract",
             Self::Proxy => "proxy contract",
+            Self::Root => "root contract",
+            Self::Governor => "governor",
             Self::Other => "account",
         }
     }
@@ -86,6 +94,27 @@ pub fn facts(role: Role, data: &Cell) -> Vec<Fact> {
                 ),
             ]
         }),
+        Role::Root => read::<RootStorage>(data).map_or_else(Vec::new, |root| {
+            vec![
+                fact("owner", &root.owner),
+                fact("version", root.version),
+                fact("terms", root.params.params_version.get()),
+                fact("price", root.params.price_per_token),
+                fact("worker's part", root.params.worker_fee_per_token),
+                fact("worker images", root.data.worker_hashes.len()),
+                fact("proxy images", root.data.proxy_hashes.len()),
+                fact("models", root.data.model_hashes.len()),
+                fact("proxies", root.data.proxies.len()),
+            ]
+        }),
+        Role::Governor => read::<GovernorStorage>(data).map_or_else(Vec::new, |governor| {
+            vec![
+                fact("epoch", governor.epoch),
+                fact("threshold", governor.config.threshold),
+                fact("paused until", governor.paused_until),
+                fact("proposals", digest(governor.proposals.as_ref())),
+            ]
+        }),
         Role::Wallet | Role::Other => Vec::new(),
     }
 }
@@ -102,6 +131,14 @@ pub fn lifecycle(state: Lifecycle) -> &'static str {
 fn fact(name: &'static str, value: impl ToString) -> Fact {
     let value = value.to_string();
     Fact { name, value }
+}
+
+/// What a list is told by where its entries are too much for a line: the beginning of its hash.
+fn digest(list: Option<&Cell>) -> String {
+    list.map_or_else(
+        || "none".to_owned(),
+        |list| list.repr_hash().to_string().chars().take(16).collect(),
+    )
 }
 
 fn read<T: for<'a> Load<'a>>(data: &Cell) -> Option<T> {

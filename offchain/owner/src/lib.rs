@@ -18,11 +18,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod date;
 mod drive;
 mod earnings;
 mod error;
 mod facts;
 mod files;
+pub mod governance;
 mod journal;
 mod keystore;
 pub mod limits;
@@ -36,6 +38,7 @@ mod sender;
 mod tests;
 mod trace;
 
+pub use date::{date, day_after, end_of_day};
 pub use drive::{Manner, Outcome, Sent, Watch, drive, look_ahead, operation_id};
 pub use earnings::{Payout, earnings};
 pub use error::{OwnerError, Retry, Who};

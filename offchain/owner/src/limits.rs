@@ -74,3 +74,57 @@ pub const NOTICE_VALUE: Nanoton = Nanoton::new(1_000);
 
 /// Transactions of a contract that a statement of earnings reads.
 pub const MAX_EARNINGS_HISTORY: usize = 100_000;
+
+/// Attached to a proposal for the rent of its storage, and to an execution for the way through the root contract; what is left
+/// comes back. The largest upgrade of codes takes a fifth of it.
+pub const GOVERNOR_VALUE: Nanoton = Nanoton::from_ton(1);
+
+/// Attached to the deployment of a governor. Nothing of it comes back: it is the 0.1 TON that the contract keeps for its
+/// storage, and as much again for the first fees.
+pub const GOVERNOR_DEPLOY_VALUE: Nanoton = Nanoton::new(200_000_000);
+
+/// What a governor keeps for its own storage, as its contract has it.
+pub const GOVERNOR_RESERVE: Nanoton = Nanoton::new(100_000_000);
+
+/// After so many seconds a governor takes the root contract's answer not to come: a proposal that is over can be removed.
+pub const ANSWER_TIMEOUT: u32 = 86_400;
+
+/// How long an execution waits for the root contract's answer, in seconds: messages take some seconds each.
+pub const ANSWER_PATIENCE: u32 = 300;
+
+/// How far one server's view of the chain may be behind another's, in seconds.
+pub const MAX_CLOCK_LAG: u32 = 180;
+
+/// Attached where a message to the root contract is only tried out: more than any of them needs.
+pub const TRIAL_VALUE: Nanoton = Nanoton::from_ton(2);
+
+/// Bytes of the file of a proposal. The governor stores at most 1024 cells of 128 bytes, in base64 some 180 KiB; the words
+/// around them have some KiB.
+pub const MAX_BUNDLE_BYTES: usize = 512 * 1024;
+
+/// Proposals that the governor lets a signer have open.
+pub const MAX_OPEN_PER_SIGNER: u8 = 3;
+
+/// Seconds of a day.
+pub const DAY: u32 = 86_400;
+
+/// Longest pause of the governor's council, in seconds.
+pub const MAX_PAUSE: u32 = 3 * 86_400;
+
+/// What the governor wants left of a proposal's life after delay and pause, in seconds.
+pub const EXECUTION_WINDOW: u32 = 86_400;
+
+/// Longest life of a proposal, in seconds.
+pub const MAX_LIFETIME: u32 = 90 * 86_400;
+
+/// A price of a token above this is taken for a mistake in writing: a short answer would cost a TON.
+pub const MAX_SANE_PRICE: Nanoton = Nanoton::new(10_000_000);
+
+/// A weight of a token class above this, a hundredfold, is taken for a mistake in writing.
+pub const MAX_SANE_MULTIPLIER: u32 = 1_000_000;
+
+/// A delay before a contract closes above this, in seconds, keeps money longer than anybody expects.
+pub const MAX_SANE_CLOSE_DELAY: u32 = 90 * 86_400;
+
+/// An end of a hash that is nearer than this, in seconds, is told: operators need the time to move.
+pub const RETIREMENT_NOTICE: u32 = 7 * 86_400;

@@ -1,6 +1,7 @@
 //! What an owner wants done with a contract: looked at anew before every step, so that it can be gone on with at any time.
 
 pub mod client;
+pub mod governance;
 pub mod proxy;
 pub mod runner_wallet;
 pub mod worker;
@@ -179,7 +180,7 @@ fn query_id() -> QueryId {
     QueryId::new(rand::random())
 }
 
-fn body(message: &impl Store) -> Result<Cell, OwnerError> {
+pub(crate) fn body(message: &impl Store) -> Result<Cell, OwnerError> {
     let layout = |source: CellError| BindingsError::layout("an owner's message")(source);
     Ok(to_cell(message).map_err(layout)?)
 }
@@ -209,7 +210,7 @@ fn plus_fees(amount: Nanoton) -> Result<Nanoton, OwnerError> {
     amount.checked_add(FEES).ok_or(OwnerError::AmountRange)
 }
 
-fn state(what: impl Into<String>, hint: &'static str) -> OwnerError {
+pub(crate) fn state(what: impl Into<String>, hint: &'static str) -> OwnerError {
     let what = what.into();
     OwnerError::State { what, hint }
 }

@@ -2,6 +2,7 @@
 
 mod again;
 mod foreign;
+mod governance;
 mod kill;
 mod life;
 mod wallets;
@@ -91,9 +92,14 @@ fn person(byte: u8) -> Address {
 
 impl Stage {
     fn new() -> Self {
+        Self::owned_by(&person(1))
+    }
+
+    /// With a root contract of this owner.
+    fn owned_by(owner: &Address) -> Self {
         let chain = EmulatedChain::new(Emulator::new(&NetworkConfig::default(), START).unwrap());
         let params = params();
-        let root = root_state_init(&person(1), 0, &RootData::default(), &params).unwrap();
+        let root = root_state_init(owner, 0, &RootData::default(), &params).unwrap();
         let proxy_key = key(90);
         let at = root.address().unwrap();
         let proxy = proxy_state_init(&person(2), &PublicKey::from(&proxy_key), &at, &params).unwrap();

@@ -34,6 +34,7 @@ pub mod governance;
 mod hash_list;
 pub mod message;
 mod params;
+mod plain;
 pub mod rebuild;
 mod root_data;
 mod stack;
@@ -53,6 +54,7 @@ pub use get_method::{FromStack, GetMethod};
 pub use governance::Governance;
 pub use hash_list::{HashEntry, HashList};
 pub use params::{MULTIPLIER_ONE, Multipliers, Params, STRUCT_VERSION};
+pub use plain::plain;
 pub use root_data::{ProxyEndpoints, RootData};
 pub use stack::{StackReader, StackValue};
 pub use state_init::{

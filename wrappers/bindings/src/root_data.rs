@@ -1,10 +1,12 @@
 //! What the root contract lists: images, models and proxies.
 
 use crate::hash_list::HashList;
+use crate::plain::plain;
 use crate::ton::{CellBuilder, CellContext, CellError, CellSlice, Dict, Load, Store};
 use crate::units::{ImageHash, ModelHash};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::str::FromStr;
 
 /// Where a proxy listens: one address for workers, one for clients.
@@ -19,16 +21,28 @@ pub struct ProxyEndpoints {
 impl ProxyEndpoints {
     /// Longest text that an entry holds: its length has seven bits, and the entry shares its cell with the key.
     pub const MAX_TEXT: usize = 110;
+
+    /// The first of its places that is no `ip:port`, as it may be shown; the contract takes any text.
+    pub fn misplaced(&self) -> Option<String> {
+        let places = [&self.workers, &self.clients];
+        let wrong = places.into_iter().find(|place| place.parse::<SocketAddr>().is_err());
+        wrong.map(|place| plain(place))
+    }
+
+    /// The text of the contract: one address for both, or workers' and clients' address with a space between.
+    fn text(&self) -> String {
+        if self.workers == self.clients {
+            self.workers.clone()
+        } else {
+            format!("{} {}", self.workers, self.clients)
+        }
+    }
 }
 
-/// The text of the contract: one address for both, or workers' and clients' address with a space between.
+/// The text of the contract as it may be shown: whoever had it stored may have put anything there.
 impl fmt::Display for ProxyEndpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.workers == self.clients {
-            f.write_str(&self.workers)
-        } else {
-            write!(f, "{} {}", self.workers, self.clients)
-        }
+        f.write_str(&plain(&self.text()))
     }
 }
 
@@ -52,7 +66,7 @@ impl FromStr for ProxyEndpoints {
 /// `type:bit(=0) len:uint7 text:(len bytes)`.
 impl Store for ProxyEndpoints {
     fn store_into(&self, builder: &mut CellBuilder, _: &dyn CellContext) -> Result<(), CellError> {
-        let text = self.to_string();
+        let text = self.text();
         let length = u8::try_from(text.len())
             .ok()
             .filter(|length| usize::from(*length) <= Self::MAX_TEXT);
@@ -158,6 +172,19 @@ pub(crate) mod tests {
         assert_eq!(both.to_string(), "10.0.0.1:8080");
         assert!("a b c".parse::<ProxyEndpoints>().is_err());
         assert!("".parse::<ProxyEndpoints>().is_err());
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_stored_and_not_shown() {
+        let evil = ProxyEndpoints {
+            workers: "6.6.6.6:1".to_owned(),
+            clients: "\u{1b}[2K\rto:1\n".to_owned(),
+        };
+        assert_eq!(from_cell::<ProxyEndpoints>(&to_cell(&evil).unwrap()).unwrap(), evil);
+        assert_eq!(evil.to_string(), r"6.6.6.6:1 \u{1b}[2K\u{d}to:1\u{a}");
+        assert_eq!(evil.misplaced().as_deref(), Some(r"\u{1b}[2K\u{d}to:1\u{a}"));
+        let right: ProxyEndpoints = "192.0.2.1:1 [2001:db8::1]:2".parse().unwrap();
+        assert_eq!(right.misplaced(), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use cocoon_bindings::ton::{Address, HashBytes};
 
 use super::governance::{Place, RootChange, Sending, address, hash};
+use super::owner::OwnerArgs;
 
 /// Which governor.
 #[derive(Debug, Args)]
@@ -18,6 +19,7 @@ pub struct GovernorPlace {
 
 /// Commands on the governor.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one is made in the life of the program")]
 pub enum GovernorCommand {
     /// Print who decides and what is proposed
     #[command(after_help = "\
@@ -28,8 +30,28 @@ Examples:
   cocoon governor show
   cocoon governor show --chain-url URL --root ADDRESS --json")]
     Show(GovernorPlace),
+    /// Deploy a governor for a root contract
+    #[command(after_help = "\
+The address follows from the root contract and these choices: whoever gives the same gets the same. The
+governor owns nothing until the root contract is offered to it and its signers accept.
+
+Example:
+  cocoon governor deploy --signer A --signer B --signer C --threshold 2 --revoke-threshold 1 \\
+    --council D --wallet treasury --dry-run")]
+    Deploy(GovernorDeployArgs),
     /// Print an unsigned message to it, for a signer's wallet to send
     Export(GovernorExportArgs),
+}
+
+/// Options of `governor deploy`.
+#[derive(Debug, Args)]
+pub struct GovernorDeployArgs {
+    /// Who decides.
+    #[command(flatten)]
+    pub members: Members,
+    /// How it is signed and run.
+    #[command(flatten)]
+    pub owner: OwnerArgs,
 }
 
 /// Options of `governor export`.

@@ -4,8 +4,11 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand};
 
+use super::govern::ImageTrustCommand;
+
 /// Commands about guest images.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one is made in the life of the program")]
 pub enum ImageCommand {
     /// Build the guest image from pinned packages, a runner and a measured configuration
     Build(BuildImageArgs),
@@ -13,6 +16,9 @@ pub enum ImageCommand {
     Measure(MeasureArgs),
     /// Recompute everything about an image and say what differs
     Verify(VerifyArgs),
+    /// What the network trusts.
+    #[command(flatten)]
+    Trust(ImageTrustCommand),
 }
 
 /// Options of `image build`.

@@ -9,8 +9,11 @@ use cocoon_engine::WeightFormat;
 use cocoon_manifest::verity::RootHash;
 use cocoon_manifest::{ManifestError, ModelName};
 
+use super::govern::ModelTrustCommand;
+
 /// Commands about models.
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "one is made in the life of the program")]
 pub enum ModelCommand {
     /// Fetch a model from a hub, with resume and checksums
     Pull(PullArgs),
@@ -24,6 +27,9 @@ pub enum ModelCommand {
     Manifest(ManifestArgs),
     /// Measure what a weight format costs, by perplexity and divergence on a text
     Quality(QualityArgs),
+    /// What the network admits.
+    #[command(flatten)]
+    Trust(ModelTrustCommand),
 }
 
 /// The name of a format, which a build without the engine does not know more about.

@@ -1,20 +1,24 @@
 //! `cocoon root export` and `cocoon governor export`: unsigned messages for whoever has the keys.
 
+mod change;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use cocoon_bindings::governance::member_dictionary;
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::ton::{Address, Cell, HashBytes, Store, to_cell};
-use cocoon_bindings::{ExportedMessage, Governance, QueryId, StateInit, governor, governor_state_init, root};
+use cocoon_bindings::{ExportedMessage, Governance, QueryId, StateInit, governor, governor_state_init};
 use cocoon_chain::{RootView, SharedChain, call_get_method};
+use cocoon_owner::governance::{Change, RootState};
 use serde::Serialize;
 
 use crate::args::Global;
-use crate::args::governance::{RootChange, RootExportArgs, Sending};
-use crate::args::governor::{GovernorAction, GovernorExportArgs, Members, ProposalBody};
+use crate::args::governance::{RootExportArgs, Sending};
+use crate::args::governor::{GovernorAction, GovernorExportArgs, Members};
 use crate::failure::{self, Exit, Failure, OrFail as _};
 use crate::output::Output;
+
+pub(crate) use self::change::{change, repeatable_end, root_change};
 
 const HOUR: u32 = 3600;
 const DAY: u32 = 24 * HOUR;
@@ -44,14 +48,18 @@ struct Outgoing {
 
 /// Runs `root export`.
 pub(crate) async fn root(global: &Global, args: RootExportArgs, output: Output) -> Result<Exit, Failure> {
-    let (_, view) = super::root::view(global, args.place).await?;
+    let (chain, root) = super::network::resolve(global, &args.place)?.open()?;
+    let state = RootState::fetch(chain.as_ref(), &root)
+        .await
+        .map_err(failure::from_owner)?;
+    let change = root_change(&args.change, &state)?;
     let outgoing = Outgoing {
-        to: view.address.clone(),
-        body: root_body(&args.change, query_id(&args.sending), view.time)?,
+        to: root,
+        body: change.body(query_id(&args.sending)).map_err(failure::from_owner)?,
         state_init: None,
         proposal: None,
     };
-    print(outgoing, &args.sending, view.is_test(), output)
+    print(outgoing, &args.sending, state.storage.params.is_test, output)
 }
 
 /// Runs `governor export`.
@@ -67,15 +75,11 @@ pub(crate) async fn governor(global: &Global, args: GovernorExportArgs, output: 
             body,
         } => {
             let expires_at = after(view.time, lifetime_days, DAY)?;
-            propose(
-                &chain,
-                governor,
-                signer,
-                expires_at,
-                &body,
-                (query_id(sending), view.time),
-            )
-            .await?
+            let state = RootState::fetch(chain.as_ref(), &view.address)
+                .await
+                .map_err(failure::from_owner)?;
+            let change = change(&body, &state)?;
+            propose(&chain, governor, signer, expires_at, &change, query_id(sending)).await?
         }
         action => Outgoing {
             to: governor,
@@ -91,7 +95,8 @@ fn query_id(sending: &Sending) -> QueryId {
     QueryId::new(sending.query_id.unwrap_or_else(rand::random))
 }
 
-fn deploy(view: &RootView, members: Members) -> Result<Outgoing, Failure> {
+/// Who decides, as it was typed.
+pub(crate) fn governance(members: Members) -> Result<Governance, Failure> {
     let governance = Governance {
         threshold: members.threshold,
         revoke_threshold: members.revoke_threshold,
@@ -100,11 +105,16 @@ fn deploy(view: &RootView, members: Members) -> Result<Outgoing, Failure> {
         signers: by_index(members.signers),
         council: by_index(members.council),
     };
-    let state_init = governor_state_init(&view.address, &governance).or_fail(
+    governance.check().or_fail(
         Exit::Usage,
         "these members and delays make no governor",
         "thresholds are at most the number of signers, delays 1 hour to 30 days, and no wallet appears twice",
     )?;
+    Ok(governance)
+}
+
+fn deploy(view: &RootView, members: Members) -> Result<Outgoing, Failure> {
+    let state_init = governor_state_init(&view.address, &governance(members)?).map_err(anyhow::Error::from)?;
     Ok(Outgoing {
         to: state_init.address().map_err(anyhow::Error::from)?,
         body: Cell::default(),
@@ -118,14 +128,14 @@ async fn propose(
     governor: Address,
     signer_index: u8,
     expires_at: u32,
-    body: &ProposalBody,
-    (query_id, now): (QueryId, u32),
+    change: &Change,
+    query_id: QueryId,
 ) -> Result<Outgoing, Failure> {
     let next = governor::GetNextProposalId { signer_index };
     let id = call_get_method(chain.as_ref(), &governor, &next)
         .await
         .map_err(failure::from_chain)?;
-    let body = proposal_body(body, QueryId::new(id), now)?;
+    let body = change.body(QueryId::new(id)).map_err(failure::from_owner)?;
     let proposal = Proposed {
         id,
         body_hash: *body.repr_hash(),
@@ -184,56 +194,6 @@ fn text(exported: &Exported) -> String {
     text
 }
 
-/// The body of a message to the root contract.
-fn root_body(change: &RootChange, query_id: QueryId, now: u32) -> Result<Cell, Failure> {
-    use crate::args::governance::Role::{Proxy, Worker};
-    match change.clone() {
-        RootChange::AddImage { role: Worker, hash } => cell(&root::AddWorkerHashFromOwner { query_id, hash }),
-        RootChange::AddImage { role: Proxy, hash } => cell(&root::AddProxyHashFromOwner { query_id, hash }),
-        RootChange::DeleteImage { role: Worker, hash } => cell(&root::DeleteWorkerHashFromOwner { query_id, hash }),
-        RootChange::DeleteImage { role: Proxy, hash } => cell(&root::DeleteProxyHashFromOwner { query_id, hash }),
-        RootChange::AddModel { hash } => cell(&root::AddModelHashFromOwner { query_id, hash }),
-        RootChange::DeleteModel { hash } => cell(&root::DeleteModelHashFromOwner { query_id, hash }),
-        RootChange::RegisterProxy { endpoints } => cell(&root::RegisterProxyFromOwner { query_id, endpoints }),
-        RootChange::UnregisterProxy { seqno } => cell(&root::UnregisterProxyFromOwner { query_id, seqno }),
-        RootChange::ChangePrices { price, worker_fee } => cell(&root::ChangePricesFromOwner {
-            query_id,
-            price_per_token: price,
-            worker_fee_per_token: worker_fee,
-        }),
-        RootChange::OfferOwnership { new_owner, days } => cell(&root::OfferOwnershipFromOwner {
-            query_id,
-            new_owner,
-            until: after(now, days, DAY)?,
-        }),
-        RootChange::AcceptOwnership => cell(&root::AcceptOwnership { query_id }),
-    }
-}
-
-fn proposal_body(body: &ProposalBody, query_id: QueryId, now: u32) -> Result<Cell, Failure> {
-    let dictionary = |members: &[Address]| {
-        member_dictionary(&by_index(members.to_vec())).map_err(|error| Failure::from(anyhow::Error::from(error)))
-    };
-    match body {
-        ProposalBody::Root(change) => root_body(change, query_id, now),
-        ProposalBody::ChangeSigners {
-            signers,
-            threshold,
-            revoke_threshold,
-        } => cell(&governor::ChangeSigners {
-            query_id,
-            threshold: *threshold,
-            revoke_threshold: *revoke_threshold,
-            signers: dictionary(signers)?,
-        }),
-        ProposalBody::ChangeCouncil { council } => cell(&governor::ChangeCouncil {
-            query_id,
-            council: dictionary(council)?,
-        }),
-        ProposalBody::LiftPause => cell(&governor::LiftPause { query_id }),
-    }
-}
-
 fn action_body(action: GovernorAction, query_id: QueryId) -> Result<Cell, Failure> {
     match action {
         GovernorAction::Approve {
@@ -290,7 +250,7 @@ fn action_body(action: GovernorAction, query_id: QueryId) -> Result<Cell, Failur
     }
 }
 
-fn by_index(members: Vec<Address>) -> BTreeMap<u8, Address> {
+pub(crate) fn by_index(members: Vec<Address>) -> BTreeMap<u8, Address> {
     (0u8..).zip(members).collect()
 }
 

@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use cocoon_bindings::governance::{approvers, members, open_proposals};
-use cocoon_bindings::governor::{
-    GetCouncil, GetGovernorState, GetOpenProposals, GetProposal, GetSigners, GovernorBody, ProposalClass,
-    ProposalState, ProposalView,
-};
+use cocoon_bindings::governance::{MAX_SIGNERS, approvers};
+use cocoon_bindings::governor::{GovernorBody, Proposal as Kept, ProposalClass, ProposalState};
 use cocoon_bindings::root::RootMessage;
 use cocoon_bindings::ton::{Address, Cell, HashBytes, from_cell};
-use cocoon_bindings::{BindingsError, GetMethod};
-use cocoon_chain::{SharedChain, call_get_method};
+use cocoon_owner::governance::{Change, GovernorView, Network};
 use serde::Serialize;
 
+use super::root::date;
 use crate::args::Global;
 use crate::args::governor::GovernorPlace;
 use crate::failure::{self, Exit, Failure};
@@ -24,6 +21,8 @@ struct Shown {
     address: String,
     root: String,
     owns_root: bool,
+    /// Whether it runs the code that this program knows; the rules of another one are unknown.
+    is_known_code: bool,
     epoch: u32,
     now: u32,
     threshold: u8,
@@ -43,79 +42,73 @@ struct Proposal {
     proposer: u8,
     class: &'static str,
     state: &'static str,
+    /// How far it has come, in words.
+    standing: String,
     approved_by: Vec<u8>,
     ready_at: u32,
     expires_at: u32,
     body_hash: HashBytes,
+    /// What it does, in one line; absent where this version cannot read it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    says: Option<String>,
     message: String,
 }
 
 /// Runs the command.
 pub(crate) async fn show(global: &Global, place: GovernorPlace, output: Output) -> Result<Exit, Failure> {
-    let (chain, view) = super::root::view(global, place.place).await?;
-    let address = place.governor.unwrap_or_else(|| view.owner.clone());
-    let state = ask(&chain, &address, &GetGovernorState).await?;
-    let list = |dictionary| -> Result<BTreeMap<u8, String>, Failure> {
-        let members = members(dictionary).map_err(unreadable)?;
-        Ok(members
-            .into_iter()
-            .map(|(index, wallet)| (index, wallet.to_string()))
-            .collect())
+    let (chain, root) = super::network::resolve(global, &place.place)?.open()?;
+    let network = Network::fetch(chain.as_ref(), &root, place.governor.as_ref()).await;
+    let network = network.map_err(failure::from_owner)?;
+    let Some(governor) = network.governor() else {
+        let error = anyhow::anyhow!(
+            "the root contract is owned by {}, which is no governor",
+            network.sender()
+        );
+        let hint = "--governor ADDRESS names one that does not own it yet; `cocoon root show` shows the root contract";
+        return Err(Failure::new(Exit::Usage, error, hint));
     };
-    let signers = list(ask(&chain, &address, &GetSigners).await?)?;
-    let council = list(ask(&chain, &address, &GetCouncil).await?)?;
-    let open = open_proposals(ask(&chain, &address, &GetOpenProposals).await?).map_err(unreadable)?;
-    let mut proposals = Vec::new();
-    for id in open.into_keys() {
-        let found = ask(&chain, &address, &GetProposal { proposal_id: id }).await?;
-        proposals.push(describe(id, &found));
-    }
-    let shown = Shown {
-        owns_root: view.owner == address && state.root == view.address,
-        address: address.to_string(),
-        root: state.root.to_string(),
-        epoch: state.epoch,
-        now: view.time,
-        threshold: state.threshold,
-        revoke_threshold: state.revoke_threshold,
-        change_delay_seconds: state.change_delay,
-        critical_delay_seconds: state.critical_delay,
-        paused_until: state.paused_until,
-        pause_allowed_from: state.pause_allowed_from,
-        signers,
-        council,
-        proposals,
-    };
-    output.result(&shown, text)?;
+    output.result(&shown(&network, governor), text)?;
     Ok(Exit::Done)
 }
 
-async fn ask<G: GetMethod>(chain: &SharedChain, address: &Address, method: &G) -> Result<G::Output, Failure> {
-    call_get_method(chain.as_ref(), address, method)
-        .await
-        .map_err(failure::from_chain)
+fn shown(network: &Network, governor: &GovernorView) -> Shown {
+    let list = |members: &BTreeMap<u8, Address>| {
+        let member = |(index, wallet): (&u8, &Address)| (*index, wallet.to_string());
+        members.iter().map(member).collect()
+    };
+    let (storage, config) = (&governor.storage, &governor.storage.config);
+    let proposals = governor.proposals.iter();
+    Shown {
+        address: governor.account.address.to_string(),
+        root: storage.root.to_string(),
+        owns_root: network.root.storage.owner == governor.account.address,
+        is_known_code: governor.has_known_code(),
+        epoch: storage.epoch,
+        now: governor.account.time,
+        threshold: config.threshold,
+        revoke_threshold: config.revoke_threshold,
+        change_delay_seconds: config.change_delay,
+        critical_delay_seconds: config.critical_delay,
+        paused_until: storage.paused_until,
+        pause_allowed_from: storage.pause_allowed_from,
+        signers: list(&governor.signers),
+        council: list(&governor.council),
+        proposals: proposals.map(|(id, kept)| describe(governor, *id, kept)).collect(),
+    }
 }
 
-fn unreadable(error: BindingsError) -> Failure {
-    Failure::new(
-        Exit::Chain,
-        error,
-        "the contract at this address may be no governor of ours",
-    )
-}
-
-fn describe(id: u64, found: &ProposalView) -> Proposal {
+fn describe(governor: &GovernorView, id: u64, kept: &Kept) -> Proposal {
     Proposal {
         id,
-        proposer: found.proposer,
-        class: match found.class {
+        proposer: proposer_of(id),
+        class: match kept.class {
             ProposalClass::Revoke => "revoke",
             ProposalClass::Change => "change",
             ProposalClass::Critical => "critical",
             ProposalClass::Release => "release",
             ProposalClass::CouncilChange => "council change",
         },
-        state: match found.state {
+        state: match governor.state_of(kept) {
             ProposalState::Collecting => "collecting",
             ProposalState::Delayed => "delayed",
             ProposalState::Paused => "paused",
@@ -124,12 +117,19 @@ fn describe(id: u64, found: &ProposalView) -> Proposal {
             ProposalState::Expired => "expired",
             ProposalState::Stale => "stale",
         },
-        approved_by: approvers(found.approvals).into_iter().collect(),
-        ready_at: found.ready_at,
-        expires_at: found.expires_at,
-        body_hash: *found.body.repr_hash(),
-        message: message_of(&found.body),
+        standing: governor.standing(kept),
+        approved_by: approvers(kept.approvals).into_iter().collect(),
+        ready_at: kept.ready_at,
+        expires_at: kept.expires_at,
+        body_hash: *kept.body.repr_hash(),
+        says: Change::decode(&kept.body).and_then(|(change, _)| change.says()).ok(),
+        message: message_of(&kept.body),
     }
+}
+
+/// The signer whose proposal has a number.
+fn proposer_of(id: u64) -> u8 {
+    u8::try_from(id % u64::from(MAX_SIGNERS)).unwrap_or(0)
 }
 
 /// The message with all its fields. What is not known is said to be so: do not approve what cannot be read.
@@ -167,10 +167,13 @@ fn text(shown: &Shown) -> String {
     );
     let (change, critical) = (shown.change_delay_seconds, shown.critical_delay_seconds);
     line("delay", &format!("changes {change} s, critical {critical} s"));
-    if shown.paused_until > shown.now {
-        line("paused until", &shown.paused_until.to_string());
+    if !shown.is_known_code {
+        line("code", "UNKNOWN: its rules are not those that this program knows");
     }
-    line("chain's time", &shown.now.to_string());
+    if shown.paused_until > shown.now {
+        line("paused until", &date(shown.paused_until));
+    }
+    line("chain's time", &date(shown.now));
     for (index, wallet) in &shown.signers {
         line(&format!("signer {index}"), wallet);
     }
@@ -182,16 +185,16 @@ fn text(shown: &Shown) -> String {
             &format!("proposal {}", proposal.id),
             &format!(
                 "{}, {}, by signer {}",
-                proposal.state, proposal.class, proposal.proposer
+                proposal.standing, proposal.class, proposal.proposer
             ),
         );
+        if let Some(says) = &proposal.says {
+            line("  to", says);
+        }
         line("  message", &proposal.message);
         line("  body hash", &proposal.body_hash.to_string());
         line("  approved by", &format!("{:?}", proposal.approved_by));
-        if proposal.ready_at > 0 {
-            line("  executable from", &proposal.ready_at.to_string());
-        }
-        line("  until", &proposal.expires_at.to_string());
+        line("  until", &date(proposal.expires_at));
     }
     text
 }

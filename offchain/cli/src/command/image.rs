@@ -7,7 +7,7 @@ mod root;
 mod verify;
 
 pub(crate) use build::build;
-pub(crate) use measure::measure;
+pub(crate) use measure::{measure, measured_hash};
 pub(crate) use verify::verify;
 
 use crate::failure::{Exit, Failure};

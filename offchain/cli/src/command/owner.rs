@@ -13,11 +13,13 @@ use cocoon_owner::operation::{client, proxy, runner_wallet, worker};
 use cocoon_owner::{
     Journal, Manner, Operation, Origin, Outcome, OwnerError, Sender, Step, StoredWallet, drive, operation_id,
 };
+use serde::Serialize;
 
 use self::export::TonConnectId;
 pub(crate) use self::look::status;
 use self::watch::Terminal;
 pub(crate) use self::watch::{ask, outcome_text};
+use super::govern::{About, Told};
 use super::network::{refuse_test_only, resolve};
 use super::wallet::{keystore, stored};
 use crate::args::Global;
@@ -136,8 +138,22 @@ pub(crate) async fn proxy_withdraw(
 
 /// Runs an operation in the way that was asked for: tried out, exported, or done.
 async fn run(global: &Global, operation: &dyn Operation, args: OwnerArgs, output: Output) -> Result<Exit, Failure> {
-    let tell = |outcome: &Outcome| output.result(outcome, watch::outcome_text);
-    run_telling(global, operation, args, output, tell).await
+    run_about(global, operation, args, None, output).await
+}
+
+/// The same with what else there is to tell.
+pub(super) async fn run_about(
+    global: &Global,
+    operation: &dyn Operation,
+    args: OwnerArgs,
+    about: Option<&About<'_>>,
+    output: Output,
+) -> Result<Exit, Failure> {
+    run_and_tell(global, operation, args, about, output, |outcome, change| {
+        let told = With { told: outcome, change };
+        output.result(&told, |with| watch::outcome_text(with.told))
+    })
+    .await
 }
 
 /// The same, with the outcome told in another way.
@@ -147,6 +163,17 @@ pub(crate) async fn run_telling(
     args: OwnerArgs,
     output: Output,
     tell: impl FnOnce(&Outcome) -> anyhow::Result<()>,
+) -> Result<Exit, Failure> {
+    run_and_tell(global, operation, args, None, output, |outcome, _| tell(outcome)).await
+}
+
+async fn run_and_tell(
+    global: &Global,
+    operation: &dyn Operation,
+    args: OwnerArgs,
+    about: Option<&About<'_>>,
+    output: Output,
+    tell: impl FnOnce(&Outcome, Option<Told<'_>>) -> anyhow::Result<()>,
 ) -> Result<Exit, Failure> {
     let network = resolve(global, &args.place)?;
     let (chain, root) = network.open()?;
@@ -172,22 +199,26 @@ pub(crate) async fn run_telling(
         let steps = recorded(&journals, signer.address(), &id)?;
         let (chain, origin) = (chain.as_ref(), signer.origin());
         return if args.export {
-            let of = (&args, TonConnectId::new(chain_id, network.is_testnet));
+            let of = (&args, TonConnectId::new(chain_id, network.is_testnet), about);
             export::print(operation, chain, origin, &manner, &steps, of, output).await
         } else {
-            look::try_out(operation, chain, origin, &manner, &steps, output).await
+            look::try_out(operation, chain, origin, &manner, (&steps, about), output).await
         };
     }
     let Signer::Wallet(wallet) = signer else {
         return Err(no_signer());
     };
-    let mut sender = Sender::open(chain, wallet.contract.clone(), &journals).map_err(failure::from_owner)?;
+    let mut sender = Sender::open(chain.clone(), wallet.contract.clone(), &journals).map_err(failure::from_owner)?;
     let mut terminal = Terminal::new(output, &wallet, &args);
     let outcome = match drive(operation, &mut sender, &manner, &mut terminal).await {
         Ok(outcome) => outcome,
         Err(error) => return Err(terminal.failure(error)),
     };
-    tell(&outcome)?;
+    let change = match about {
+        Some(about) => Some(about.after(chain.as_ref(), outcome.awaits.is_some(), output).await?),
+        None => None,
+    };
+    tell(&outcome, change)?;
     // Told first: were the process killed between the two, running it again would tell it again and send nothing.
     if outcome.awaits.is_none() {
         sender.journal().finish(&id).map_err(failure::from_owner)?;
@@ -197,6 +228,15 @@ pub(crate) async fn run_telling(
         return Ok(Exit::Negative);
     }
     Ok(Exit::Done)
+}
+
+/// What is told with the change that it is about.
+#[derive(Serialize)]
+struct With<'a, T> {
+    #[serde(flatten)]
+    told: &'a T,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<Told<'a>>,
 }
 
 /// Who signs.

@@ -83,17 +83,28 @@ impl ChainClient for Mortal {
 }
 
 async fn until_killed(stage: &Stage, calls: usize, takes_the_last: bool, operation: &dyn Operation) -> bool {
+    until_killed_with(stage, 7, calls, takes_the_last, operation).await
+}
+
+/// Runs an operation with the wallet of a key until the chain is lost. Whether it came to its end before.
+pub(super) async fn until_killed_with(
+    stage: &Stage,
+    byte: u8,
+    calls: usize,
+    takes_the_last: bool,
+    operation: &dyn Operation,
+) -> bool {
     let chain = Arc::new(Mortal {
         chain: stage.chain.clone(),
         left: AtomicUsize::new(calls),
         takes_the_last,
     });
-    let mut sender = Sender::open(chain, v5(7), &stage.journals()).unwrap();
+    let mut sender = Sender::open(chain, v5(byte), &stage.journals()).unwrap();
     let manner = Manner {
         through: None,
         does_not_wait: true,
     };
-    match drive(operation, &mut sender, &manner, &mut Yes::new(&key(7))).await {
+    match drive(operation, &mut sender, &manner, &mut Yes::new(&key(byte))).await {
         Ok(_) => true,
         Err(OwnerError::Chain(ChainError::Url { .. })) => false,
         Err(error) => unreachable!("{error}"),

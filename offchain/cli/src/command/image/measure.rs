@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 
 use cocoon_attest::Measurements;
+use cocoon_bindings::ImageHash;
+use cocoon_bindings::ton::HashBytes;
 use cocoon_image::machine::{Measurement, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -84,6 +86,13 @@ pub(crate) fn measure(global: &Global, args: &MeasureArgs, output: Output) -> Re
         shown(registers, global.verbose)
     })?;
     Ok(Exit::Done)
+}
+
+/// The image hash in what `image measure --json` printed; none if it is something else.
+pub(crate) fn measured_hash(bytes: &[u8]) -> Option<HashBytes> {
+    let registers: Registers = serde_json::from_slice(bytes).ok()?;
+    let hash: ImageHash = registers.image_hash.parse().ok()?;
+    Some(hash.to_hash_bytes())
 }
 
 fn shown(registers: &Registers, verbose: bool) -> String {

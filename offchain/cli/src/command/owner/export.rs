@@ -7,7 +7,7 @@ use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde::Serialize;
 
-use super::{look, owner_error};
+use super::{About, With, look, owner_error};
 use crate::args::owner::OwnerArgs;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
@@ -68,7 +68,7 @@ pub(super) async fn print(
     origin: Origin<'_>,
     manner: &Manner,
     steps: &[Step],
-    (args, id): (&OwnerArgs, TonConnectId),
+    (args, id, about): (&OwnerArgs, TonConnectId, Option<&About<'_>>),
     output: Output,
 ) -> Result<Exit, Failure> {
     let from = match origin {
@@ -79,7 +79,7 @@ pub(super) async fn print(
         .await
         .map_err(owner_error)?;
     let (Next::Send(order), Some(preview)) = (&next, preview) else {
-        return look::nothing_to_send(next, output);
+        return look::nothing_to_send(next, chain, about, output).await;
     };
     let message = ExportedMessage::new(&order.message, id.is_testnet).map_err(anyhow::Error::from)?;
     let now = chain.now().await.map_err(crate::failure::from_chain)?;
@@ -100,7 +100,11 @@ pub(super) async fn print(
         message,
         preview,
     };
-    output.result(&exported, text)?;
+    let told = With {
+        told: &exported,
+        change: about.map(|about| about.before(output)),
+    };
+    output.result(&told, |with| text(with.told))?;
     if args.qr {
         output.note(square(&exported.message.link));
     }

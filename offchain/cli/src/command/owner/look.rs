@@ -11,7 +11,7 @@ use cocoon_owner::{
 use serde::Serialize;
 use serde_json::json;
 
-use super::owner_error;
+use super::{About, With, owner_error};
 use crate::args::Global;
 use crate::args::governance::Place;
 use crate::args::operate::{Role as Runner, StatusArgs};
@@ -37,14 +37,14 @@ pub(super) async fn try_out(
     chain: &dyn ChainClient,
     origin: Origin<'_>,
     manner: &Manner,
-    steps: &[Step],
+    (steps, about): (&[Step], Option<&About<'_>>),
     output: Output,
 ) -> Result<Exit, Failure> {
     let (next, preview) = look_ahead(operation, chain, origin, manner, steps)
         .await
         .map_err(owner_error)?;
     let (Next::Send(order), Some(preview)) = (&next, preview) else {
-        return nothing_to_send(next, output);
+        return nothing_to_send(next, chain, about, output).await;
     };
     let trial = Trial {
         step: order.step,
@@ -53,8 +53,12 @@ pub(super) async fn try_out(
         value: order.message.value,
         preview,
     };
-    output.result(&trial, |trial| {
-        format!("would {}\n{}", trial.says, preview_text(&trial.preview))
+    let told = With {
+        told: &trial,
+        change: about.map(|about| about.before(output)),
+    };
+    output.result(&told, |with| {
+        format!("would {}\n{}", with.told.says, preview_text(&with.told.preview))
     })?;
     match &trial.preview.refused {
         None => Ok(Exit::Done),
@@ -65,21 +69,32 @@ pub(super) async fn try_out(
     }
 }
 
-/// What is told when no message is due.
-pub(super) fn nothing_to_send(next: Next, output: Output) -> Result<Exit, Failure> {
+/// What is told when no message is due. What is proposed by a message that was signed elsewhere has its file written here.
+pub(super) async fn nothing_to_send(
+    next: Next,
+    chain: &dyn ChainClient,
+    about: Option<&About<'_>>,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let is_awaited = matches!(next, Next::Await(_));
     let told = match next {
         Next::Await(awaited) => json!({ "step": null, "awaits": awaited }),
         Next::Done(says) => json!({ "step": null, "says": says }),
         Next::Send(_) | Next::Unseen(_) => return Err(anyhow::anyhow!("a message without a trial").into()),
     };
-    output.result(&told, |told| match told["awaits"]["what"].as_str() {
+    let change = match about {
+        Some(about) => Some(about.after(chain, is_awaited, output).await?),
+        None => None,
+    };
+    let with = With { told: &told, change };
+    output.result(&with, |with| match with.told["awaits"]["what"].as_str() {
         Some(what) => {
-            let until = told["awaits"]["until"]
+            let until = with.told["awaits"]["until"]
                 .as_u64()
                 .and_then(|time| u32::try_from(time).ok());
             format!("nothing to send now: awaits {what}{}", until_text(until))
         }
-        None => format!("nothing to send: {}", told["says"].as_str().unwrap_or_default()),
+        None => format!("nothing to send: {}", with.told["says"].as_str().unwrap_or_default()),
     })?;
     Ok(Exit::Done)
 }

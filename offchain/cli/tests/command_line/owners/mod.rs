@@ -1,5 +1,6 @@
 //! Owners of contracts through the real program: keys, operations, trials, exports, and a program that is killed.
 
+mod govern;
 mod kill;
 mod stage;
 

@@ -20,6 +20,9 @@ use tokio::runtime::Runtime;
 pub(super) const WORDS: &str = "dose ice enrich trigger test dove century still betray gas diet dune use other base gym mad \
                                 law immense village world example praise game";
 
+/// The time at which a chain begins whose time moves only when it is told to.
+pub(super) const START: u32 = 1_790_000_000;
+
 /// The stage.
 pub(super) struct Stage {
     folder: tempfile::TempDir,
@@ -35,7 +38,7 @@ struct Chain {
     root: String,
 }
 
-fn person(byte: u8) -> Address {
+pub(super) fn person(byte: u8) -> Address {
     Address::new(0, [byte; 32].into())
 }
 
@@ -64,7 +67,7 @@ fn proxy_key() -> PublicKey {
 }
 
 /// The wallet of [`WORDS`].
-fn owner() -> Address {
+pub(super) fn owner() -> Address {
     let key = Mnemonic::parse(WORDS).unwrap().key().unwrap();
     WalletContract::v5r1(PublicKey::from(&key), WALLET_ID_MAINNET)
         .address()
@@ -83,7 +86,7 @@ impl Stage {
 
     /// With a chain whose time moves only when it is told to, so that fees are the same in every run.
     pub(super) fn start() -> Self {
-        Self::start_with(Clock::Manual(1_790_000_000))
+        Self::start_with(Clock::Manual(START))
     }
 
     /// With a chain that has the system's time.
@@ -92,6 +95,17 @@ impl Stage {
     }
 
     fn start_with(clock: Clock) -> Self {
+        Self::owned_by(&person(1), clock)
+    }
+
+    /// With a root contract that belongs to the wallet of [`WORDS`] alone.
+    pub(super) fn start_owned() -> Self {
+        let stage = Self::owned_by(&owner(), Clock::Manual(START));
+        stage.import_and_fund("dose", 100);
+        stage
+    }
+
+    fn owned_by(owner: &Address, clock: Clock) -> Self {
         let mut stage = Self::without_chain();
         let runtime = Runtime::new().unwrap();
         let config = LocalNetConfig {
@@ -100,7 +114,7 @@ impl Stage {
         };
         let net = runtime.block_on(LocalNet::start(config)).unwrap();
         let params = params();
-        let root = root_state_init(&person(1), 0, &RootData::default(), &params).unwrap();
+        let root = root_state_init(owner, 0, &RootData::default(), &params).unwrap();
         let at = root.address().unwrap();
         let proxy = proxy_state_init(&person(2), &proxy_key(), &at, &params).unwrap();
         for (init, ton) in [(&root, 1), (&proxy, 1)] {
@@ -284,6 +298,30 @@ impl Stage {
         let root = parse_address(&self.chain.as_ref().unwrap().root).unwrap();
         let init = proxy_state_init(&owner(), &self.public_key([9; 32]), &root, &params()).unwrap();
         init.address().unwrap().to_string()
+    }
+
+    pub(super) fn root(&self) -> Address {
+        parse_address(&self.chain.as_ref().unwrap().root).unwrap()
+    }
+
+    /// A message of anybody's, without a signature.
+    pub(super) fn send_from(&self, from: &Address, to: &Address, body: &impl cocoon_bindings::ton::Store) {
+        let message = InternalMessage {
+            to: to.clone(),
+            value: Nanoton::from_ton(1),
+            bounce: true,
+            body: cocoon_bindings::ton::to_cell(body).unwrap(),
+            state_init: None,
+        };
+        let sent = self.net().with(|chain| {
+            chain.send_internal(from, &message)?;
+            chain.run()
+        });
+        sent.unwrap();
+    }
+
+    pub(super) fn deploy(&self, init: &StateInit) {
+        deploy(self.net(), init, 1);
     }
 
     pub(super) fn worker_contract(&self) -> String {
