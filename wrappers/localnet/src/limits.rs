@@ -44,6 +44,9 @@ pub const MIN_BLOCK_INTERVAL: Duration = Duration::from_millis(100);
 /// Longest time that a lite client may wait for a block, as it says itself.
 pub const MAX_LITE_WAIT: Duration = Duration::from_secs(15);
 
+/// Questions of one lite client that wait for a block at the same time; a client waits for the next one only.
+pub const MAX_LITE_WAITS: usize = 16;
+
 /// How long a stopping server waits for requests that are under way.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 

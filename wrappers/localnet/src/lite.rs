@@ -3,6 +3,8 @@
 //! A block is made when somebody asks for the newest one and the chain has moved. For development and tests: a server can be
 //! told to lie, so that clients are seen to notice.
 
+mod line;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,18 +14,18 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cocoon_emulator::Emulator;
 use cocoon_lite::LiteError;
-use cocoon_lite::adnl::{HANDSHAKE_BYTES, ServerKey, Session, admit};
+use cocoon_lite::adnl::ServerKey;
 use cocoon_lite::blocks::{Blocks, Consensus};
 use cocoon_lite::messages::{Answer, BlockId, Request, unwrap_question, wrap_answer};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::LocalNetError;
 use crate::api;
-use crate::limits::MAX_LITE_WAIT;
+use crate::limits::{MAX_LITE_WAIT, MAX_LITE_WAITS};
 use crate::server::Shared;
+use line::Line;
 
 /// `tcp.ping`, which clients send to see whether anybody is there.
 const PING: [u8; 4] = 0x4d08_2b9a_u32.to_le_bytes();
@@ -234,34 +236,38 @@ async fn accept(listener: TcpListener, server: Arc<Server>) {
 }
 
 impl Server {
-    async fn serve(&self, mut stream: TcpStream) -> Result<(), std::io::Error> {
-        let mut packet = [0; HANDSHAKE_BYTES];
-        stream.read_exact(&mut packet).await?;
-        let mut session = admit(&self.key, &packet).map_err(std::io::Error::other)?;
-        // An empty frame says that the server could read the first packet.
-        send(&mut stream, &mut session, &[]).await?;
+    async fn serve(self: Arc<Self>, stream: TcpStream) -> Result<(), std::io::Error> {
+        let (line, mut read) = Line::open(stream, &self.key).await?;
+        let line = Arc::new(line);
+        // Whoever waits for a block goes on asking meanwhile. What waits ends with the connection.
+        let mut waiting = JoinSet::new();
         loop {
-            let mut head = [0; 4];
-            stream.read_exact(&mut head).await?;
-            let length = session.open_length(head).map_err(std::io::Error::other)?;
-            let mut body = vec![0; length];
-            stream.read_exact(&mut body).await?;
-            let payload = session.open(body).map_err(std::io::Error::other)?;
+            let payload = line.receive(&mut read).await?;
             let (id, request) = match unwrap_question(&payload) {
                 Ok(question) => question,
                 Err(error) => {
                     let reply = other_reply(&payload).ok_or(std::io::Error::other(error))?;
-                    send(&mut stream, &mut session, &reply).await?;
+                    line.send(&reply).await?;
                     continue;
                 }
             };
-            let answer = self.answer(&request).await;
-            let answer = match &self.lie {
-                Some(lie) => lie(&request, answer),
-                None => answer,
-            };
-            send(&mut stream, &mut session, &wrap_answer(&id, &answer)).await?;
+            while waiting.try_join_next().is_some() {}
+            if matches!(request, Request::Wait { .. }) && waiting.len() < MAX_LITE_WAITS {
+                let (server, line) = (Arc::clone(&self), Arc::clone(&line));
+                waiting.spawn(async move { server.reply(&line, &id, &request).await });
+            } else {
+                self.reply(&line, &id, &request).await?;
+            }
         }
+    }
+
+    async fn reply(&self, line: &Line, id: &[u8; 32], request: &Request) -> Result<(), std::io::Error> {
+        let answer = self.answer(request).await;
+        let answer = match &self.lie {
+            Some(lie) => lie(request, answer),
+            None => answer,
+        };
+        line.send(&wrap_answer(id, &answer)).await
     }
 
     async fn answer(&self, request: &Request) -> Answer {
@@ -356,12 +362,6 @@ fn catch_up(blocks: &mut Blocks, chain: &Emulator) -> Result<(), LiteError> {
         Some(last) if last.id.seqno > 0 && last.time == chain.now() && last.lt == lt => Ok(()),
         _ => blocks.append(chain),
     }
-}
-
-async fn send(stream: &mut TcpStream, session: &mut Session, payload: &[u8]) -> Result<(), std::io::Error> {
-    let nonce = rand::random();
-    let frame = session.seal(&nonce, payload).map_err(std::io::Error::other)?;
-    stream.write_all(&frame).await
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The lite server as clients of public ones begin with it.
 
-use cocoon_lite::messages::{Answer, Request};
+use cocoon_lite::adnl::{PARAMS_BYTES, Session, greet};
+use cocoon_lite::messages::{Answer, Request, unwrap_answer, wrap_question};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::{START, faucet, start};
 use crate::LiteConfig;
@@ -42,4 +45,38 @@ async fn whoever_waits_for_a_block_is_answered_when_it_is_there_and_not_before()
     // The clock stands still, so that only what happens makes blocks.
     assert_eq!(net.with(|chain| Ok(chain.now())).unwrap(), START);
     assert_eq!(json!(seqno(lite.answer(&Request::MasterchainInfo).await)), now + 1);
+}
+
+async fn receive(stream: &mut TcpStream, session: &mut Session) -> Vec<u8> {
+    let mut head = [0; 4];
+    stream.read_exact(&mut head).await.unwrap();
+    let length = session.open_length(head).unwrap();
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.unwrap();
+    session.open(body).unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_waits_goes_on_asking_on_the_same_connection() {
+    let net = start().await;
+    let lite = net.serve_lite_for_clients(LiteConfig::ephemeral()).await.unwrap();
+    let (packet, mut session) = greet(lite.key(), &[5; 32], &[6; PARAMS_BYTES]).unwrap();
+    let mut stream = TcpStream::connect(lite.address()).await.unwrap();
+    stream.write_all(&packet).await.unwrap();
+    assert!(receive(&mut stream, &mut session).await.is_empty());
+    let wait = Request::Wait {
+        seqno: 100,
+        timeout_ms: 1_000,
+        question: Box::new(Request::MasterchainInfo),
+    };
+    for (id, question) in [([1; 32], wait), ([2; 32], Request::MasterchainInfo)] {
+        let frame = session.seal(&[7; 32], &wrap_question(&id, &question)).unwrap();
+        stream.write_all(&frame).await.unwrap();
+    }
+    let first = receive(&mut stream, &mut session).await;
+    let first = unwrap_answer(&[2; 32], &first).unwrap();
+    assert!(matches!(first, Some(Answer::MasterchainInfo { .. })), "{first:?}");
+    let second = receive(&mut stream, &mut session).await;
+    let second = unwrap_answer(&[1; 32], &second).unwrap();
+    assert!(matches!(second, Some(Answer::Error { code: 652, .. })), "{second:?}");
 }
