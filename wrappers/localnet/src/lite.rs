@@ -13,7 +13,6 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cocoon_emulator::Emulator;
-use cocoon_lite::LiteError;
 use cocoon_lite::adnl::ServerKey;
 use cocoon_lite::blocks::{Blocks, Consensus};
 use cocoon_lite::messages::{Answer, BlockId, Request, unwrap_question, wrap_answer};
@@ -23,7 +22,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::LocalNetError;
 use crate::api;
-use crate::limits::{MAX_LITE_WAIT, MAX_LITE_WAITS};
+use crate::limits::{MAX_LITE_BLOCKS, MAX_LITE_CATCH_UP, MAX_LITE_WAIT, MAX_LITE_WAITS};
 use crate::server::Shared;
 use line::Line;
 
@@ -293,11 +292,11 @@ impl Server {
             if matches!(asked(request), Request::MasterchainInfo) {
                 catch_up(&mut blocks, chain)?;
             }
-            blocks.answer(chain, request)
+            blocks.answer(chain, request).map_err(|error| error.to_string())
         });
         match read {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => failed(error.to_string()),
+            Ok(Err(message)) => failed(message),
             Err(error) => failed(error.to_string()),
         }
     }
@@ -312,19 +311,25 @@ impl Server {
         let mut changes = self.shared.node.changes();
         let end = tokio::time::sleep(patience);
         tokio::pin!(end);
+        let mut is_over = false;
         loop {
-            if self.blocks().last().is_some_and(|last| last.id.seqno >= seqno) {
+            if self.has(seqno) {
                 return true;
             }
-            let is_over = tokio::select! {
+            // At first too: what changed before anybody waited makes a block as well.
+            let made = self.shared.node.read(|chain| catch_up(&mut self.blocks(), chain));
+            if is_over || self.has(seqno) || !matches!(made, Ok(Ok(()))) {
+                return self.has(seqno);
+            }
+            is_over = tokio::select! {
                 changed = changes.changed() => changed.is_err(),
                 () = &mut end => true,
             };
-            let made = self.shared.node.read(|chain| catch_up(&mut self.blocks(), chain));
-            if is_over || !matches!(made, Ok(Ok(()))) {
-                return self.blocks().last().is_some_and(|last| last.id.seqno >= seqno);
-            }
         }
+    }
+
+    fn has(&self, seqno: u32) -> bool {
+        self.blocks().last().is_some_and(|last| last.id.seqno >= seqno)
     }
 
     fn blocks(&self) -> std::sync::MutexGuard<'_, Blocks> {
@@ -355,13 +360,28 @@ fn other_reply(payload: &[u8]) -> Option<Vec<u8>> {
     Some(wrap_answer(id, &refused))
 }
 
-/// Makes a block if the chain has moved since the last one.
-fn catch_up(blocks: &mut Blocks, chain: &Emulator) -> Result<(), LiteError> {
+/// Makes a block for each that the chain has made since the last one, up to [`MAX_LITE_CATCH_UP`], and one if only its time or
+/// its state is another.
+fn catch_up(blocks: &mut Blocks, chain: &Emulator) -> Result<(), String> {
     let lt = chain.all_transactions().last().map_or(0, |report| report.lt);
-    match blocks.last() {
-        Some(last) if last.id.seqno > 0 && last.time == chain.now() && last.lt == lt => Ok(()),
-        _ => blocks.append(chain),
+    let missing = match blocks.last() {
+        Some(last) => {
+            let is_same =
+                last.id.seqno > 0 && (last.time, last.lt, last.chain_block) == (chain.now(), lt, chain.block());
+            let made = chain.block().saturating_sub(last.chain_block);
+            if is_same { 0 } else { made.clamp(1, MAX_LITE_CATCH_UP) }
+        }
+        None => 1,
+    };
+    for _ in 0..missing {
+        if blocks.last().is_some_and(|last| last.id.seqno >= MAX_LITE_BLOCKS) {
+            return Err(format!(
+                "this lite server has made {MAX_LITE_BLOCKS} blocks and makes no more: start the chain anew"
+            ));
+        }
+        blocks.append(chain).map_err(|error| error.to_string())?;
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,13 +1,30 @@
 //! The lite server as clients of public ones begin with it.
 
 use cocoon_lite::adnl::{PARAMS_BYTES, Session, greet};
+use std::time::Duration;
+
 use cocoon_lite::messages::{Answer, Request, unwrap_answer, wrap_question};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{START, faucet, start};
+use super::{START, control, faucet, start};
 use crate::LiteConfig;
+
+fn wait(seqno: u32, timeout_ms: u32) -> Request {
+    Request::Wait {
+        seqno,
+        timeout_ms,
+        question: Box::new(Request::MasterchainInfo),
+    }
+}
+
+fn seqno(answer: Answer) -> u32 {
+    match answer {
+        Answer::MasterchainInfo { last, .. } => last.seqno,
+        other => panic!("{other:?}"),
+    }
+}
 
 #[tokio::test]
 async fn clients_fetch_a_configuration_that_begins_at_a_key_block() {
@@ -27,15 +44,6 @@ async fn clients_fetch_a_configuration_that_begins_at_a_key_block() {
 async fn whoever_waits_for_a_block_is_answered_when_it_is_there_and_not_before() {
     let net = start().await;
     let lite = net.serve_lite_for_clients(LiteConfig::ephemeral()).await.unwrap();
-    let wait = |seqno, timeout_ms| Request::Wait {
-        seqno,
-        timeout_ms,
-        question: Box::new(Request::MasterchainInfo),
-    };
-    let seqno = |answer: Answer| match answer {
-        Answer::MasterchainInfo { last, .. } => last.seqno,
-        other => panic!("{other:?}"),
-    };
     let now = seqno(lite.answer(&wait(1, 0)).await);
     let waiting = async { seqno(lite.answer(&wait(now + 1, 20_000)).await) };
     let (reached, _) = tokio::join!(waiting, faucet(&net, "5"));
@@ -79,4 +87,28 @@ async fn a_client_that_waits_goes_on_asking_on_the_same_connection() {
     let second = receive(&mut stream, &mut session).await;
     let second = unwrap_answer(&[1; 32], &second).unwrap();
     assert!(matches!(second, Some(Answer::Error { code: 652, .. })), "{second:?}");
+}
+
+#[tokio::test]
+async fn whoever_waits_for_what_has_happened_already_is_answered_at_once() {
+    let net = start().await;
+    let lite = net.serve_lite_for_clients(LiteConfig::ephemeral()).await.unwrap();
+    let now = seqno(lite.answer(&Request::MasterchainInfo).await);
+    faucet(&net, "5").await;
+    let question = wait(now + 1, 15_000);
+    let answered = tokio::time::timeout(Duration::from_secs(5), lite.answer(&question)).await;
+    assert_eq!(seqno(answered.unwrap()), now + 1);
+}
+
+#[tokio::test]
+async fn empty_blocks_are_blocks_of_the_lite_server_too() {
+    let net = start().await;
+    let lite = net.serve_lite_for_clients(LiteConfig::ephemeral()).await.unwrap();
+    let now = seqno(lite.answer(&Request::MasterchainInfo).await);
+    control(&net, "mine", json!({ "blocks": 5 })).await;
+    assert_eq!(seqno(lite.answer(&wait(now + 5, 15_000)).await), now + 5);
+    control(&net, "mine", json!({ "blocks": 10_000 })).await;
+    let after = seqno(lite.answer(&Request::MasterchainInfo).await);
+    assert_eq!(after, now + 5 + crate::limits::MAX_LITE_CATCH_UP, "no more at once");
+    assert_eq!(seqno(lite.answer(&Request::MasterchainInfo).await), after);
 }
