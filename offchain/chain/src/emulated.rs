@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use cocoon_bindings::ton::{Address, Cell, StackValue};
 use cocoon_bindings::units::Nanoton;
-use cocoon_emulator::{AccountStatus, Emulator, EmulatorError, GetterResult, Snapshot, journal};
+use cocoon_emulator::journal::{self, Replayed};
+use cocoon_emulator::{AccountStatus, Emulator, EmulatorError, GetterResult, Snapshot};
 
 use crate::ChainError;
 use crate::client::{AccountState, ChainClient, ChainHead, Transaction, TransactionId};
+use crate::limits::{STATE_FILE_PAUSE, STATE_FILE_TRIES};
 
 /// The emulated chain as a backend. Clones share the chain.
 #[derive(Debug, Clone)]
@@ -25,7 +27,8 @@ impl EmulatedChain {
         }
     }
 
-    /// The chain as a local network saved it. Changes are not written back.
+    /// The chain as a local network saved it. Changes are not written back. A journal of another saved chain is an error: what
+    /// it holds may be missing.
     pub fn from_state_file(path: &Path) -> Result<Self, ChainError> {
         let read = |path: &Path| {
             std::fs::read(path).map_err(|source| ChainError::StateFile {
@@ -33,14 +36,26 @@ impl EmulatedChain {
                 source,
             })
         };
-        let saved = read(path)?;
-        // A chain that was stopped in order has no journal.
         let beside = journal::path_beside(path);
-        let records = if beside.exists() { read(&beside)? } else { Vec::new() };
-        let (snapshot, _) = Snapshot::from_saved(&saved, &records).map_err(ChainError::Emulator)?;
-        Ok(Self::new(
-            Emulator::from_snapshot(&snapshot).map_err(ChainError::Emulator)?,
-        ))
+        for _ in 0..STATE_FILE_TRIES {
+            let saved = read(path)?;
+            // A chain that was stopped in order has no journal.
+            let records = if beside.exists() { read(&beside)? } else { Vec::new() };
+            let (snapshot, replayed) = Snapshot::from_saved(&saved, &records).map_err(ChainError::Emulator)?;
+            if replayed != Replayed::Stale || records.len() <= journal::HEAD_BYTES {
+                return Ok(Self::new(
+                    Emulator::from_snapshot(&snapshot).map_err(ChainError::Emulator)?,
+                ));
+            }
+            // A chain that runs may have been written anew between the two.
+            std::thread::sleep(STATE_FILE_PAUSE);
+        }
+        Err(ChainError::StateFile {
+            path: beside,
+            source: std::io::Error::other(
+                "it continues another saved chain; the local chain sets it aside when it starts",
+            ),
+        })
     }
 
     /// Does something with the chain itself: coins from the faucet, time, snapshots.

@@ -16,6 +16,12 @@ pub const IDLE_CONNECTION: Duration = Duration::from_secs(50);
 /// Attempts of one request, the first included. More would hold up the caller longer than its own retry.
 pub const REQUEST_ATTEMPTS: u32 = 4;
 
+/// How often a local chain's files are read until they belong together: a chain that runs writes one after the other.
+pub const STATE_FILE_TRIES: u32 = 10;
+
+/// Pause between two of these, of the size of a write.
+pub const STATE_FILE_PAUSE: Duration = Duration::from_millis(20);
+
 /// Pause before the second attempt; doubles each time.
 pub const RETRY_PAUSE: Duration = Duration::from_millis(300);
 

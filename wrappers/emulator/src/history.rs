@@ -44,9 +44,13 @@ impl Emulator {
         all.get(start..end).unwrap_or(&[])
     }
 
-    /// When a block was made, seconds since 1970: an empty one is as old as what came before it.
+    /// When a block was made, seconds since 1970. The times of empty ones are not kept: the newest is as old as the chain, and
+    /// others as what came before them.
     pub fn block_time(&self, block: u32) -> u32 {
         let all = &self.state.transactions;
+        if block >= self.block() && self.block_transactions(block).is_empty() {
+            return self.state.now;
+        }
         let end = all.partition_point(|report| report.block() <= block);
         let last = all.get(end.saturating_sub(1));
         last.map_or(self.state.now, |report| report.now)

@@ -22,10 +22,13 @@ use crate::{Emulator, EmulatorError};
 const MAGIC: &[u8; 8] = b"COCOJNL1";
 
 /// Bytes of a journal's head: magic, and the hash of the saved chain that it continues.
-const HEAD_BYTES: usize = 40;
+pub const HEAD_BYTES: usize = 40;
 
 /// Bytes before a record's bag of cells: the length, the length inverted, a hash.
 const RECORD_HEAD_BYTES: usize = 40;
+
+/// Bytes of the length, twice.
+const LENGTHS_BYTES: usize = 8;
 
 /// Where the journal of a saved chain lies: beside it.
 pub fn path_beside(saved: &Path) -> PathBuf {
@@ -179,22 +182,23 @@ fn next_record(rest: &[u8]) -> Result<Option<(ChainState, usize)>, EmulatorError
     };
     let [a, b, c, d, e, f, g, h, hash @ ..] = *head;
     let (length, inverted) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+    // A file that grew before its bytes came has zeros where they are missing.
+    let is_empty = |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0);
     if length != !inverted {
-        // A file that grew before its bytes came is full of zeros.
-        return match rest.iter().all(|byte| *byte == 0) {
+        return match is_empty(rest.get(LENGTHS_BYTES..).unwrap_or_default()) {
             true => Ok(None),
             false => Err(damaged("has no length")),
         };
     }
     let length = usize::try_from(length).unwrap_or(usize::MAX);
-    let Some(bag) = bags.get(..length) else {
+    let Some((bag, behind)) = bags.split_at_checked(length) else {
         return Ok(None);
     };
     let root: Option<Cell> = Boc::decode(bag)
         .ok()
         .filter(|root: &Cell| root.repr_hash() == &HashBytes(hash));
     let Some(root) = root else {
-        return match bags.len() == length {
+        return match is_empty(behind) {
             true => Ok(None),
             false => Err(damaged("is not what was written")),
         };

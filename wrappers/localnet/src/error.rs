@@ -36,6 +36,12 @@ pub enum LocalNetError {
         #[source]
         source: EmulatorError,
     },
+    /// Another process has the chain's files.
+    #[error("the chain in {path} is run by another process")]
+    InUse {
+        /// The saved chain.
+        path: PathBuf,
+    },
     /// The chain cannot be saved.
     #[error("cannot write the chain state to {path}: {source}")]
     Write {
@@ -61,6 +67,7 @@ impl LocalNetError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Listen { .. } => "another local network may be running; stop it or choose another port",
+            Self::InUse { .. } => "stop that process, or name another file; `cocoon localnet status` speaks to it",
             Self::Read { .. } | Self::Write { .. } => "check the data directory's permissions and free space",
             Self::Damaged { .. } => "move the file away to start with an empty chain",
             Self::Emulator(_) | Self::Blocks(_) | Self::Server(_) => "this is a defect of this program",

@@ -1,7 +1,7 @@
 //! The emulated chain behind the public TON HTTP API, with a faucet, control of time, snapshots, and a state on disk.
 //!
 //! **Invariant:** an answer that reports a change leaves only when the change is on disk (when there is a state file),
-//! and the file is always a whole chain. Wallets and programs made for the public API work unchanged; what the API does
+//! as a whole chain or as a record of the journal beside it, and one process at a time has these files. Wallets and programs made for the public API work unchanged; what the API does
 //! not have is under `/control` and needs POST.
 //!
 //! The main type is [`LocalNet`].

@@ -31,6 +31,15 @@ pub const MAX_SNAPSHOTS: usize = 16;
 /// How long changes are gathered before they are written, so that a burst of messages costs one write.
 pub const WRITE_DELAY: Duration = Duration::from_millis(10);
 
+/// How long a write that failed waits for the next try: a full disk is freed by people, and whoever ordered a change waits.
+pub const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// How long a start waits for a process that still holds the chain's files: the last write of one that is stopping.
+pub const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often it looks meanwhile.
+pub const LOCK_STEP: Duration = Duration::from_millis(20);
+
 /// Bytes of a journal below which the chain is not written anew: some hundred transactions, read in milliseconds. Above, it is
 /// written anew when the journal outweighs it, so that a change costs twice its own bytes in the long run.
 pub const MIN_JOURNAL_BYTES: u64 = 1024 * 1024;
@@ -43,6 +52,16 @@ pub const MIN_BLOCK_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Longest time that a lite client may wait for a block, as it says itself.
 pub const MAX_LITE_WAIT: Duration = Duration::from_secs(15);
+
+/// Questions of one lite client that wait for a block at the same time; a client waits for the next one only.
+pub const MAX_LITE_WAITS: usize = 16;
+
+/// Blocks that the lite server makes at once when it catches up with the chain, which stands still meanwhile: programs wait for
+/// a few.
+pub const MAX_LITE_CATCH_UP: u32 = 100;
+
+/// Blocks of a lite server, each with its states in memory, some kilobytes: half a day of one client that asks every second.
+pub const MAX_LITE_BLOCKS: u32 = 50_000;
 
 /// How long a stopping server waits for requests that are under way.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);

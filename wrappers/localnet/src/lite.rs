@@ -3,6 +3,8 @@
 //! A block is made when somebody asks for the newest one and the chain has moved. For development and tests: a server can be
 //! told to lie, so that clients are seen to notice.
 
+mod line;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,19 +13,18 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cocoon_emulator::Emulator;
-use cocoon_lite::LiteError;
-use cocoon_lite::adnl::{HANDSHAKE_BYTES, ServerKey, Session, admit};
+use cocoon_lite::adnl::ServerKey;
 use cocoon_lite::blocks::{Blocks, Consensus};
 use cocoon_lite::messages::{Answer, BlockId, Request, unwrap_question, wrap_answer};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::LocalNetError;
 use crate::api;
-use crate::limits::MAX_LITE_WAIT;
+use crate::limits::{MAX_LITE_BLOCKS, MAX_LITE_CATCH_UP, MAX_LITE_WAIT, MAX_LITE_WAITS};
 use crate::server::Shared;
+use line::Line;
 
 /// `tcp.ping`, which clients send to see whether anybody is there.
 const PING: [u8; 4] = 0x4d08_2b9a_u32.to_le_bytes();
@@ -234,34 +235,38 @@ async fn accept(listener: TcpListener, server: Arc<Server>) {
 }
 
 impl Server {
-    async fn serve(&self, mut stream: TcpStream) -> Result<(), std::io::Error> {
-        let mut packet = [0; HANDSHAKE_BYTES];
-        stream.read_exact(&mut packet).await?;
-        let mut session = admit(&self.key, &packet).map_err(std::io::Error::other)?;
-        // An empty frame says that the server could read the first packet.
-        send(&mut stream, &mut session, &[]).await?;
+    async fn serve(self: Arc<Self>, stream: TcpStream) -> Result<(), std::io::Error> {
+        let (line, mut read) = Line::open(stream, &self.key).await?;
+        let line = Arc::new(line);
+        // Whoever waits for a block goes on asking meanwhile. What waits ends with the connection.
+        let mut waiting = JoinSet::new();
         loop {
-            let mut head = [0; 4];
-            stream.read_exact(&mut head).await?;
-            let length = session.open_length(head).map_err(std::io::Error::other)?;
-            let mut body = vec![0; length];
-            stream.read_exact(&mut body).await?;
-            let payload = session.open(body).map_err(std::io::Error::other)?;
+            let payload = line.receive(&mut read).await?;
             let (id, request) = match unwrap_question(&payload) {
                 Ok(question) => question,
                 Err(error) => {
                     let reply = other_reply(&payload).ok_or(std::io::Error::other(error))?;
-                    send(&mut stream, &mut session, &reply).await?;
+                    line.send(&reply).await?;
                     continue;
                 }
             };
-            let answer = self.answer(&request).await;
-            let answer = match &self.lie {
-                Some(lie) => lie(&request, answer),
-                None => answer,
-            };
-            send(&mut stream, &mut session, &wrap_answer(&id, &answer)).await?;
+            while waiting.try_join_next().is_some() {}
+            if matches!(request, Request::Wait { .. }) && waiting.len() < MAX_LITE_WAITS {
+                let (server, line) = (Arc::clone(&self), Arc::clone(&line));
+                waiting.spawn(async move { server.reply(&line, &id, &request).await });
+            } else {
+                self.reply(&line, &id, &request).await?;
+            }
         }
+    }
+
+    async fn reply(&self, line: &Line, id: &[u8; 32], request: &Request) -> Result<(), std::io::Error> {
+        let answer = self.answer(request).await;
+        let answer = match &self.lie {
+            Some(lie) => lie(request, answer),
+            None => answer,
+        };
+        line.send(&wrap_answer(id, &answer)).await
     }
 
     async fn answer(&self, request: &Request) -> Answer {
@@ -287,11 +292,11 @@ impl Server {
             if matches!(asked(request), Request::MasterchainInfo) {
                 catch_up(&mut blocks, chain)?;
             }
-            blocks.answer(chain, request)
+            blocks.answer(chain, request).map_err(|error| error.to_string())
         });
         match read {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => failed(error.to_string()),
+            Ok(Err(message)) => failed(message),
             Err(error) => failed(error.to_string()),
         }
     }
@@ -306,19 +311,25 @@ impl Server {
         let mut changes = self.shared.node.changes();
         let end = tokio::time::sleep(patience);
         tokio::pin!(end);
+        let mut is_over = false;
         loop {
-            if self.blocks().last().is_some_and(|last| last.id.seqno >= seqno) {
+            if self.has(seqno) {
                 return true;
             }
-            let is_over = tokio::select! {
+            // At first too: what changed before anybody waited makes a block as well.
+            let made = self.shared.node.read(|chain| catch_up(&mut self.blocks(), chain));
+            if is_over || self.has(seqno) || !matches!(made, Ok(Ok(()))) {
+                return self.has(seqno);
+            }
+            is_over = tokio::select! {
                 changed = changes.changed() => changed.is_err(),
                 () = &mut end => true,
             };
-            let made = self.shared.node.read(|chain| catch_up(&mut self.blocks(), chain));
-            if is_over || !matches!(made, Ok(Ok(()))) {
-                return self.blocks().last().is_some_and(|last| last.id.seqno >= seqno);
-            }
         }
+    }
+
+    fn has(&self, seqno: u32) -> bool {
+        self.blocks().last().is_some_and(|last| last.id.seqno >= seqno)
     }
 
     fn blocks(&self) -> std::sync::MutexGuard<'_, Blocks> {
@@ -349,19 +360,28 @@ fn other_reply(payload: &[u8]) -> Option<Vec<u8>> {
     Some(wrap_answer(id, &refused))
 }
 
-/// Makes a block if the chain has moved since the last one.
-fn catch_up(blocks: &mut Blocks, chain: &Emulator) -> Result<(), LiteError> {
+/// Makes a block for each that the chain has made since the last one, up to [`MAX_LITE_CATCH_UP`], and one if only its time or
+/// its state is another.
+fn catch_up(blocks: &mut Blocks, chain: &Emulator) -> Result<(), String> {
     let lt = chain.all_transactions().last().map_or(0, |report| report.lt);
-    match blocks.last() {
-        Some(last) if last.id.seqno > 0 && last.time == chain.now() && last.lt == lt => Ok(()),
-        _ => blocks.append(chain),
+    let missing = match blocks.last() {
+        Some(last) => {
+            let is_same =
+                last.id.seqno > 0 && (last.time, last.lt, last.chain_block) == (chain.now(), lt, chain.block());
+            let made = chain.block().saturating_sub(last.chain_block);
+            if is_same { 0 } else { made.clamp(1, MAX_LITE_CATCH_UP) }
+        }
+        None => 1,
+    };
+    for _ in 0..missing {
+        if blocks.last().is_some_and(|last| last.id.seqno >= MAX_LITE_BLOCKS) {
+            return Err(format!(
+                "this lite server has made {MAX_LITE_BLOCKS} blocks and makes no more: start the chain anew"
+            ));
+        }
+        blocks.append(chain).map_err(|error| error.to_string())?;
     }
-}
-
-async fn send(stream: &mut TcpStream, session: &mut Session, payload: &[u8]) -> Result<(), std::io::Error> {
-    let nonce = rand::random();
-    let frame = session.seal(&nonce, payload).map_err(std::io::Error::other)?;
-    stream.write_all(&frame).await
+    Ok(())
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ use crate::clock::Clock;
 use crate::limits::{MIN_BLOCK_INTERVAL, SHUTDOWN_GRACE};
 use crate::lite::{LiteConfig, RunningLite};
 use crate::node::Node;
-use crate::persist::Store;
 use crate::server::{Shared, router};
 use crate::{LocalNetError, persist};
 
@@ -60,23 +59,25 @@ impl LocalNet {
     }
 
     async fn start_here(config: LocalNetConfig) -> Result<RunningLocalNet, LocalNetError> {
-        let (saved, store) = match &config.state_file {
-            Some(path) => match persist::read(path)? {
-                Some((saved, store)) => (Some(saved), Some(store)),
-                None => (None, Some(Store::new(path.clone()))),
-            },
-            None => (None, None),
-        };
-        let chain = match &saved {
-            Some(snapshot) => Emulator::from_snapshot(snapshot)?,
-            None => Emulator::new(&config.network, config.clock.start())?,
-        };
         let failed = |source| LocalNetError::Listen {
             address: config.listen,
             source,
         };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        // Files are touched only by what is going to run.
+        let (saved, store) = match &config.state_file {
+            Some(path) => {
+                let lock = persist::lock(path).await?;
+                let (saved, store) = persist::open(path, lock)?;
+                (saved, Some(store))
+            }
+            None => (None, None),
+        };
+        let chain = match &saved {
+            Some(snapshot) => Emulator::from_snapshot(snapshot)?,
+            None => Emulator::new(&config.network, config.clock.start())?,
+        };
 
         let node = Node::new(chain, config.clock);
         let stop = CancellationToken::new();

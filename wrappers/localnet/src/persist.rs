@@ -1,17 +1,19 @@
 //! The chain on disk: a saved chain and a journal of what changed since, read at the start, added to after changes, and from
 //! time to time, and at the end, written anew as a whole.
+//!
+//! One process at a time has the files of a chain: it holds a lock beside them before it reads them.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use cocoon_emulator::Snapshot;
 use cocoon_emulator::journal::{self, Delta, Mark, Replayed};
+use cocoon_emulator::{Emulator, Snapshot};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::LocalNetError;
-use crate::limits::{MIN_JOURNAL_BYTES, WRITE_DELAY};
+use crate::limits::{LOCK_PATIENCE, LOCK_STEP, MIN_JOURNAL_BYTES, RETRY_DELAY, WRITE_DELAY};
 use crate::node::{Changes, Node};
 
 /// The files of a chain.
@@ -22,6 +24,8 @@ pub(crate) struct Store {
     saved_bytes: u64,
     /// The journal that is being added to; without, the next write is a whole one.
     journal: Option<OpenJournal>,
+    /// Nobody else reads or writes the files as long as this is open.
+    _lock: File,
 }
 
 #[derive(Debug)]
@@ -32,35 +36,76 @@ struct OpenJournal {
     mark: Mark,
 }
 
-/// The saved chain with its journal applied, if there is one, and how many bytes of the journal are whole.
-pub(crate) fn read(path: &Path) -> Result<Option<(Snapshot, Store)>, LocalNetError> {
-    let beside = journal::path_beside(path);
-    let Some(saved) = read_file(path)? else {
-        return Ok(None);
+/// Takes the files of a chain for this process. A process that is just ending gets [`LOCK_PATIENCE`].
+pub(crate) async fn lock(path: &Path) -> Result<File, LocalNetError> {
+    let beside = beside(path, ".lock");
+    let open = || {
+        fs::create_dir_all(folder_of(path))?;
+        File::options().create(true).truncate(false).write(true).open(&beside)
     };
+    let file = open().map_err(failed(&beside))?;
+    let mut patience = LOCK_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(source)) => return Err(failed(&beside)(source)),
+            Err(TryLockError::WouldBlock) if patience.is_zero() => {
+                return Err(LocalNetError::InUse { path: path.to_owned() });
+            }
+            Err(TryLockError::WouldBlock) => {
+                tokio::time::sleep(LOCK_STEP).await;
+                patience = patience.saturating_sub(LOCK_STEP);
+            }
+        }
+    }
+}
+
+/// The saved chain with its journal applied, if there is one, and its files, which go on from there.
+pub(crate) fn open(path: &Path, lock: File) -> Result<(Option<Snapshot>, Store), LocalNetError> {
+    let mut store = Store::new(path.to_owned(), lock);
+    let Some(saved) = read_file(path)? else {
+        return Ok((None, store));
+    };
+    let beside = journal::path_beside(path);
     let records = read_file(&beside)?;
     let damaged = |source| LocalNetError::Damaged {
         path: path.to_owned(),
         source,
     };
     let (snapshot, replayed) = Snapshot::from_saved(&saved, records.as_deref().unwrap_or_default()).map_err(damaged)?;
-    let mut store = Store::new(path.to_owned());
     store.saved_bytes = length(&saved);
+    let journal_bytes = records.as_ref().map_or(0, Vec::len);
     match replayed {
-        Replayed::Stale if records.is_some() => {
-            tracing::warn!(journal = %beside.display(), "the journal continues another saved chain and is not applied");
-        }
+        // The next write begins a journal. What this one holds may be confirmed changes of a chain whose file is lost.
+        Replayed::Stale if journal_bytes > journal::HEAD_BYTES => set_aside(&beside)?,
         Replayed::Stale => {}
         Replayed::Applied { whole_bytes, .. } => {
-            let whole = u64::try_from(whole_bytes).unwrap_or(u64::MAX);
-            let cut = length(records.as_deref().unwrap_or_default()).saturating_sub(whole);
-            if cut > 0 {
-                tracing::warn!(bytes = cut, "the end of the journal was never confirmed and is cut off");
-            }
-            store.reopen(&snapshot, &beside, whole)?;
+            store.reopen(
+                &snapshot,
+                &beside,
+                whole_bytes,
+                journal_bytes.saturating_sub(whole_bytes),
+            )?;
         }
     }
-    Ok(Some((snapshot, store)))
+    Ok((Some(snapshot), store))
+}
+
+/// Keeps a journal that continues another saved chain, under a name that nothing writes to.
+fn set_aside(journal: &Path) -> Result<(), LocalNetError> {
+    let aside = beside(journal, ".stale");
+    fs::rename(journal, &aside).map_err(failed(&aside))?;
+    tracing::warn!(
+        kept = %aside.display(),
+        "the journal continues another saved chain, is not applied, and is kept under another name"
+    );
+    Ok(())
+}
+
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(end);
+    path.with_file_name(name)
 }
 
 fn read_file(path: &Path) -> Result<Option<Vec<u8>>, LocalNetError> {
@@ -76,21 +121,29 @@ fn read_file(path: &Path) -> Result<Option<Vec<u8>>, LocalNetError> {
 
 impl Store {
     /// Files that are not there yet.
-    pub(crate) fn new(path: PathBuf) -> Self {
+    fn new(path: PathBuf, lock: File) -> Self {
         Self {
             path,
             saved_bytes: 0,
             journal: None,
+            _lock: lock,
         }
     }
 
-    /// Goes on with a journal, behind what of it is whole.
-    fn reopen(&mut self, snapshot: &Snapshot, beside: &Path, bytes: u64) -> Result<(), LocalNetError> {
-        let mark = Mark::of(&cocoon_emulator::Emulator::from_snapshot(snapshot)?);
+    /// Goes on with a journal, behind the `whole` bytes of it, and cuts off what is there of another `torn` ones.
+    fn reopen(&mut self, snapshot: &Snapshot, beside: &Path, whole: usize, torn: usize) -> Result<(), LocalNetError> {
+        let mark = Mark::of(&Emulator::from_snapshot(snapshot)?);
+        let bytes = u64::try_from(whole).unwrap_or(u64::MAX);
         let open = || {
             let file = OpenOptions::new().append(true).open(beside)?;
-            file.set_len(bytes)?;
-            file.sync_all()?;
+            if torn > 0 {
+                tracing::warn!(
+                    bytes = torn,
+                    "the end of the journal was never confirmed and is cut off"
+                );
+                file.set_len(bytes)?;
+                file.sync_all()?;
+            }
             Ok(file)
         };
         let file = open().map_err(failed(beside))?;
@@ -142,8 +195,10 @@ impl Store {
         let number = self.compact(node)?;
         let beside = journal::path_beside(&self.path);
         self.journal = None;
-        fs::remove_file(&beside).map_err(failed(&beside))?;
-        Ok(number)
+        match fs::remove_file(&beside) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(&beside)(error)),
+            _ => Ok(number),
+        }
     }
 
     /// The saved chain first, in one step; then a journal that names it. A journal of the chain before it is recognised by
@@ -155,7 +210,8 @@ impl Store {
         self.saved_bytes = length(&saved);
         let beside = journal::path_beside(&self.path);
         let start = || {
-            let mut file = File::create(&beside)?;
+            let mut file = OpenOptions::new().create(true).append(true).open(&beside)?;
+            file.set_len(0)?;
             file.write_all(&head)?;
             file.sync_all()?;
             sync_folder(&beside)?;
@@ -180,9 +236,7 @@ impl OpenJournal {
 /// Writes beside a file and puts it in its place, so that there is always a whole one.
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs::create_dir_all(folder_of(path))?;
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
-    let beside = path.with_file_name(name);
+    let beside = beside(path, ".new");
     let mut file = File::create(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
@@ -208,8 +262,8 @@ fn length(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-/// Writes the chain after every change until told to stop, and as a whole then. `written` holds the number of the last
-/// change on disk.
+/// Writes the chain after every change until told to stop, and as a whole then. What cannot be written is tried again, since
+/// somebody waits for it. `written` holds the number of the last change on disk.
 pub(crate) async fn keep(
     node: Node,
     mut store: Store,
@@ -217,12 +271,13 @@ pub(crate) async fn keep(
     stop: CancellationToken,
 ) -> Result<(), LocalNetError> {
     let mut changes = node.changes();
-    let mut stopping = false;
+    let (mut stopping, mut failed) = (false, false);
     loop {
         if !stopping {
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { stopping = true; },
                 () = stop.cancelled() => stopping = true,
+                () = tokio::time::sleep(RETRY_DELAY), if failed => {}
             }
             if !stopping {
                 tokio::time::sleep(WRITE_DELAY).await;
@@ -240,6 +295,7 @@ pub(crate) async fn keep(
         });
         let result;
         (store, result) = task.await.map_err(|error| LocalNetError::Server(error.to_string()))?;
+        failed = result.is_err();
         match result {
             Ok(number) => {
                 written.send_replace(number);

@@ -300,9 +300,17 @@ async fn blocks_are_made_on_demand_and_hold_nothing() {
     assert_eq!((&after["now"], &after["snapshots"]), (&json!(START), &json!([1])));
     let seqno = json!({ "workchain": 0, "shard": "-9223372036854775808", "seqno": block + 10 });
     assert_eq!(
-        result(&net, "getBlockTransactions", seqno).await["transactions"],
+        result(&net, "getBlockTransactions", seqno.clone()).await["transactions"],
         json!([])
     );
+    control(&net, "advance", json!({ "seconds": 60 })).await;
+    assert_eq!(
+        result(&net, "getBlockHeader", seqno).await["gen_utime"],
+        START + 60,
+        "nothing is newer than the newest block"
+    );
+    let held = json!({ "workchain": 0, "shard": "-9223372036854775808", "seqno": block });
+    assert_eq!(result(&net, "getBlockHeader", held).await["gen_utime"], START);
     let (code, _) = control(&net, "mine", json!({ "blocks": crate::limits::MAX_MINED + 1 })).await;
     assert_eq!(code, 422);
     faucet(&net, "5").await;

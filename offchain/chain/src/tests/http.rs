@@ -169,4 +169,10 @@ async fn the_chain_is_read_after_its_server_stopped() {
         EmulatedChain::from_state_file(&directory.path().join("none")),
         Err(ChainError::StateFile { .. })
     ));
+    let other = [b"COCOJNL1".as_slice(), &[7; 100]].concat();
+    std::fs::write(directory.path().join("chain.state.journal"), other).unwrap();
+    assert!(matches!(
+        EmulatedChain::from_state_file(&file),
+        Err(ChainError::StateFile { .. })
+    ));
 }

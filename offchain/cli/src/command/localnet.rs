@@ -1,7 +1,9 @@
 //! `cocoon localnet`: the local chain run, and told what no public chain can be told.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use cocoon_bindings::Nanoton;
 use cocoon_localnet::{Clock, LiteConfig, LocalNet, LocalNetConfig};
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,9 @@ use crate::local::layout::DataDir;
 use crate::local::network::NetworkFile;
 use crate::local::ports::Ports;
 use crate::output::Output;
+
+/// Seconds between empty blocks, as the option has them.
+const BLOCK_INTERVALS: std::ops::RangeInclusive<u32> = 1..=3600;
 
 /// Does one of the commands.
 pub(crate) async fn dispatch(global: &Global, command: LocalnetCommand, output: Output) -> Result<Exit, Failure> {
@@ -78,7 +83,7 @@ async fn run(args: LocalnetRunArgs, output: Output) -> Result<Exit, Failure> {
 }
 
 /// What is typed, what the file says, and what is usual, in this order; and where the lite server listens.
-fn configured(args: LocalnetRunArgs) -> Result<(LocalNetConfig, Option<std::net::SocketAddr>), Failure> {
+fn configured(args: LocalnetRunArgs) -> Result<(LocalNetConfig, Option<SocketAddr>), Failure> {
     let file: Option<ChainFile> = match &args.config {
         Some(path) => Some(cocoon_runner::config::load(path).map_err(failure::from_runner)?),
         None => None,
@@ -88,6 +93,20 @@ fn configured(args: LocalnetRunArgs) -> Result<(LocalNetConfig, Option<std::net:
         ..LocalNetConfig::ephemeral()
     };
     let in_file = file.as_ref().and_then(|file| file.lite_listen);
+    if let Some(seconds) = file.as_ref().and_then(|file| file.block_interval)
+        && !BLOCK_INTERVALS.contains(&seconds)
+    {
+        return Err(Failure::new(
+            Exit::Configuration,
+            anyhow!("block_interval is {seconds} s"),
+            "give 1 to 3600 seconds, or leave it out",
+        ));
+    }
+    if let Some(listen) = args.lite_listen {
+        reachable(listen, Exit::Usage)?;
+    } else if let Some(listen) = in_file {
+        reachable(listen, Exit::Configuration)?;
+    }
     let mut config = file.map_or(usual, ChainFile::into_config);
     if let Some(listen) = args.listen {
         config.listen = listen;
@@ -102,6 +121,18 @@ fn configured(args: LocalnetRunArgs) -> Result<(LocalNetConfig, Option<std::net:
         config.block_interval = Some(Duration::from_secs(seconds.into()));
     }
     Ok((config, args.lite_listen.or(in_file)))
+}
+
+/// Clients of a lite server are told its address in four bytes.
+fn reachable(listen: SocketAddr, exit: Exit) -> Result<(), Failure> {
+    match listen {
+        SocketAddr::V4(at) if !at.ip().is_unspecified() => Ok(()),
+        _ => Err(Failure::new(
+            exit,
+            anyhow!("clients cannot be told to find a lite server at {listen}"),
+            "name one IPv4 address of this machine, such as 127.0.0.1:8082",
+        )),
+    }
 }
 
 fn controls(global: &Global, place: LocalnetPlace) -> Result<Controls, Failure> {

@@ -69,13 +69,9 @@ impl Controls {
             hint,
         )?;
         if !answered.ok {
-            let hint = match status.as_u16() {
-                404 => "`cocoon localnet status` lists the snapshots",
-                422 => "see `cocoon localnet --help`",
-                _ => "the log of the local chain may say more",
-            };
+            let (exit, hint) = refusal(status.as_u16(), &answered.error);
             return Err(Failure::new(
-                Exit::Chain,
+                exit,
                 anyhow!("the local chain refused: {}", answered.error),
                 hint,
             ));
@@ -88,9 +84,36 @@ impl Controls {
     }
 }
 
+/// What the status and the error of an order that was not followed mean to whoever gave it.
+fn refusal(status: u16, error: &str) -> (Exit, &'static str) {
+    match status {
+        404 if error.starts_with("unknown control") => (
+            Exit::Usage,
+            "the chain is run by another version of this program: start it anew",
+        ),
+        404 => (Exit::Usage, "`cocoon localnet status` lists the snapshots"),
+        400..=499 => (Exit::Usage, "see `cocoon localnet --help`"),
+        _ => (Exit::Chain, "the log of the local chain may say more"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_order_that_is_refused_is_not_a_chain_that_is_away() {
+        for (status, error, exit, hint) in [
+            (404, "there is no snapshot 7", 2, "snapshots"),
+            (404, "unknown control \"mine\"", 2, "version"),
+            (422, "time advances by at most 5 s at once", 2, "--help"),
+            (500, "the chain failed", 4, "log"),
+        ] {
+            let (found, text) = refusal(status, error);
+            assert_eq!(found as i32, exit, "{error}");
+            assert!(text.contains(hint), "{text}");
+        }
+    }
 
     #[test]
     fn every_url_of_a_chain_leads_to_its_controls() {

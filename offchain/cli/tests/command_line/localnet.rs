@@ -137,7 +137,7 @@ fn orders_that_cannot_be_followed_say_why() {
         let mut arguments: Vec<&str> = line.split(' ').collect();
         arguments.extend(["--url", chain.url()]);
         let output = cocoon(folder, &arguments);
-        assert_eq!(output.status.code(), Some(4), "{}", shown(&output));
+        assert_eq!(output.status.code(), Some(2), "{}", shown(&output));
         assert!(output.stdout.is_empty());
         String::from_utf8(output.stderr).unwrap()
     };
@@ -167,6 +167,12 @@ fn orders_that_cannot_be_followed_say_why() {
         "{text}"
     );
     assert!(text.contains("\nhint: start one with `cocoon localnet run`"), "{text}");
+    for line in ["block_interval = 0", "lite_listen = \"[::1]:0\""] {
+        let text = format!("listen = \"127.0.0.1:0\"\nstate_file = \"chain.state\"\n{line}\n");
+        std::fs::write(folder.join("chain.toml"), text).unwrap();
+        let wrong = cocoon(folder, &["localnet", "run", "--config", "chain.toml"]);
+        assert_eq!(wrong.status.code(), Some(3), "{}", shown(&wrong));
+    }
     let no_network = cocoon(folder, &["localnet", "mine"]);
     assert_eq!(no_network.status.code(), Some(3), "{}", shown(&no_network));
     for line in [
@@ -174,6 +180,8 @@ fn orders_that_cannot_be_followed_say_why() {
         &["localnet", "advance", "5", "--to", "5"],
         &["localnet", "fund", "nobody", "1"],
         &["localnet", "run", "--block-interval", "0"],
+        &["localnet", "run", "--lite-listen", "[::1]:0"],
+        &["localnet", "run", "--lite-listen", "0.0.0.0:0"],
     ] {
         assert_eq!(cocoon(folder, line).status.code(), Some(2), "{line:?}");
     }

@@ -92,10 +92,21 @@ fn a_crash_at_any_byte_loses_only_the_record_that_was_being_written() {
             }
         }
         // A file system may have grown the file before the bytes came.
-        let grown = [&written.journal[..cut], &[0; 100]].concat();
-        if cut >= written.ends[0] && written.ends.contains(&cut) {
-            let (_, grown) = Snapshot::from_saved(&written.saved, &grown).unwrap();
-            assert_eq!(grown, replayed);
+        if cut < written.ends[0] {
+            continue;
+        }
+        for zeros in [1, 100, 10_000] {
+            let grown = [&written.journal[..cut], vec![0; zeros].as_slice()].concat();
+            let (_, replayed) = Snapshot::from_saved(&written.saved, &grown).unwrap();
+            // A record that ends with zeros is whole by them.
+            let is_whole = |end: &&usize| grown.starts_with(&written.journal[..**end]);
+            let whole = written.ends.iter().filter(is_whole).count();
+            let (records, whole_bytes) = (whole - 1, written.ends[whole - 1]);
+            assert_eq!(
+                replayed,
+                Replayed::Applied { records, whole_bytes },
+                "cut at {cut}, {zeros} zeros"
+            );
         }
     }
 }

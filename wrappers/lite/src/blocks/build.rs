@@ -44,6 +44,8 @@ pub struct Sealed {
     pub time: u32,
     /// Logical time of the chain's last transaction in it.
     pub lt: u64,
+    /// Number of the chain's own block then.
+    pub chain_block: u32,
     pub(super) block: Cell,
     pub(super) state: Cell,
     pub(super) shard_id: BlockId,
@@ -63,6 +65,8 @@ pub struct Blocks {
     pub(super) key_blocks: Vec<usize>,
     /// The first is the state that the chain began with, which is no block.
     pub(super) sealed: Vec<Sealed>,
+    /// All of them as states of the masterchain list them.
+    listed: AugDict<u32, KeyMaxLt, KeyBlockRef>,
 }
 
 impl Blocks {
@@ -82,9 +86,10 @@ impl Blocks {
             consensus,
             key_blocks: vec![0],
             sealed: Vec::new(),
+            listed: AugDict::new(),
         };
         let first = blocks.first(chain).map_err(&cells)?;
-        blocks.sealed.push(first);
+        blocks.add(first).map_err(&cells)?;
         Ok(blocks)
     }
 
@@ -131,6 +136,7 @@ impl Blocks {
             is_key_block: true,
             time: chain.now(),
             lt: last_lt(chain),
+            chain_block: chain.block(),
             block: state.clone(),
             state,
             shard_id,
@@ -192,23 +198,37 @@ impl Blocks {
         let master_info = info(ShardIdent::MASTERCHAIN, &before.id);
         let block = block(&master_info, &before.state, &state, Some(in_block))?;
         let id = name(&block, -1, seqno);
+        let signatures = self.sign(&signers, &id, hash, session)?;
         if next.is_some() {
             self.key_blocks.push(self.sealed.len());
         }
-        let signatures = self.sign(&signers, &id, hash, session)?;
-        self.sealed.push(Sealed {
+        self.add(Sealed {
             id,
             signatures,
             is_key_block: next.is_some(),
             time: chain.now(),
             lt: last_lt(chain),
+            chain_block: chain.block(),
             block,
             state,
             shard_id,
             shard_block,
             shard_state,
             end_lt,
-        });
+        })
+    }
+
+    fn add(&mut self, sealed: Sealed) -> Result<(), CellError> {
+        let sum = KeyMaxLt {
+            has_key_block: sealed.is_key_block,
+            max_end_lt: sealed.end_lt,
+        };
+        let entry = KeyBlockRef {
+            is_key_block: sealed.is_key_block,
+            block_ref: block_ref(&sealed.id, sealed.end_lt),
+        };
+        self.listed.set(sealed.id.seqno, sum, entry)?;
+        self.sealed.push(sealed);
         Ok(())
     }
 
@@ -234,18 +254,6 @@ impl Blocks {
             fees_collected: CurrencyCollection::ZERO,
             funds_created: CurrencyCollection::ZERO,
         };
-        let mut previous = AugDict::<u32, KeyMaxLt, KeyBlockRef>::new();
-        for sealed in &self.sealed {
-            let sum = KeyMaxLt {
-                has_key_block: sealed.is_key_block,
-                max_end_lt: sealed.end_lt,
-            };
-            let entry = KeyBlockRef {
-                is_key_block: sealed.is_key_block,
-                block_ref: block_ref(&sealed.id, sealed.end_lt),
-            };
-            previous.set(sealed.id.seqno, sum, entry)?;
-        }
         Ok(McStateExtra {
             shards: ShardHashes::from_shards([(&ShardIdent::BASECHAIN, &description)])?,
             config: self.config.clone(),
@@ -254,7 +262,7 @@ impl Blocks {
                 catchain_seqno: self.session,
                 nx_cc_updated: false,
             },
-            prev_blocks: previous,
+            prev_blocks: self.listed.clone(),
             after_key_block: after_key,
             last_key_block: None,
             block_create_stats: None,

@@ -13,7 +13,8 @@ use crate::limits::{MAX_STEPS, MAX_TRANSACTIONS};
 use crate::messages::{Answer, BlockId, Link, Request};
 use crate::proof::account::{account_in, listed_shard};
 use crate::proof::block::{
-    accounts_of_state, config_of_key_block, config_of_state, header, list_of_shards, shards_of_state, state_hash,
+    accounts_of_state, config_of_key_block, config_of_state, header, list_of_shards, shards_of_state,
+    show_master_extra, state_hash,
 };
 use crate::proof::signatures::signers;
 
@@ -113,7 +114,10 @@ fn account_state(sealed: &Sealed, account: &Address) -> Result<Answer, LiteError
         true => Vec::new(),
         false => both(
             proof(&sealed.block, |block| header_and_state(block, &sealed.id))?,
-            proof(&sealed.state, |state| listed_shard(state, account).map(drop))?,
+            proof(&sealed.state, |state| {
+                listed_shard(state, account)?;
+                show_master_extra(state)
+            })?,
         ),
     };
     let mut found = None;
@@ -136,7 +140,10 @@ fn account_state(sealed: &Sealed, account: &Address) -> Result<Answer, LiteError
 }
 
 fn all_shards(sealed: &Sealed) -> Result<Answer, LiteError> {
-    let in_state = proof(&sealed.state, |state| shards_of_state(state, 0).map(drop))?;
+    let in_state = proof(&sealed.state, |state| {
+        shards_of_state(state, 0)?;
+        show_master_extra(state)
+    })?;
     Ok(Answer::AllShards {
         id: sealed.id,
         proof: both(

@@ -227,6 +227,19 @@ pub(crate) fn shards_of_state(state: &Cell, workchain: i32) -> Result<Option<Cel
     read().map_err(LiteError::cells(what))
 }
 
+/// Looks at the cells that real servers show with any part of a masterchain's state: verifiers of others read them.
+pub(crate) fn show_master_extra(state: &Cell) -> Result<(), LiteError> {
+    let what = "a state of the masterchain";
+    let custom = master_extra(state)?;
+    let mut custom = slice(&custom, what)?;
+    while custom.size_refs() > 0 {
+        let cell = reference(&mut custom, what)?;
+        // A look at its bits is what shows a cell.
+        slice(&cell, what)?.load_bit().map_err(LiteError::cells(what))?;
+    }
+    Ok(())
+}
+
 /// The whole list of shards in a state of the masterchain: a dictionary by workchain.
 pub(crate) fn list_of_shards(state: &Cell) -> Result<Cell, LiteError> {
     let what = "a state's list of shards";

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cocoon_bindings::units::Nanoton;
 use cocoon_emulator::Snapshot;
@@ -18,6 +19,10 @@ async fn start(file: &Path) -> Result<RunningLocalNet, LocalNetError> {
         ..LocalNetConfig::ephemeral()
     })
     .await
+}
+
+fn journal_of(file: &Path) -> PathBuf {
+    cocoon_emulator::journal::path_beside(file)
 }
 
 async fn balance(net: &RunningLocalNet) -> serde_json::Value {
@@ -149,4 +154,81 @@ async fn a_damaged_chain_is_left_as_it_is() {
     fs::write(&file, b"COCOCHN1 nonsense").unwrap();
     assert!(matches!(start(&file).await, Err(LocalNetError::Damaged { .. })));
     assert_eq!(fs::read(&file).unwrap(), b"COCOCHN1 nonsense");
+}
+
+#[tokio::test]
+async fn a_second_start_on_the_files_of_a_running_chain_is_refused_and_changes_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("chain.state");
+    let net = start(&file).await.unwrap();
+    faucet(&net, "5").await;
+    faucet(&net, "5").await;
+    let files = [fs::read(&file).unwrap(), fs::read(journal_of(&file)).unwrap()];
+    assert!(matches!(start(&file).await, Err(LocalNetError::InUse { .. })));
+    assert_eq!([fs::read(&file).unwrap(), fs::read(journal_of(&file)).unwrap()], files);
+    faucet(&net, "5").await;
+    let copied = copy(directory.path(), &directory.path().join("copy"));
+    assert_eq!(balance(&start(&copied).await.unwrap()).await, "15");
+    // Whoever comes while it stops waits for the end.
+    let (stopped, next) = tokio::join!(net.shutdown(), start(&file));
+    stopped.unwrap();
+    assert_eq!(balance(&next.unwrap()).await, "15");
+}
+
+#[tokio::test]
+async fn a_start_that_finds_its_port_taken_leaves_the_files_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("deep/chain.state");
+    let other = super::start().await;
+    let second = LocalNet::start(LocalNetConfig {
+        listen: other.address(),
+        state_file: Some(file.clone()),
+        ..LocalNetConfig::ephemeral()
+    })
+    .await;
+    assert!(matches!(second, Err(LocalNetError::Listen { .. })));
+    assert!(!file.parent().unwrap().exists());
+}
+
+#[tokio::test]
+async fn a_write_that_failed_is_tried_again_without_another_change() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("chain.state");
+    let in_the_way = directory.path().join("chain.state.new");
+    fs::create_dir(&in_the_way).unwrap();
+    let net = start(&file).await.unwrap();
+    let freed = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!file.exists());
+        fs::remove_dir(&in_the_way).unwrap();
+    };
+    let answered = tokio::time::timeout(Duration::from_secs(20), faucet(&net, "5"));
+    let (answer, ()) = tokio::join!(answered, freed);
+    assert_eq!(answer.unwrap()["balance"], "5");
+    let copied = copy(directory.path(), &directory.path().join("copy"));
+    assert_eq!(balance(&start(&copied).await.unwrap()).await, "5");
+}
+
+#[tokio::test]
+async fn a_journal_of_another_saved_chain_is_kept_under_another_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("first/chain.state");
+    let net = start(&file).await.unwrap();
+    faucet(&net, "5").await;
+    net.shutdown().await.unwrap();
+    let backup = fs::read(&file).unwrap();
+    let net = start(&file).await.unwrap();
+    faucet(&net, "6").await;
+    faucet(&net, "7").await;
+    let copied = copy(&directory.path().join("first"), &directory.path().join("second"));
+    let journal = fs::read(journal_of(&copied)).unwrap();
+    fs::write(&copied, &backup).unwrap();
+    drop(net);
+    let net = start(&copied).await.unwrap();
+    assert_eq!(balance(&net).await, "5");
+    faucet(&net, "1").await;
+    assert_eq!(
+        fs::read(copied.with_file_name("chain.state.journal.stale")).unwrap(),
+        journal
+    );
 }

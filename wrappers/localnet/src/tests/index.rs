@@ -129,6 +129,20 @@ async fn transactions_messages_and_traces_are_found() {
     let blocks = found(&net, "blocks?workchain=0&limit=2").await;
     assert_eq!(blocks["blocks"][0]["seqno"], back["mc_block_seqno"]);
     assert_eq!(blocks["blocks"][0]["tx_count"], 2);
+    net.with(|chain| {
+        chain.start_block();
+        chain.advance(60)
+    })
+    .unwrap();
+    let since = START + 1;
+    let newer = found(&net, &format!("blocks?workchain=0&start_utime={since}")).await;
+    let newer = newer["blocks"].as_array().unwrap();
+    assert_eq!(
+        (newer.len(), &newer[0]["tx_count"]),
+        (1, &json!(0)),
+        "empty ones are found by their time"
+    );
+    assert_eq!(newer[0]["gen_utime"], (START + 60).to_string());
 }
 
 #[tokio::test]

@@ -38,11 +38,13 @@ pub(super) fn page(chain: &Emulator, params: &Params<'_>) -> Result<Value, ApiEr
     let span = Span::of(params)?;
     let seqnos = (1..=chain.block()).filter(|number| seqno.is_none_or(|wanted| wanted == *number));
     let all = seqnos.filter(|number| {
-        !bounded
-            || chain
-                .block_transactions(*number)
-                .iter()
-                .any(|report| span.holds(report))
+        let transactions = chain.block_transactions(*number);
+        let start_lt = u64::from(*number).saturating_mul(BLOCK_LT);
+        match transactions {
+            _ if !bounded => true,
+            [] => span.holds_moment(chain.block_time(*number), start_lt),
+            held => held.iter().any(|report| span.holds(report)),
+        }
     });
     let all: Vec<(i32, u32)> = all
         .flat_map(|number| workchains.iter().map(move |w| (*w, number)))

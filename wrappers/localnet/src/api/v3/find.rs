@@ -60,7 +60,11 @@ impl Span {
     }
 
     pub(super) fn holds(&self, report: &TransactionReport) -> bool {
-        (self.utime.0..=self.utime.1).contains(&report.now) && (self.lt.0..=self.lt.1).contains(&report.lt)
+        self.holds_moment(report.now, report.lt)
+    }
+
+    pub(super) fn holds_moment(&self, utime: u32, lt: u64) -> bool {
+        (self.utime.0..=self.utime.1).contains(&utime) && (self.lt.0..=self.lt.1).contains(&lt)
     }
 }
 
