@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use cocoon_chain::HttpApi;
+use cocoon_runner::config::{AttestationConfig, CollateralServiceConfig};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -53,7 +55,7 @@ pub(super) fn run(role: Role, file: &Path, output: Output) -> Result<Exit, Failu
 
 /// A configuration as its daemon takes it, with its defaults, and as the file has it. Secrets are paths in both.
 fn read(role: Role, file: &Path) -> Result<(Table, Table), Failure> {
-    let effective = match role {
+    let mut effective = match role {
         Role::Proxy => {
             let mut config = cocoon_proxy::ProxyConfig::load(file).map_err(failure::from_proxy)?;
             config.admin = with_default(config.admin, &config.store_dir);
@@ -80,10 +82,48 @@ fn read(role: Role, file: &Path) -> Result<(Table, Table), Failure> {
             table(&config)?
         }
     };
+    with_usual(&mut effective)?;
+    check_servers(&effective)?;
     let text = std::fs::read_to_string(file);
     let text = text.or_fail(Exit::Configuration, &format!("cannot read {}", file.display()), HINT)?;
     let given = toml::from_str(&text).or_fail(Exit::Configuration, &format!("{} is no TOML", file.display()), HINT)?;
     Ok((effective, given))
+}
+
+/// Puts in what a file leaves out that is written of it, because it is what a default says.
+fn with_usual(config: &mut Table) -> Result<(), Failure> {
+    let Some(Value::Table(attestation)) = config.get_mut("attestation") else {
+        return Ok(());
+    };
+    let usual = AttestationConfig::default();
+    let value = |made: Result<Value, toml::ser::Error>| made.map_err(anyhow::Error::from);
+    let usual = [
+        ("evidence", value(Value::try_from(usual.evidence))?),
+        ("gpu", value(Value::try_from(usual.gpu))?),
+        ("require_session_proof", usual.require_session_proof.into()),
+    ];
+    for (key, value) in usual {
+        attestation.entry(key).or_insert(value);
+    }
+    if let Some(Value::Table(service)) = attestation.get_mut("collateral_service") {
+        let usual = CollateralServiceConfig::default();
+        service.entry("plain_http").or_insert(usual.plain_http.into());
+    }
+    Ok(())
+}
+
+/// Refuses URLs of the chain that a daemon refuses, such as those with a password in them.
+fn check_servers(config: &Table) -> Result<(), Failure> {
+    let Some(Value::Table(chain)) = config.get("chain") else {
+        return Ok(());
+    };
+    let more = chain.get("endpoints").and_then(Value::as_array).into_iter().flatten();
+    let more = more.filter_map(|server| server.get("url"));
+    let urls = chain.get("url").into_iter().chain(more).filter_map(Value::as_str);
+    for url in urls.filter(|url| !url.is_empty()) {
+        HttpApi::new(url, None).map_err(failure::from_chain)?;
+    }
+    Ok(())
 }
 
 const HINT: &str = "run it again: the file changed while it was read";
@@ -198,7 +238,11 @@ impl Lines {
             self.setting(place, key, Some(without_credentials(value)), from);
         }
         for key in self.left_out(place, table) {
-            self.setting(place, key, None, Origin::Unset);
+            // What is empty is not kept, also where the file says so.
+            match given.key(key) {
+                Some(value) => self.setting(place, key, Some(without_credentials(value)), Origin::File),
+                None => self.setting(place, key, None, Origin::Unset),
+            }
         }
         for (key, value) in table {
             let (inside, given_inside) = (place.key(key), given.key(key));
@@ -263,22 +307,38 @@ fn is_table(value: &Value) -> bool {
     }
 }
 
-/// Secrets of our own stand in files; what a URL may carry is left out.
+/// Secrets of our own stand in files; what a URL may carry is left out, but not its path.
 fn without_credentials(value: &Value) -> Value {
-    let Some(text) = value.as_str().filter(|text| text.contains("://")) else {
-        return value.clone();
-    };
+    match value {
+        Value::String(text) if text.contains("://") => Value::from(public(text)),
+        Value::Array(items) => Value::Array(items.iter().map(without_credentials).collect()),
+        Value::Table(table) => {
+            let entries = table.iter();
+            Value::Table(
+                entries
+                    .map(|(key, value)| (key.clone(), without_credentials(value)))
+                    .collect(),
+            )
+        }
+        value => value.clone(),
+    }
+}
+
+fn public(text: &str) -> String {
     match reqwest::Url::parse(text) {
-        Ok(url) if !url.username().is_empty() || url.password().is_some() || url.query().is_some() => {
+        Ok(url)
+            if !url.username().is_empty()
+                || url.password().is_some()
+                || url.query().is_some()
+                || url.fragment().is_some() =>
+        {
             let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
             let host = url.host_str().unwrap_or_default();
-            Value::from(format!(
-                "{}://{host}{port}{} (credentials left out)",
-                url.scheme(),
-                url.path()
-            ))
+            format!("{}://{host}{port}{} (credentials left out)", url.scheme(), url.path())
         }
-        _ => value.clone(),
+        // What of it is a password is not known.
+        Err(_) if text.contains(['@', '?', '#']) => "(credentials left out)".to_owned(),
+        _ => text.to_owned(),
     }
 }
 
@@ -291,7 +351,7 @@ owner = \"0:0000000000000000000000000000000000000000000000000000000000000001\"
 data_dir = \"data\"
 
 [chain]
-url = \"https://user:pa55@chain.example/api?api_key=k3y\"
+url = \"https://chain.example/api\"
 root = \"0:0000000000000000000000000000000000000000000000000000000000000002\"
 
 [[models]]
@@ -325,10 +385,44 @@ backend = { kind = \"engine\", folder = \"tiny\" }
         );
         assert_eq!(of(&shown, "models.0.backend.weight_format"), (&None, Origin::Unset));
         assert_eq!(of(&shown, "payout"), (&None, Origin::Unset));
-        assert_eq!(of(&shown, "attestation.require_session_proof"), (&None, Origin::Unset));
+        assert_eq!(
+            of(&shown, "attestation.require_session_proof"),
+            (&Some(false.into()), Origin::Default)
+        );
+        assert_eq!(of(&shown, "attestation.gpu"), (&Some("off".into()), Origin::Default));
+        assert_eq!(
+            of(&shown, "attestation.evidence"),
+            (&Some("auto".into()), Origin::Default)
+        );
         let socket = folder.path().join("data/admin.sock");
         let socket = Value::from(socket.display().to_string());
         assert_eq!(of(&shown, "admin.socket"), (&Some(socket), Origin::Default));
+    }
+
+    #[test]
+    fn what_is_written_out_is_the_files_also_where_it_is_the_default() {
+        let written = "\
+[attestation]
+evidence = \"auto\"
+gpu = \"off\"
+require_session_proof = false
+[attestation.collateral_service]
+url = \"https://user:pa55@collateral.example/v4?api_key=k3y\"
+plain_http = false
+fmspc = []
+";
+        let text = WORKER.replace("[[models]]", &format!("{written}\n[[models]]"));
+        let (shown, _, _folder) = shown(Role::Worker, &text);
+        for (key, value) in [
+            ("evidence", Value::from("auto")),
+            ("gpu", "off".into()),
+            ("require_session_proof", false.into()),
+            ("collateral_service.plain_http", false.into()),
+            ("collateral_service.fmspc", Value::Array(Vec::new())),
+        ] {
+            let key = format!("attestation.{key}");
+            assert_eq!(of(&shown, &key), (&Some(value), Origin::File), "{key}");
+        }
         assert!(
             !shown.text.contains("pa55") && !shown.text.contains("k3y"),
             "{}",
@@ -337,9 +431,27 @@ backend = { kind = \"engine\", folder = \"tiny\" }
     }
 
     #[test]
+    fn a_url_with_a_password_is_refused_as_by_the_daemon() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("worker.toml");
+        let text = WORKER.replace("https://chain", "https://user:pa55@chain");
+        std::fs::write(&file, text).unwrap();
+        let refused = read(Role::Worker, &file).unwrap_err();
+        assert_eq!(refused.exit(), Exit::Configuration);
+    }
+
+    #[test]
+    fn credentials_are_left_out_wherever_a_url_stands() {
+        let secret = ["https://u:pa55@h/x", "https://h/?pa55", "http://pa55@:bad:/"];
+        let list = Value::Array(secret.into_iter().map(Value::from).collect());
+        let shown = without_credentials(&list).to_string();
+        assert!(!shown.contains("pa55"), "{shown}");
+        assert_eq!(without_credentials(&"https://h/x".into()), "https://h/x".into());
+    }
+
+    #[test]
     fn what_is_shown_is_a_configuration_that_means_the_same() {
-        let text = WORKER.replace("https://user:pa55@chain.example/api?api_key=k3y", "http://127.0.0.1:1");
-        let (first, file, _folder) = shown(Role::Worker, &text);
+        let (first, file, _folder) = shown(Role::Worker, WORKER);
         std::fs::write(&file, &first.text).unwrap();
         let (effective, given) = read(Role::Worker, &file).unwrap();
         let again = describe(Role::Worker, &file, &effective, &given);
