@@ -128,7 +128,7 @@ fn named(text: &str, names: &BTreeMap<String, String>) -> String {
     known.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
     let of_friendly = |found: &Captures<'_>| {
         let raw = URL_SAFE.decode(&found[0]).ok().filter(|bytes| bytes.len() == 36);
-        let raw = raw.map(|bytes| format!("{}:{}", bytes[1].cast_signed(), hex::encode(&bytes[2..34])));
+        let raw = raw.map(|bytes| format!("{}:{}", i8::from_ne_bytes([bytes[1]]), hex::encode(&bytes[2..34])));
         let name = known.iter().find(|(_, value)| raw.as_deref() == Some(*value));
         name.map_or_else(|| found[0].to_owned(), |(name, _)| format!("${name}"))
     };
