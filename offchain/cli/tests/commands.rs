@@ -16,6 +16,8 @@ mod case;
 mod coverage;
 #[path = "commands/fixture.rs"]
 mod fixture;
+#[path = "commands/limit.rs"]
+mod limit;
 #[path = "commands/network.rs"]
 mod network;
 #[path = "people/mod.rs"]
@@ -24,6 +26,8 @@ mod people;
 mod redact;
 #[path = "commands/scene.rs"]
 mod scene;
+#[path = "commands/secret.rs"]
+mod secret;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

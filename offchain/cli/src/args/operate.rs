@@ -165,7 +165,8 @@ Examples:
     },
     /// Print every key that a daemon takes from a configuration, and which are defaults
     #[command(after_help = "\
-The result is TOML that means the same. Secrets stand in it as the paths of their files.
+The result is TOML that means the same. Secrets stand in it as the paths of their files; of URLs names, passwords and
+what is behind a question mark are left out, but paths are shown: some providers put a key there.
 
 Examples:
   cocoon config show proxy .cocoon/proxy.toml

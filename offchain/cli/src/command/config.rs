@@ -1,5 +1,6 @@
 //! `cocoon config`: looks at configuration files without starting anything.
 
+mod credentials;
 mod deployed;
 mod keys;
 mod show;

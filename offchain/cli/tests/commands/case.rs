@@ -8,6 +8,8 @@
 //! [chain] ...                        and a chain with a root, a proxy contract and a wallet, whose time stands still
 //! [network] ...                      and the local network that all these scenes share
 //! [ending] ...                       the same, behind all others: these end it
+//! [folder drawn] ..., [chain drawn]  keys, query ids or times are others in each run: addresses and hashes are not compared,
+//!                                    but those that have a name
 //!
 //! put FILE TEXT                      writes a file for its owner alone; \n is a new line
 //! fixture NAME                       puts something there that is no text (`fixture.rs`)
@@ -18,10 +20,15 @@
 //! fund TON                           pays the wallet of $WORDS
 //! advance SECONDS                    moves the chain's time
 //! run LINE                           must work, and is not shown
+//! save FILE LINE                     keeps what LINE --json prints in a file
+//! same ONE OTHER                     two texts that must be the same
 //! happy LINE                         exit code 0, something on stdout, no error
 //! json LINE                          the same with --json; a verdict (1) may be negative
 //! error LINE                         any other exit code but 70, nothing on stdout, an error that ends with a hint
 //! verdict LINE                       an error whose verdict stands on stdout
+//! usage LINE                         an error of what was typed (2), where nothing else can go wrong
+//! happy! LINE, json! LINE            prints a secret, as it should
+//! happy~ LINE, json~ LINE            prints much: only its first line is shown
 //! happy& LINE, json& LINE            of a daemon: what it prints until it is ready, then it is told to end, and does
 //! ```
 //!
@@ -92,6 +99,11 @@ pub(crate) enum Step {
     Fund(u64),
     Advance(u32),
     Run(String),
+    Save {
+        file: String,
+        line: String,
+    },
+    Same(String, String),
     Case(Case),
 }
 
@@ -104,11 +116,19 @@ pub(crate) struct Case {
     pub(crate) has_verdict: bool,
     /// Runs until it is told to end.
     pub(crate) is_daemon: bool,
+    /// Refused for what was typed, whatever else there is.
+    pub(crate) is_usage: bool,
+    /// Prints a secret.
+    pub(crate) is_revealing: bool,
+    /// Only the first line is shown.
+    pub(crate) is_long: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) stand: Stand,
+    /// Keys, query ids or times are others in each run.
+    pub(crate) is_drawn: bool,
     pub(crate) title: String,
     pub(crate) steps: Vec<Step>,
 }
@@ -147,8 +167,13 @@ impl Noun {
             let place = format!("{file}:{}: {line}", number + 1);
             if let Some(head) = line.strip_prefix('[') {
                 let (stand, title) = head.split_once(']').unwrap_or_else(|| panic!("{place}"));
+                let (stand, is_drawn) = match stand.split_once(' ') {
+                    Some((stand, "drawn")) => (stand_of(stand), true),
+                    _ => (stand_of(stand), matches!(stand, "network" | "ending")),
+                };
                 scenes.push(Scene {
-                    stand: stand_of(stand).unwrap_or_else(|| panic!("{place}")),
+                    stand: stand.unwrap_or_else(|| panic!("{place}")),
+                    is_drawn,
                     title: title.trim().to_owned(),
                     steps: Vec::new(),
                 });
@@ -161,12 +186,13 @@ impl Noun {
         Self { name, file, scenes }
     }
 
-    /// Kinds and lines of all cases.
-    pub(crate) fn cases(&self) -> impl Iterator<Item = (Kind, &str)> {
-        let steps = self.scenes.iter().flat_map(|scene| &scene.steps);
-        steps.filter_map(|step| match step {
-            Step::Case(case) => Some((case.kind, case.line.as_str())),
-            _ => None,
+    /// All cases, each with its scene.
+    pub(crate) fn cases(&self) -> impl Iterator<Item = (&Case, &Scene)> {
+        self.scenes.iter().flat_map(|scene| {
+            scene.steps.iter().filter_map(move |step| match step {
+                Step::Case(case) => Some((case, scene)),
+                _ => None,
+            })
         })
     }
 }
@@ -221,20 +247,37 @@ fn step(line: &str) -> Option<Step> {
         "fund" => Step::Fund(rest.parse().ok()?),
         "advance" => Step::Advance(rest.parse().ok()?),
         "run" => Step::Run(owned),
-        "happy" | "happy&" | "json" | "json&" | "error" | "verdict" => {
-            let is_json = word.starts_with("json");
+        "save" => {
+            let (file, line) = rest.split_once(' ')?;
+            let (file, line) = (file.to_owned(), line.trim().to_owned());
+            Step::Save { file, line }
+        }
+        "same" => {
+            let (one, other) = rest.split_once(' ')?;
+            Step::Same(one.to_owned(), other.trim().to_owned())
+        }
+        word => {
+            let kind = match word.trim_end_matches(['&', '!', '~']) {
+                "happy" => Kind::Happy,
+                "json" => Kind::Json,
+                "error" | "usage" | "verdict" => Kind::Error,
+                _ => return None,
+            };
+            let line = if kind == Kind::Json {
+                format!("{owned} --json")
+            } else {
+                owned
+            };
             Step::Case(Case {
-                kind: match word {
-                    "happy" | "happy&" => Kind::Happy,
-                    "json" | "json&" => Kind::Json,
-                    _ => Kind::Error,
-                },
-                line: if is_json { format!("{owned} --json") } else { owned },
+                kind,
+                line,
                 has_verdict: word == "verdict",
+                is_usage: word == "usage",
                 is_daemon: word.ends_with('&'),
+                is_revealing: word.ends_with('!'),
+                is_long: word.ends_with('~'),
             })
         }
-        _ => return None,
     })
 }
 

@@ -2,10 +2,19 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use cocoon_attest::simulated::{SimulatedPlatform, simulated_measurements};
 use cocoon_image::{BootLine, ROOT_SALT};
 use cocoon_manifest::verity::{BLOCK_BYTES, Salt, Superblock, format};
+use ed25519_dalek::{Signer as _, SigningKey};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::limit;
+use crate::network::program;
 
 /// Puts the fixture `name` into `folder`.
 pub(crate) fn put(name: &str, folder: &Path) {
@@ -34,6 +43,7 @@ pub(crate) fn put(name: &str, folder: &Path) {
             fs::write(folder.join("quote.bin"), quote).unwrap();
         }
         "image" => image(folder),
+        "release" => release(folder),
         name => panic!("no fixture {name}"),
     }
 }
@@ -71,6 +81,40 @@ fn image(folder: &Path) {
     .unwrap();
     copy(&image, &folder.join("changed-image"));
     flip(&folder.join("changed-image/root.img"), 77);
+}
+
+/// A release of two files, signed in the form of signify, its public key, and the same release with a byte changed.
+fn release(folder: &Path) {
+    let key = SigningKey::from_bytes(&[42; 32]);
+    let release = folder.join("release");
+    fs::create_dir_all(release.join("bin")).unwrap();
+    fs::write(release.join("bin/cocoon"), "a program").unwrap();
+    let program = limit::output(Command::new(program()).args(["version", "--json"]).env_clear());
+    let program: Value = serde_json::from_slice(&program.stdout).unwrap();
+    let described = json!({ "format": 1, "version": "0.1.0", "commit": "abc", "program": program });
+    fs::write(release.join("release.json"), described.to_string()).unwrap();
+    let line = |name: &str| {
+        let hash = Sha256::digest(fs::read(release.join(name)).unwrap());
+        format!("{}  {name}\n", hex::encode(hash))
+    };
+    let sums: String = ["bin/cocoon", "release.json"].into_iter().map(line).collect();
+    fs::write(release.join("SHA256SUMS"), &sums).unwrap();
+    let head = [b"Ed".as_slice(), &[7; 8]].concat();
+    let signature = key.sign(sums.as_bytes()).to_bytes();
+    let comment = "cocoon of a test";
+    let over = key
+        .sign(&[signature.as_slice(), comment.as_bytes()].concat())
+        .to_bytes();
+    let signed = format!(
+        "untrusted comment: anything\n{}\ntrusted comment: {comment}\n{}\n",
+        STANDARD.encode([head.as_slice(), &signature].concat()),
+        STANDARD.encode(over)
+    );
+    fs::write(release.join("SHA256SUMS.minisig"), signed).unwrap();
+    let public = STANDARD.encode([head.as_slice(), key.verifying_key().as_bytes()].concat());
+    fs::write(folder.join("minisign.pub"), format!("untrusted comment: x\n{public}\n")).unwrap();
+    copy(&release, &folder.join("changed-release"));
+    flip(&folder.join("changed-release/bin/cocoon"), 3);
 }
 
 fn flip(path: &Path, at: usize) {

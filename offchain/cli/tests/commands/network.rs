@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::limit;
+
 /// Far from the usual ports, and from those of other tests.
 pub(crate) const INSTANCE: u16 = 443;
 
@@ -51,7 +53,7 @@ impl Network {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(folder.path().join("up.log")).unwrap());
-        let mut up = up.spawn().unwrap();
+        let (mut up, watch) = limit::spawn(&mut up);
         let mut lines = BufReader::new(up.stdout.take().unwrap());
         let (mut text, mut line) = (String::new(), String::new());
         while line != "}\n" {
@@ -60,6 +62,7 @@ impl Network {
             assert!(read > 0, "`cocoon up` ended: {}", log(folder.path()));
             text.push_str(&line);
         }
+        drop(watch);
         // Nobody reads on, and nothing more is printed.
         std::thread::spawn(move || lines.read_to_end(&mut Vec::new()));
         let description: Value = serde_json::from_str(&text).unwrap();
@@ -112,12 +115,8 @@ impl Network {
 
     fn run(&self, line: &[&str]) -> Output {
         let mut command = Command::new(program());
-        command
-            .args(line)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .stdin(Stdio::null());
-        command.output().unwrap()
+        command.args(line).current_dir(self.folder.path()).env_clear();
+        limit::output(&mut command)
     }
 
     /// Its data folder.
@@ -140,6 +139,10 @@ impl Network {
                 "CLIENT_PORT".to_owned(),
                 self.description["ports"]["client"].as_str().unwrap().to_owned(),
             ),
+            (
+                "PROXY_PORT".to_owned(),
+                self.description["ports"]["proxy_clients"].as_str().unwrap().to_owned(),
+            ),
         ];
         named.chain(own).collect()
     }
@@ -151,7 +154,7 @@ fn log(folder: &Path) -> String {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        let _ = self.up.kill();
+        limit::kill(self.up.id());
         let _ = self.up.wait();
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::case::{Case, Kind, Scene, Stand, Step, words};
 use crate::network::{Network, program};
 use crate::stage::{Stage, WORDS};
-use crate::{fixture, redact};
+use crate::{fixture, limit, redact, secret};
 
 /// What daemons of a scene say on stderr.
 const DAEMON_LOG: &str = "daemon.log";
@@ -34,7 +34,7 @@ struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        limit::kill(self.0.id());
         let _ = self.0.wait();
     }
 }
@@ -97,6 +97,16 @@ impl Play<'_> {
             Step::Fund(ton) => self.stage.fund(self.names.get("OWNER").ok_or("no chain")?, *ton),
             Step::Advance(seconds) => self.stage.advance(*seconds),
             Step::Run(line) => drop(self.done(line)?),
+            Step::Save { file, line } => {
+                let value = self.value(line)?;
+                self.stage.write(file, &value.to_string());
+            }
+            Step::Same(one, other) => {
+                let (one, other) = (self.filled(one), self.filled(other));
+                if one != other {
+                    return Err(format!("{}: {one} is not {other}", self.scene.title));
+                }
+            }
             Step::Case(case) => self.case(case)?,
         }
         Ok(())
@@ -138,13 +148,15 @@ impl Play<'_> {
     }
 
     fn run(&self, line: &str) -> Output {
-        self.command(line).output().unwrap()
+        limit::output(&mut self.command(line))
     }
 
     /// Starts a daemon; gives it with what it prints until it is ready: a line, or an object of JSON.
     fn spawn(&self, line: &str) -> (Child, BufReader<ChildStdout>, String) {
+        let mut command = self.command(line);
+        let command = command.stdout(Stdio::piped());
         let log = std::fs::File::create(self.folder().join(DAEMON_LOG)).unwrap();
-        let mut daemon = self.command(line).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let (mut daemon, _watch) = limit::spawn(command.stderr(log));
         let mut lines = BufReader::new(daemon.stdout.take().unwrap());
         let (mut told, mut next) = (String::new(), String::new());
         while lines.read_line(&mut next).unwrap() > 0 {
@@ -171,7 +183,7 @@ impl Play<'_> {
         while daemon.try_wait().unwrap().is_none() {
             if Instant::now() >= end {
                 // Without an exit code it is a defect.
-                let _ = daemon.kill();
+                limit::kill(daemon.id());
                 break;
             }
             std::thread::sleep(Duration::from_millis(20));
@@ -215,14 +227,28 @@ impl Play<'_> {
             self.run(line)
         };
         let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        if !case.is_revealing {
+            let network = self.network.map(|network| network.data().join("keys"));
+            let folders: Vec<&Path> = [self.folder()].into_iter().chain(network.as_deref()).collect();
+            for printed in [&stdout, &stderr] {
+                if let Some(what) = secret::found(printed, &folders) {
+                    return Err(format!("{line}: it prints {what}"));
+                }
+            }
+        }
         let wrong = is_wrong(case, output.status.code(), &stdout, &stderr);
         let folder = self.folder().canonicalize().unwrap().display().to_string();
         let mut folders = vec![(folder, "[DIR]")];
         if let Some(network) = self.network {
             folders.push((network.data().display().to_string(), "[NET]"));
         }
-        let shown = |text: &str| redact::redacted(text, self.scene.stand, &folders);
-        let mut told = format!("$ cocoon {line}\n{}", ended(&shown(&stdout)));
+        let shown = |text: &str| redact::redacted(text, self.scene, &folders, &self.names);
+        let printed = ended(&shown(&stdout));
+        let printed = match printed.split_once('\n') {
+            Some((first, _)) if case.is_long => format!("{first}\n[...]\n"),
+            _ => printed,
+        };
+        let mut told = format!("$ cocoon {line}\n{printed}");
         for line in shown(&stderr).lines() {
             let _ = writeln!(told, "! {line}");
         }
@@ -263,7 +289,7 @@ fn is_wrong(case: &Case, code: Option<i32>, stdout: &str, stderr: &str) -> Optio
     let causes = stderr.lines().filter(|line| line.starts_with("  caused by: ")).count();
     let has_verdict = case.has_verdict;
     match (case.kind, code) {
-        (_, None | Some(70 | 101)) => Some("a defect"),
+        (_, None | Some(70 | 101)) => Some("a defect, or it took too long"),
         (Kind::Happy, Some(0)) if stdout.is_empty() => Some("nothing on stdout"),
         (Kind::Happy, Some(0)) if stderr.contains("error: ") => Some("an error in spite of exit code 0"),
         (Kind::Happy, Some(0)) => None,
@@ -272,6 +298,7 @@ fn is_wrong(case: &Case, code: Option<i32>, stdout: &str, stderr: &str) -> Optio
         (Kind::Json, Some(0 | 1)) => None,
         (Kind::Json, _) => Some("not done"),
         (Kind::Error, Some(0)) => Some("no error"),
+        (Kind::Error, Some(code)) if case.is_usage && code != 2 => Some("not an error of what was typed"),
         (Kind::Error, _) if causes > 1 => Some("all causes without -v"),
         (Kind::Error, _) if has_verdict && !stdout.is_empty() => None,
         (Kind::Error, _) if has_verdict => Some("no verdict"),

@@ -1,11 +1,12 @@
 //! Somebody at a terminal: a folder of their own, the program, and HTTP.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::limit;
 use crate::network::{Network, program};
 
 /// How long something may take that the network does by itself.
@@ -70,9 +71,8 @@ impl<'a> Person<'a> {
             .env_clear()
             .env("COCOON_DATA_DIR", self.network.data())
             .env("COCOON_KEYSTORE", self.folder().join("keystore"))
-            .env("COCOON_PASSPHRASE_FILE", "passphrase")
-            .stdin(Stdio::null());
-        command.output().unwrap()
+            .env("COCOON_PASSPHRASE_FILE", "passphrase");
+        limit::output(&mut command)
     }
 
     /// Types a command that must work; gives what it prints.

@@ -3,10 +3,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use cocoon_chain::HttpApi;
+use cocoon_runner::config::{AttestationConfig, CollateralServiceConfig};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use super::credentials::without_credentials;
 use super::keys;
 use crate::args::operate::Role;
 use crate::command::operate::with_default;
@@ -53,7 +56,7 @@ pub(super) fn run(role: Role, file: &Path, output: Output) -> Result<Exit, Failu
 
 /// A configuration as its daemon takes it, with its defaults, and as the file has it. Secrets are paths in both.
 fn read(role: Role, file: &Path) -> Result<(Table, Table), Failure> {
-    let effective = match role {
+    let mut effective = match role {
         Role::Proxy => {
             let mut config = cocoon_proxy::ProxyConfig::load(file).map_err(failure::from_proxy)?;
             config.admin = with_default(config.admin, &config.store_dir);
@@ -80,10 +83,48 @@ fn read(role: Role, file: &Path) -> Result<(Table, Table), Failure> {
             table(&config)?
         }
     };
+    with_usual(&mut effective)?;
+    check_servers(&effective)?;
     let text = std::fs::read_to_string(file);
     let text = text.or_fail(Exit::Configuration, &format!("cannot read {}", file.display()), HINT)?;
     let given = toml::from_str(&text).or_fail(Exit::Configuration, &format!("{} is no TOML", file.display()), HINT)?;
     Ok((effective, given))
+}
+
+/// Puts in what a file leaves out that is written of it, because it is what a default says.
+fn with_usual(config: &mut Table) -> Result<(), Failure> {
+    let Some(Value::Table(attestation)) = config.get_mut("attestation") else {
+        return Ok(());
+    };
+    let usual = AttestationConfig::default();
+    let value = |made: Result<Value, toml::ser::Error>| made.map_err(anyhow::Error::from);
+    let usual = [
+        ("evidence", value(Value::try_from(usual.evidence))?),
+        ("gpu", value(Value::try_from(usual.gpu))?),
+        ("require_session_proof", usual.require_session_proof.into()),
+    ];
+    for (key, value) in usual {
+        attestation.entry(key).or_insert(value);
+    }
+    if let Some(Value::Table(service)) = attestation.get_mut("collateral_service") {
+        let usual = CollateralServiceConfig::default();
+        service.entry("plain_http").or_insert(usual.plain_http.into());
+    }
+    Ok(())
+}
+
+/// Refuses URLs of the chain that a daemon refuses, such as those with a password in them.
+fn check_servers(config: &Table) -> Result<(), Failure> {
+    let Some(Value::Table(chain)) = config.get("chain") else {
+        return Ok(());
+    };
+    let more = chain.get("endpoints").and_then(Value::as_array).into_iter().flatten();
+    let more = more.filter_map(|server| server.get("url"));
+    let urls = chain.get("url").into_iter().chain(more).filter_map(Value::as_str);
+    for url in urls.filter(|url| !url.is_empty()) {
+        HttpApi::new(url, None).map_err(failure::from_chain)?;
+    }
+    Ok(())
 }
 
 const HINT: &str = "run it again: the file changed while it was read";
@@ -198,7 +239,11 @@ impl Lines {
             self.setting(place, key, Some(without_credentials(value)), from);
         }
         for key in self.left_out(place, table) {
-            self.setting(place, key, None, Origin::Unset);
+            // What is empty is not kept, also where the file says so.
+            match given.key(key) {
+                Some(value) => self.setting(place, key, Some(without_credentials(value)), Origin::File),
+                None => self.setting(place, key, None, Origin::Unset),
+            }
         }
         for (key, value) in table {
             let (inside, given_inside) = (place.key(key), given.key(key));
@@ -263,114 +308,5 @@ fn is_table(value: &Value) -> bool {
     }
 }
 
-/// Secrets of our own stand in files; what a URL may carry is left out.
-fn without_credentials(value: &Value) -> Value {
-    let Some(text) = value.as_str().filter(|text| text.contains("://")) else {
-        return value.clone();
-    };
-    match reqwest::Url::parse(text) {
-        Ok(url) if !url.username().is_empty() || url.password().is_some() || url.query().is_some() => {
-            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-            let host = url.host_str().unwrap_or_default();
-            Value::from(format!(
-                "{}://{host}{port}{} (credentials left out)",
-                url.scheme(),
-                url.path()
-            ))
-        }
-        _ => value.clone(),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const WORKER: &str = "\
-owner = \"0:0000000000000000000000000000000000000000000000000000000000000001\"
-data_dir = \"data\"
-
-[chain]
-url = \"https://user:pa55@chain.example/api?api_key=k3y\"
-root = \"0:0000000000000000000000000000000000000000000000000000000000000002\"
-
-[[models]]
-name = \"cocoon/tiny\"
-coefficient = 900
-backend = { kind = \"engine\", folder = \"tiny\" }
-";
-
-    fn shown(role: Role, text: &str) -> (Shown, std::path::PathBuf, tempfile::TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("runner.toml");
-        std::fs::write(&file, text).unwrap();
-        let (effective, given) = read(role, &file).unwrap();
-        (describe(role, &file, &effective, &given), file, folder)
-    }
-
-    fn of<'a>(shown: &'a Shown, key: &str) -> (&'a Option<Value>, Origin) {
-        let found = shown.settings.iter().find(|setting| setting.key == key);
-        let setting = found.unwrap_or_else(|| panic!("{key} is not shown"));
-        (&setting.value, setting.from)
-    }
-
-    #[test]
-    fn each_key_says_whether_the_file_or_a_default_set_it() {
-        let (shown, _, folder) = shown(Role::Worker, WORKER);
-        assert_eq!(of(&shown, "models.0.coefficient"), (&Some(900.into()), Origin::File));
-        assert_eq!(of(&shown, "proxy_connections").1, Origin::Default);
-        assert_eq!(
-            of(&shown, "models.0.backend.verify_name"),
-            (&Some(false.into()), Origin::Default)
-        );
-        assert_eq!(of(&shown, "models.0.backend.weight_format"), (&None, Origin::Unset));
-        assert_eq!(of(&shown, "payout"), (&None, Origin::Unset));
-        assert_eq!(of(&shown, "attestation.require_session_proof"), (&None, Origin::Unset));
-        let socket = folder.path().join("data/admin.sock");
-        let socket = Value::from(socket.display().to_string());
-        assert_eq!(of(&shown, "admin.socket"), (&Some(socket), Origin::Default));
-        assert!(
-            !shown.text.contains("pa55") && !shown.text.contains("k3y"),
-            "{}",
-            shown.text
-        );
-    }
-
-    #[test]
-    fn what_is_shown_is_a_configuration_that_means_the_same() {
-        let text = WORKER.replace("https://user:pa55@chain.example/api?api_key=k3y", "http://127.0.0.1:1");
-        let (first, file, _folder) = shown(Role::Worker, &text);
-        std::fs::write(&file, &first.text).unwrap();
-        let (effective, given) = read(Role::Worker, &file).unwrap();
-        let again = describe(Role::Worker, &file, &effective, &given);
-        let values = |shown: &Shown| -> Vec<(String, Option<Value>)> {
-            let settings = shown.settings.iter();
-            settings
-                .map(|setting| (setting.key.clone(), setting.value.clone()))
-                .collect()
-        };
-        assert_eq!(values(&first), values(&again));
-        assert!(again.settings.iter().all(|setting| setting.from != Origin::Default));
-    }
-
-    #[test]
-    fn tables_that_are_all_defaults_are_shown_too() {
-        let text = "\
-store_dir = \"store\"
-contract_key_file = \"proxy.key\"
-[chain]
-url = \"http://127.0.0.1:1\"
-root = \"0:00\"
-[wallet]
-key_file = \"wallet.key\"
-owner = \"0:00\"
-";
-        let (shown, _, folder) = shown(Role::Proxy, text);
-        assert_eq!(of(&shown, "challenge.restore"), (&Some(10.into()), Origin::Default));
-        assert_eq!(of(&shown, "log.folder"), (&None, Origin::Unset));
-        assert_eq!(of(&shown, "timers.drain"), (&Some(30.0.into()), Origin::Default));
-        // A path, not what is in the file.
-        let key = folder.path().join("proxy.key").display().to_string();
-        assert_eq!(of(&shown, "contract_key_file"), (&Some(key.into()), Origin::File));
-    }
-}
+mod tests;

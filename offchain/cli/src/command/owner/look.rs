@@ -245,13 +245,16 @@ struct Day {
 /// `worker earnings`.
 pub(super) async fn earnings(global: &Global, args: EarningsArgs, output: Output) -> Result<Exit, Failure> {
     let (chain, _) = resolve(global, &args.place)?.open()?;
-    // Where there is no worker contract, nothing was paid either: that would look like a worker without work.
-    WorkerAccount::fetch(chain.as_ref(), &args.contract)
-        .await
-        .map_err(failure::from_chain)?;
     let payouts = read_earnings(chain.as_ref(), &args.contract)
         .await
         .map_err(owner_error)?;
+    // One that is closed and frozen was paid all the same. Where nothing was paid and there is no contract, it would look like a
+    // worker without work.
+    if payouts.is_empty() {
+        WorkerAccount::fetch(chain.as_ref(), &args.contract)
+            .await
+            .map_err(failure::from_chain)?;
+    }
     let earnings = by_day(args.contract.to_string(), &payouts)?;
     output.result(&earnings, earnings_text)?;
     Ok(Exit::Done)
