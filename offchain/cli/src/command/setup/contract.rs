@@ -112,16 +112,17 @@ impl Setup {
             return Ok(());
         }
         let id = operation_id(plan.operation.as_ref(), &Manner::default());
-        if executed.contains(&id) {
-            return Ok(());
-        }
-        if executed.iter().any(|other| other.starts_with(&plan.id_begin)) {
-            let (contract, option) = (&plan.contract, self.typed.role.amount_option());
-            let error = anyhow::anyhow!(
-                "another amount or secret is under way to {contract}: an earlier setup has sent it, and the chain does not show it yet"
-            );
-            let hint = format!("give the {option} of before, and pay in more when the contract is there");
-            return Err(Failure::new(Exit::Configuration, error, hint));
+        match paid(&executed, &id, &plan.id_begin) {
+            Paid::This => return Ok(()),
+            Paid::Nothing => {}
+            Paid::Other => {
+                let (contract, option) = (&plan.contract, self.typed.role.amount_option());
+                let error = anyhow::anyhow!(
+                    "another amount or secret is under way to {contract}: an earlier setup has sent it, and the chain does not show it yet"
+                );
+                let hint = format!("give the {option} of before, and pay in more when the contract is there");
+                return Err(Failure::new(Exit::Configuration, error, hint));
+            }
         }
         let amount = self.kept.answers.amount.unwrap_or(Nanoton::ZERO);
         let needed = funds::needed(amount, signer.contract.kind())?;
@@ -253,5 +254,51 @@ impl Setup {
                 }
             }
         })
+    }
+}
+
+/// What earlier commands have sent to a contract that the chain does not show yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Paid {
+    Nothing,
+    /// What is to be paid now.
+    This,
+    /// Another payment.
+    Other,
+}
+
+fn paid(executed: &[String], id: &str, id_begin: &str) -> Paid {
+    if executed.iter().any(|other| other == id) {
+        return Paid::This;
+    }
+    match executed.iter().any(|other| other.starts_with(id_begin)) {
+        true => Paid::Other,
+        false => Paid::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn deploy(proxy: u8, ton: u64) -> client::Deploy {
+        client::Deploy {
+            root: Address::new(0, HashBytes([1; 32])),
+            proxy: Address::new(0, HashBytes([proxy; 32])),
+            top_up: Some(Nanoton::from_ton(ton)),
+            secret_hash: Some(HashBytes([9; 32])),
+        }
+    }
+
+    #[test]
+    fn what_is_under_way_to_a_contract_is_neither_paid_again_nor_with_another_amount() {
+        let of = |executed: &[client::Deploy]| {
+            let executed: Vec<String> = executed.iter().map(Operation::id).collect();
+            paid(&executed, &deploy(2, 20).id(), &deploy(2, 20).id_begin())
+        };
+        assert_eq!(of(&[]), Paid::Nothing);
+        assert_eq!(of(&[deploy(3, 20)]), Paid::Nothing, "another contract");
+        assert_eq!(of(&[deploy(3, 20), deploy(2, 20)]), Paid::This);
+        assert_eq!(of(&[deploy(2, 50)]), Paid::Other);
     }
 }

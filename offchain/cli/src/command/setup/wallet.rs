@@ -117,8 +117,8 @@ impl Setup {
         let address = contract.address().map_err(anyhow::Error::from)?;
         let store = keystore(&self.global, &self.typed.common.keys);
         let listed = store.list().map_err(failure::from_owner)?;
-        let readable = listed.iter().filter_map(|(_, wallet)| wallet.as_ref().ok());
-        if let Some(wallet) = readable.into_iter().find(|wallet| wallet.address == address) {
+        let mut readable = listed.iter().filter_map(|(_, wallet)| wallet.as_ref().ok());
+        if let Some(wallet) = readable.find(|wallet| wallet.address == address) {
             return store.get(&wallet.name).map_err(failure::from_owner);
         }
         let taken: Vec<&str> = listed.iter().map(|(name, _)| name.as_str()).collect();
@@ -154,11 +154,11 @@ fn free_name(owner: &str, taken: &[&str]) -> Option<String> {
         1 => "-client".to_owned(),
         _ => format!("-client-{number}"),
     });
-    let names = suffixes.map(|suffix| {
+    let mut names = suffixes.map(|suffix| {
         let begin: String = owner.chars().take(MAX_NAME_CHARS - suffix.len()).collect();
         begin + &suffix
     });
-    names.into_iter().find(|name| !taken.contains(&name.as_str()))
+    names.find(|name| !taken.contains(&name.as_str()))
 }
 
 #[cfg(test)]
