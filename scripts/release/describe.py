@@ -1,6 +1,7 @@
 """Writes release.json: what is in a release folder, and by what it was made.
 
-Arguments: folder, commit, target, profile, compiler, then ROLE:HASH for each guest image.
+Arguments: folder, commit, target, profile, compiler, target and features of the program with the engine (empty without one),
+then ROLE:HASH for each guest image.
 """
 
 import json
@@ -20,7 +21,7 @@ def images(arguments):
 
 
 def main():
-    folder, commit, target, profile, compiler, *named = sys.argv[1:]
+    folder, commit, target, profile, compiler, engine_target, engine_features, *named = sys.argv[1:]
     folder = Path(folder)
     program = json.loads((folder / "version.json").read_text())
     description = {
@@ -33,6 +34,7 @@ def main():
         "profile": profile,
         "compiler": compiler,
         "program": program,
+        "engine": {"target": engine_target, "features": engine_features.split(",")} if engine_target else None,
         "images": list(images(named)),
     }
     text = json.dumps(description, indent=2, sort_keys=True) + "\n"

@@ -30,7 +30,7 @@ fn public_key(key: &SigningKey) -> String {
     STANDARD.encode([b"Ed".as_slice(), &[7; 8], key.verifying_key().as_bytes()].concat())
 }
 
-/// A signature in the form of signify, which minisign made before it hashed first.
+/// A signature over the list itself, as minisign made them until it hashed first.
 fn sign(release: &Path, key: &SigningKey) {
     let sums = std::fs::read(release.join("SHA256SUMS")).unwrap();
     let signature = key.sign(&sums).to_bytes();
@@ -94,7 +94,7 @@ fn a_signed_release_is_verified_and_the_first_difference_is_told() {
     release  cocoon 0.1.0, commit abc
     proven   signature    of SHA256SUMS by the key that was named; it says: cocoon of a test
     proven   files        all 2 are those that are listed
-    proven   contracts    the code of all 6 is that of this program
+    proven   contracts    release.json says that the code of all 6 is that of this program
     unknown  images       no network was named whose lists could be compared
     ");
     let one = cocoon(
@@ -102,7 +102,9 @@ fn a_signed_release_is_verified_and_the_first_difference_is_told() {
         "verify release release/bin/cocoon --key-file minisign.pub --json",
     );
     let one: Value = serde_json::from_slice(&one.stdout).unwrap();
-    assert_eq!((&one["verified"], &one["signed"]), (&true.into(), &true.into()));
+    for field in ["verified", "signed", "authentic", "fits"] {
+        assert_eq!(one[field], true, "{field}");
+    }
     assert_eq!(one["findings"][1]["says"], "bin/cocoon is the one that is listed");
 
     let differs = |line: &str, says: &str| {
@@ -132,14 +134,6 @@ fn a_signed_release_is_verified_and_the_first_difference_is_told() {
     differs(line, "bin/more is not listed in SHA256SUMS");
     std::fs::remove_file(at("bin/more")).unwrap();
 
-    let mut description: Value = serde_json::from_slice(&std::fs::read(at("release.json")).unwrap()).unwrap();
-    description["program"]["contracts"]["client"] = "00".repeat(32).into();
-    describe(&at(""), &description);
-    differs(line, "the client contract's code is 0000");
-    description["format"] = 2.into();
-    describe(&at(""), &description);
-    differs(line, "is of format 2");
-
     list(&at(""));
     std::fs::write(
         at("SHA256SUMS"),
@@ -149,6 +143,124 @@ fn a_signed_release_is_verified_and_the_first_difference_is_told() {
     differs(line, "SHA256SUMS.minisig is not of the key");
     std::fs::remove_file(at("SHA256SUMS.minisig")).unwrap();
     differs(line, "there is no SHA256SUMS.minisig");
+}
+
+/// Writes the public key, and gives a command line that verifies with it.
+fn verifying(folder: &Path) -> &'static str {
+    std::fs::write(folder.join("minisign.pub"), public_key(&key())).unwrap();
+    "verify release release --key-file minisign.pub"
+}
+
+#[test]
+fn a_signed_release_of_another_time_is_told_apart_from_a_forged_one() {
+    let folder = tempfile::tempdir().unwrap();
+    release(folder.path());
+    let line = verifying(folder.path());
+    let at = folder.path().join("release");
+    let mut description: Value = serde_json::from_slice(&std::fs::read(at.join("release.json")).unwrap()).unwrap();
+    let told = |line: &str, says: &[&str], authentic: bool| {
+        let told = cocoon(folder.path(), line);
+        assert_eq!(told.status.code(), Some(1), "{}", text(&told.stderr));
+        let first = text(&told.stdout).lines().next().unwrap();
+        assert!(says.iter().all(|part| first.contains(part)), "{first}");
+        let told = cocoon(folder.path(), &format!("{line} --json"));
+        let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+        assert_eq!(
+            (&told["verified"], &told["authentic"], &told["fits"]),
+            (&false.into(), &authentic.into(), &false.into()),
+            "{told}"
+        );
+    };
+    let signed = "The files are those that were signed, but ";
+    description["program"]["contracts"]["client"] = "00".repeat(32).into();
+    describe(&at, &description);
+    told(line, &[signed, "the client contract's code is 0000"], true);
+    let unsigned = "verify release release --unsigned";
+    told(
+        unsigned,
+        &["UNSIGNED: ", "nothing says who made them", "the client contract's"],
+        false,
+    );
+    description["format"] = 2.into();
+    describe(&at, &description);
+    told(line, &[signed, "is of format 2"], true);
+}
+
+#[test]
+fn one_file_with_the_signed_list_is_verified_without_the_rest_of_the_release() {
+    let folder = tempfile::tempdir().unwrap();
+    release(folder.path());
+    let all = verifying(folder.path());
+    let at = |name: &str| folder.path().join("release").join(name);
+    std::fs::remove_file(at("release.json")).unwrap();
+    let line = all.replacen("release release", "release release/bin/cocoon", 1);
+    let one = cocoon(folder.path(), &line);
+    assert_eq!(one.status.code(), Some(0), "{}{}", text(&one.stdout), text(&one.stderr));
+    insta::assert_snapshot!(text(&one.stdout), @r"
+    Verified: bin/cocoon is the one that was signed
+    proven   signature    of SHA256SUMS by the key that was named; it says: cocoon of a test
+    proven   files        bin/cocoon is the one that is listed
+    unknown  description  release.json is not beside it: version, contracts and images were not compared
+    ");
+    let whole = cocoon(folder.path(), all);
+    assert_eq!(whole.status.code(), Some(1), "the folder lacks a file of it");
+
+    for (name, bytes, says) in [
+        ("bin/cocoon", "another program", "bin/cocoon has the SHA-256 "),
+        ("release.json", "{}", "release.json has the SHA-256 "),
+    ] {
+        std::fs::write(at("bin/cocoon"), "a program").unwrap();
+        std::fs::write(at(name), bytes).unwrap();
+        let other = cocoon(folder.path(), &line);
+        assert_eq!(other.status.code(), Some(1), "{}", text(&other.stderr));
+        let told = text(&other.stdout);
+        assert!(
+            told.starts_with("This is NOT the release: ") && told.contains(says),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn names_and_texts_of_a_forged_release_cannot_write_over_the_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    release(folder.path());
+    let line = verifying(folder.path());
+    let at = |name: &str| folder.path().join("release").join(name);
+    let shown = |line: &str, exit: i32| {
+        let told = cocoon(folder.path(), line);
+        assert_eq!(told.status.code(), Some(exit), "{}", text(&told.stderr));
+        let told = text(&told.stdout).to_owned();
+        let plain = |character: char| character == '\n' || !character.is_control();
+        assert!(told.chars().all(plain), "{told:?}");
+        told
+    };
+    let name = "\u{1b}[2K\rVerified: the files are those that were signed \u{1b}[8m";
+    std::fs::write(at(name), "").unwrap();
+    let told = shown(line, 1);
+    assert!(
+        told.starts_with("This is NOT the release: \\u{1b}[2K\\u{d}Verified"),
+        "{told}"
+    );
+    std::fs::remove_file(at(name)).unwrap();
+
+    // A description with such texts, first in a list that nobody checked, then in one that is not of the key.
+    let mut description: Value = serde_json::from_slice(&std::fs::read(at("release.json")).unwrap()).unwrap();
+    description["version"] = "9\u{1b}[2K\rVerified".into();
+    describe(&at(""), &description);
+    let told = shown("verify release release --unsigned", 0);
+    assert!(told.contains("cocoon 9\\u{1b}[2K\\u{d}Verified"), "{told}");
+    let stranger = SigningKey::from_bytes(&[43; 32]);
+    sign(&at(""), &stranger);
+    let told = shown(line, 1);
+    assert!(
+        told.starts_with("This is NOT the release: ") && !told.contains("\nrelease  cocoon"),
+        "{told}"
+    );
+    assert!(
+        !told.contains("contracts"),
+        "nothing of a description that is not signed is told: {told}"
+    );
 }
 
 #[test]

@@ -86,7 +86,33 @@ fn runners_are_set_up_on_a_running_network_and_the_client_answers() {
 
     client(folder);
     worker_and_proxy(folder);
+    killed(folder);
+    another_network(folder, &file);
     endpoints(folder, &file);
+}
+
+/// What the chain says is paid into a client contract.
+fn paid_in(folder: &Path, contract: &str) -> String {
+    let status = json(
+        &cocoon(folder, &format!("client status --contract {contract} --json")),
+        0,
+    );
+    let facts = status["facts"].as_array().unwrap();
+    let fact = facts.iter().find(|fact| fact["name"] == "paid in").unwrap();
+    fact["value"].as_str().unwrap().to_owned()
+}
+
+/// Messages that a wallet has sent.
+fn sent(folder: &Path, wallet: &str) -> Value {
+    json(&cocoon(folder, &format!("wallet show {wallet} --json")), 0)["chain"]["seqno"].clone()
+}
+
+/// A command that is refused says why.
+fn refused(folder: &Path, line: &str, exit: i32, says: &str) {
+    let output = cocoon(folder, line);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(exit), "{line}: {told}");
+    assert!(told.contains(says), "{line}: {told}");
 }
 
 /// A client from nothing: stopped by a missing answer, gone on with, started, asked.
@@ -119,17 +145,14 @@ fn client(folder: &Path) {
         "it was kept"
     );
     let contract = done["contract"].as_str().unwrap();
-    let status = json(
-        &cocoon(folder, &format!("client status --contract {contract} --json")),
-        0,
+    assert_eq!(done["amount"], "20000000000");
+    assert_eq!(
+        (paid_in(folder, contract), sent(folder, "treasury-client")),
+        ("20 TON".to_owned(), 1.into())
     );
-    let facts = status["facts"].as_array().unwrap();
-    assert!(
-        facts
-            .iter()
-            .any(|fact| fact["name"] == "paid in" && fact["value"] == "20 TON"),
-        "{status}"
-    );
+    // What is paid in can be taken out again: the runner's wallet holds what its contract asks for.
+    let close = format!("client close {contract} --wallet treasury-client --dry-run --json");
+    json(&cocoon(folder, &close), 0);
 
     let config = done["config"].as_str().unwrap();
     let checked = json(&cocoon(folder, &format!("config check client {config} --json")), 0);
@@ -140,6 +163,25 @@ fn client(folder: &Path) {
         (&done["contract"], &done["config"]),
         "nothing is done twice"
     );
+    let other = json(
+        &cocoon(folder, &format!("{line} --amount 50").replace("--amount 20 ", "")),
+        0,
+    );
+    assert_eq!(other["amount"], "20000000000", "what is there, not what was answered");
+    assert!(
+        other["warnings"][0].as_str().unwrap().contains("client topup"),
+        "{other}"
+    );
+    assert_eq!(
+        (paid_in(folder, contract), sent(folder, "treasury-client")),
+        ("20 TON".to_owned(), 1.into()),
+        "paid once"
+    );
+    let secret = folder.join("cocoon-client/state/secret");
+    let kept = std::fs::read(&secret).unwrap();
+    std::fs::remove_file(&secret).unwrap();
+    refused(folder, &line, 3, "names another secret");
+    std::fs::write(&secret, kept).unwrap();
     std::fs::write(config, "# somebody's own\n").unwrap();
     let kept = cocoon(folder, &line);
     assert_eq!(kept.status.code(), Some(3), "{}", text(&kept.stderr));
@@ -170,6 +212,21 @@ fn worker_and_proxy(folder: &Path) {
         0,
     );
     assert!(worker["contract"].is_string(), "{worker}");
+    let several = format!("setup proxy --passphrase-file passphrase --yes --listen 127.0.0.1:{port}");
+    json(&cocoon(folder, "wallet new rig --passphrase-file passphrase --json"), 0);
+    refused(folder, &several, 2, "there are several wallets");
+    refused(
+        folder,
+        &format!("{several} --wallet tresury"),
+        2,
+        "cocoon wallet new tresury",
+    );
+    refused(
+        folder,
+        &format!("{several} --wallet treasury-client"),
+        2,
+        "the wallet of a runner",
+    );
     let unlisted = format!(
         "setup worker {keys} --restart --listen 127.0.0.1:{port} --model-name tiny@1:{}",
         "0".repeat(64)
@@ -205,6 +262,71 @@ fn worker_and_proxy(folder: &Path) {
         &cocoon(folder, &format!("proxy status --contract {contract} --json")),
         0,
     );
+    assert!(proxy["runner_wallet"].is_string(), "{proxy}");
+    let next = proxy["next"].as_str().unwrap().strip_prefix("cocoon ").unwrap();
+    let _proxy = start(folder, next, 1);
+}
+
+/// A second client of the same owner, whose setup is killed while its message leaves: it pays once.
+fn killed(folder: &Path) {
+    let keys = "--wallet treasury --passphrase-file passphrase --yes --json";
+    let port = free_ports();
+    let line = format!("setup client {keys} --restart --folder second --amount 15 --listen 127.0.0.1:{port}");
+    let mut setup = Running(
+        command(folder, &line)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let told = BufReader::new(setup.0.stderr.take().unwrap());
+    let mut told = told.lines().map_while(Result::ok);
+    assert!(told.any(|line| line.starts_with("Sending, step")));
+    drop(setup);
+    let done = json(
+        &cocoon(folder, "setup client --passphrase-file passphrase --yes --json"),
+        0,
+    );
+    let contract = done["contract"].as_str().unwrap();
+    assert_eq!(
+        (paid_in(folder, contract), sent(folder, "treasury-client-2")),
+        ("15 TON".to_owned(), 1.into())
+    );
+}
+
+/// The same chain under a name of its own, as a real network is: nothing is given, and the root contract is looked up anew.
+fn another_network(folder: &Path, file: &Value) {
+    let (url, root, proxy) = (&file["chain_url"], &file["root"], &file["proxy_contract"]);
+    let networks = |root: &Value| {
+        let text = format!("[mine]\nchain_url = {url}\nroot = {root}\n");
+        std::fs::write(folder.join("other/networks.toml"), text).unwrap();
+    };
+    std::fs::create_dir(folder.join("other")).unwrap();
+    networks(root);
+    let port = free_ports();
+    let line = format!(
+        "setup client --data-dir other --network mine --wallet payer --passphrase-file passphrase --yes --amount 20 \
+         --folder other/runner --proxy {} --listen 127.0.0.1:{port} --json",
+        proxy.as_str().unwrap()
+    );
+    refused(folder, &line, 3, "hint: give --collateral FILE");
+    assert!(!folder.join("other/runner/client.toml").exists());
+    let done = json(&cocoon(folder, &format!("{line} --no-deploy")), 0);
+    assert!(done["contract"].is_null() && done["amount"].is_null(), "{done}");
+    let warning = done["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("refuse every peer"), "{done}");
+    assert_eq!(done["words"], "cocoon wallet export payer");
+
+    let believing = format!("{line} --overwrite --collateral-service https://pccs.example");
+    refused(folder, &believing, 3, "hint: pay 23.4 TON to UQ");
+    let config = std::fs::read_to_string(folder.join("other/runner/client.toml")).unwrap();
+    assert!(config.contains("https://pccs.example"), "{config}");
+
+    networks(proxy);
+    let again = "setup client --data-dir other --passphrase-file passphrase --yes --json";
+    refused(folder, again, 3, "this setup was begun for root contract");
+    refused(folder, again, 3, "--restart begins anew");
 }
 
 /// Ports of the running network, judged by its root contract.

@@ -16,6 +16,8 @@ pub const PIECE_QUEUE: usize = 32;
 pub const MAX_ANSWERS_AHEAD: usize = 512;
 /// How long the end of a stream, an answer that is to wait, a page of a receipt and a client that stops wait for a receipt.
 pub const RECEIPT_WAIT: Duration = Duration::from_secs(3);
+/// How long tasks may take to end after the last request.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// How long a page of a receipt waits for the proxy's log: the receipt is there without it, and a lookup that takes longer goes on
 /// for who asks again.
 pub const INCLUSION_WAIT: Duration = Duration::from_secs(1);

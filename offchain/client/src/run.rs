@@ -27,14 +27,11 @@ use crate::dialer::{Dialing, Upstream};
 use crate::disclosures::Disclosures;
 use crate::error::ClientError;
 use crate::http::{self, App};
-use crate::limits::{MAX_PROXY_CONNECTIONS, RECEIPT_WAIT};
+use crate::limits::{DRAIN_LIMIT, MAX_PROXY_CONNECTIONS, RECEIPT_WAIT};
 use crate::logs::{Keys, Logs};
 use crate::quotes::KnownQuotes;
 use crate::secret::Secret;
 use crate::stats::Stats;
-
-/// How long tasks may take to end after the last request.
-const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
 /// A client runner at work.
 #[derive(Debug)]

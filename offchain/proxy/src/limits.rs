@@ -138,6 +138,9 @@ pub const CONTRACTS_OF_ROUND: usize = 256;
 /// Attempts at one question to the chain at start.
 pub const START_ATTEMPTS: u32 = 5;
 
+/// How long tasks may take to end after the last request: replies that are on their way, and a message to the chain.
+pub const TASKS_END_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How long a daemon that ended waits until its store is closed.
 pub const STORE_CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 

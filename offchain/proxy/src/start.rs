@@ -29,7 +29,7 @@ use crate::commit::Committer;
 use crate::config::ProxyConfig;
 use crate::error::ProxyError;
 use crate::instance::Instance;
-use crate::limits::STORE_CLOSE_TIMEOUT;
+use crate::limits::{STORE_CLOSE_TIMEOUT, TASKS_END_TIMEOUT};
 use crate::listen::Role;
 use crate::outage::ChainAge;
 use crate::publish::{self, Publication};
@@ -326,7 +326,7 @@ async fn end(
         tracing::warn!("requests were still running at the end of the drain");
     }
     proxy.drained.cancel();
-    if let Drained::TimedOut { left } = shutdown.drain(Duration::from_secs(10)).await {
+    if let Drained::TimedOut { left } = shutdown.drain(TASKS_END_TIMEOUT).await {
         tracing::warn!(left, "tasks were still running at the end");
     }
     if let Some(publication) = proxy.publication.as_ref().filter(|_| failure.is_none()) {

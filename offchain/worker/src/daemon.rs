@@ -8,7 +8,7 @@ use crate::config::{Parsed, WorkerConfig};
 use crate::connect::{Dialing, keep_connected};
 use crate::error::WorkerError;
 use crate::http::{Pages, router};
-use crate::limits::HEALTH_PAUSE;
+use crate::limits::{HEALTH_PAUSE, TASKS_END_TIMEOUT};
 use crate::payout::Payouts;
 use crate::pricing::keep_priced;
 use crate::worker::{Shared, Worker, Workers};
@@ -212,7 +212,7 @@ async fn stop(workers: &[Arc<Worker>], tasks: &Shutdown, http: HttpServer, drain
         );
     }
     tasks.stop();
-    if let Drained::TimedOut { left } = tasks.drain(Duration::from_secs(5)).await {
+    if let Drained::TimedOut { left } = tasks.drain(TASKS_END_TIMEOUT).await {
         tracing::warn!(left, "tasks did not end");
     }
     if let Some(worker) = workers.first() {

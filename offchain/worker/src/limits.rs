@@ -8,6 +8,9 @@ pub const MAX_COEFFICIENT: u32 = 999_999_999;
 /// Requests at once: beyond this the queue of the engine decides anyway.
 pub const MAX_ACTIVE_REQUESTS: u32 = 4096;
 
+/// How long tasks may take to end after the last request.
+pub const TASKS_END_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Shortest and longest time between two moves of a price: proxies are told of each, and a day is as good as never.
 pub const PRICING_INTERVAL: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(86_400));
 

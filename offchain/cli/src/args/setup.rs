@@ -15,17 +15,17 @@ use super::wallet::KeyArgs;
 pub enum SetupCommand {
     /// A client: the OpenAI API on this machine, paid from a contract of its own
     #[command(after_help = "\
-Steps: network, owner's wallet, folder, proxy, port, amount, checks, configuration, contract. The client contract belongs
-to the runner's wallet, whose key is drawn into the folder; pay into that wallet when it is asked for.
+Steps: network, owner's wallet, folder, proxy, port, amount, configuration, contract. The client contract belongs to
+the runner's wallet, whose key is drawn into the folder; pay into that wallet when it is asked for.
 
 Examples:
   cocoon setup client
   cocoon setup client --yes --wallet treasury --passphrase-file passphrase --amount 20
-  cocoon setup client --network mainnet --proxy PROXY --folder /var/lib/cocoon --yes --no-deploy --json")]
+  cocoon setup client --network mainnet --proxy PROXY --folder /var/lib/cocoon --collateral collateral.json --yes --json")]
     Client(SetupClientArgs),
     /// A worker: a model, and a contract that its payouts go through
     #[command(after_help = "\
-Steps: network, owner's wallet, folder, proxy, port, model, checks, configuration, contract.
+Steps: network, owner's wallet, folder, proxy, port, model, configuration, contract.
 
 Examples:
   cocoon setup worker
@@ -34,8 +34,8 @@ Examples:
     Worker(SetupWorkerArgs),
     /// A proxy: a contract with a stake, and ports for clients and workers
     #[command(after_help = "\
-Steps: network, owner's wallet, folder, ports, stake, checks, configuration, contract. The contract's key is drawn into
-the folder. Clients and workers find a proxy in the root contract, whose owner lists it.
+Steps: network, owner's wallet, folder, ports, stake, configuration, contract. The contract's key is drawn into the
+folder, and that of the proxy's own wallet, which is paid into when it is asked for. Clients and workers find a proxy in the root contract, whose owner lists it.
 
 Examples:
   cocoon setup proxy
@@ -67,9 +67,26 @@ pub struct SetupArgs {
     /// End before the contract is deployed
     #[arg(long)]
     pub no_deploy: bool,
+    /// What peers are believed by.
+    #[command(flatten)]
+    pub trust: TrustArgs,
     /// Which network.
     #[command(flatten)]
     pub place: Place,
+}
+
+/// By what quotes of peers are believed. The local network needs none of it.
+#[derive(Clone, Debug, Args)]
+pub struct TrustArgs {
+    /// File with Intel's collateral for quotes of peers, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub collateral: Option<PathBuf>,
+    /// Service that collateral is fetched from, such as https://api.trustedservices.intel.com
+    #[arg(long, value_name = "URL")]
+    pub collateral_service: Option<String>,
+    /// Public half of a simulated platform; on a test network only
+    #[arg(long, value_name = "FILE")]
+    pub simulated_trust: Option<PathBuf>,
 }
 
 /// Options of `setup client`.

@@ -38,8 +38,9 @@ HOST:PORT is a port that speaks attested TLS: of a proxy, a router, a key manage
 own, and nothing is sent to it. The evidence is judged as by `cocoon attest show`; then its image must be one that the
 root contract lists, or one of --image: key managers are on no list. Clients listen on no such port.
 
-A URL is that of a running client, which tells what it knows of its proxy; what it tells is compared with the root
-contract, and is the client's word all the same.
+A URL (http) is that of a running client, which tells what it knows of its proxy. Nothing of that is proven here: it is
+the client's word, which is refused where it contradicts itself or the root contract, and unknown otherwise. --role
+worker and what evidence is judged by have no meaning there.
 
 A SIMULATED platform is accepted only where the root contract says that the network is a test, and called so. Exit
 code 0 when nothing is refuted, 1 when something is, 5 when the port shows no evidence or nobody vouches for it.
@@ -87,8 +88,10 @@ pub struct ReleaseKey {
 #[command(after_help = "\
 Looked at, in this order: the signature of SHA256SUMS (SHA256SUMS.minisig, in the form of minisign), every file that is
 listed and that no other is there, the contracts' code in release.json against that in this program, and, where a
-network is named, its guest images against the lists of the root contract. With a file only that one is hashed.
-Take the key from elsewhere than the release. Exit code 0 when nothing differs; 1 with the first difference.
+network is named, its guest images against the lists of the root contract. With a file only that one is hashed, and
+release.json where it is there. Take the key from elsewhere than the release. Exit code 0 when nothing differs; 1 with
+the first difference, which says whether the files are not those that were signed, or are, and do not fit this program
+or network, as those of another version may.
 
 Examples:
   cocoon verify release cocoon-0.1.0 --key-file minisign.pub

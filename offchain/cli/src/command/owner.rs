@@ -3,9 +3,10 @@
 mod claims;
 mod export;
 mod look;
+mod recover;
 mod watch;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cocoon_bindings::ton::Address;
 use cocoon_chain::{MAINNET, global_id};
@@ -17,6 +18,7 @@ use serde::Serialize;
 
 use self::export::TonConnectId;
 pub(crate) use self::look::status;
+pub(crate) use self::recover::recover;
 use self::watch::Terminal;
 pub(crate) use self::watch::{ask, outcome_text};
 use super::govern::{About, Told};
@@ -24,6 +26,7 @@ use super::network::{refuse_test_only, resolve};
 use super::wallet::{keystore, stored};
 use crate::args::Global;
 use crate::args::owner::{ClientOwnerCommand, OwnerArgs, ProxyOwnerCommand, WorkerOwnerCommand};
+use crate::args::wallet::KeyArgs;
 use crate::failure::{self, Exit, Failure};
 use crate::output::Output;
 
@@ -191,10 +194,7 @@ async fn run_and_tell(
     if chain_id == Some(MAINNET) {
         refuse_test_only(std::env::args())?;
     }
-    let journals = keystore(global, &args.keys)
-        .folder()
-        .join("journal")
-        .join(folder_of(chain_id, &root));
+    let journals = journals(global, &args.keys, chain_id, &root);
     if args.export || args.dry_run {
         let steps = recorded(&journals, signer.address(), &id)?;
         let (chain, origin) = (chain.as_ref(), signer.origin());
@@ -273,6 +273,12 @@ fn recorded(journals: &Path, wallet: &Address, id: &str) -> Result<Vec<Step>, Fa
         return Err(Failure::new(Exit::Usage, error, hint));
     }
     Ok(journal.steps(id).to_vec())
+}
+
+/// Where the journals of a keystore's wallets on a chain are.
+fn journals(global: &Global, keys: &KeyArgs, chain_id: Option<i32>, root: &Address) -> PathBuf {
+    let folder = keystore(global, keys).folder().join("journal");
+    folder.join(folder_of(chain_id, root))
 }
 
 /// Journals of different chains stay apart, and one chain has one, however it was named and whichever root contract is

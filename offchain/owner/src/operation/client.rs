@@ -73,10 +73,17 @@ pub fn contract_of(owner: &Address, proxy: &ProxyAccount) -> Result<(Address, co
     Ok((init.address()?, init))
 }
 
+impl Deploy {
+    /// What the ids of all deployments of this contract by one wallet begin with, whatever is paid in.
+    pub fn id_begin(&self) -> String {
+        format!("client deploy {} ", self.proxy)
+    }
+}
+
 #[async_trait]
 impl Operation for Deploy {
     fn id(&self) -> String {
-        format!("client deploy {} {:?} {:?}", self.proxy, self.top_up, self.secret_hash)
+        format!("{}{:?} {:?}", self.id_begin(), self.top_up, self.secret_hash)
     }
 
     async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {

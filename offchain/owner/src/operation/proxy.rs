@@ -64,10 +64,17 @@ pub struct Close {
     pub takes_all: bool,
 }
 
+impl Deploy {
+    /// What the ids of all deployments of this contract by one wallet begin with, whatever is staked.
+    pub fn id_begin(&self) -> String {
+        format!("proxy deploy {} {} ", self.root, self.public_key)
+    }
+}
+
 #[async_trait]
 impl Operation for Deploy {
     fn id(&self) -> String {
-        format!("proxy deploy {} {} {:?}", self.root, self.public_key, self.stake)
+        format!("{}{:?}", self.id_begin(), self.stake)
     }
 
     async fn next(&self, chain: &dyn ChainClient, owner: &Address, done: &[&str]) -> Result<Next, OwnerError> {

@@ -24,6 +24,9 @@ pub(super) struct Answers {
     version: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) wallet: Option<String>,
+    /// Whether this setup has made that wallet: its words are still to be written down.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_wallet_new: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) folder: Option<PathBuf>,
     /// Contract of the proxy.
@@ -38,6 +41,15 @@ pub(super) struct Answers {
     pub(super) model: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) model_name: Option<String>,
+    /// File with what quotes are believed by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) collateral: Option<PathBuf>,
+    /// Service with the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) collateral_service: Option<String>,
+    /// Public half of a simulated platform.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) simulated_trust: Option<PathBuf>,
     /// Whether this setup has written the configuration.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) is_configured: bool,
@@ -48,7 +60,7 @@ pub(super) struct Answers {
     pub(super) network: Option<KnownNetwork>,
 }
 
-/// A network that was answered.
+/// A network that was answered. Of one that is written down elsewhere only the name counts: the rest is compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KnownNetwork {
@@ -56,6 +68,9 @@ pub(super) struct KnownNetwork {
     pub(super) chain_url: String,
     pub(super) root: String,
     pub(super) is_testnet: bool,
+    /// Whether address and root contract were typed in full, and are written down nowhere else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_typed: bool,
 }
 
 /// Answers and where they are kept.

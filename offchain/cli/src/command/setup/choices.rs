@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use cocoon_bindings::ton::parse_address;
 use cocoon_chain::{ProxyAccount, RootView};
 use cocoon_manifest::ModelName;
+use cocoon_manifest::verity::RootHash;
 
 use super::{Network, Setup};
 use crate::command::network::LOCAL;
 use crate::failure::{self, Exit, Failure, OrFail as _};
 use crate::local::layout::DataDir;
 use crate::local::network::NetworkFile;
+use crate::progress::Portion;
 
 impl Setup {
     /// The proxy, which must be one of the network.
@@ -95,12 +97,39 @@ impl Setup {
         let name = self
             .asking
             .value("Full name of the model", known, &default, "--model-name", parse)?;
-        listed(&name, view)?;
+        let name_of_model = listed(&name, view)?;
+        self.compare(&folder, &name_of_model)?;
         self.output.note(format!("  {name}"));
         self.kept.answer(|answers| {
             answers.model = Some(folder);
             answers.model_name = Some(name);
         })
+    }
+
+    /// The folder must be the model of its name: peers pay for that one.
+    fn compare(&self, folder: &Path, name: &ModelName) -> Result<(), Failure> {
+        let root = name.verity_hash().and_then(|hash| hash.parse::<RootHash>().ok());
+        let is_local = self
+            .kept
+            .answers
+            .network
+            .as_ref()
+            .is_some_and(|known| known.name == LOCAL);
+        let Some(root) = root.filter(|_| !is_local) else {
+            self.output.note(
+                "  the folder is NOT compared with the name: models of a local network are named by a hash of another kind",
+            );
+            return Ok(());
+        };
+        let portion = Portion::new(self.output, &format!("hashing {}", folder.display()));
+        let mut progress = |progress: cocoon_archive::Progress| portion.at(progress.done, progress.total);
+        let hashed = cocoon_archive::hash_folder(folder, None, &mut progress).map_err(failure::from_archive)?;
+        if hashed.root == root {
+            return Ok(());
+        }
+        let error = anyhow::anyhow!("{} is not {name}: it gives the hash {}", folder.display(), hashed.root);
+        let hint = "`cocoon model verify --against` says which file differs; `cocoon model pull` fetches a whole one";
+        Err(Failure::new(Exit::Configuration, error, hint))
     }
 
     /// The network of this machine, where it is meant.
@@ -115,14 +144,14 @@ fn holds_model(folder: &Path) -> bool {
 }
 
 /// A worker with a model that is not listed gets no requests.
-fn listed(name: &str, view: &RootView) -> Result<(), Failure> {
+fn listed(name: &str, view: &RootView) -> Result<ModelName, Failure> {
     let hint =
         "`cocoon root show` has the hashes that are listed, `cocoon model build --archive` gives a folder its name";
     let name: ModelName = name
         .parse()
         .or_fail(Exit::Usage, &format!("{name:?} is no name of a model"), hint)?;
     if view.allows_model(&name.model_hash()) {
-        return Ok(());
+        return Ok(name);
     }
     let error = anyhow::anyhow!("the root contract does not list {name}, hash {}", name.model_hash());
     Err(Failure::new(Exit::Configuration, error, hint))

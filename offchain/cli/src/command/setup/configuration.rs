@@ -11,7 +11,6 @@ use crate::args::operate;
 use crate::command::config;
 use crate::command::owner::ask;
 use crate::failure::{self, Exit, Failure, OrFail as _};
-use crate::local::layout::DataDir;
 
 impl Setup {
     /// Writes the configuration, unless it is there already, and reads it as the daemon does. Gives its path and which files
@@ -105,9 +104,8 @@ impl Setup {
             ]);
             config.insert("wallet".to_owned(), wallet.into());
         }
-        let platform = DataDir::new(&self.global.data_dir).platform_file();
-        if let Some(platform) = self.local(network).and_then(|_| platform.canonicalize().ok()) {
-            let attestation = table([("simulated_platform", path_of(&platform))]);
+        let attestation = self.attestation(network);
+        if !attestation.is_empty() {
             config.insert("attestation".to_owned(), attestation.into());
         }
         let role = self.typed.role.name();

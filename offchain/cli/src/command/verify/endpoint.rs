@@ -8,7 +8,7 @@ use cocoon_chain::RootView;
 use cocoon_ratls::{Clock as _, SystemClock};
 use serde::Serialize;
 
-use super::told::{Finding, first_refuted, lines};
+use super::told::{Finding, first_refuted, lines, printable};
 use crate::args::Global;
 use crate::args::attest::EvidenceArgs;
 use crate::args::governance::Place;
@@ -50,17 +50,15 @@ struct Shown {
 enum Word {
     /// The machine showed evidence of its own.
     Evidence,
-    /// A client told what it knows of its proxy.
+    /// A client told what it knows of its proxy: nothing was proven here.
     Client,
 }
 
 /// Runs the command.
 pub(crate) async fn endpoint(global: &Global, args: VerifyEndpointArgs, output: Output) -> Result<Exit, Failure> {
+    let is_url = is_url(&args)?;
     let is_local = is_local(global, &args.place);
     let (_, root) = root::view(global, args.place.clone()).await?;
-    let is_url = ["http://", "https://"]
-        .iter()
-        .any(|scheme| args.endpoint.starts_with(scheme));
     let shown = if is_url {
         of_client(&args, &root).await?
     } else {
@@ -75,6 +73,34 @@ pub(crate) async fn endpoint(global: &Global, args: VerifyEndpointArgs, output: 
         output.note(sentence(&shown));
     }
     Ok(Exit::Negative)
+}
+
+/// Whether a client is meant, with nothing beside it that a page cannot be judged by.
+fn is_url(args: &VerifyEndpointArgs) -> Result<bool, Failure> {
+    let Some((scheme, _)) = args.endpoint.split_once("://") else {
+        return Ok(false);
+    };
+    if scheme != "http" {
+        let error = anyhow::anyhow!("a client is asked over http, not over {}", printable(scheme));
+        let hint = "name its URL on this machine, such as http://127.0.0.1:10000, or HOST:PORT of attested TLS";
+        return Err(Failure::new(Exit::Usage, error, hint));
+    }
+    let evidence = &args.evidence;
+    let meaningless = [
+        ("--role worker", args.role == EndpointRole::Worker),
+        ("--policy", evidence.policy.is_some()),
+        ("--collateral", !evidence.collateral.is_empty()),
+        ("--simulated-trust", evidence.simulated_trust.is_some()),
+        ("--simulated-platform", evidence.simulated_platform.is_some()),
+    ];
+    match meaningless.iter().find(|(_, is_given)| *is_given) {
+        None => Ok(true),
+        Some((option, _)) => {
+            let error = anyhow::anyhow!("{option} says nothing of the page of a client, which shows no quote");
+            let hint = "leave it out, or name HOST:PORT of the proxy, whose quote is then judged here";
+            Err(Failure::new(Exit::Usage, error, hint))
+        }
+    }
 }
 
 fn is_local(global: &Global, place: &Place) -> bool {
@@ -131,7 +157,7 @@ async fn of_machine(
 /// Asks a client over HTTP what it knows of its proxy, and compares that with the root contract.
 async fn of_client(args: &VerifyEndpointArgs, root: &RootView) -> Result<Shown, Failure> {
     let page = client::page(&args.endpoint).await?;
-    let findings = client::findings(&page, args, root);
+    let findings = client::findings(&page, &args.image, root);
     let simulated = page["simulated"].as_bool().unwrap_or(false);
     let endpoint = args.endpoint.clone();
     Ok(Shown::new(
@@ -215,15 +241,16 @@ impl Shown {
 
 /// The verdict in one sentence.
 fn sentence(shown: &Shown) -> String {
-    let of = match shown.word {
-        Word::Evidence => String::new(),
-        Word::Client => ", by the word of the client".to_owned(),
+    let endpoint = &shown.endpoint;
+    let simulated = if shown.simulated { ", SIMULATED as it is" } else { "" };
+    let sentence = match (first_refuted(&shown.findings), shown.word) {
+        (None, Word::Evidence) => format!("{endpoint} is accepted{simulated}"),
+        (None, Word::Client) => format!(
+            "{endpoint}: NOTHING WAS PROVEN HERE: the client's word of its proxy{simulated} contradicts nothing of the root contract"
+        ),
+        (Some(finding), _) => format!("{endpoint} is REFUSED: {}: {}", finding.check, finding.says),
     };
-    match first_refuted(&shown.findings) {
-        None if shown.simulated => format!("{} is accepted, SIMULATED as it is{of}", shown.endpoint),
-        None => format!("{} is accepted{of}", shown.endpoint),
-        Some(finding) => format!("{} is REFUSED: {}: {}", shown.endpoint, finding.check, finding.says),
-    }
+    printable(&sentence)
 }
 
 fn text(shown: &Shown) -> String {

@@ -1,16 +1,17 @@
 //! `cocoon verify release`: whether files are those of a release, who made it, and whether it is for a network.
 
-use std::collections::BTreeMap;
+mod description;
+
 use std::path::{Path, PathBuf};
 
 use cocoon_attest::Fact;
-use cocoon_bindings::{ContractKind, ImageHash};
 use cocoon_chain::RootView;
 use minisign_verify::{PublicKey, Signature};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use self::description::Description;
 use super::sums::{MAX_SUMS_BYTES, SIGNATURE, SUMS, Sums};
-use super::told::{Finding, first_refuted, lines};
+use super::told::{Finding, first_refuted, lines, printable};
 use crate::args::Global;
 use crate::args::verify::{ReleaseKey, VerifyReleaseArgs};
 use crate::command::root;
@@ -18,55 +19,27 @@ use crate::failure::{Exit, Failure, OrFail as _};
 use crate::input;
 use crate::output::Output;
 
-/// Description of the release.
-const DESCRIPTION: &str = "release.json";
-/// Its form, which older programs refuse to read when it changes.
-const FORMAT: u32 = 1;
-/// Bytes of the description: some kilobytes are usual.
-const MAX_DESCRIPTION_BYTES: usize = 1 << 20;
 /// Bytes of a public key or a signature with their comments.
 const MAX_SIGNATURE_BYTES: usize = 16 * 1024;
 
 const HINT: &str = "name the folder that `scripts/release/build` writes, or a file in it";
 const KEY_HINT: &str = "a key of minisign is one line of base64 that begins with RW, or the file minisign.pub";
 
-/// What `release.json` says; what else it says is for people.
-#[derive(Debug, Deserialize)]
-struct Description {
-    format: u32,
-    version: String,
-    commit: String,
-    program: Program,
-    /// Hashes of guest images that belong to the release.
-    #[serde(default)]
-    images: Vec<Image>,
-}
-
-/// What `cocoon version --json` of the released program prints.
-#[derive(Debug, Deserialize)]
-struct Program {
-    contracts: BTreeMap<String, String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Image {
-    role: ImageRole,
-    image_hash: ImageHash,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ImageRole {
-    Proxy,
-    Worker,
-}
-
 #[derive(Debug, Serialize)]
 struct Shown {
     release: String,
+    /// The one file that was looked at, where one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    /// Nothing differs: it is what was signed, and it fits.
     verified: bool,
     /// False only where it was asked for without a key: then nothing says who made the release.
     signed: bool,
+    /// The files are those that were signed, whether they fit or not.
+    authentic: bool,
+    /// It goes with this program and with the network that was named; null where it was not looked at.
+    fits: Option<bool>,
+    /// Of `release.json`, where nothing speaks against the files.
     version: Option<String>,
     commit: Option<String>,
     /// What the signer wrote under the signature, signed too.
@@ -110,7 +83,10 @@ fn place(release: &Path) -> Result<(PathBuf, Option<String>), Failure> {
         .find(|folder| folder.join(SUMS).is_file());
     let inside = folder.and_then(|folder| Some((folder, file.strip_prefix(folder).ok()?.to_str()?)));
     match inside {
-        Some((folder, name)) => Ok((folder.to_owned(), Some(name.to_owned()).filter(|name| name != SUMS))),
+        Some((folder, name)) => Ok((
+            folder.to_owned(),
+            Some(name.to_owned()).filter(|name| name != SUMS && name != SIGNATURE),
+        )),
         None => {
             let error = anyhow::anyhow!("no {SUMS} lies beside {}", release.display());
             Err(Failure::new(Exit::Configuration, error, HINT))
@@ -136,7 +112,8 @@ fn public_key(key: &ReleaseKey) -> Result<Option<PublicKey>, Failure> {
     parsed.map(Some).or_fail(Exit::Configuration, &doing, KEY_HINT)
 }
 
-/// Looks at everything, in the order in which it rests on each other.
+/// Looks at everything, in the order in which it rests on each other: what a folder says that is not what was signed is not
+/// read.
 fn judge(
     folder: &Path,
     file: Option<&str>,
@@ -145,8 +122,11 @@ fn judge(
 ) -> Result<Shown, Failure> {
     let mut shown = Shown {
         release: folder.display().to_string(),
+        file: file.map(str::to_owned),
         verified: false,
         signed: false,
+        authentic: false,
+        fits: None,
         version: None,
         commit: None,
         comment: None,
@@ -158,12 +138,20 @@ fn judge(
     shown.signed = finding.fact == Fact::Proven;
     shown.comment = comment;
     shown.findings.push(finding);
-    match Sums::parse(&String::from_utf8_lossy(&bytes)) {
-        Err(error) => shown.findings.push(Finding::of("files", false, error)),
-        Ok(sums) => {
-            shown.findings.push(files(&sums, folder, file)?);
-            described(&sums, folder, root, &mut shown)?;
+    let sums = match Sums::parse(&String::from_utf8_lossy(&bytes)) {
+        Ok(sums) => Some(sums),
+        Err(error) => {
+            shown.findings.push(Finding::of("files", false, error));
+            None
         }
+    };
+    if let Some(sums) = &sums {
+        shown.findings.push(files(sums, folder, file)?);
+    }
+    if let Some(sums) = sums.filter(|_| first_refuted(&shown.findings).is_none()) {
+        let described = Description::read(&sums, folder, file.is_some())?;
+        shown.authentic = shown.signed && described.is_listed();
+        shown.fit(described, root)?;
     }
     shown.difference = first_refuted(&shown.findings).map(|finding| finding.says.clone());
     shown.verified = shown.difference.is_none();
@@ -186,7 +174,7 @@ fn signature(folder: &Path, sums: &[u8], key: Option<&PublicKey>) -> Result<(Fin
         Ok(signature) => signature,
         Err(error) => return Ok(of(false, format!("{SIGNATURE} is no signature of minisign: {error}"))),
     };
-    // Signatures that do not hash first were minisign's usual ones until 2021, and OpenBSD's signify still makes them.
+    // Signatures that do not hash first were minisign's usual ones until 2021.
     match key.verify(sums, &signature, true) {
         Ok(()) => {
             let comment = signature.trusted_comment().to_owned();
@@ -213,105 +201,56 @@ fn files(sums: &Sums, folder: &Path, file: Option<&str>) -> Result<Finding, Fail
     })
 }
 
-/// What the description says, compared with this program and with a network.
-fn described(sums: &Sums, folder: &Path, root: Option<&RootView>, shown: &mut Shown) -> Result<(), Failure> {
-    if let Some(difference) = sums.difference_of(folder, DESCRIPTION)? {
-        // Told by `files` already where the whole folder is looked at; a description that is not the listed one proves nothing.
-        shown.findings.push(Finding::of("description", false, difference));
-        return Ok(());
-    }
-    let text = text_of(&folder.join(DESCRIPTION), MAX_DESCRIPTION_BYTES)?;
-    let description: Description = match serde_json::from_str(&text) {
-        Ok(description) => description,
-        Err(error) => {
-            let says = format!("{DESCRIPTION} does not describe a release: {error}");
-            shown.findings.push(Finding::of("description", false, says));
-            return Ok(());
-        }
-    };
-    if description.format != FORMAT {
-        let says = format!(
-            "{DESCRIPTION} is of format {}, and this program reads {FORMAT}",
-            description.format
-        );
-        shown.findings.push(Finding::of("description", false, says));
-        return Ok(());
-    }
-    shown.findings.push(contracts(&description.program.contracts)?);
-    shown.findings.extend(images(&description.images, root));
-    shown.version = Some(description.version);
-    shown.commit = Some(description.commit);
-    Ok(())
-}
-
-/// Whether the released program deploys the contracts that this one knows.
-fn contracts(theirs: &BTreeMap<String, String>) -> Result<Finding, Failure> {
-    let mut ours = BTreeMap::new();
-    for kind in ContractKind::ALL {
-        let hash = kind.code_hash().map_err(anyhow::Error::from)?;
-        ours.insert(kind.to_string(), hash.to_string());
-    }
-    let names: std::collections::BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
-    let differing = names.into_iter().find(|name| ours.get(*name) != theirs.get(*name));
-    Ok(match differing {
-        None => Finding::of(
-            "contracts",
-            true,
-            format!("the code of all {} is that of this program", ours.len()),
-        ),
-        Some(name) => {
-            let hash = |map: &BTreeMap<String, String>| map.get(name).map_or("none", String::as_str).to_owned();
-            let says = format!(
-                "the {name} contract's code is {} there and {} in this program",
-                hash(theirs),
-                hash(&ours)
-            );
-            Finding::of("contracts", false, says)
-        }
-    })
-}
-
-/// Whether a network lists the images of the release.
-fn images(images: &[Image], root: Option<&RootView>) -> Vec<Finding> {
-    let unknown = |says: &str| vec![Finding::new("images", Fact::Unknown, says)];
-    let Some(root) = root else {
-        return unknown("no network was named whose lists could be compared");
-    };
-    if images.is_empty() {
-        return unknown("the release holds no guest image");
-    }
-    let of = |image: &Image| {
-        let hash = &image.image_hash;
-        let (listed, list) = match image.role {
-            ImageRole::Proxy => (root.allows_proxy_image(hash), "proxies"),
-            ImageRole::Worker => (root.allows_worker_image(hash), "workers"),
-        };
-        let word = if listed { "is" } else { "is not" };
-        Finding::of(
-            "images",
-            listed,
-            format!("{hash} {word} listed for {list} by the root contract"),
-        )
-    };
-    images.iter().map(of).collect()
-}
-
 fn text_of(path: &Path, limit: usize) -> Result<String, Failure> {
     let bytes = input::read(path, limit, HINT)?;
     String::from_utf8(bytes).or_fail(Exit::Configuration, &format!("{} is no text", path.display()), HINT)
 }
 
-fn sentence(shown: &Shown) -> String {
-    match (&shown.difference, shown.signed) {
-        (Some(difference), _) => format!("This is NOT the release: {difference}"),
-        (None, true) => "Verified: the files are those that were signed".to_owned(),
-        (None, false) => "UNSIGNED: the files agree with each other, and nothing says who made them".to_owned(),
+impl Shown {
+    /// What the description adds to files that nothing speaks against.
+    fn fit(&mut self, described: description::Read, root: Option<&RootView>) -> Result<(), Failure> {
+        let description = match described {
+            description::Read::Description(description) => description,
+            description::Read::Nothing(finding) => {
+                let is_refuted = finding.fact == Fact::Refuted;
+                self.fits = is_refuted.then_some(false);
+                self.findings.push(finding);
+                return Ok(());
+            }
+            description::Read::NotListed(finding) => {
+                self.findings.push(finding);
+                return Ok(());
+            }
+        };
+        let findings = description.findings(root)?;
+        self.fits = Some(first_refuted(&findings).is_none());
+        self.findings.extend(findings);
+        self.version = Some(description.version);
+        self.commit = Some(description.commit);
+        Ok(())
     }
+}
+
+fn sentence(shown: &Shown) -> String {
+    let sentence = match (&shown.difference, shown.authentic, shown.fits) {
+        (Some(difference), true, _) => format!("The files are those that were signed, but {difference}"),
+        (Some(difference), false, Some(_)) => {
+            format!("UNSIGNED: the files agree with each other, nothing says who made them, and {difference}")
+        }
+        (Some(difference), false, None) => format!("This is NOT the release: {difference}"),
+        (None, true, _) => match &shown.file {
+            Some(file) => format!("Verified: {file} is the one that was signed"),
+            None => "Verified: the files are those that were signed".to_owned(),
+        },
+        (None, false, _) => "UNSIGNED: the files agree with each other, and nothing says who made them".to_owned(),
+    };
+    printable(&sentence)
 }
 
 fn text(shown: &Shown) -> String {
     let mut text = vec![sentence(shown)];
     if let (Some(version), Some(commit)) = (&shown.version, &shown.commit) {
+        let (version, commit) = (printable(version), printable(commit));
         text.push(format!("release  cocoon {version}, commit {commit}"));
     }
     text.extend(lines(&shown.findings));

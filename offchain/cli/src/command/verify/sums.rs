@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::told::printable;
 use crate::failure::{Exit, Failure, OrFail as _};
 
 /// Name of the list.
@@ -106,7 +107,7 @@ impl Sums {
 }
 
 fn sha256(path: &Path) -> Result<String, Failure> {
-    let doing = format!("cannot read {}", path.display());
+    let doing = format!("cannot read {}", printable(&path.to_string_lossy()));
     let mut file = File::open(path).or_fail(Exit::Configuration, &doing, HINT)?;
     let (mut hash, mut chunk) = (Sha256::new(), vec![0; CHUNK_BYTES]);
     loop {
@@ -119,7 +120,7 @@ fn sha256(path: &Path) -> Result<String, Failure> {
 
 /// Everything below a folder that is no folder, by paths relative to it.
 fn walk(folder: &Path, inside: &Path, depth: usize, found: &mut Vec<String>) -> Result<(), Failure> {
-    let doing = format!("cannot read {}", folder.join(inside).display());
+    let doing = format!("cannot read {}", printable(&folder.join(inside).to_string_lossy()));
     let entries = std::fs::read_dir(folder.join(inside)).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
     let mut entries = entries.or_fail(Exit::Configuration, &doing, HINT)?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
