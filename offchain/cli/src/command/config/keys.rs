@@ -4,6 +4,7 @@ use cocoon_client::{ClientConfig, FundingConfig, LogPlace};
 use cocoon_proxy::{ChallengeConfig, LogConfig, ProxyConfig, WitnessConfig};
 use cocoon_runner::admin::AdminConfig;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, CollateralServiceConfig, EndpointConfig, WalletConfig};
+#[cfg(feature = "engine")]
 use cocoon_worker::{EngineConfig, ModelConfig, PayoutConfig, PricingConfig, WorkerConfig};
 use serde::de::value::Error;
 use serde::de::{DeserializeOwned, Error as _, Visitor};
@@ -28,6 +29,10 @@ pub(super) fn declared(role: Role) -> Vec<(&'static str, &'static [&'static str]
             ("log.witnesses", of::<WitnessConfig>()),
             ("challenge", of::<ChallengeConfig>()),
         ]),
+        // Such a build refuses to read one.
+        #[cfg(not(feature = "engine"))]
+        Role::Worker => {}
+        #[cfg(feature = "engine")]
         Role::Worker => tables.extend([
             ("", of::<WorkerConfig>()),
             ("payout", of::<PayoutConfig>()),

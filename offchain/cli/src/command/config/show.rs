@@ -70,6 +70,13 @@ fn read(role: Role, file: &Path) -> Result<(Table, Table), Failure> {
             }
             table
         }
+        #[cfg(not(feature = "engine"))]
+        Role::Worker => {
+            return Err(crate::command::no_engine::failure(
+                "the configuration of a worker cannot be read",
+            ));
+        }
+        #[cfg(feature = "engine")]
         Role::Worker => {
             let mut config: cocoon_worker::WorkerConfig = load(file)?;
             config.check().map_err(failure::from_worker)?;
