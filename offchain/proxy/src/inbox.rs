@@ -77,21 +77,6 @@ impl Aside {
         std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Puts a message into the queue, unless too much waits there. Whatever its length, one finds room in an empty queue.
-    fn send(&self, queue: &Sender<FromWorker>, message: FromWorker) -> Result<(), TrySendError<FromWorker>> {
-        if self.waiting.load(Ordering::Relaxed) >= REQUEST_QUEUE_BYTES {
-            return Err(TrySendError::Full(message));
-        }
-        let bytes = message.bytes();
-        // Counted before it can be taken out.
-        self.waiting.fetch_add(bytes, Ordering::Relaxed);
-        let sent = queue.try_send(message);
-        if sent.is_err() {
-            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
-        }
-        sent
-    }
-
     /// Keeps what counts of a message; false when it was the last one.
     fn keep(&self, message: FromWorker) -> bool {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -130,18 +115,28 @@ pub(crate) fn inbox() -> (Slot, Inbox) {
 impl Slot {
     /// Hands a message over; false when nothing more is wanted.
     pub(crate) fn deliver(&mut self, message: FromWorker) -> bool {
+        let waiting = &self.aside.waiting;
         let message = match &self.queue {
             None => message,
-            Some(queue) => match self.aside.send(queue, message) {
-                Ok(()) => return true,
-                Err(TrySendError::Closed(_)) => return false,
-                Err(TrySendError::Full(message)) => {
-                    self.aside.is_full.cancel();
-                    self.queue = None;
-                    message
+            // Whatever its length, a message finds room in an empty queue.
+            Some(_) if waiting.load(Ordering::Relaxed) >= REQUEST_QUEUE_BYTES => message,
+            Some(queue) => {
+                let bytes = message.bytes();
+                // Counted before it can be taken out.
+                waiting.fetch_add(bytes, Ordering::Relaxed);
+                let Err(refused) = queue.try_send(message) else {
+                    return true;
+                };
+                waiting.fetch_sub(bytes, Ordering::Relaxed);
+                match refused {
+                    TrySendError::Closed(_) => return false,
+                    TrySendError::Full(message) => message,
                 }
-            },
+            }
         };
+        if self.queue.take().is_some() {
+            self.aside.is_full.cancel();
+        }
         self.aside.keep(message)
     }
 }
