@@ -4,7 +4,13 @@
 //! `tests/commands/snapshots`, one transcript for each noun. A command without a case of each kind fails the second test.
 //! `COCOON_BIN` names another program to run than the one that was built beside the tests.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "helpers of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "helpers of tests"
+)]
 
 #[path = "command_line/owners/stage.rs"]
 #[allow(dead_code, reason = "the owners' tests use more of it")]
