@@ -81,8 +81,12 @@ pub struct TrustArgs {
     /// File with Intel's collateral for quotes of peers, as JSON
     #[arg(long, value_name = "FILE")]
     pub collateral: Option<PathBuf>,
-    /// Service that collateral is fetched from, such as https://api.trustedservices.intel.com
-    #[arg(long, value_name = "URL")]
+    /// Service that collateral is fetched from.
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Service that collateral is fetched from, such as https://api.trustedservices.intel.com"
+    )]
     pub collateral_service: Option<String>,
     /// Public half of a simulated platform; on a test network only
     #[arg(long, value_name = "FILE")]
