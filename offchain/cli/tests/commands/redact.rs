@@ -13,7 +13,16 @@ use regex::{Captures, Regex};
 use crate::case::{Scene, Stand};
 
 /// Shapes that differ in every scene.
-const EVERYWHERE: [(&str, &str); 4] = [
+const EVERYWHERE: [(&str, &str); 6] = [
+    // What this machine has.
+    (
+        r#"("(?:available_bytes|fitting_cache_tokens)": )[0-9]+"#,
+        "${1}[NUMBER]",
+    ),
+    (
+        r"[0-9]+ tokens of cache would fit",
+        "[NUMBER] tokens of cache would fit",
+    ),
     // Port 1 is where nobody listens, on purpose.
     (r"\b127\.0\.0\.1:[0-9]{2,5}\b", "127.0.0.1:[PORT]"),
     (r"\b20[0-9]{2}-[01][0-9]-[0-3][0-9][T ][0-9:.]{8,}(?:Z| UTC)?", "[TIME]"),
@@ -29,7 +38,7 @@ const WHERE_DRAWN: [(&str, &str); 13] = [
     // The end of a key in the form of signed notes: name+id+key.
     (r"\+[0-9a-f]{8}\+[A-Za-z0-9+/]{42,44}=*", "+[KEY]"),
     // The beginning of a key's hash.
-    (r"\b[0-9a-f]{20}\.\.\.", "[HASH]..."),
+    (r"\b[0-9a-f]{20,24}\.\.\.", "[HASH]..."),
     (r"\b[0-9a-f]{128}\b", "[SIGNATURE]"),
     (r"\b[0-9a-f]{96}\b", "[REGISTER]"),
     (r"\b[0-9a-f]{64}\b", "[HASH]"),
