@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cocoon_bindings::ton::{Address, friendly};
+use cocoon_bindings::types::Lifecycle;
 use cocoon_bindings::units::Nanoton;
 use cocoon_chain::{ChainError, ClientAccount};
 use tokio::sync::watch;
@@ -100,6 +101,10 @@ async fn refill(context: &Context, connection: &ProxyConnection, account: &Clien
     let Some(funding) = *context.funding.get() else {
         return Ok(());
     };
+    // What is paid into a contract that closes or is closed would open it again, under terms that nobody may serve any more.
+    if account.state != Lifecycle::Normal {
+        return Ok(());
+    }
     let used = connection.payments().max.saturating_sub(account.tokens_used.get());
     let owed = account.params.price_per_token.checked_mul(used).unwrap_or(Nanoton::MAX);
     let left = account.balance.saturating_sub(owed);

@@ -152,12 +152,7 @@ pub(crate) async fn instances_of(
         if !is_known {
             let contract = cursor.contract.clone();
             let account = patiently(|| ProxyAccount::fetch(chain.as_ref(), &contract)).await?;
-            stored.push(Instance {
-                owner: account.owner.clone(),
-                params: account.params.clone(),
-                contract,
-                ..newest.clone()
-            });
+            stored.push(newest.with_terms(contract, account.owner.clone(), account.params.clone()));
         }
     }
     Ok(Instances::restore(newest, stored))

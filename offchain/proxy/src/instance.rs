@@ -10,8 +10,8 @@ use cocoon_protocol::proxy::Params as WireParams;
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
-/// Who this proxy is on chain under one version of the parameters.
-#[derive(Debug, Clone)]
+/// Who this proxy is on chain under one version of the parameters. It is not `Clone`: a copy would share the mark `retired`.
+#[derive(Debug)]
 pub(crate) struct Instance {
     pub(crate) root: Address,
     pub(crate) owner: Address,
@@ -52,6 +52,18 @@ impl Instance {
             params,
             retired: CancellationToken::new(),
         })
+    }
+
+    /// Another contract of the same proxy, with the terms that are in it.
+    pub(crate) fn with_terms(&self, contract: Address, owner: Address, params: Params) -> Self {
+        Self {
+            root: self.root.clone(),
+            owner,
+            contract,
+            public_key: self.public_key,
+            params,
+            retired: CancellationToken::new(),
+        }
     }
 
     fn stored(&self) -> Result<StoredInstance, BindingsError> {
@@ -257,6 +269,17 @@ mod tests {
         let behind = Instances::restore(instance(1), vec![instance(1), instance(2)]);
         assert_eq!(behind.current().params.params_version.get(), 2);
         assert!(!behind.current().is_retired());
+    }
+
+    #[test]
+    fn an_old_instance_that_only_the_chain_knows_is_retired_alone() {
+        let newest = instance(2);
+        let before = instance(1);
+        let found = newest.with_terms(before.contract.clone(), before.owner.clone(), before.params.clone());
+        let instances = Instances::restore(newest, vec![found]);
+        assert_eq!(instances.current().params.params_version.get(), 2);
+        assert!(!instances.current().is_retired());
+        assert!(instances.old().iter().all(|old| old.is_retired()) && instances.old().len() == 1);
     }
 
     #[test]

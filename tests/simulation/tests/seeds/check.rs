@@ -123,12 +123,12 @@ pub(crate) fn books(world: &World<'_>) -> Result<(), Problem> {
         }
         receipts.extend(log);
         for contract in world.left_behind(number) {
-            if world
-                .chain
-                .client(&contract)
-                .is_some_and(|client| client.state != Lifecycle::Closed)
-            {
-                let reason = format!("the client's contract {contract} under old terms is not refunded");
+            let kept = world.chain.client(&contract);
+            if let Some(client) = kept.filter(|client| client.state != Lifecycle::Closed) {
+                let reason = format!(
+                    "the client's contract {contract} under old terms is not refunded: {:?}, balance {}, {} tokens charged",
+                    client.state, client.balance, client.tokens_used
+                );
                 return Err(Problem::NotYet(reason));
             }
         }

@@ -8,7 +8,7 @@ use crate::cheats::{self, Cheat};
 use crate::plan::Plan;
 use crate::planted::Planted;
 use crate::setting::Setting;
-use crate::{entropy, long, panics, trace, world};
+use crate::{ears, entropy, long, panics, trace, world};
 
 const SEED: &str = "COCOON_LIFE_SEED";
 const PLANTED: &str = "COCOON_LIFE_PLANTED";
@@ -101,6 +101,7 @@ impl Life {
             cocoon_ratls::run_in_place();
             if std::env::var_os("COCOON_TRACE").is_some() {
                 trace::show();
+                ears::show();
             }
             let outcome = std::panic::catch_unwind(|| self.course.live(self));
             let outcome = outcome.unwrap_or_else(|_| Err("it panicked".to_owned()));

@@ -24,6 +24,12 @@ pub(crate) fn listen() -> Ears {
     }
 }
 
+/// Shows what nodes say on every thread, down to information, until the program ends.
+pub(crate) fn show() {
+    // Only the first listener of a process hears.
+    let _ = tracing::subscriber::set_global_default(Teller);
+}
+
 impl Ears {
     /// The lines that hold a phrase.
     pub(crate) fn heard(&self, phrase: &str) -> Vec<String> {
@@ -57,6 +63,37 @@ impl Subscriber for Listener {
         let mut line = Line(String::new());
         event.record(&mut line);
         self.0.lock().unwrap().push(line.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+struct Teller;
+
+impl Subscriber for Teller {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() <= Level::INFO
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        eprintln!(
+            "  {} {}:{}",
+            event.metadata().level(),
+            event.metadata().target(),
+            line.0
+        );
     }
 
     fn enter(&self, _: &Id) {}
