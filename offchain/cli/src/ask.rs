@@ -7,9 +7,16 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::failure::{Exit, Failure, OrFail as _};
+use crate::output::Output;
 
 /// How long the client may take to accept a connection: it is on this machine or near.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a client may list no model: connecting to a proxy and proving a contract takes it some seconds.
+const FIRST_MODEL_WAIT: Duration = Duration::from_secs(20);
+
+/// Between two looks at the list.
+const FIRST_MODEL_POLL: Duration = Duration::from_millis(250);
 
 const NOT_REACHED: &str = "is the network running? start it with `cocoon up`";
 
@@ -95,8 +102,31 @@ impl Asker {
         self.model = model;
     }
 
-    /// Takes the first model that the client lists.
-    pub async fn use_first_model(&mut self) -> Result<(), Failure> {
+    /// Takes the first model that the client lists. A client that has just started lists none until it has a proxy with a
+    /// worker: it is asked again for a while.
+    pub async fn use_first_model(&mut self, output: Output) -> Result<(), Failure> {
+        let start = Instant::now();
+        let mut is_told = false;
+        loop {
+            if let Some(model) = self.first_model().await? {
+                self.model = model;
+                return Ok(());
+            }
+            if start.elapsed() > FIRST_MODEL_WAIT {
+                return Err(Failure::new(
+                    Exit::Peer,
+                    anyhow::anyhow!("the client lists no model"),
+                    "no worker is connected yet; try again, or name a model with --model",
+                ));
+            }
+            if !std::mem::replace(&mut is_told, true) {
+                output.note("The client lists no model yet; waiting for a worker.");
+            }
+            tokio::time::sleep(FIRST_MODEL_POLL).await;
+        }
+    }
+
+    async fn first_model(&self) -> Result<Option<String>, Failure> {
         let url = format!("{}/v1/models", self.url);
         let response = self
             .http
@@ -109,17 +139,7 @@ impl Asker {
             "the client's list of models is not JSON",
             "is this the URL of a Cocoon client?",
         )?;
-        match list["data"][0]["id"].as_str() {
-            Some(model) => self.model = model.to_owned(),
-            None => {
-                return Err(Failure::new(
-                    Exit::Peer,
-                    anyhow::anyhow!("the client lists no model"),
-                    "no worker is connected yet; try again, or name a model with --model",
-                ));
-            }
-        }
-        Ok(())
+        Ok(list["data"][0]["id"].as_str().map(str::to_owned))
     }
 
     /// Asks, giving each piece of text to `on_text` as it comes.

@@ -21,7 +21,7 @@ pub(crate) async fn run(global: &Global, args: ChatArgs, output: Output) -> Resu
     let mut asker = Asker::new(url, args.max_tokens, args.temperature)?;
     match args.model.or(local_model) {
         Some(model) => asker.use_model(model),
-        None => asker.use_first_model().await?,
+        None => asker.use_first_model(output).await?,
     }
     match args.prompt {
         Some(prompt) => once(&asker, prompt, output).await,

@@ -21,7 +21,7 @@ pub(crate) async fn run(global: &Global, args: QuoteArgs, output: Output) -> Res
     let mut asker = Asker::new(url, None, None)?;
     match args.model.or(local_model) {
         Some(model) => asker.use_model(model),
-        None => asker.use_first_model().await?,
+        None => asker.use_first_model(output).await?,
     }
     let wish = json!({ "max_tokens": args.max_tokens, "max_coefficient": args.max_coefficient });
     let quote = asker.quote(wish).await?;
