@@ -104,7 +104,7 @@ impl Asker {
 
     /// Takes the first model that the client lists. A client that has just started lists none until it has a proxy with a
     /// worker: it is asked again for a while.
-    pub async fn use_first_model(&mut self, output: Output) -> Result<(), Failure> {
+    pub(crate) async fn use_first_model(&mut self, output: Output) -> Result<(), Failure> {
         let start = Instant::now();
         let mut is_told = false;
         loop {

@@ -146,7 +146,26 @@ async fn proxy_of(chain: &dyn ChainClient, proxy: &Address, root: &Address) -> R
     Ok(account)
 }
 
-/// What comes instead of deploying a contract at a proxy: it is there, it has yet to appear, or the proxy takes nobody new.
+/// What comes instead of deploying a contract: it is there, or it has yet to appear.
+async fn there_or_awaited(
+    chain: &dyn ChainClient,
+    what: &str,
+    address: &Address,
+    done: &[&str],
+) -> Result<Option<Next>, OwnerError> {
+    let account = chain.account(address).await?;
+    Ok(match (account.is_active(), done.is_empty()) {
+        (true, true) => Some(Next::Done(format!("{what} {address} was there already"))),
+        (true, false) => Some(Next::Done(format!("{what} {address} is deployed"))),
+        (false, true) => None,
+        (false, false) => {
+            let what = format!("{what} {address} to appear");
+            Some(Next::unseen("deploy", what, &account))
+        }
+    })
+}
+
+/// The same of a contract at a proxy, which may take nobody new.
 async fn instead_of_deploying(
     chain: &dyn ChainClient,
     what: &str,
@@ -154,18 +173,8 @@ async fn instead_of_deploying(
     proxy: &ProxyAccount,
     done: &[&str],
 ) -> Result<Option<Next>, OwnerError> {
-    let account = chain.account(address).await?;
-    if account.is_active() {
-        let word = if done.is_empty() {
-            "was there already"
-        } else {
-            "is deployed"
-        };
-        return Ok(Some(Next::Done(format!("{what} {address} {word}"))));
-    }
-    if !done.is_empty() {
-        let what = format!("{what} {address} to appear");
-        return Ok(Some(Next::unseen("deploy", what, &account)));
+    if let Some(next) = there_or_awaited(chain, what, address, done).await? {
+        return Ok(Some(next));
     }
     if proxy.state != Lifecycle::Normal {
         return Err(state(

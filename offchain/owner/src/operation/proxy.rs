@@ -12,7 +12,7 @@ use cocoon_bindings::{ContractKind, proxy_state_init};
 use cocoon_chain::{ChainClient, ProxyAccount, RootView};
 use ed25519_dalek::{Signer as _, SigningKey};
 
-use super::{Next, Operation, body, deploying, message, plus_fees, query_id, state};
+use super::{Next, Operation, body, deploying, message, plus_fees, query_id, state, there_or_awaited};
 use crate::OwnerError;
 use crate::facts::Role;
 use crate::limits::FEES;
@@ -81,21 +81,8 @@ impl Operation for Deploy {
         let root = RootView::fetch(chain, &self.root).await?;
         let init = proxy_state_init(owner, &self.public_key, &self.root, &root.params)?;
         let address = init.address()?;
-        let account = chain.account(&address).await?;
-        if account.is_active() {
-            let word = if done.is_empty() {
-                "was there already"
-            } else {
-                "is deployed"
-            };
-            return Ok(Next::Done(format!("proxy contract {address} {word}")));
-        }
-        if !done.is_empty() {
-            return Ok(Next::unseen(
-                "deploy",
-                format!("proxy contract {address} to appear"),
-                &account,
-            ));
+        if let Some(next) = there_or_awaited(chain, "proxy contract", &address, done).await? {
+            return Ok(next);
         }
         let stake = self.stake.unwrap_or(root.params.min_proxy_stake);
         let message = deploying(init, plus_fees(stake)?, add_stake(owner, stake)?)?;

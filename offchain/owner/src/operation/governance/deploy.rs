@@ -7,7 +7,7 @@ use cocoon_bindings::ton::{Address, Cell};
 use cocoon_bindings::{BindingsError, Governance};
 use cocoon_chain::ChainClient;
 
-use super::super::{Next, Operation};
+use super::super::{Next, Operation, there_or_awaited};
 use crate::OwnerError;
 use crate::facts::Role;
 use crate::governance::RootState;
@@ -43,21 +43,8 @@ impl Operation for Deploy {
     async fn next(&self, chain: &dyn ChainClient, _: &Address, done: &[&str]) -> Result<Next, OwnerError> {
         let init = governor_state_init(&self.root, &self.governance)?;
         let address = init.address()?;
-        let account = chain.account(&address).await?;
-        if account.is_active() {
-            let word = if done.is_empty() {
-                "was there already"
-            } else {
-                "is deployed"
-            };
-            return Ok(Next::Done(format!("governor {address} {word}")));
-        }
-        if !done.is_empty() {
-            return Ok(Next::unseen(
-                "deploy",
-                format!("governor {address} to appear"),
-                &account,
-            ));
+        if let Some(next) = there_or_awaited(chain, "governor", &address, done).await? {
+            return Ok(next);
         }
         // What is governed must be there: the governor is bound to it for ever.
         RootState::fetch(chain, &self.root).await?;
