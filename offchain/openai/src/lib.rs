@@ -18,6 +18,7 @@
 
 pub mod answer;
 pub mod bound;
+pub mod dialect;
 pub mod embeddings;
 pub mod error;
 pub mod fields;
@@ -30,6 +31,7 @@ pub mod sse;
 pub mod usage;
 
 pub use bound::OutputBound;
+pub use dialect::{Dialect, Translated, Translator};
 pub use error::ApiError;
 pub use request::{Endpoint, Request};
 pub use said::{Difference, Said};

@@ -24,7 +24,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use cocoon_openai::{ApiError, Endpoint};
+use cocoon_openai::{ApiError, Dialect, Endpoint};
 use cocoon_runner::admin::{Live, Operated};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -91,15 +91,15 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route(
             "/v1/chat/completions",
-            post(|app, request| inference::run(app, Endpoint::Chat, request)),
+            post(|app, request| inference::run(app, Dialect::OpenAi(Endpoint::Chat), request)),
         )
         .route(
             "/v1/completions",
-            post(|app, request| inference::run(app, Endpoint::Completion, request)),
+            post(|app, request| inference::run(app, Dialect::OpenAi(Endpoint::Completion), request)),
         )
         .route(
             "/v1/embeddings",
-            post(|app, request| inference::run(app, Endpoint::Embeddings, request)),
+            post(|app, request| inference::run(app, Dialect::OpenAi(Endpoint::Embeddings), request)),
         )
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*name}", get(models::one))

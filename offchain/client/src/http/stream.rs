@@ -11,12 +11,12 @@ use cocoon_protocol::http::Response as Head;
 use futures_util::stream;
 
 use super::inference::{Running, copy_headers, debug_records};
-use super::reply::{REQUEST_ID, set};
+use super::reply::set_id;
 use crate::driver::Piece;
 
 /// Begins the stream. Its events are the worker's, unchanged; at the end a comment names the receipt.
 pub(super) fn respond(head: Head, running: Running) -> Response {
-    let id = hex::encode(running.id);
+    let (dialect, id) = (running.dialect, running.id);
     let events = stream::unfold(
         Events {
             running,
@@ -33,7 +33,7 @@ pub(super) fn respond(head: Head, running: Running) -> Response {
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    set(&mut response, REQUEST_ID, &id);
+    set_id(&mut response, dialect, &id);
     response
 }
 
