@@ -81,3 +81,5 @@ pub const MAX_IDEMPOTENCY_KEYS: usize = 65_536;
 pub const ANSWERS_KEPT: Duration = Duration::from_secs(600);
 /// Bytes of such answers together; beyond it the oldest are dropped.
 pub const MAX_KEPT_ANSWERS_BYTES: usize = 64 << 20;
+/// How often a contract that seems to hold too little is read anew because of requests.
+pub const CHANNEL_LOOK_EVERY: Duration = Duration::from_secs(2);

@@ -125,7 +125,11 @@ impl KeyAccount {
     pub fn left(&self, limits: &KeyLimits, day: u64) -> (Option<Nanoton>, Option<Nanoton>) {
         // A clock that went back begins no new day.
         let day = day.max(self.day);
-        let on_day = if day == self.day { self.spent_on_day } else { Nanoton::ZERO };
+        let on_day = if day == self.day {
+            self.spent_on_day
+        } else {
+            Nanoton::ZERO
+        };
         let total = plus(self.spent, self.held(|_| true));
         let of_day = plus(on_day, self.held(|hold| hold.day == day));
         (
@@ -196,8 +200,12 @@ impl KeyAccount {
 impl ChannelAccount {
     /// Adjusted tokens that may still be held; `None`: not known.
     pub fn left(&self) -> Option<u64> {
-        let held = self.holds.values().fold(0_u64, |sum, tokens| sum.saturating_add(*tokens));
-        self.cover.map(|cover| cover.saturating_sub(self.used).saturating_sub(held))
+        let held = self
+            .holds
+            .values()
+            .fold(0_u64, |sum, tokens| sum.saturating_add(*tokens));
+        self.cover
+            .map(|cover| cover.saturating_sub(self.used).saturating_sub(held))
     }
 }
 
@@ -257,7 +265,11 @@ impl Budgets {
 
     /// The answer has ended and the proxy says what it used: no more than that is held until the receipt.
     pub fn shrink(&mut self, wish: &Wish, tokens: u64) {
-        if let Some(held) = self.channels.get_mut(&wish.channel).and_then(|channel| channel.holds.get_mut(&wish.attempt)) {
+        if let Some(held) = self
+            .channels
+            .get_mut(&wish.channel)
+            .and_then(|channel| channel.holds.get_mut(&wish.attempt))
+        {
             *held = (*held).min(tokens);
         }
         if let Some(account) = wish.key.as_ref().and_then(|(key, _)| self.keys.get_mut(key)) {
@@ -277,6 +289,13 @@ impl Budgets {
         }
         if let Some(account) = wish.key.as_ref().and_then(|(key, _)| self.keys.get_mut(key)) {
             account.settle(&wish.attempt, used.tokens());
+        }
+    }
+
+    /// Ends a hold of a key whose receipt was found.
+    pub fn settle_key(&mut self, key: &str, attempt: &Attempt, tokens: u64) {
+        if let Some(account) = self.keys.get_mut(key) {
+            account.settle(attempt, tokens);
         }
     }
 

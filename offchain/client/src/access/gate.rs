@@ -77,7 +77,7 @@ impl Need {
         match path {
             "/health" | "/" if is_read => Self::Nothing,
             // The page that the client serves: it asks for a key when it needs one.
-            _ if is_read && (path.starts_with("/page/") || path == "/page") => Self::Nothing,
+            _ if is_read && path.starts_with("/assets/") => Self::Nothing,
             "/v1/cocoon/quote" => Self::Scope(Scope::Inference),
             "/v1/messages/count_tokens" => Self::Scope(Scope::Inference),
             _ if is_read => Self::Scope(Scope::Read),
@@ -90,11 +90,10 @@ impl Gate {
     /// Reads the keys. An address that others reach is not opened without any.
     pub(crate) fn open(
         config: &AccessConfig,
-        data_dir: &Path,
+        path: PathBuf,
         listen: SocketAddr,
         clock: SharedClock,
     ) -> Result<Self, ClientError> {
-        let path = config.keys_file.clone().unwrap_or_else(|| data_dir.join("keys.json"));
         let keys = read(&path)?;
         let is_local = listen.ip().is_loopback();
         let now = clock.now();
@@ -194,7 +193,8 @@ impl Gate {
         let (now, per_minute) = (self.now(), key.limits.tokens_per_minute);
         let taken = self.rates(key, |rates| rates.tokens(per_minute, tokens, now));
         taken.map_err(|busy| {
-            let text = format!("The request may use {tokens} tokens, and this API key has no more of them in this minute.");
+            let text =
+                format!("The request may use {tokens} tokens, and this API key has no more of them in this minute.");
             waiting(Why::Tokens, &text, busy)
         })
     }
@@ -274,12 +274,18 @@ fn waiting(why: Why, text: &str, busy: Busy) -> Refusal {
 
 /// The secret that a request shows: as OpenAI's packages send it, or as Anthropic's.
 fn secret_of(headers: &HeaderMap) -> Option<&str> {
-    let text = |name| headers.get(name).and_then(|value: &axum::http::HeaderValue| value.to_str().ok());
+    let text = |name| {
+        headers
+            .get(name)
+            .and_then(|value: &axum::http::HeaderValue| value.to_str().ok())
+    };
     let bearer = text(header::AUTHORIZATION.as_str()).and_then(|value| {
         let (kind, secret) = value.split_once(' ')?;
         kind.eq_ignore_ascii_case("bearer").then(|| secret.trim())
     });
-    bearer.or_else(|| text("x-api-key").map(str::trim)).filter(|secret| !secret.is_empty())
+    bearer
+        .or_else(|| text("x-api-key").map(str::trim))
+        .filter(|secret| !secret.is_empty())
 }
 
 fn read(path: &Path) -> Result<Keys, KeysError> {
@@ -317,7 +323,8 @@ mod tests {
             require_keys,
             ..AccessConfig::default()
         };
-        Gate::open(&config, folder, listen.parse().unwrap(), SystemClock::shared()).map(Arc::new)
+        let path = folder.join("keys.json");
+        Gate::open(&config, path, listen.parse().unwrap(), SystemClock::shared()).map(Arc::new)
     }
 
     fn ask(gate: &Gate, method: Method, path: &'static str, secret: Option<&str>) -> Result<Caller, Why> {
@@ -326,7 +333,8 @@ mod tests {
         if let Some(secret) = secret {
             headers.insert(header::AUTHORIZATION, format!("Bearer {secret}").parse().unwrap());
         }
-        gate.admit(&method, &Uri::from_static(path), &headers).map_err(|refusal| refusal.why)
+        gate.admit(&method, &Uri::from_static(path), &headers)
+            .map_err(|refusal| refusal.why)
     }
 
     fn add(folder: &Path, name: &str, change: impl FnOnce(&mut ApiKey)) -> String {
@@ -341,13 +349,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let refused = gate(folder.path(), "0.0.0.0:1", false).err().unwrap();
         assert!(matches!(refused, ClientError::NoKeys { .. }), "{refused}");
-        assert!(refused.hint().contains("cocoon client key create"), "{}", refused.hint());
+        assert!(
+            refused.hint().contains("cocoon client key create"),
+            "{}",
+            refused.hint()
+        );
         add(folder.path(), "old", |key| key.expires = Some(1));
         assert!(gate(folder.path(), "0.0.0.0:1", false).is_err());
         let secret = add(folder.path(), "new", |_| {});
         let gate = gate(folder.path(), "0.0.0.0:1", false).unwrap();
         assert_eq!(ask(&gate, Method::GET, "/v1/models", None).err(), Some(Why::NoKey));
-        assert_eq!(ask(&gate, Method::GET, "/v1/models", Some("sk-any")).err(), Some(Why::BadKey));
+        assert_eq!(
+            ask(&gate, Method::GET, "/v1/models", Some("sk-any")).err(),
+            Some(Why::BadKey)
+        );
         assert!(ask(&gate, Method::GET, "/v1/models", Some(&secret)).is_ok());
         assert!(ask(&gate, Method::GET, "/health", None).is_ok());
     }
@@ -358,12 +373,20 @@ mod tests {
         let secret = add(folder.path(), "a", |_| {});
         let gate = gate(folder.path(), "127.0.0.1:1", false).unwrap();
         for word in [None, Some("none"), Some("sk-old")] {
-            assert!(ask(&gate, Method::POST, "/v1/chat/completions", word).unwrap().key.is_none());
+            assert!(
+                ask(&gate, Method::POST, "/v1/chat/completions", word)
+                    .unwrap()
+                    .key
+                    .is_none()
+            );
         }
         let known = ask(&gate, Method::POST, "/v1/chat/completions", Some(&secret)).unwrap();
         assert_eq!(known.key.unwrap().name, "a");
         let unknown = format!("{PREFIX}{}", "0".repeat(64));
-        assert_eq!(ask(&gate, Method::GET, "/v1/models", Some(&unknown)).err(), Some(Why::BadKey));
+        assert_eq!(
+            ask(&gate, Method::GET, "/v1/models", Some(&unknown)).err(),
+            Some(Why::BadKey)
+        );
     }
 
     #[tokio::test]
@@ -380,13 +403,22 @@ mod tests {
         let chat = "/v1/chat/completions";
         assert_eq!(ask(&gate, Method::POST, chat, Some(&reader)).err(), Some(Why::Scope));
         assert!(ask(&gate, Method::GET, "/v1/models", Some(&reader)).is_ok());
-        assert_eq!(ask(&gate, Method::POST, "/v1/cocoon/anything", Some(&embedder)).err(), Some(Why::Scope));
+        assert_eq!(
+            ask(&gate, Method::POST, "/v1/cocoon/anything", Some(&embedder)).err(),
+            Some(Why::Scope)
+        );
         assert!(ask(&gate, Method::POST, "/v1/cocoon/anything", Some(&admin)).is_ok());
         assert_eq!(ask(&gate, Method::POST, chat, Some(&embedder)).err(), Some(Why::Model));
         let caller = ask(&gate, Method::POST, "/v1/embeddings", Some(&embedder)).unwrap();
-        assert_eq!(gate.begin(&caller, "c/d").err().map(|refusal| refusal.why), Some(Why::Model));
+        assert_eq!(
+            gate.begin(&caller, "c/d").err().map(|refusal| refusal.why),
+            Some(Why::Model)
+        );
         let place = gate.begin(&caller, "a/b").unwrap();
-        assert_eq!(gate.begin(&caller, "a/b").err().map(|refusal| refusal.why), Some(Why::Concurrency));
+        assert_eq!(
+            gate.begin(&caller, "a/b").err().map(|refusal| refusal.why),
+            Some(Why::Concurrency)
+        );
         drop(place);
         assert!(gate.begin(&caller, "a/b").is_ok());
         assert_eq!(ask(&gate, Method::GET, "/v1/models", None).err(), Some(Why::NoKey));
@@ -426,7 +458,10 @@ mod tests {
         let path = folder.path().join("keys.json");
         KeysFile::change(&path, |file| file.find("a").map(|key| key.revoked = Some(1))).unwrap();
         tokio::time::advance(KEYS_LOOK_EVERY).await;
-        assert_eq!(ask(&gate, Method::GET, "/v1/models", Some(&secret)).err(), Some(Why::BadKey));
+        assert_eq!(
+            ask(&gate, Method::GET, "/v1/models", Some(&secret)).err(),
+            Some(Why::BadKey)
+        );
         // A file that cannot be read changes nothing.
         std::fs::write(&path, "{").unwrap();
         tokio::time::advance(KEYS_LOOK_EVERY).await;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::limits::{MAX_API_KEYS, MAX_KEYS_FILE_BYTES, MAX_KEY_NAME};
+use crate::limits::{MAX_API_KEYS, MAX_KEY_NAME, MAX_KEYS_FILE_BYTES};
 
 /// How each secret begins, so that it is recognised for what it is.
 pub const PREFIX: &str = "ck-";
@@ -272,10 +272,14 @@ impl KeysError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Io { .. } => "check the path of [access] keys_file and the permissions of its folder",
-            Self::Format { .. } => "is it the file that [access] keys_file means? `cocoon client key create` makes a new one",
+            Self::Format { .. } => {
+                "is it the file that [access] keys_file means? `cocoon client key create` makes a new one"
+            }
             Self::Mode { .. } => "run chmod 600 on the file",
             Self::Name { .. } => "a name has 1 to 64 letters, digits, dots, underscores and hyphens",
-            Self::Taken { .. } => "choose another name; a revoked key keeps its name, so that old figures are not taken for a new key's",
+            Self::Taken { .. } => {
+                "choose another name; a revoked key keeps its name, so that old figures are not taken for a new key's"
+            }
             Self::Unknown { .. } => "`cocoon client key list` names all",
             Self::TooMany => "remove keys that were revoked long ago from the file",
         }
@@ -351,10 +355,7 @@ impl KeysFile {
     }
 
     /// Changes a file: reads it, lets `change` work on it, and writes it. Whoever changes it meanwhile waits.
-    pub fn change<T>(
-        path: &Path,
-        change: impl FnOnce(&mut Self) -> Result<T, KeysError>,
-    ) -> Result<T, KeysError> {
+    pub fn change<T>(path: &Path, change: impl FnOnce(&mut Self) -> Result<T, KeysError>) -> Result<T, KeysError> {
         let io = |doing, path: &Path| {
             let path = path.to_path_buf();
             move |source| KeysError::Io { doing, path, source }
@@ -458,7 +459,10 @@ mod tests {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{mode:o}");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert!(matches!(KeysFile::load(&path), Err(KeysError::Mode { mode: 0o644, .. })));
+        assert!(matches!(
+            KeysFile::load(&path),
+            Err(KeysError::Mode { mode: 0o644, .. })
+        ));
     }
 
     #[test]
@@ -491,7 +495,11 @@ mod tests {
             keys: Vec::new(),
         };
         let json = |file: &KeysFile| serde_json::to_string(file).unwrap();
-        let unhashed = json(&KeysFile { format: FORMAT, keys: vec![key.clone()] }).replace(&key.hash, "00");
+        let unhashed = json(&KeysFile {
+            format: FORMAT,
+            keys: vec![key.clone()],
+        })
+        .replace(&key.hash, "00");
         for text in [String::new(), "[]".to_owned(), json(&twice), json(&newer), unhashed] {
             drop(private(&path, true).unwrap());
             std::fs::write(&path, &text).unwrap();

@@ -4,12 +4,13 @@
 //! **Invariant:** a secret of a key is in no file, log, error or figure; what a request may cost at most is set aside before it
 //! leaves, so that requests at once never spend more than a key's limit or a channel's balance, also over a crash.
 
+pub(crate) mod answers;
+pub(crate) mod attempt;
 pub mod budget;
 pub mod config;
-pub mod keys;
-pub(crate) mod answers;
 pub(crate) mod durable;
 pub(crate) mod gate;
+pub mod keys;
 pub(crate) mod origin;
 pub(crate) mod rates;
 pub(crate) mod recording;

@@ -63,16 +63,31 @@ mod tests {
         }
         let allowed: Vec<String> = allowed.iter().map(|name| (*name).to_owned()).collect();
         let uri = Uri::from_static("/v1/models");
-        check(listen.parse().unwrap(), &allowed, &uri, &headers).err().map(|refusal| refusal.why)
+        check(listen.parse().unwrap(), &allowed, &uri, &headers)
+            .err()
+            .map(|refusal| refusal.why)
     }
 
     #[test]
     fn a_name_that_somebody_lets_point_here_is_refused() {
         let local = "127.0.0.1:10000";
-        for host in ["127.0.0.1:10000", "localhost", "LOCALHOST:1", "[::1]:10000", "a.localhost", "localhost."] {
+        for host in [
+            "127.0.0.1:10000",
+            "localhost",
+            "LOCALHOST:1",
+            "[::1]:10000",
+            "a.localhost",
+            "localhost.",
+        ] {
             assert_eq!(verdict(local, &[], host, None), None, "{host}");
         }
-        for host in ["evil.example", "evil.example:10000", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1"] {
+        for host in [
+            "evil.example",
+            "evil.example:10000",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "10.0.0.1",
+        ] {
             assert_eq!(verdict(local, &[], host, None), Some(Why::Host), "{host}");
         }
         assert_eq!(verdict(local, &["Models.example"], "models.example:443", None), None);
@@ -87,7 +102,13 @@ mod tests {
         let local = "127.0.0.1:10000";
         let host = "127.0.0.1:10000";
         assert_eq!(verdict(local, &[], host, Some("http://127.0.0.1:10000")), None);
-        for origin in ["http://evil.example", "http://127.0.0.1:3000", "null", "http://localhost:10000", "file://"] {
+        for origin in [
+            "http://evil.example",
+            "http://127.0.0.1:3000",
+            "null",
+            "http://localhost:10000",
+            "file://",
+        ] {
             assert_eq!(verdict(local, &[], host, Some(origin)), Some(Why::Origin), "{origin}");
         }
     }

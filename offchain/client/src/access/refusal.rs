@@ -183,8 +183,14 @@ mod tests {
     #[test]
     fn a_refusal_has_the_shape_of_openai() {
         let error = ApiError::from(Refusal::new(Why::Requests, "Too many.").after(0));
-        assert_eq!((error.status, error.code, error.retry_after), (429, "rate_limit_exceeded", Some(1)));
+        assert_eq!(
+            (error.status, error.code, error.retry_after),
+            (429, "rate_limit_exceeded", Some(1))
+        );
         let error = ApiError::from(Refusal::new(Why::BadKey, "No."));
-        assert_eq!((error.status, error.code, error.retry_after), (401, "invalid_api_key", None));
+        assert_eq!(
+            (error.status, error.code, error.retry_after),
+            (401, "invalid_api_key", None)
+        );
     }
 }

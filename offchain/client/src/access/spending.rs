@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cocoon_bindings::units::Nanoton;
+use cocoon_store::StoreError;
 use serde_json::json;
 
 use super::budget::{Budgets, KeyAccount, Short, Used, Wish};
@@ -26,31 +27,37 @@ impl Spending {
         })
     }
 
-    /// Takes over what was kept of a key, and settles what receipts have come for since. Nothing happens to one that is known.
-    pub(crate) fn restore(&self, key: &str) -> Result<(), cocoon_store::StoreError> {
+    /// Takes over what was kept of a key. Nothing happens to one that is known.
+    fn restore(&self, key: &str) -> Result<(), StoreError> {
         if self.lock().key(key).is_some() {
             return Ok(());
         }
-        let Some(mut account) = self.rows.read::<KeyAccount>(&row_name(key))? else {
-            return Ok(());
-        };
-        let open: Vec<_> = account.holds.iter().map(|hold| hold.request).collect();
-        for request in open {
-            if let Some(stored) = self.rows.look(|store| store.by_request(&request))? {
-                account.settle(&request.0, stored.receipt.receipt.charged());
+        if let Some(account) = self.rows.read::<KeyAccount>(&row_name(key))? {
+            let mut budgets = self.lock();
+            // Somebody may have been faster, and begun to use it.
+            if budgets.key(key).is_none() {
+                budgets.restore(key.to_owned(), account);
             }
         }
-        let mut budgets = self.lock();
-        // Somebody may have been faster, and begun to use it.
-        if budgets.key(key).is_none() {
-            budgets.restore(key.to_owned(), account);
+        self.reconcile(key)
+    }
+
+    /// Settles what receipts have come for since nobody waits for them any more.
+    fn reconcile(&self, key: &str) -> Result<(), StoreError> {
+        for hold in self.lock().key(key).cloned().unwrap_or_default().holds {
+            if let Some(stored) = self.rows.look(|store| store.by_request(&hold.request))? {
+                let charged = stored.receipt.receipt.charged();
+                self.lock().settle_key(key, &hold.request.0, charged);
+            }
         }
         Ok(())
     }
 
-    /// The account of a key.
-    pub(crate) fn account(&self, key: &str) -> KeyAccount {
-        self.lock().key(key).cloned().unwrap_or_default()
+    /// The account of a key, with what receipts say of it by now.
+    pub(crate) fn account(&self, key: &str) -> Result<KeyAccount, StoreError> {
+        self.restore(key)?;
+        self.reconcile(key)?;
+        Ok(self.lock().key(key).cloned().unwrap_or_default())
     }
 
     /// Works on the accounts of channels.
@@ -60,10 +67,16 @@ impl Spending {
 
     /// Holds what an attempt may cost. What a key pays is on disk when it returns.
     pub(crate) async fn hold(self: &Arc<Self>, wish: Wish) -> Result<Held, Refused> {
-        {
-            let mut budgets = self.lock();
-            budgets.hold(&wish).map_err(Refused::Short)?;
-            self.note(&budgets, &wish);
+        if let Some((key, _)) = &wish.key {
+            self.restore(key).map_err(|_| Refused::Disk(Unwritten))?;
+        }
+        if let Err(short) = self.try_hold(&wish) {
+            // What is held of attempts whose receipts came late may be free by now.
+            let (Some((key, _)), Short::Total(..) | Short::Day(..)) = (&wish.key, short) else {
+                return Err(Refused::Short(short));
+            };
+            self.reconcile(key).map_err(|_| Refused::Disk(Unwritten))?;
+            self.try_hold(&wish).map_err(Refused::Short)?;
         }
         let held = Held {
             spending: Arc::clone(self),
@@ -74,6 +87,13 @@ impl Spending {
             return Err(Refused::Disk(Unwritten));
         }
         Ok(held)
+    }
+
+    fn try_hold(&self, wish: &Wish) -> Result<(), Short> {
+        let mut budgets = self.lock();
+        budgets.hold(wish)?;
+        self.note(&budgets, wish);
+        Ok(())
     }
 
     /// Hands the row of a wish's key on to the disk.
@@ -165,7 +185,10 @@ pub(crate) fn refusal(short: Short) -> Refusal {
     };
     match short {
         Short::Total(left, needed) => {
-            let text = format!("{}: a smaller max_tokens or max_coefficient may fit.", needs(needed, left));
+            let text = format!(
+                "{}: a smaller max_tokens or max_coefficient may fit.",
+                needs(needed, left)
+            );
             Refusal::new(Why::Budget, text)
         }
         Short::Day(left, needed) => {
