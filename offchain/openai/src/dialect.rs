@@ -2,12 +2,17 @@
 
 use crate::error::ApiError;
 use crate::request::{Endpoint, Request};
+use crate::{anthropic, responses};
 
 /// An interface of a client runner: what a path takes and gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {
     /// OpenAI's paths that workers answer themselves: nothing is translated.
     OpenAi(Endpoint),
+    /// Anthropic's Messages.
+    Messages,
+    /// OpenAI's Responses.
+    Responses,
 }
 
 /// A body that was understood.
@@ -41,6 +46,8 @@ impl Dialect {
     pub const fn path(self) -> &'static str {
         match self {
             Self::OpenAi(endpoint) => endpoint.path(),
+            Self::Messages => anthropic::PATH,
+            Self::Responses => responses::PATH,
         }
     }
 
@@ -51,20 +58,24 @@ impl Dialect {
                 request: Request::parse(endpoint, body)?,
                 translator: None,
             }),
+            Self::Messages => anthropic::read(body),
+            Self::Responses => responses::read(body),
         }
     }
 
     /// The body of an error.
     pub fn error(self, error: &ApiError) -> String {
         match self {
-            Self::OpenAi(_) => error.to_json(),
+            Self::OpenAi(_) | Self::Responses => error.to_json(),
+            Self::Messages => anthropic::error(error).to_string(),
         }
     }
 
     /// The header in which the packages of this interface look for the name of a request.
     pub const fn request_id_header(self) -> &'static str {
         match self {
-            Self::OpenAi(_) => "x-request-id",
+            Self::OpenAi(_) | Self::Responses => "x-request-id",
+            Self::Messages => "request-id",
         }
     }
 }

@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod anthropic;
 pub mod bound;
 pub mod dialect;
 pub mod embeddings;
@@ -25,8 +26,12 @@ pub mod fields;
 pub mod limits;
 pub mod models;
 pub mod options;
+mod pieces;
 pub mod request;
+pub mod responses;
 pub mod said;
+#[cfg(test)]
+mod samples;
 pub mod sse;
 pub mod usage;
 

@@ -7,11 +7,11 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use cocoon_openai::ApiError;
+use cocoon_openai::{ApiError, Dialect, Endpoint, anthropic};
 
 use super::App;
 use super::inference::read_body;
-use super::reply::{RECEIPT_ID, reply, set};
+use super::reply::{RECEIPT_ID, reply_in, set};
 use crate::access::answers::Found;
 use crate::access::attempt::Asker;
 use crate::access::gate::Caller;
@@ -26,6 +26,7 @@ const REPLAYED: &str = "idempotency-replayed";
 
 /// Lets a request in, or answers it.
 pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let dialect = dialect_of(request.uri().path());
     let admitted = app
         .access
         .gate
@@ -33,7 +34,7 @@ pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
     let caller = match admitted {
         Ok(caller) => caller,
         Err(refusal) => {
-            let mut response = reply(&refused(&app, refusal));
+            let mut response = reply_in(dialect, &refused(&app, refusal));
             if response.status() == axum::http::StatusCode::UNAUTHORIZED {
                 let headers = response.headers_mut();
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -45,11 +46,19 @@ pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
     if is_question && let Some(key) = request.headers().get(IDEMPOTENCY_KEY).cloned() {
         return once(&app, caller, &key, request, next)
             .await
-            .unwrap_or_else(|error| reply(&error));
+            .unwrap_or_else(|error| reply_in(dialect, &error));
     }
     let asker = Asker { caller, ticket: None };
     request.extensions_mut().insert(asker);
     next.run(request).await
+}
+
+/// How errors at a path look.
+fn dialect_of(path: &str) -> Dialect {
+    match path.starts_with(anthropic::PATH) {
+        true => Dialect::Messages,
+        false => Dialect::OpenAi(Endpoint::Chat),
+    }
 }
 
 /// Counts a refusal.

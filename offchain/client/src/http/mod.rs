@@ -29,7 +29,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use cocoon_bindings::ton::Address;
-use cocoon_openai::{ApiError, Dialect, Endpoint};
+use cocoon_openai::{ApiError, Dialect, Endpoint, anthropic, responses};
 use cocoon_runner::admin::{Live, Operated};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -45,7 +45,7 @@ use crate::dialer::Upstream;
 use crate::logs::{Keys, Logs};
 use crate::quotes::{KnownQuotes, Usable};
 use crate::stats::Stats;
-use reply::reply;
+use reply::{reply, reply_in};
 
 /// What the handlers share.
 pub(crate) struct App {
@@ -112,6 +112,15 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             "/v1/embeddings",
             post(|app, request| inference::run(app, Dialect::OpenAi(Endpoint::Embeddings), request)),
         )
+        .route(
+            anthropic::PATH,
+            post(|app, request| inference::run(app, Dialect::Messages, request)),
+        )
+        .route(anthropic::COUNT_TOKENS_PATH, post(cannot_count))
+        .route(
+            responses::PATH,
+            post(|app, request| inference::run(app, Dialect::Responses, request)),
+        )
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*name}", get(models::one))
         .route("/v1/cocoon/receipts/{id}", get(receipt::show))
@@ -135,6 +144,10 @@ pub(crate) fn guarded(router: Router, app: &Arc<App>) -> Router {
 /// What the administration socket works on.
 pub(crate) fn operated(app: &Arc<App>) -> Arc<dyn Operated> {
     Arc::new(report::Pages(Arc::clone(app)))
+}
+
+async fn cannot_count() -> Response {
+    reply_in(Dialect::Messages, &anthropic::cannot_count())
 }
 
 async fn health(State(app): State<Arc<App>>) -> Response {
