@@ -17,7 +17,6 @@ use sha2::{Digest, Sha256};
 
 use super::durable::{Rows, Unwritten};
 use super::recording::Recording;
-use super::refusal::error;
 use crate::limits::{ANSWERS_KEPT, IDEMPOTENCY_KEPT, MAX_IDEMPOTENCY_KEYS, MAX_KEPT_ANSWERS_BYTES};
 
 /// SHA-256 over whose key it is and what it says.
@@ -174,7 +173,7 @@ impl Answers {
         if let Some(entry) = inner.entries.get(&id) {
             if entry.body != body {
                 let text = "This idempotency key was used for another request: the body or the path differs.";
-                return Err(error(422, "invalid_request_error", "idempotency_key_reused", text));
+                return Err(ApiError::idempotency_key_reused(text));
             }
             if let Some(recording) = &entry.recording {
                 let receipt = entry.ticket.as_ref().and_then(|ticket| ticket.receipt.get().copied());
@@ -215,18 +214,15 @@ impl Answers {
         let request = request.map_or(String::new(), |request| {
             format!(" The request was {}.", hex::encode(request))
         });
-        let (code, text) = match state {
-            State::Ended(_) => (
-                "answer_not_kept",
+        let about = |text: &str| format!("{text} It is not run again.{request}{receipt}");
+        match state {
+            State::Ended(_) => ApiError::answer_not_kept(about(
                 "The request with this idempotency key was answered, and the answer is no longer kept.",
-            ),
-            State::Unknown | State::Running => (
-                "outcome_unknown",
+            )),
+            State::Unknown | State::Running => ApiError::outcome_unknown(about(
                 "The request with this idempotency key had left when this client ended, and its outcome is not known.",
-            ),
-        };
-        let text = format!("{text} It is not run again.{request}{receipt}");
-        error(409, "invalid_request_error", code, text)
+            )),
+        }
     }
 
     fn left(&self, id: &Id, request: &[u8; 32]) {

@@ -4,10 +4,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cocoon_openai::ApiError;
 
-const INVALID_REQUEST: &str = "invalid_request_error";
-const RATE: &str = "rate_limit_error";
-const QUOTA: &str = "insufficient_quota";
-
 /// Why a request was refused before any of it left. The text never holds a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -44,13 +40,11 @@ pub(crate) enum Why {
     Budget,
     /// What the contract at the proxy holds.
     Channel,
-    /// What an idempotency key stands for already.
-    Idempotency,
 }
 
 impl Why {
     /// All of them, in the order in which they are shown.
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::NoKey,
         Self::BadKey,
         Self::Scope,
@@ -63,7 +57,6 @@ impl Why {
         Self::TooLarge,
         Self::Budget,
         Self::Channel,
-        Self::Idempotency,
     ];
 
     /// The word in the figures.
@@ -81,22 +74,19 @@ impl Why {
             Self::TooLarge => "too_large",
             Self::Budget => "budget",
             Self::Channel => "channel",
-            Self::Idempotency => "idempotency",
         }
     }
 
-    /// HTTP status, OpenAI's `type` and its `code`.
-    fn shape(self) -> (u16, &'static str, &'static str) {
+    fn error(self, message: String) -> ApiError {
         match self {
-            Self::NoKey | Self::BadKey => (401, INVALID_REQUEST, "invalid_api_key"),
-            Self::Scope => (403, INVALID_REQUEST, "insufficient_permissions"),
-            Self::Model => (403, INVALID_REQUEST, "model_not_allowed"),
-            Self::Host => (403, INVALID_REQUEST, "host_not_allowed"),
-            Self::Origin => (403, INVALID_REQUEST, "origin_not_allowed"),
-            Self::Requests | Self::Tokens | Self::Concurrency => (429, RATE, "rate_limit_exceeded"),
-            Self::TooLarge => (413, INVALID_REQUEST, "request_too_large"),
-            Self::Budget | Self::Channel => (402, QUOTA, QUOTA),
-            Self::Idempotency => (409, INVALID_REQUEST, "idempotency_conflict"),
+            Self::NoKey | Self::BadKey => ApiError::invalid_api_key(message),
+            Self::Scope => ApiError::insufficient_permissions(message),
+            Self::Model => ApiError::model_not_allowed(message),
+            Self::Host => ApiError::host_not_allowed(message),
+            Self::Origin => ApiError::origin_not_allowed(message),
+            Self::Requests | Self::Tokens | Self::Concurrency => ApiError::rate_limited(message),
+            Self::TooLarge => ApiError::too_large(message),
+            Self::Budget | Self::Channel => ApiError::low_balance(message),
         }
     }
 }
@@ -122,21 +112,10 @@ impl Refusal {
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
-        let (status, kind, code) = refusal.why.shape();
         Self {
             retry_after: refusal.retry_after,
-            ..error(status, kind, code, refusal.message)
+            ..refusal.why.error(refusal.message)
         }
-    }
-}
-
-/// An error of the access control that is no plain refusal.
-pub(crate) fn error(status: u16, kind: &'static str, code: &'static str, message: impl Into<String>) -> ApiError {
-    ApiError {
-        status,
-        kind,
-        code,
-        ..ApiError::internal(message)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::access::answers::Found;
 use crate::access::attempt::Asker;
 use crate::access::gate::Caller;
 use crate::access::keys::EndpointName;
-use crate::access::refusal::{Refusal, Why};
+use crate::access::refusal::Refusal;
 use crate::limits::MAX_IDEMPOTENCY_KEY;
 
 /// Header under which a request runs once.
@@ -82,19 +82,15 @@ async fn once(
     let body = read_body(body, app.live.get().max_body_bytes).await?;
     let about = [head.uri.path().as_bytes(), &body];
     let found = app.access.answers.find(caller.scope(), key.as_bytes(), about);
-    let (recording, ticket) = match found {
-        Ok(Found::First(recording, ticket)) => (recording, ticket),
-        Ok(Found::Again(recording, receipt)) => {
+    let (recording, ticket) = match found? {
+        Found::First(recording, ticket) => (recording, ticket),
+        Found::Again(recording, receipt) => {
             let mut response = recording.replay().await.ok_or_else(vanished)?;
             set(&mut response, REPLAYED, "true");
             if let Some(receipt) = receipt {
                 set(&mut response, RECEIPT_ID, &receipt.to_string());
             }
             return Ok(response);
-        }
-        Err(error) => {
-            app.access.gate.refusals.count(Why::Idempotency);
-            return Err(error);
         }
     };
     let asker = Asker {
