@@ -357,5 +357,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-#[path = "answers/tests.rs"]
 mod tests;

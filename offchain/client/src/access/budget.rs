@@ -4,7 +4,7 @@
 //! held counts like what is spent, so requests at once never exceed a limit, whatever becomes of them and in whatever order. A hold
 //! whose outcome is not known stays: after a crash what was held counts as spent, until a receipt says what it was.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::Nanoton;
@@ -315,12 +315,6 @@ impl Budgets {
             channel.holds.remove(&wish.attempt);
         }
     }
-
-    /// Forgets channels that nobody is connected to and nothing is held of.
-    pub fn keep_channels(&mut self, connected: &BTreeSet<Address>) {
-        self.channels
-            .retain(|channel, account| connected.contains(channel) || !account.holds.is_empty());
-    }
 }
 
 /// A sum of money. Beyond all money it stays there: limits are below.
@@ -329,5 +323,4 @@ fn plus(one: Nanoton, other: Nanoton) -> Nanoton {
 }
 
 #[cfg(test)]
-#[path = "budget/tests.rs"]
 mod tests;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use cocoon_openai::{ApiError, Dialect, Endpoint, anthropic};
@@ -21,6 +21,8 @@ use crate::limits::MAX_IDEMPOTENCY_KEY;
 
 /// Header under which a request runs once.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Header that OpenAI's packages obey.
+const SHOULD_RETRY: &str = "x-should-retry";
 /// Header of an answer that was given before.
 const REPLAYED: &str = "idempotency-replayed";
 
@@ -35,7 +37,7 @@ pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
         Ok(caller) => caller,
         Err(refusal) => {
             let mut response = reply_in(dialect, &refused(&app, refusal));
-            if response.status() == axum::http::StatusCode::UNAUTHORIZED {
+            if response.status() == StatusCode::UNAUTHORIZED {
                 let headers = response.headers_mut();
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
@@ -44,9 +46,14 @@ pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
     };
     let is_question = *request.method() == Method::POST && EndpointName::at(request.uri().path()).is_some();
     if is_question && let Some(key) = request.headers().get(IDEMPOTENCY_KEY).cloned() {
-        return once(&app, caller, &key, request, next)
-            .await
-            .unwrap_or_else(|error| reply_in(dialect, &error));
+        return once(&app, caller, &key, request, next).await.unwrap_or_else(|error| {
+            let mut response = reply_in(dialect, &error);
+            if response.status() == StatusCode::CONFLICT {
+                // Packages ask again after a 409 unless they are told not to.
+                set(&mut response, SHOULD_RETRY, "false");
+            }
+            response
+        });
     }
     let asker = Asker { caller, ticket: None };
     request.extensions_mut().insert(asker);
