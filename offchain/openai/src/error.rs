@@ -44,6 +44,18 @@ pub struct ErrorObject {
 const INVALID_REQUEST: &str = "invalid_request_error";
 const SERVER: &str = "server_error";
 
+/// Codes of workers that are kept when their errors are told anew.
+const CODES: [&str; 8] = [
+    "invalid_json",
+    "invalid_value",
+    "missing_required_parameter",
+    "unsupported_parameter",
+    "bad_request",
+    "model_not_found",
+    "context_length_exceeded",
+    "internal_error",
+];
+
 impl ApiError {
     fn new(status: u16, kind: &'static str, code: &'static str, message: impl Into<String>) -> Self {
         Self {
@@ -186,6 +198,46 @@ impl ApiError {
         Self::new(410, INVALID_REQUEST, "quote_expired", message)
     }
 
+    /// No API key, or one that does not count.
+    pub fn invalid_api_key(message: impl Into<String>) -> Self {
+        Self::new(401, INVALID_REQUEST, "invalid_api_key", message)
+    }
+
+    /// The API key is not for this.
+    pub fn insufficient_permissions(message: impl Into<String>) -> Self {
+        Self::new(403, INVALID_REQUEST, "insufficient_permissions", message)
+    }
+
+    /// The API key may not use this model or endpoint.
+    pub fn model_not_allowed(message: impl Into<String>) -> Self {
+        Self::new(403, INVALID_REQUEST, "model_not_allowed", message)
+    }
+
+    /// The client is not called by the name that the request has in `Host`.
+    pub fn host_not_allowed(message: impl Into<String>) -> Self {
+        Self::new(403, INVALID_REQUEST, "host_not_allowed", message)
+    }
+
+    /// A web page of another origin sent the request.
+    pub fn origin_not_allowed(message: impl Into<String>) -> Self {
+        Self::new(403, INVALID_REQUEST, "origin_not_allowed", message)
+    }
+
+    /// The idempotency key stands for another request.
+    pub fn idempotency_key_reused(message: impl Into<String>) -> Self {
+        Self::new(422, INVALID_REQUEST, "idempotency_key_reused", message)
+    }
+
+    /// The request with this idempotency key was answered, and its answer is no longer kept.
+    pub fn answer_not_kept(message: impl Into<String>) -> Self {
+        Self::new(409, INVALID_REQUEST, "answer_not_kept", message)
+    }
+
+    /// The request with this idempotency key had left when the client ended.
+    pub fn outcome_unknown(message: impl Into<String>) -> Self {
+        Self::new(409, INVALID_REQUEST, "outcome_unknown", message)
+    }
+
     /// The answer did not come in time.
     pub fn timeout(message: impl Into<String>) -> Self {
         Self::new(504, SERVER, "timeout", message)
@@ -236,6 +288,37 @@ impl ApiError {
         }
     }
 
+    /// The error that a worker's or an engine's answer tells, if it tells one in OpenAI's shape. Its words are kept; of codes
+    /// only those that are known here, others become the usual one of the status.
+    pub fn from_body(status: u16, body: &[u8]) -> Option<Self> {
+        let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+        Self::from_value(status, body.get("error")?)
+    }
+
+    /// The same from the error object itself, such as an event of a stream holds it.
+    pub fn from_value(status: u16, told: &serde_json::Value) -> Option<Self> {
+        let message = told.get("message")?.as_str()?;
+        let usual = match status {
+            401 => ("authentication_error", "invalid_api_key"),
+            402 => ("insufficient_quota", "insufficient_quota"),
+            403 => ("permission_error", "permission_denied"),
+            404 => (INVALID_REQUEST, "not_found"),
+            413 => (INVALID_REQUEST, "request_too_large"),
+            429 => ("rate_limit_error", "rate_limit_exceeded"),
+            400..500 => (INVALID_REQUEST, "bad_request"),
+            503 => (SERVER, "no_worker_available"),
+            504 => (SERVER, "timeout"),
+            _ => (SERVER, "bad_gateway"),
+        };
+        let code = told.get("code").and_then(serde_json::Value::as_str);
+        let known = code.and_then(|code| CODES.iter().find(|known| **known == code));
+        let param = told.get("param").and_then(serde_json::Value::as_str);
+        Some(Self {
+            param: param.map(str::to_owned),
+            ..Self::new(status, usual.0, known.copied().unwrap_or(usual.1), message)
+        })
+    }
+
     /// The body as a value.
     pub fn body(&self) -> ErrorBody {
         ErrorBody {
@@ -280,6 +363,22 @@ mod tests {
         assert_eq!(back.error.param.as_deref(), Some("top_p"));
         assert_eq!(back.error.kind, "invalid_request_error");
         assert_eq!(back.error.code.as_deref(), Some("invalid_value"));
+    }
+
+    #[test]
+    fn an_error_that_was_told_is_read_again() {
+        for error in [
+            ApiError::invalid_field("top_p", "must be at most 1"),
+            ApiError::unknown_model("none"),
+            ApiError::low_balance("too low"),
+        ] {
+            let read = ApiError::from_body(error.status, error.to_json().as_bytes());
+            assert_eq!(read.as_ref(), Some(&error));
+        }
+        let foreign = ApiError::from_body(500, br#"{"error":{"message":"m","code":"new","param":7}}"#).unwrap();
+        assert_eq!((foreign.code, foreign.param), ("bad_gateway", None));
+        assert_eq!(ApiError::from_body(500, br#"{"error":"m"}"#), None);
+        assert_eq!(ApiError::from_body(500, b"none"), None);
     }
 
     #[test]

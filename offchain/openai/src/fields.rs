@@ -71,6 +71,20 @@ pub const OURS: &[&str] = &[
     "store",
 ];
 
+/// Fields that requests of the translated interfaces may have besides their own, as a chat has them: what is meant for the client
+/// runner, and how the engine samples.
+pub const CARRIED: &[&str] = &[
+    "max_coefficient",
+    "timeout",
+    "enable_debug",
+    "request_guid",
+    "provider",
+    "seed",
+    "min_p",
+    "repetition_penalty",
+    "logit_bias",
+];
+
 /// The first field that no worker of the deployed network takes.
 pub fn not_deployed(endpoint: Endpoint, fields: &Map<String, Value>) -> Option<&str> {
     let known = deployed(endpoint);

@@ -17,19 +17,26 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod anthropic;
 pub mod bound;
+pub mod dialect;
 pub mod embeddings;
 pub mod error;
 pub mod fields;
 pub mod limits;
 pub mod models;
 pub mod options;
+mod pieces;
 pub mod request;
+pub mod responses;
 pub mod said;
+#[cfg(test)]
+mod samples;
 pub mod sse;
 pub mod usage;
 
 pub use bound::OutputBound;
+pub use dialect::{Dialect, Translated, Translator};
 pub use error::ApiError;
 pub use request::{Endpoint, Request};
 pub use said::{Difference, Said};

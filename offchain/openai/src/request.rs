@@ -44,14 +44,7 @@ pub struct Request {
 impl Request {
     /// Parses and validates a body.
     pub fn parse(endpoint: Endpoint, body: &[u8]) -> Result<Self, ApiError> {
-        let value: Value = serde_json::from_slice(body).map_err(|e| {
-            // The error's own text may quote the input: only the place is said.
-            ApiError::invalid_json(&format!("line {}, column {}", e.line(), e.column()))
-        })?;
-        let Value::Object(fields) = value else {
-            return Err(ApiError::invalid_json("it is not an object"));
-        };
-        Self::from_fields(endpoint, fields)
+        Self::from_fields(endpoint, parse_object(body)?)
     }
 
     /// Validates an object.
@@ -315,6 +308,18 @@ impl Request {
 
     fn number(&self, name: &str) -> Option<f64> {
         self.field(name)?.as_f64()
+    }
+}
+
+/// The fields of a body, in the caller's order.
+pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    let value: Value = serde_json::from_slice(body).map_err(|e| {
+        // The error's own text may quote the input: only the place is said.
+        ApiError::invalid_json(&format!("line {}, column {}", e.line(), e.column()))
+    })?;
+    match value {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(ApiError::invalid_json("it is not an object")),
     }
 }
 

@@ -17,6 +17,11 @@ pub fn encode_data(data: &str) -> String {
     out
 }
 
+/// One data event with a name. The name has no line breaks.
+pub fn encode_event(name: &str, data: &str) -> String {
+    format!("event: {name}\n{}", encode_data(data))
+}
+
 /// A comment, which readers skip. Line breaks become spaces.
 pub fn encode_comment(text: &str) -> String {
     format!(": {}\n\n", text.replace(['\n', '\r'], " "))

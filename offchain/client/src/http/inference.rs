@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`, `POST /v1/completions` and `POST /v1/embeddings`.
+//! What is asked of models: chats, completions and embeddings, in whatever interface they are asked.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use cocoon_openai::options::RunOptions;
-use cocoon_openai::{ApiError, Endpoint, Request};
+use cocoon_openai::{ApiError, Dialect, Request, Translated, Translator};
 use cocoon_protocol::answer::FinalInfo;
 use cocoon_protocol::http::{NO_CHALLENGE, Response as Head};
 use cocoon_ratls::SharedClock;
@@ -19,11 +19,14 @@ use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
-use super::reply::{RECEIPT, RECEIPT_ID, REQUEST_ID, reply, reply_with_id, set};
-use super::{App, quote, stream};
+use super::reply::{RECEIPT, RECEIPT_ID, reply_in, reply_with_id, set, set_id};
+use super::{App, cost, guard, quote, stream};
+use crate::access::attempt::Asker;
+use crate::access::gate::Place;
 use crate::calls::RequestId;
 use crate::connection::ProxyConnection;
 use crate::driver::{self, Job, Piece, Unsent};
+use crate::quotes::Usable;
 
 /// How long a caller may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -32,12 +35,12 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_DISCARDED_BYTES: usize = 32 << 20;
 
 /// Runs a request.
-pub(super) async fn run(State(app): State<Arc<App>>, endpoint: Endpoint, request: axum::extract::Request) -> Response {
-    match begin(&app, endpoint, request).await {
+pub(super) async fn run(State(app): State<Arc<App>>, dialect: Dialect, request: axum::extract::Request) -> Response {
+    match begin(&app, dialect, request).await {
         Ok(running) => running.respond().await,
         Err(error) => {
             app.stats.refused(app.context.clock.now_f64());
-            reply(&error)
+            reply_in(dialect, &error)
         }
     }
 }
@@ -45,6 +48,9 @@ pub(super) async fn run(State(app): State<Arc<App>>, endpoint: Endpoint, request
 /// A request that was sent to the proxy.
 pub(super) struct Running {
     pub(super) id: RequestId,
+    pub(super) dialect: Dialect,
+    /// Writes the answer, if it has to be written anew.
+    pub(super) translator: Option<Box<dyn Translator>>,
     app: Arc<App>,
     pieces: mpsc::Receiver<Piece>,
     begun: Instant,
@@ -57,26 +63,47 @@ pub(super) struct Running {
     pub(super) clock: SharedClock,
     /// The place among the requests at once; kept until the caller has everything.
     _slot: OwnedSemaphorePermit,
+    /// The same among those of its key.
+    _place: Option<Place>,
 }
 
-async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Request) -> Result<Running, ApiError> {
+/// A request as it was read: what its caller wants of us, and what a worker is asked.
+struct Asked {
+    dialect: Dialect,
+    request: Request,
+    options: RunOptions,
+    translator: Option<Box<dyn Translator>>,
+    quote: Option<Usable>,
+    wants_receipt: bool,
+    refuses_challenge: bool,
+}
+
+async fn begin(app: &Arc<App>, dialect: Dialect, request: axum::extract::Request) -> Result<Running, ApiError> {
     if app.stop.is_cancelled() || !app.is_enabled.load(Ordering::Relaxed) {
         return Err(ApiError::draining());
     }
     let slot = Arc::clone(&app.slots)
         .try_acquire_owned()
         .map_err(|_| ApiError::rate_limited("This client runs as many requests as it may."))?;
-    let quote = quote::named(app, request.headers())?;
+    let (head, body) = request.into_parts();
+    let asked = read(app, dialect, &head.headers, body).await?;
+    // Over the administration socket nobody shows a key.
+    let asker = head.extensions.get::<Asker>().cloned().unwrap_or_default();
+    start(app, slot, asked, asker).await
+}
+
+/// Reads all of a request and translates it. Nothing has left this machine after it.
+async fn read(app: &App, dialect: Dialect, headers: &HeaderMap, body: Body) -> Result<Asked, ApiError> {
+    let quote = quote::named(app, headers)?;
     let live = app.live.get();
-    let wants_receipt = live.wait_for_receipts || asks_for_receipt(request.headers())?;
-    let refuses_challenge = request.headers().contains_key(NO_CHALLENGE);
-    let body = read_body(request.into_body(), live.max_body_bytes).await?;
-    let mut request = Request::parse(endpoint, &body)?;
+    let wants_receipt = live.wait_for_receipts || asks_for_receipt(headers)?;
+    let refuses_challenge = headers.contains_key(NO_CHALLENGE);
+    let body = read_body(body, live.max_body_bytes).await?;
+    let Translated {
+        mut request,
+        translator,
+    } = dialect.read(&body)?;
     let options = RunOptions::take_from(&mut request)?;
-    let connection = match &quote {
-        Some(quote) => app.connection_of(quote)?,
-        None => app.connection()?,
-    };
     if quote
         .as_ref()
         .is_some_and(|quote| quote.coefficient > options.max_coefficient)
@@ -86,8 +113,33 @@ async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Reque
             "is below the price of the quote",
         ));
     }
+    Ok(Asked {
+        dialect,
+        request,
+        options,
+        translator,
+        quote,
+        wants_receipt,
+        refuses_challenge,
+    })
+}
+
+/// Sends a request to a proxy.
+async fn start(app: &Arc<App>, slot: OwnedSemaphorePermit, asked: Asked, asker: Asker) -> Result<Running, ApiError> {
+    let place = app.access.gate.begin(&asker.caller, asked.request.model());
+    let place = place.map_err(|refusal| guard::refused(app, refusal))?;
+    let Asked {
+        request,
+        options,
+        quote,
+        ..
+    } = asked;
+    let connection = match &quote {
+        Some(quote) => app.connection_of(quote)?,
+        None => app.connection()?,
+    };
     let job = Job {
-        path: endpoint.path(),
+        path: request.endpoint().path(),
         model: request.model().to_owned(),
         body: request.to_json().into(),
         max_coefficient: quote
@@ -98,7 +150,7 @@ async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Reque
         enable_debug: options.enable_debug,
         config_version: app.context.root().version,
         quote: quote.map(|quote| quote.id),
-        refuses_challenge,
+        refuses_challenge: asked.refuses_challenge,
     };
     let (begun, started) = (app.context.clock.now_f64(), Instant::now());
     app.stats.begun(job.body.len(), begun);
@@ -107,18 +159,21 @@ async fn begin(app: &Arc<App>, endpoint: Endpoint, request: axum::extract::Reque
         let now = counted.context.clock.now_f64();
         counted.stats.ended(outcome.success, outcome.bytes, now - begun, now);
     };
-    let (id, pieces) = send(app, connection, job, ended).await?;
+    let (id, pieces) = send(app, connection, job, &asker, ended).await?;
     Ok(Running {
         id,
+        dialect: asked.dialect,
+        translator: asked.translator,
         app: Arc::clone(app),
         pieces,
         begun: started,
         has_body: false,
         wants_debug: options.enable_debug,
         wants_stream: request.stream(),
-        wants_receipt,
+        wants_receipt: asked.wants_receipt,
         clock: app.context.clock.clone(),
         _slot: slot,
+        _place: place,
     })
 }
 
@@ -137,12 +192,24 @@ async fn send(
     app: &App,
     mut connection: Arc<ProxyConnection>,
     job: Job,
+    asker: &Asker,
     ended: impl FnOnce(driver::Outcome) + Clone + Send + 'static,
 ) -> Result<(RequestId, mpsc::Receiver<Piece>), ApiError> {
+    let request = driver::encode(&job);
     let mut tried = Vec::new();
     let failure = loop {
-        match driver::start(&app.requests, Arc::clone(&connection), job.clone(), ended.clone()).await {
-            Ok(started) => return Ok(started),
+        let id: RequestId = rand::random();
+        // Of each attempt anew: another proxy is another channel, and what was left may be spent meanwhile.
+        let begun = match cost::hold(app, asker, &connection, id, (&job, request.len())).await {
+            Ok(attempt) => {
+                let sent = (id, request.clone());
+                let (to, ended) = (Arc::clone(&connection), ended.clone());
+                driver::start(&app.requests, to, sent, job.clone(), attempt, ended).await
+            }
+            Err(unsent) => Err(unsent),
+        };
+        match begun {
+            Ok(pieces) => return Ok((id, pieces)),
             Err(Unsent::Never(error)) => break error,
             // Another proxy knows nothing of the quote.
             Err(Unsent::Elsewhere(error)) if job.quote.is_some() => break error,
@@ -162,7 +229,7 @@ async fn send(
     Err(failure)
 }
 
-async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+pub(super) async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let read = async {
         let mut stream = body.into_data_stream();
         let (mut bytes, mut length) = (BytesMut::new(), 0_usize);
@@ -203,8 +270,8 @@ impl Running {
     async fn respond(mut self) -> Response {
         let head = match self.next().await {
             Some(Piece::Head(head)) => head,
-            Some(Piece::Failed(error)) => return reply_with_id(&error, &self.id),
-            _ => return reply_with_id(&ApiError::internal("The answer did not begin."), &self.id),
+            Some(Piece::Failed(error)) => return self.refuse(&error),
+            _ => return self.refuse(&ApiError::internal("The answer did not begin.")),
         };
         let is_event_stream = head
             .header("content-type")
@@ -214,7 +281,7 @@ impl Running {
         }
         match self.collect().await {
             Ok(whole) => self.whole_response(&head, whole),
-            Err(error) => reply_with_id(&error, &self.id),
+            Err(error) => self.refuse(&error),
         }
     }
 
@@ -245,34 +312,52 @@ impl Running {
         }
     }
 
-    fn whole_response(&self, head: &Head, whole: Whole) -> Response {
+    fn refuse(&self, error: &ApiError) -> Response {
+        reply_with_id(self.dialect, error, &self.id)
+    }
+
+    fn whole_response(mut self, head: &Head, whole: Whole) -> Response {
         let status = u16::try_from(head.status_code)
             .ok()
             .and_then(|code| StatusCode::from_u16(code).ok());
         let Some(status) = status.filter(|status| status.as_u16() >= 200) else {
-            return reply_with_id(
-                &ApiError::bad_gateway("The worker's answer has no valid status."),
-                &self.id,
-            );
+            return self.refuse(&ApiError::bad_gateway("The worker's answer has no valid status."));
         };
-        let is_error = status.is_client_error() || status.is_server_error();
-        let mut body = whole.body;
-        if is_error && !has_openai_error(&body) {
-            let mut error = ApiError::bad_gateway(format!("The worker answered with status {status}."));
-            error.status = status.as_u16();
-            let mut response = reply_with_id(&error, &self.id);
-            set_receipt(&mut response, whole.receipt.as_deref());
-            return response;
+        let mut response = match self.written(status, whole.body) {
+            Err(error) => self.refuse(&error),
+            Ok(mut body) => {
+                if self.wants_debug {
+                    body = with_debug(body, &whole.info, self.clock.now_f64());
+                }
+                let mut response = Response::new(Body::from(body));
+                *response.status_mut() = status;
+                copy_headers(head, &mut response);
+                set_id(&mut response, self.dialect, &self.id);
+                response
+            }
+        };
+        if let Some(id) = whole.receipt {
+            set(&mut response, RECEIPT_ID, &id);
         }
-        if self.wants_debug {
-            body = with_debug(body, &whole.info, self.clock.now_f64());
-        }
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = status;
-        copy_headers(head, &mut response);
-        set(&mut response, REQUEST_ID, &hex::encode(self.id));
-        set_receipt(&mut response, whole.receipt.as_deref());
         response
+    }
+
+    /// What the caller gets for a worker's answer: the same bytes, if they speak its interface.
+    fn written(&mut self, status: StatusCode, body: Bytes) -> Result<Bytes, ApiError> {
+        if status.is_client_error() || status.is_server_error() {
+            return match ApiError::from_body(status.as_u16(), &body) {
+                Some(_) if self.translator.is_none() => Ok(body),
+                Some(error) => Err(error),
+                None => Err(ApiError {
+                    status: status.as_u16(),
+                    ..ApiError::bad_gateway(format!("The worker answered with status {status}."))
+                }),
+            };
+        }
+        match &mut self.translator {
+            Some(translator) => translator.whole(&body).map(Bytes::from),
+            None => Ok(body),
+        }
     }
 }
 
@@ -281,20 +366,6 @@ struct Whole {
     body: Bytes,
     info: FinalInfo,
     receipt: Option<String>,
-}
-
-fn set_receipt(response: &mut Response, receipt: Option<&str>) {
-    if let Some(id) = receipt {
-        set(response, RECEIPT_ID, id);
-    }
-}
-
-fn has_openai_error(body: &[u8]) -> bool {
-    let value: Option<Value> = serde_json::from_slice(body).ok();
-    value.is_some_and(|v| {
-        v.get("error")
-            .is_some_and(|e| e.get("message").is_some_and(Value::is_string))
-    })
 }
 
 /// Content type and the headers that nodes add; everything else of the worker's HTTP is between it and its backend.

@@ -5,9 +5,12 @@
 mod attestation;
 mod claims;
 pub(crate) mod contract;
+mod cost;
 pub(crate) mod figures;
+mod guard;
 mod inclusion;
 mod inference;
+pub(crate) mod keys;
 mod models;
 mod operated;
 mod quote;
@@ -16,6 +19,7 @@ mod reply;
 mod report;
 mod stream;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,12 +28,15 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use cocoon_openai::{ApiError, Endpoint};
+use cocoon_bindings::ton::Address;
+use cocoon_openai::{ApiError, Dialect, Endpoint, anthropic, responses};
 use cocoon_runner::admin::{Live, Operated};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::attempt::Access;
 use crate::account::Accounts;
 use crate::config::ClientConfig;
 use crate::connection::ProxyConnection;
@@ -38,7 +45,7 @@ use crate::dialer::Upstream;
 use crate::logs::{Keys, Logs};
 use crate::quotes::{KnownQuotes, Usable};
 use crate::stats::Stats;
-use reply::reply;
+use reply::{reply, reply_in};
 
 /// What the handlers share.
 pub(crate) struct App {
@@ -58,6 +65,10 @@ pub(crate) struct App {
     pub(crate) live: Live<ClientConfig>,
     pub(crate) owner: String,
     pub(crate) stop: CancellationToken,
+    /// Who may ask, how fast, and for how much.
+    pub(crate) access: Access,
+    /// When contracts that seemed to hold too little were read anew.
+    pub(crate) channels_looked: tokio::sync::Mutex<BTreeMap<Address, Instant>>,
 }
 
 impl App {
@@ -91,21 +102,31 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route(
             "/v1/chat/completions",
-            post(|app, request| inference::run(app, Endpoint::Chat, request)),
+            post(|app, request| inference::run(app, Dialect::OpenAi(Endpoint::Chat), request)),
         )
         .route(
             "/v1/completions",
-            post(|app, request| inference::run(app, Endpoint::Completion, request)),
+            post(|app, request| inference::run(app, Dialect::OpenAi(Endpoint::Completion), request)),
         )
         .route(
             "/v1/embeddings",
-            post(|app, request| inference::run(app, Endpoint::Embeddings, request)),
+            post(|app, request| inference::run(app, Dialect::OpenAi(Endpoint::Embeddings), request)),
+        )
+        .route(
+            anthropic::PATH,
+            post(|app, request| inference::run(app, Dialect::Messages, request)),
+        )
+        .route(anthropic::COUNT_TOKENS_PATH, post(cannot_count))
+        .route(
+            responses::PATH,
+            post(|app, request| inference::run(app, Dialect::Responses, request)),
         )
         .route("/v1/models", get(models::list))
         .route("/v1/models/{*name}", get(models::one))
         .route("/v1/cocoon/receipts/{id}", get(receipt::show))
         .route("/v1/cocoon/quote", post(quote::ask))
         .route("/v1/cocoon/claims", get(claims::show))
+        .route("/v1/cocoon/key", get(keys::own))
         .route("/v1/cocoon/attestation", get(attestation::show))
         .route("/v1/cocoon/attestation/{hash}", get(attestation::of_certificate))
         .route("/health", get(health))
@@ -115,9 +136,18 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(cocoon_runner::report::routes(Arc::new(report::Pages(app))))
 }
 
+/// The same for callers who have to show that they may ask.
+pub(crate) fn guarded(router: Router, app: &Arc<App>) -> Router {
+    router.layer(axum::middleware::from_fn_with_state(Arc::clone(app), guard::guard))
+}
+
 /// What the administration socket works on.
 pub(crate) fn operated(app: &Arc<App>) -> Arc<dyn Operated> {
     Arc::new(report::Pages(Arc::clone(app)))
+}
+
+async fn cannot_count() -> Response {
+    reply_in(Dialect::Messages, &anthropic::cannot_count())
 }
 
 async fn health(State(app): State<Arc<App>>) -> Response {
