@@ -13,6 +13,7 @@ mod inference;
 pub(crate) mod keys;
 mod models;
 mod operated;
+pub(crate) mod provider;
 mod quote;
 mod receipt;
 mod reply;
@@ -45,6 +46,7 @@ use crate::dialer::Upstream;
 use crate::logs::{Keys, Logs};
 use crate::quotes::{KnownQuotes, Usable};
 use crate::stats::Stats;
+use provider::Demands;
 use reply::{reply, reply_in};
 
 /// What the handlers share.
@@ -74,7 +76,7 @@ pub(crate) struct App {
 impl App {
     /// The connection with the fewest requests, or the error that says why there is none.
     fn connection(&self) -> Result<Arc<ProxyConnection>, ApiError> {
-        self.connection_besides(&[])
+        self.connection_for(&[], None)
     }
 
     /// The connection to the proxy that gave a quote.
@@ -87,10 +89,18 @@ impl App {
         living.cloned().ok_or_else(lost)
     }
 
-    /// The same, but none of `tried`.
-    fn connection_besides(&self, tried: &[Arc<ProxyConnection>]) -> Result<Arc<ProxyConnection>, ApiError> {
+    /// The same, but none of `tried`, and none that a request does not admit.
+    fn connection_for(
+        &self,
+        tried: &[Arc<ProxyConnection>],
+        demands: Option<&Demands>,
+    ) -> Result<Arc<ProxyConnection>, ApiError> {
         let upstream = self.upstream.borrow();
-        upstream.least_busy(tried).ok_or_else(|| {
+        let is_admitted = |connection: &ProxyConnection| demands.is_none_or(|demands| demands.admit(connection));
+        upstream.least_busy(tried, is_admitted).ok_or_else(|| {
+            if let Some(refusal) = demands.and_then(|demands| demands.refusal(&upstream.connections)) {
+                return refusal;
+            }
             let why = upstream.problem.as_deref().unwrap_or("it is being dialed");
             ApiError::not_connected(format!("There is no connection to a proxy: {why}."))
         })
