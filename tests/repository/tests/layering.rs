@@ -30,6 +30,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("cocoon-hub", 4),
     ("cocoon-tlog", 4),
     ("cocoon-owner", 4),
+    ("cocoon-page", 4),
     ("cocoon-runner", 4),
     ("cocoon-client", 5),
     ("cocoon-proxy", 5),
