@@ -18,7 +18,7 @@ export function show(place) {
     const field = name("question");
     const question = h("textarea", {
         id: field,
-        rows: "2",
+        rows: "1",
         value: draft,
         placeholder: "Ask something",
         "aria-describedby": `${field}-keys`,
@@ -40,15 +40,19 @@ export function show(place) {
         "form",
         { class: "composer", "aria-label": "Question", on: { submit: (event) => (event.preventDefault(), ask()) } },
         h("label", { class: "unseen", for: field }, "Your question"),
-        question,
         h(
             "div",
-            { class: "row" },
-            h("label", { class: "pick", for: `${field}-model` }, h("span", { class: "unseen" }, "Model"), models),
-            settings.view,
-            h("span", { class: "keys", id: `${field}-keys` }, "Enter sends, Shift+Enter begins a line, Escape stops."),
-            stop,
-            send,
+            { class: "box" },
+            question,
+            h(
+                "div",
+                { class: "row" },
+                h("label", { class: "pick", for: `${field}-model` }, h("span", { class: "unseen" }, "Model"), models),
+                settings.view,
+                h("span", { class: "keys", id: `${field}-keys` }, "Enter sends, Shift+Enter begins a line, Escape stops."),
+                stop,
+                send,
+            ),
         ),
         totals,
     );
@@ -141,7 +145,7 @@ async function loadModels(select, trouble) {
         const { data } = await json("/v1/models");
         const label = (model) => {
             const prices = (model.workers ?? []).map((worker) => worker.coefficient);
-            return prices.length > 0 ? `${model.id} (price ${factor(Math.min(...prices))})` : model.id;
+            return prices.length > 0 ? `${model.id} ${factor(Math.min(...prices))}` : model.id;
         };
         fill(select, data.map((model) => h("option", { value: model.id }, label(model))));
         if (data.some((model) => model.id === chosen)) select.value = chosen;

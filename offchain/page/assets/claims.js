@@ -23,12 +23,12 @@ const NAMES = {
     gpu_measured: "GPU measured",
 };
 
-const RULINGS = { met: "Asked for, met", tolerated: "Asked for, tolerated", not_asked: "Not asked for", refused: "Asked for, refused" };
+const RULINGS = { met: "Met", tolerated: "Tolerated", not_asked: "Not asked", refused: "Refused" };
 
-/** The table of an answer of `/v1/cocoon/attestation…`. */
-export function claimsView(page) {
+/** The table of an answer of `/v1/cocoon/attestation…`; as this browser has read it from the evidence, if it has. */
+export function claimsView(page, machine) {
     const judged = page.certificate ?? page;
-    const claims = judged.claims;
+    const claims = machine?.claims ?? judged.claims;
     return h(
         "section",
         { "data-claims": true },
@@ -39,10 +39,9 @@ export function claimsView(page) {
             "Claims about the worker’s machine",
             [
                 { title: "Claim", cell: (row) => NAMES[row.name] ?? row.name.replaceAll("_", " ") },
-                { title: "Known", cell: (row) => mark(row.fact) },
-                { title: "Policy", cell: (row) => RULINGS[row.ruling] ?? row.ruling.replaceAll("_", " ") },
-                { title: "Value", cell: (row) => value(row.value) },
-                { title: "Source", cell: source },
+                { title: "Known", short: true, cell: (row) => mark(row.fact) },
+                { title: "Policy", short: true, cell: (row) => RULINGS[row.ruling] ?? row.ruling.replaceAll("_", " ") },
+                { title: "What is behind it", cell: (row) => [value(row.value), h("span", { class: "behind" }, source(row))] },
             ],
             claims.table,
         ),
@@ -51,11 +50,12 @@ export function claimsView(page) {
 }
 
 function value(text) {
-    return text.length > 40 && !text.includes(" ") ? long(text) : h("span", { class: "long" }, text || "–");
+    const parts = text.split(" ").flatMap((word) => [" ", word.length > 40 ? long(word) : word]);
+    return text ? parts.slice(1) : "–";
 }
 
 function source({ source }) {
-    if (!source || source.document === "nothing") return "–";
+    if (!source || source.document === "nothing") return "no document";
     const where = source.document.replaceAll("_", " ");
     return source.field ? `${where}, ${source.field}` : where;
 }

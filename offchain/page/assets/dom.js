@@ -45,10 +45,10 @@ export function terms(...rows) {
     return h("dl", { class: "terms" }, shown.map(([term, ...values]) => [h("dt", null, term), h("dd", null, values)]));
 }
 
-/** A table with a caption. Columns: `{ title, cell(row), number? }`; the first one names its row. */
+/** A table with a caption. Columns: `{ title, cell(row), number?, short? }`; the first one names its row. */
 export function table(caption, columns, rows, empty = "There is none.") {
     if (rows.length === 0) return h("p", { class: "empty" }, empty);
-    const kind = (column) => (column.number ? "number" : null);
+    const kind = (column) => (column.number ? "number" : column.short ? "short" : null);
     const cell = (column, index, row) =>
         index === 0
             ? h("th", { scope: "row", class: kind(column) }, column.cell(row))

@@ -1,53 +1,31 @@
-// Whether a receipt signs what was asked and what was answered here: `SHA-256(salt ‖ bytes)` of both, over the bytes that this tab
-// sent and got.
+// What was asked and answered here, as the bytes that a receipt signs.
 
-/** The boxed `http.request` in which a client carries a question, as bytes. */
+/** The boxed `http.request` in which a client carries a question, in base64. */
 export function requestBytes(path, body) {
     const payload = new TextEncoder().encode(body);
     const headers = [
         ["Content-Type", "application/json"],
         ["Content-Length", String(payload.length)],
     ];
-    return joined([
-        number(0x47492de5),
-        text("POST"),
-        text(path),
-        text("HTTP/1.1"),
-        number(headers.length),
-        ...headers.flat().map(text),
-        blob(payload),
-    ]);
+    return base64(
+        joined([
+            number(0x47492de5),
+            text("POST"),
+            text(path),
+            text("HTTP/1.1"),
+            number(headers.length),
+            ...headers.flat().map(text),
+            blob(payload),
+        ]),
+    );
 }
 
-/** Both comparisons as checks. `digest` is SHA-256, null where the browser has none. */
-export async function exchangeChecks(receipt, { asked, bytes, state }, digest = subtle()) {
-    const salted = async (salt, content) => hex(await digest(joined([fromHex(salt), content])));
-    const compared = async (name, salt, content, expected, words) => {
-        if (!digest) return { name, fact: "unknown", says: "This browser computes hashes only on a page from this machine or over TLS." };
-        if (!salt || !content) return { name, fact: "unknown", says: words.missing };
-        const isSame = (await salted(salt, content)) === expected;
-        return { name, fact: isSame ? "proven" : words.other, says: isSame ? words.same : words.differs };
-    };
-    const question = await compared("Your question", receipt.request_salt, asked && requestBytes("/v1/chat/completions", asked), receipt.request_hash, {
-        same: "The receipt signs exactly the bytes that this page sent.",
-        // Clients may carry a question in other bytes without changing what it says.
-        other: "unknown",
-        differs: "The client sent the question on in other bytes than this page can rebuild.",
-        missing: "The question’s bytes are not here.",
-    });
-    const isWhole = state === "done";
-    const answer = await compared("The answer", receipt.response_salt, isWhole ? bytes : null, receipt.response_hash, {
-        same: "The receipt signs exactly the bytes from which the text above was made.",
-        other: "refuted",
-        differs: "The receipt signs other bytes than this page got.",
-        missing: isWhole ? "The answer’s bytes are not here." : "The answer was not received to its end here, so its bytes cannot be compared.",
-    });
-    return [question, answer];
-}
-
-function subtle() {
-    const { subtle } = globalThis.crypto ?? {};
-    return subtle ? async (bytes) => new Uint8Array(await subtle.digest("SHA-256", bytes)) : null;
+/** Bytes as base64. */
+export function base64(bytes) {
+    let binary = "";
+    // In pieces: a call takes only so many arguments.
+    for (let at = 0; at < bytes.length; at += 0x8000) binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+    return btoa(binary);
 }
 
 function number(value) {
@@ -75,7 +53,3 @@ function joined(parts) {
     }
     return whole;
 }
-
-const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-
-const fromHex = (digits) => Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));

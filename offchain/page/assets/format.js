@@ -59,6 +59,11 @@ export function span(milliseconds) {
     return `${Math.round(milliseconds / 3_600_000)} h`;
 }
 
+/** A sentence in which long names are cut as everywhere. */
+export function worded(text) {
+    return String(text).split(/((?:-?\d+:)?\b[0-9a-fA-F]{64}\b)/).map((part, index) => (index % 2 ? long(part) : part));
+}
+
 /** A long name (address, hash): its beginning and end are seen, all of it is read and copied. */
 export function long(text) {
     if (typeof text !== "string" || text === "") return "–";

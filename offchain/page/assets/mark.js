@@ -11,9 +11,9 @@ export function mark(fact, word = WORDS[fact] ?? WORDS.unknown) {
     return h("span", { class: `mark ${known}` }, h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[known]), word);
 }
 
-/** A list of checks: `{ name, fact, says }`. */
+/** A list of checks: `{ id, name, fact, says }`. */
 export function checks(list) {
-    const line = (check) => h("li", { "data-fact": check.fact }, mark(check.fact), h("div", null, h("strong", null, check.name), h("p", null, check.says)));
+    const line = (check) => h("li", { "data-fact": check.fact, "data-check": check.id }, mark(check.fact), h("div", null, h("strong", null, check.name), h("p", null, check.says)));
     return h("ul", { class: "checks" }, list.map(line));
 }
 

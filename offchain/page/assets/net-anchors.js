@@ -13,7 +13,7 @@ const IN_LOG = {
 };
 
 export async function show(place) {
-    const list = h("div");
+    const list = h("div", { class: "list" });
     await pagedList(list, "/v1/cocoon/network/anchors", {}, "anchors", (rows) =>
         table(
             "Anchors",

@@ -1,7 +1,7 @@
 // The settlement feed: transactions of the contracts, with their messages in words.
 
 import { fill, h, name } from "./dom.js";
-import { long, moment, ton } from "./format.js";
+import { long, moment, ton, worded } from "./format.js";
 import { mark } from "./mark.js";
 import { failed } from "./notice.js";
 import { pagedList } from "./pages.js";
@@ -9,7 +9,7 @@ import { pagedList } from "./pages.js";
 const KINDS = { "": "All contracts", root: "Root", governor: "Governor", proxy: "Proxies", client: "Clients", worker: "Workers" };
 
 export async function show(place, [kind = "", contract = ""]) {
-    const list = h("div");
+    const list = h("div", { class: "list" });
     const id = name("feed");
     const select = h("select", { id: `${id}-kind` }, Object.entries(KINDS).map(([key, title]) => h("option", { value: key, selected: key === kind }, title)));
     const input = h("input", { id, value: contract, autocomplete: "off", spellcheck: "false", placeholder: "any address" });
@@ -43,7 +43,7 @@ function item(row) {
         "li",
         null,
         h("p", { class: "when" }, moment(row.time * 1000), outcome),
-        h("p", { class: "says" }, row.says, row.amount !== null && row.amount !== undefined && [" – ", h("strong", null, ton(row.amount))]),
+        h("p", { class: "says" }, worded(row.says), row.amount !== null && row.amount !== undefined && [" – ", h("strong", null, ton(row.amount))]),
         h("p", { class: "path" }, from, " → ", who(row.account)),
         h("details", null, h("summary", null, `More: ${row.message ?? row.opcode ?? "message"}`), more(row)),
     );
@@ -55,7 +55,7 @@ function more(row) {
         { class: "inside" },
         h("p", null, `Came with ${ton(row.value)}, fees ${ton(row.fees)}. Transaction `, long(row.transaction), "."),
         row.sent.length > 0 && h("p", null, "It sent:"),
-        row.sent.length > 0 && h("ul", null, row.sent.map((message) => h("li", null, message.says, " → ", who(message.to), `, with ${ton(message.value)}`))),
+        row.sent.length > 0 && h("ul", null, row.sent.map((message) => h("li", null, worded(message.says), " → ", who(message.to), `, with ${ton(message.value)}`))),
     );
 }
 

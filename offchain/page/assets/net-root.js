@@ -2,7 +2,7 @@
 
 import { json } from "./api.js";
 import { fill, h, table, terms } from "./dom.js";
-import { grouped, long, moment, span, ton } from "./format.js";
+import { grouped, long, moment, span, ton, worded } from "./format.js";
 import { freshness } from "./notice.js";
 import { mark } from "./mark.js";
 
@@ -44,7 +44,7 @@ function open({ proposals, governor }) {
             h(
                 "article",
                 { class: "proposal" },
-                h("h3", null, proposal.says),
+                h("h3", null, worded(proposal.says)),
                 h("p", null, h("span", { class: "tag" }, proposal.state.replaceAll("_", " ")), h("span", { class: "tag" }, proposal.class), ` ${proposal.standing}`),
                 proposal.refused && h("p", { class: "notice bad" }, `The root contract would refuse it: ${proposal.refused}`),
                 proposal.unreadable && h("p", { class: "notice bad" }, `It cannot be read: ${proposal.unreadable}`),
@@ -52,9 +52,9 @@ function open({ proposals, governor }) {
                 table(
                     "What it changes",
                     [
-                        { title: "What", cell: (row) => row.what },
-                        { title: "Now", cell: (row) => row.old },
-                        { title: "Then", cell: (row) => row.new },
+                        { title: "What", cell: (row) => worded(row.what) },
+                        { title: "Now", cell: (row) => worded(row.old) },
+                        { title: "Then", cell: (row) => worded(row.new) },
                     ],
                     proposal.differences ?? [],
                     "It changes nothing that this page reads.",
@@ -130,7 +130,7 @@ function lists(root) {
 
 function findings(findings) {
     if (findings.length === 0) return null;
-    const line = (finding) => h("li", null, mark(finding.is_fine ? "proven" : "refuted", finding.is_fine ? "Fine" : "Look here"), ` ${finding.check}: ${finding.seen}`);
+    const line = (finding) => h("li", null, mark(finding.is_fine ? "proven" : "refuted", finding.is_fine ? "Fine" : "Look here"), ` ${finding.check}: `, worded(finding.seen));
     return h("section", { class: "card" }, h("h2", null, "What a check of the contract says"), h("ul", { class: "checks" }, findings.map(line)));
 }
 

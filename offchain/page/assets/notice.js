@@ -24,6 +24,6 @@ export function loading(what) {
 /** How old data is, and why it is not newer. */
 export function freshness(asOf) {
     if (!asOf) return null;
-    const age = asOf.time === null ? "nothing was read yet" : `as of ${asOf.age_seconds ?? "?"} s ago`;
+    const age = asOf.time === null ? "Nothing was read from the chain yet" : `The chain of ${asOf.age_seconds ?? "?"} s ago`;
     return h("p", { class: "fresh" }, asOf.problem ? `${age} – ${asOf.problem}` : age);
 }

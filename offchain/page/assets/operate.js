@@ -4,7 +4,7 @@ import { say } from "./announce.js";
 import { json } from "./api.js";
 import { open } from "./dialog.js";
 import { fill, h, name, table } from "./dom.js";
-import { count, parseTon, ton } from "./format.js";
+import { count, parseTon, ton, worded } from "./format.js";
 
 /** Pause between two questions about an operation. */
 const EVERY = 1000;
@@ -52,7 +52,7 @@ function amountFirst(path, { title, label, field, why }) {
 function planView(plan) {
     return [
         plan.simulated && h("p", { class: "tag warn" }, "SIMULATED chain: these coins are worth nothing"),
-        h("p", { class: "says" }, plan.says),
+        h("p", { class: "says" }, worded(plan.says)),
         plan.accounts.map((account) => [
             h("h3", null, account.name),
             h("p", null, h("code", null, account.address)),
@@ -114,7 +114,7 @@ function progressView(operation) {
     return h(
         "div",
         { class: `notice ${kind}`, "data-operation": operation.status },
-        h("p", null, h("strong", null, operation.says)),
+        h("p", null, h("strong", null, worded(operation.says))),
         at < 0
             ? h("p", null, statusWords(operation), operation.hint && ` ${operation.hint}`)
             : h("ol", { class: "steps" }, steps.map((step, index) => h("li", { class: mark(index), "aria-current": mark(index) === "now" ? "step" : null }, step))),

@@ -4,11 +4,10 @@
 import { json } from "./api.js";
 import { claimsView } from "./claims.js";
 import { fill, h, terms } from "./dom.js";
-import { exchangeChecks } from "./exchange.js";
 import { count, factor, grouped, long, moment, span, ton } from "./format.js";
 import { checks, mark, summary } from "./mark.js";
 import { failed, loading } from "./notice.js";
-import { verifierChecks } from "./verify.js";
+import { evidenceChecks, receiptChecks } from "./verify.js";
 
 /** Fills `body` and `verdict`. `id` names a receipt that the client has; `receipt` is one already read; `answer` is what this tab got. */
 export async function showProof(body, verdict, { id, receipt: known, answer }) {
@@ -23,13 +22,19 @@ export async function showProof(body, verdict, { id, receipt: known, answer }) {
         return;
     }
     const evidence = known ? null : await evidenceOf(receipt);
-    const list = [...(answer ? await exchangeChecks(receipt, answer) : []), ...(await verifierChecks(receipt, evidence))];
-    fill(verdict, h("span", { "data-verdict": true }, `Checked in this browser: ${summary(list)}.`));
+    const judged = await receiptChecks(receipt, answer);
+    const machine = evidence?.verification ? await evidenceChecks(evidence) : null;
+    const list = [...judged.checks, ...(machine?.checks ?? [])];
+    fill(verdict, h("span", { "data-verdict": judged.verdict ?? "unknown" }, `Checked in this browser: ${summary(list)}.`));
+    const again = () => showProof(body, verdict, { id, receipt: known, answer });
     fill(
         body,
-        h("section", { "data-checks": true }, h("h3", null, "Checked in this browser"), checks(list)),
+        h("section", { "data-checks": "receipt" }, h("h3", null, "The receipt, checked in this browser"), checks(judged.checks)),
+        machine && h("section", { "data-checks": "machine" }, h("h3", null, "The worker’s machine, checked in this browser"), checks(machine.checks)),
+        evidence && claimsView(evidence, machine),
         receiptView(receipt),
-        evidence && claimsView(evidence),
+        // A log that lags behind has the receipt later.
+        !known && h("p", null, h("button", { type: "button", on: { click: again } }, "Check again")),
     );
 }
 

@@ -12,8 +12,11 @@ export function warn(simulated) {
     }
     const words =
         simulated === true
-            ? "The machines are a test platform that protects nothing, the chain’s coins are worth nothing. Do not send secrets."
+            ? "Test machines that protect nothing, test coins that are worth nothing. Send no secrets."
             : "It is not known yet whether hardware and chain are real. Send no secrets until it is.";
     fill(place, h("strong", null, simulated === true ? "SIMULATED" : "UNKNOWN"), h("span", null, words));
     place.hidden = false;
+    // What is stuck below the warning stands below all of its lines.
+    const measure = () => document.documentElement.style.setProperty("--warning", `${place.offsetHeight}px`);
+    new ResizeObserver(measure).observe(place);
 }

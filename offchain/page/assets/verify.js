@@ -1,6 +1,61 @@
-// Checks of a receipt and its evidence by the verifier that this page loads when it is first needed.
+// Receipts and evidence, judged by the verifier, which is loaded when it is first needed.
 
-/** Its checks as `{ name, fact, says }`. */
-export async function verifierChecks(receipt, evidence) {
-    return [];
+import { base64, requestBytes } from "./exchange.js";
+
+const NAMES = {
+    proxy_signature: "Signed by the proxy",
+    parties: "Between these parties",
+    request_bytes: "Your question, byte for byte",
+    response_bytes: "The answer, byte for byte",
+    shown_request: "Your question as it stands here",
+    shown_answer: "The answer as it stands here",
+    arithmetic: "The sum is right",
+    price: "The price is the network’s",
+    channel: "Follows the receipt before it",
+    worker_signature: "Signed by the worker",
+    proxy_evidence: "The proxy’s certificate",
+    inclusion: "In the proxy’s published log",
+    form: "The certificate is readable",
+    validity: "The certificate is valid now",
+    named: "It is the one that the receipt names",
+    key_in_quote: "Its key is in the machine’s quote",
+    own_signature: "It is signed with that key",
+    platform: "The maker vouches for the machine",
+    policy: "The machine is as it was asked to be",
+    image: "The network lists its program",
+};
+
+/** A receipt's checks. `answer` is what this tab asked and got, if it did. */
+export async function receiptChecks(page, answer) {
+    const given = page.verification ?? { receipt: page.boc, proxy_key: page.proxy_key ?? undefined, inclusion: page.inclusion ?? undefined };
+    return judged("verifyReceipt", answer ? { ...given, ...exchanged(page, answer) } : given);
 }
+
+/** A certificate's checks, and its claims as the verifier reads them. */
+export async function evidenceChecks(facts) {
+    return judged("verifyEvidence", facts.verification);
+}
+
+/** The bytes of both directions, and what stands on the page. Of an answer that was stopped the end is not here. */
+function exchanged(page, { asked, bytes, text, state }) {
+    const isWhole = state === "done" && bytes !== null;
+    return {
+        request: { salt: page.request_salt, bytes: requestBytes("/v1/chat/completions", asked) },
+        response: { salt: page.response_salt, ...(isWhole && { bytes: base64(bytes) }) },
+        shown: { messages: JSON.parse(asked).messages, ...(isWhole && { answer: text }) },
+    };
+}
+
+async function judged(name, input) {
+    try {
+        const verifier = await import("./verifier.js");
+        const result = await verifier[name](input);
+        if (!result.ok) return { checks: [troubled(result.error.message)] };
+        return { ...result, checks: result.checks.map(({ name, outcome, says }) => ({ id: name, name: NAMES[name] ?? name.replaceAll("_", " "), fact: outcome, says })) };
+    } catch (error) {
+        console.error(error);
+        return { checks: [troubled(error.message)] };
+    }
+}
+
+const troubled = (why) => ({ id: "verifier", name: "The verifier", fact: "unknown", says: `Nothing could be checked here: ${why}.` });

@@ -2,7 +2,7 @@
 
 import { json } from "./api.js";
 import { fill, h, table, terms } from "./dom.js";
-import { count, grouped, long, moment, nanoton, ton } from "./format.js";
+import { count, grouped, long, moment, nanoton, ton, worded } from "./format.js";
 import { failed, freshness, loading } from "./notice.js";
 import { follow, perform, statusWords } from "./operate.js";
 
@@ -160,7 +160,7 @@ function history(operations) {
         table(
             "Operations",
             [
-                { title: "What", cell: (row) => row.says },
+                { title: "What", cell: (row) => worded(row.says) },
                 { title: "How it stands", cell: (row) => statusWords(row) },
                 { title: "Began", cell: (row) => moment(row.started_at * 1000) },
                 { title: "Fees", number: true, cell: (row) => ton(row.fees) },
