@@ -129,7 +129,6 @@ export function show(place) {
 
     loadModels(models, trouble);
     changed();
-    if (conversation.answers.length === 0) question.focus({ preventScroll: true });
 }
 
 /** Keeps the end of the page in view if it was. */
