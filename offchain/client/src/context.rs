@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cocoon_bindings::ton::friendly;
+use cocoon_bindings::wallets::WalletContract;
 use cocoon_chain::{NodeWallet, RootView, SharedChain};
 use cocoon_protocol::handshake::ClientOffer;
 use cocoon_protocol::version::VersionRange;
@@ -24,6 +25,8 @@ pub struct Context {
     pub chain: SharedChain,
     /// The wallet that owns the client contracts.
     pub wallet: Arc<NodeWallet>,
+    /// The same as a contract, to try out what it would send.
+    pub wallet_contract: WalletContract,
     /// The root contract, kept up to date.
     pub root: watch::Receiver<Arc<RootView>>,
     /// Who is believed.

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cocoon_bindings::ton::{friendly, parse_address};
+use cocoon_bindings::units::PublicKey;
+use cocoon_bindings::wallets::WalletContract;
 use cocoon_chain::{NodeWallet, watch_root};
 use cocoon_ratls::{IdentityKeeper, NoEvidence};
 use cocoon_runner::admin::{self, Live};
@@ -126,6 +128,7 @@ async fn start_in(
         is_enabled: AtomicBool::new(true),
         live: Live::new(config.clone()),
         owner: friendly(&owner(&config)?, false, false),
+        book: Arc::default(),
         stop: stop.clone(),
         context,
     };
@@ -197,6 +200,7 @@ async fn context(
     }
     let key = config.wallet.key("client", None).await?;
     let store = ClientStore::open_on(disk, &config.data_dir)?;
+    let wallet_contract = WalletContract::node(PublicKey::from(&key), owner.clone());
     let wallet = NodeWallet::new(Arc::clone(&chain), key, owner)?;
     let every = Duration::from_secs(config.root_refresh_seconds.max(1));
     let root = watch_root(Arc::clone(&chain), root, every).await?;
@@ -204,6 +208,7 @@ async fn context(
     Ok(Context {
         chain,
         wallet: Arc::new(wallet),
+        wallet_contract,
         root,
         trust,
         secret,

@@ -3,6 +3,7 @@
 //! Nothing that changes state is reachable by GET, and no header allows pages of other origins to call it.
 
 mod attestation;
+mod channel;
 mod claims;
 pub(crate) mod contract;
 pub(crate) mod figures;
@@ -31,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::account::Accounts;
+use crate::channel::Book;
 use crate::config::ClientConfig;
 use crate::connection::ProxyConnection;
 use crate::context::Context;
@@ -57,6 +59,8 @@ pub(crate) struct App {
     /// The configuration with what was reloaded since the start.
     pub(crate) live: Live<ClientConfig>,
     pub(crate) owner: String,
+    /// Operations on the client contracts that a person asked for.
+    pub(crate) book: Arc<Book>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -112,6 +116,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .fallback(|uri: Uri| async move { reply(&ApiError::not_found(uri.path())) })
         .method_not_allowed_fallback(|| async { reply(&ApiError::method_not_allowed()) })
         .with_state(Arc::clone(&app))
+        .merge(channel::router(Arc::clone(&app)))
         .merge(cocoon_runner::report::routes(Arc::new(report::Pages(app))))
 }
 
