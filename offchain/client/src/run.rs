@@ -9,6 +9,7 @@ use cocoon_bindings::ton::{friendly, parse_address};
 use cocoon_bindings::units::PublicKey;
 use cocoon_bindings::wallets::WalletContract;
 use cocoon_chain::{NodeWallet, watch_root};
+use cocoon_explorer::{Explorer, Settings};
 use cocoon_ratls::{IdentityKeeper, NoEvidence};
 use cocoon_runner::admin::{self, Live};
 use cocoon_runner::http::serve_on;
@@ -116,6 +117,7 @@ async fn start_in(
 
     let contradictions = config.data_dir.join("contradictions");
     let logs = Logs::new(&config.logs, Arc::clone(&context.store), &contradictions)?;
+    let explorer = explorer(&config, &context, &stop)?;
     let app = App {
         logs: Arc::new(logs),
         proxy_keys: Arc::new(Keys::default()),
@@ -129,6 +131,7 @@ async fn start_in(
         live: Live::new(config.clone()),
         owner: friendly(&owner(&config)?, false, false),
         book: Arc::default(),
+        explorer,
         stop: stop.clone(),
         context,
     };
@@ -163,6 +166,27 @@ async fn start_in(
         upstream,
         task: Some(task),
     })
+}
+
+/// The view of the network for this client's page, if it is shown: it asks nothing until somebody looks.
+fn explorer(
+    config: &ClientConfig,
+    context: &Context,
+    stop: &CancellationToken,
+) -> Result<Option<Explorer>, ClientError> {
+    if !config.page.network {
+        return Ok(None);
+    }
+    let mut logs: Vec<String> = config.logs.iter().map(|place| place.url.clone()).collect();
+    logs.dedup();
+    let settings = Settings::new(context.root().address.clone(), logs);
+    let started = Explorer::start(
+        Arc::clone(&context.chain),
+        context.clock.clone(),
+        settings,
+        stop.clone(),
+    );
+    started.map(Some).map_err(|error| wrong_value("logs", &error))
 }
 
 async fn context(

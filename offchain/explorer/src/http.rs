@@ -11,7 +11,7 @@ mod status;
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -38,6 +38,20 @@ pub(crate) fn router(inner: Arc<Inner>) -> Router {
         .route("/v1/cocoon/network/receipts/{id}", get(receipts::one))
         .route("/v1/cocoon/network/feed", get(feed::list))
         .with_state(inner)
+}
+
+/// The same as a server of its own.
+pub(crate) fn whole(inner: Arc<Inner>) -> Router {
+    let parts = |State(inner): Explored| async move {
+        Json(json!({ "parts": ["network"], "simulated": inner.is_simulated() }))
+    };
+    Router::new()
+        .route("/v1/cocoon/page", get(parts))
+        .route("/health", get(status::health))
+        .fallback(|uri: Uri| async move { refused(&ApiError::not_found(uri.path())) })
+        .method_not_allowed_fallback(|| async { refused(&ApiError::method_not_allowed()) })
+        .with_state(Arc::clone(&inner))
+        .merge(router(inner))
 }
 
 /// A page of what was read, or why there is none.

@@ -27,6 +27,8 @@ mod read;
 mod receipts;
 mod start;
 mod sums;
+#[cfg(test)]
+mod tests;
 mod view;
 pub mod words;
 

@@ -121,6 +121,12 @@ impl Explorer {
         http::router(Arc::clone(&self.inner))
     }
 
+    /// Everything that a server has which is an explorer and nothing else: the network part, what a page asks first, and an answer
+    /// for every other path.
+    pub fn whole_router(&self) -> Router {
+        http::whole(Arc::clone(&self.inner))
+    }
+
     /// Whether the root contract says that the network is a test, where evidence may be SIMULATED; none before the first look.
     pub fn is_simulated(&self) -> Option<bool> {
         self.inner.is_simulated()

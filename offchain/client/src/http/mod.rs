@@ -11,6 +11,7 @@ mod inclusion;
 mod inference;
 mod models;
 mod operated;
+mod page;
 mod quote;
 mod receipt;
 mod reply;
@@ -25,6 +26,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use cocoon_explorer::Explorer;
 use cocoon_openai::{ApiError, Endpoint};
 use cocoon_runner::admin::{Live, Operated};
 use tokio::sync::{Semaphore, watch};
@@ -61,6 +63,8 @@ pub(crate) struct App {
     pub(crate) owner: String,
     /// Operations on the client contracts that a person asked for.
     pub(crate) book: Arc<Book>,
+    /// The view of the network, if it is shown.
+    pub(crate) explorer: Option<Explorer>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -112,11 +116,13 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/cocoon/claims", get(claims::show))
         .route("/v1/cocoon/attestation", get(attestation::show))
         .route("/v1/cocoon/attestation/{hash}", get(attestation::of_certificate))
+        .route("/v1/cocoon/page", get(page::show))
         .route("/health", get(health))
         .fallback(|uri: Uri| async move { reply(&ApiError::not_found(uri.path())) })
         .method_not_allowed_fallback(|| async { reply(&ApiError::method_not_allowed()) })
         .with_state(Arc::clone(&app))
         .merge(channel::router(Arc::clone(&app)))
+        .merge(page::network(&app))
         .merge(cocoon_runner::report::routes(Arc::new(report::Pages(app))))
 }
 

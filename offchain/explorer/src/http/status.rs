@@ -1,7 +1,9 @@
 //! `/status`: how far the reader is.
 
+use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use cocoon_receipt::log::Checkpoint;
 use serde_json::{Value, json};
 
@@ -43,6 +45,18 @@ pub(super) async fn show(State(inner): Explored) -> Response {
         },
         "is_complete": view.root.is_some() && view.is_complete(),
     })))
+}
+
+/// `/health` of an explorer alone: 503 until the chain was read, and while it cannot be.
+pub(super) async fn health(State(inner): Explored) -> Response {
+    let view = inner.view.read();
+    let is_ready = view.root.is_some() && view.chain.problem.is_none();
+    let (status, word) = if is_ready {
+        (StatusCode::OK, "ready")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "degraded")
+    };
+    (status, Json(json!({ "status": word, "problem": view.chain.problem }))).into_response()
 }
 
 fn log(log: &LogSeen) -> Value {
