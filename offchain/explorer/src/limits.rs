@@ -18,7 +18,7 @@ pub const LOG_TIME: Duration = Duration::from_secs(30);
 pub const MAX_CONTRACTS: usize = 2_000;
 
 /// Contracts that nothing was heard of, looked at in each round, so that what they refused shows in time.
-pub const CONTRACTS_IN_PASSING: usize = 4;
+pub const CONTRACTS_IN_PASSING: usize = 2;
 
 /// Contracts that were heard of, looked at in each round; the others wait for the next.
 pub const CONTRACTS_OF_A_ROUND: usize = 64;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use cocoon_bindings::Multipliers;
+use cocoon_bindings::{Multipliers, Params};
 use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::{Nanoton, PublicKey};
 use cocoon_owner::governance::{Finding, RootSnapshot};
@@ -21,6 +21,8 @@ use crate::sums::Sums;
 pub(crate) struct RootSeen {
     /// What it holds.
     pub(crate) snapshot: RootSnapshot,
+    /// Its terms with the codes of new contracts.
+    pub(crate) params: Params,
     /// The governor, as it is shown.
     pub(crate) governor: Value,
     /// Its address.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cocoon_bindings::proxy_state_init;
 use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_bindings::units::PublicKey;
-use cocoon_chain::{ChainClient, ChainError, ProxyAccount, RootView};
+use cocoon_chain::{ChainClient, ChainError, ProxyAccount};
 use cocoon_ratls::off_thread;
 use cocoon_receipt::log::{Checkpoint, TILE_WIDTH};
 use cocoon_tlog::paths::CHECKPOINT;
@@ -15,7 +15,7 @@ use cocoon_tlog::{Description, PublishedLog, SharedSource, TlogError, Who};
 use crate::contracts::{Held, ProxyHeld};
 use crate::limits::{BATCHES_OF_A_ROUND, MAX_BACKLOG_BATCHES, MAX_PROXIES_OF_A_LOG, SIGNATURE_WINDOW};
 use crate::receipts::Proven;
-use crate::view::{Shared, View};
+use crate::view::{RootSeen, Shared, View};
 use crate::words::Kind;
 
 /// Why a log was not read further.
@@ -133,11 +133,14 @@ impl LogReader {
                 "it names a proxy contract of another key than before".to_owned(),
             ));
         }
-        let terms = RootView::fetch(chain, root).await.map_err(away)?;
-        let derived = proxy_state_init(&account.owner, &key, root, &terms.params).and_then(|init| init.address());
         let last = account.account.last.map_or(0, |last| last.lt);
         self.key = Some(key);
         let mut view = view.write();
+        let follows = |seen: &RootSeen| {
+            let derived = proxy_state_init(&account.owner, &key, root, &seen.params).and_then(|init| init.address());
+            derived.is_ok_and(|derived| derived == proxy)
+        };
+        let is_of_root = view.root.as_ref().is_some_and(follows);
         let log = view.logs.get_mut(self.place).map(|seen| {
             (seen.key, seen.proxy) = (Some(key), Some(proxy.clone()));
             seen.url.clone()
@@ -146,7 +149,7 @@ impl LogReader {
         if let Some(contract) = view.contracts.get_mut(&proxy) {
             contract.held = Held::Proxy(Box::new(ProxyHeld {
                 account,
-                is_of_root: derived.is_ok_and(|derived| derived == proxy),
+                is_of_root,
                 log: log.unwrap_or_default(),
             }));
             contract.is_due = last > contract.lt;

@@ -77,6 +77,7 @@ fn seen(network: &Network, meanings: Meanings) -> Result<(RootSeen, Meanings), S
     };
     let seen = RootSeen {
         snapshot: RootSnapshot::from(&network.root),
+        params: network.root.storage.params.clone(),
         governor: network.governor().map_or(Value::Null, describe),
         governor_address: network.governor().map(|governor| governor.account.address.clone()),
         findings,
