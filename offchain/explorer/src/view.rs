@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use cocoon_bindings::{Multipliers, Params};
 use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::{Nanoton, PublicKey};
+use cocoon_bindings::{Multipliers, Params};
 use cocoon_owner::governance::{Finding, RootSnapshot};
 use cocoon_tlog::PublishedLog;
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! Money moved over HTTP: a plan, then once.
 
-#![allow(clippy::unwrap_used, reason = "a test that fails, fails loudly")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails, fails loudly")]
 
 use std::time::Duration;
 

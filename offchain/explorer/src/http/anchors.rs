@@ -1,11 +1,11 @@
 //! `/anchors`: checkpoints that proxy contracts recorded.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::page::{address, limit, place, write};
+use super::page::{Question, address, limit, place, question, write};
 use super::{Explored, as_of, shown};
 use crate::anchors::Anchor;
 use crate::feed::Place;
@@ -18,8 +18,9 @@ pub(super) struct Asked {
 }
 
 /// Newest first.
-pub(super) async fn list(State(inner): Explored, Query(asked): Query<Asked>) -> Response {
+pub(super) async fn list(State(inner): Explored, asked: Question<Asked>) -> Response {
     shown(&inner, |view, _| {
+        let asked = question(asked)?;
         let (limit, before) = (limit(asked.limit)?, place(asked.before.as_deref())?);
         let proxy = address("proxy", asked.proxy.as_deref())?;
         let fits = |(at, anchor): &(&Place, &Anchor)| {

@@ -1,12 +1,12 @@
 //! `/feed`: transactions of the contracts, in words.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use cocoon_openai::ApiError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::page::{address, limit, place, write};
+use super::page::{Question, address, limit, place, question, write};
 use super::{Explored, account, as_of, shown};
 use crate::feed::{Item, Sent};
 use crate::view::View;
@@ -21,8 +21,9 @@ pub(super) struct Asked {
 }
 
 /// Newest first.
-pub(super) async fn list(State(inner): Explored, Query(asked): Query<Asked>) -> Response {
+pub(super) async fn list(State(inner): Explored, asked: Question<Asked>) -> Response {
     shown(&inner, |view, _| {
+        let asked = question(asked)?;
         let (limit, before) = (limit(asked.limit)?, place(asked.before.as_deref())?);
         let contract = address("contract", asked.contract.as_deref())?;
         let kind = kind(asked.kind.as_deref())?;

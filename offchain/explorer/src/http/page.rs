@@ -1,9 +1,21 @@
 //! Pages of long lists, and words in questions.
 
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
 use cocoon_bindings::ton::{Address, HashBytes, parse_address};
 use cocoon_openai::ApiError;
 
 use crate::limits::{MAX_PAGE, MAX_WORD, PAGE};
+
+/// What stands behind the question mark, if it can be read.
+pub(super) type Question<T> = Result<Query<T>, QueryRejection>;
+
+/// What is asked for.
+pub(super) fn question<T>(asked: Question<T>) -> Result<T, ApiError> {
+    let wrong =
+        |error: QueryRejection| ApiError::bad_request(format!("The question is refused: {}.", error.body_text()));
+    asked.map(|Query(asked)| asked).map_err(wrong)
+}
 
 /// How many rows are asked for.
 pub(super) fn limit(asked: Option<usize>) -> Result<usize, ApiError> {

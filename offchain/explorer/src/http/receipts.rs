@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use cocoon_tlog::{InclusionPage, PublishedLog};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::page::{address, hash, hash_of, limit, place, write};
+use super::page::{Question, address, hash, hash_of, limit, place, question, write};
 use super::{Explored, answer, as_of, reading, refused, shown};
 use crate::contracts::Held;
 use crate::limits::PROOF_WAIT;
@@ -34,8 +34,9 @@ pub(super) struct Asked {
 }
 
 /// Newest first.
-pub(super) async fn list(State(inner): Explored, Query(asked): Query<Asked>) -> Response {
+pub(super) async fn list(State(inner): Explored, asked: Question<Asked>) -> Response {
     shown(&inner, |view, _| {
+        let asked = question(asked)?;
         let (limit, before) = (limit(asked.limit)?, place(asked.before.as_deref())?);
         let wanted = Wanted {
             proxy: address("proxy", asked.proxy.as_deref())?,
