@@ -83,10 +83,8 @@ async fn a_chat_is_seen_from_its_receipt_to_its_settlement_and_the_wallet_pays_i
         assert_eq!(seen[member], own[member], "{member}");
     }
 
-    let workers = page(&network, "workers", |page| {
-        rows(page, "workers").iter().any(|one| one["tokens_paid"] != 0)
-    })
-    .await;
+    let is_paid = |one: &Value| one["tokens_paid"].as_u64().is_some_and(|tokens| tokens > 0);
+    let workers = page(&network, "workers", |page| rows(page, "workers").iter().any(is_paid)).await;
     let worker = &workers["workers"][0];
     assert_eq!(
         (&worker["contract"], &worker["receipts"]),
