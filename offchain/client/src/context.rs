@@ -11,7 +11,7 @@ use cocoon_ratls::{SharedClock, SharedNetwork};
 use cocoon_runner::admin::Live;
 use cocoon_runner::trust::Trust;
 use cocoon_store::{Checkpoints, ClientStore};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::config::FundingConfig;
 use crate::disclosures::Disclosures;
@@ -43,6 +43,8 @@ pub struct Context {
     pub funding: Live<Option<FundingConfig>>,
     /// Where exchanges are kept, if they are.
     pub(crate) disclosures: Option<Disclosures>,
+    /// Wakes whoever watches the accounts: something was just done to one.
+    pub(crate) look_again: Notify,
     /// Takes the failure of the own disk that ends the client.
     pub(crate) failed: mpsc::Sender<ClientError>,
 }

@@ -18,7 +18,7 @@ use cocoon_runner::trust::Trust;
 use cocoon_runner::{RunnerError, Surroundings};
 use cocoon_store::ClientStore;
 use futures_util::future::BoxFuture;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -241,6 +241,7 @@ async fn context(
         network,
         funding: Live::new(config.funding),
         disclosures,
+        look_again: Notify::new(),
         failed,
     })
 }

@@ -82,6 +82,7 @@ async fn carry(context: &Context, book: &Book, id: &str, message: InternalMessag
         run.transactions = 1;
     });
     let followed = settle(context.chain.as_ref(), first).await;
+    context.look_again.notify_one();
     let now = context.clock.now();
     book.note(id, |run| match followed {
         Ok(followed) => {

@@ -1,6 +1,11 @@
 //! Money moved over HTTP: a plan, then once.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails, fails loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that fails, fails loudly"
+)]
 
 use std::time::Duration;
 
@@ -94,6 +99,13 @@ async fn a_plan_says_what_it_would_do_and_is_paid_once_however_often_it_is_confi
     );
     assert_eq!(confirm().await.0, 409);
     assert_eq!(account(&chain, &contract).await.balance, Nanoton::from_ton(8));
+    let seen = async {
+        while get(&world, "/v1/cocoon/balance").await["balance"] != "8000000000" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let seen = tokio::time::timeout(Duration::from_secs(5), seen).await;
+    seen.expect("the balance is looked at again at once");
     let all = get(&world, "/v1/cocoon/channel/operations").await;
     assert_eq!(all["operations"].as_array().unwrap().len(), 1, "{all:#}");
 }
