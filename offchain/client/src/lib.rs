@@ -20,6 +20,7 @@
 
 pub mod account;
 mod calls;
+mod channel;
 pub mod closed;
 pub mod config;
 pub mod connection;
@@ -39,7 +40,7 @@ mod run;
 mod secret;
 pub mod stats;
 
-pub use config::{ClientConfig, FundingConfig, LogPlace};
+pub use config::{ClientConfig, FundingConfig, LogPlace, PageConfig};
 pub use connection::ProxyConnection;
 pub use context::Context;
 pub use contract::{ProxyIdentity, ensure_client_contract};

@@ -59,3 +59,11 @@ pub const QUOTE_KEPT_AFTER: Duration = Duration::from_secs(120);
 pub const MAX_QUOTE_BODY_BYTES: usize = 4096;
 /// Largest file with a secret.
 pub const MAX_SECRET_BYTES: u64 = 4096;
+/// How long a plan of an operation may be confirmed: a person reads it, and the state moves on.
+pub const PLAN_LIFETIME: Duration = Duration::from_secs(180);
+/// Plans that are kept; the oldest makes place. A person makes a few, each of some KiB.
+pub const MAX_KEPT_PLANS: usize = 16;
+/// Confirmed operations that are remembered, newest first.
+pub const MAX_KEPT_OPERATIONS: usize = 64;
+/// Largest body of a question about a channel: an amount, or an id.
+pub const MAX_PLAN_BODY_BYTES: usize = 4096;

@@ -1,6 +1,7 @@
 //! A client with a proxy that does what the test says. One program: what they have in common is built once.
 
 mod answers;
+mod channel;
 mod common;
 mod contract;
 mod failures;
