@@ -67,6 +67,11 @@ impl Verifier {
         &self.roots
     }
 
+    /// What the makers of platforms say about them.
+    pub fn endorsements(&self) -> &Endorsements {
+        &self.endorsements
+    }
+
     /// What is asked of platforms.
     pub fn policy(&self) -> &Policy {
         &self.policy

@@ -71,6 +71,14 @@ impl TrustRoots {
         self.roots.iter().any(|root| root.simulated)
     }
 
+    /// The certificates (DER) of the simulated roots that are trusted.
+    pub fn simulated(&self) -> impl Iterator<Item = &[u8]> {
+        self.roots
+            .iter()
+            .filter(|root| root.simulated)
+            .map(|root| root.der.as_slice())
+    }
+
     /// Whether the trusted root of this id is a simulated one; `None` when no such root is trusted.
     pub fn is_simulated(&self, id: &RootKeyId) -> Option<bool> {
         self.roots
