@@ -17,6 +17,7 @@ mod receipt;
 mod reply;
 mod report;
 mod stream;
+mod verification;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
