@@ -67,6 +67,9 @@ pub struct ClientConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PageConfig {
+    /// The page itself, at `/` where the client listens. Without it a browser is shown nothing; what it would ask is answered.
+    #[serde(default = "yes")]
+    pub enabled: bool,
     /// Balances, and operations on the client contracts once they are confirmed.
     #[serde(default = "yes")]
     pub wallet: bool,
@@ -78,6 +81,7 @@ pub struct PageConfig {
 impl Default for PageConfig {
     fn default() -> Self {
         Self {
+            enabled: true,
             wallet: true,
             network: true,
         }

@@ -123,6 +123,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(|| async { reply(&ApiError::method_not_allowed()) })
         .with_state(Arc::clone(&app))
         .merge(channel::router(Arc::clone(&app)))
+        .merge(page::files(&app))
         .merge(page::network(&app))
         .merge(cocoon_runner::report::routes(Arc::new(report::Pages(app))))
 }

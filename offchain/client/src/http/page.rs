@@ -23,6 +23,15 @@ pub(super) async fn show(State(app): State<Arc<App>>) -> Json<Value> {
     Json(json!({ "parts": parts, "simulated": app.context.trust.is_simulated() }))
 }
 
+/// The page and its files, if they are served.
+pub(super) fn files(app: &App) -> Router {
+    if app.live.get().page.enabled {
+        cocoon_page::router()
+    } else {
+        Router::new()
+    }
+}
+
 /// The routes of the network, if they are served.
 pub(super) fn network(app: &App) -> Router {
     app.explorer
