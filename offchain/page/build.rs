@@ -1,7 +1,10 @@
-//! Writes the table of the page's files: each file of `assets/`, so that none is forgotten.
+//! Writes the table of the page's files: each of `assets/` that a browser reads, so that none is forgotten.
 
 use std::path::PathBuf;
 use std::{env, fs, io};
+
+/// What belongs to a page; the rest is about how its files were made.
+const SERVED: [&str; 5] = [".css", ".html", ".js", ".svg", ".wasm"];
 
 fn main() -> io::Result<()> {
     let folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("assets");
@@ -9,7 +12,7 @@ fn main() -> io::Result<()> {
     for entry in fs::read_dir(&folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if entry.file_type()?.is_file() && !name.starts_with('.') {
+        if entry.file_type()?.is_file() && SERVED.iter().any(|kind| name.ends_with(kind)) {
             names.push(name);
         }
     }

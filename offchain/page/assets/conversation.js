@@ -2,7 +2,7 @@
 
 import { call } from "./api.js";
 import { nanoton } from "./format.js";
-import { answerBytes, read } from "./sse.js";
+import { read } from "./sse.js";
 
 const RECEIPT = "cocoon-receipt-id ";
 
@@ -53,13 +53,12 @@ export class Conversation {
         try {
             const response = await call("/v1/chat/completions", { method: "POST", body, signal: answer.control.signal });
             answer.requestId = response.headers.get("x-cocoon-request-id");
-            const bytes = await read(response.body, {
+            answer.bytes = await read(response.body, {
                 data: (data) => take(answer, data, on),
                 comment: (comment) => {
                     if (comment.startsWith(RECEIPT)) answer.receiptId = comment.slice(RECEIPT.length);
                 },
             });
-            answer.bytes = bytes && answerBytes(bytes);
             if (!answer.problem) answer.state = "done";
         } catch (error) {
             if (error.name === "AbortError") {

@@ -23,7 +23,7 @@ export async function showProof(body, verdict, { id, receipt: known, answer }) {
     }
     const evidence = known ? null : await evidenceOf(receipt);
     const judged = await receiptChecks(receipt, answer);
-    const machine = evidence?.verification ? await evidenceChecks(evidence) : null;
+    const machine = evidence?.verification ? await evidenceChecks(evidence, receipt.worker_evidence) : null;
     const list = [...judged.checks, ...(machine?.checks ?? [])];
     fill(verdict, h("span", { "data-verdict": judged.verdict ?? "unknown" }, `Checked in this browser: ${summary(list)}.`));
     const again = () => showProof(body, verdict, { id, receipt: known, answer });

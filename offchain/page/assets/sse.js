@@ -23,15 +23,6 @@ export async function read(stream, on) {
     return kept && joined(kept, length);
 }
 
-/** The part of a stream's bytes that is the worker's: what the client adds stands behind it as comments. */
-export function answerBytes(bytes) {
-    const mark = new TextEncoder().encode("\n: cocoon-");
-    for (let at = 0; at + mark.length <= bytes.length; at += 1) {
-        if (mark.every((byte, index) => bytes[at + index] === byte)) return bytes.subarray(0, at + 1);
-    }
-    return bytes;
-}
-
 class Lines {
     #on;
     #rest = "";

@@ -9,9 +9,12 @@
  * The usual way, with the client's pages as they come:
  *
  *     const page = await (await fetch(`/v1/cocoon/receipts/${id}`)).json();
- *     const receipt = await verifyReceipt({ ...page.verification, shown: { messages, answer } });
+ *     const { verification } = page;
+ *     verification.request.sent = { path: "/v1/chat/completions", body };   // The very text that was posted.
+ *     verification.response.received = base64(bytes);                       // All bytes that came back.
+ *     const receipt = await verifyReceipt(verification);
  *     const facts = await (await fetch(`/v1/cocoon/attestation/${page.worker_evidence}`)).json();
- *     const worker = await verifyEvidence(facts.verification);
+ *     const worker = await verifyEvidence({ ...facts.verification, sha256: page.worker_evidence, role: "worker" });
  *
  * @typedef {"proven" | "unknown" | "refuted"} Outcome
  *
@@ -48,9 +51,12 @@
  * @property {string} receipt              The signed receipt, a bag of cells in base64.
  * @property {string} [proxy_key]          Key of the proxy's contract, 64 hex digits.
  * @property {{ root?: string, proxy?: string, client?: string, request_id?: string }} [expected]  Addresses, and 64 hex digits.
- * @property {{ salt: string, bytes?: string }} [request]   Salt: 64 hex digits. Bytes (base64): the boxed `http.request`.
- * @property {{ salt: string, bytes?: string }} [response]  Bytes (base64): all of the body that the worker sent.
- * @property {{ messages?: object[], prompt?: string, answer?: string }} [shown]  What this page sent and shows.
+ * @property {{ salt: string, sent?: { path: string, body: string }, bytes?: string }} [request]
+ *                                         Salt: 64 hex digits. `sent`: what was posted to the client. Or `bytes` (base64): the boxed
+ *                                         `http.request` that the client sent on.
+ * @property {{ salt: string, received?: string, bytes?: string }} [response]
+ *                                         `received` (base64): all bytes that the client answered with, comments at the end of a
+ *                                         stream included. Or `bytes` (base64): the worker's own.
  * @property {number} [max_coefficient]    The highest that was accepted.
  * @property {{ version: number, prompt: number, cached: number, completion: number, reasoning: number }} [prices]
  *                                         Multipliers of the root contract, in ten-thousandths.
@@ -62,13 +68,12 @@
  * @typedef {object} ReceiptResult
  * @property {true} ok
  * @property {Outcome} verdict     `refuted` if a check is; `proven` if all that concern what was charged for are; else `unknown`.
- * @property {Check[]} checks      `proxy_signature`, `parties`, `request_bytes`, `response_bytes`, `shown_request`,
- *                                 `shown_answer`, `arithmetic`, `price`, `channel`, `worker_signature`, `proxy_evidence`,
- *                                 `inclusion`.
- * @property {object} receipt      What the receipt says: `id`, `request_id`, `root`, `proxy`, `worker`, `client`, `model_hash`,
+ * @property {Check[]} checks      `form`, `proxy_signature`, `parties`, `request_bytes`, `response_bytes`, `arithmetic`, `price`,
+ *                                 `channel`, `worker_signature`, `proxy_evidence`, `inclusion`; `form` alone if it cannot be read.
+ * @property {object | null} receipt  What the receipt says: `id`, `request_id`, `root`, `proxy`, `worker`, `client`, `model_hash`,
  *                                 `coefficient`, `counts`, `tokens_used`, `tokens_charged`, `worker_evidence`,
  *                                 `proxy_evidence`, `started_ms`, `finished_ms`, `finish_reason`, `channel`, `worker_channel`.
- *                                 Numbers above 2^53 come as text.
+ *                                 Numbers of channels come as text.
  * @property {null | { origin: string, size: string, root: string }} checkpoint  Of the log, once its signature holds.
  */
 

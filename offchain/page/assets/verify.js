@@ -1,21 +1,17 @@
 // Receipts and evidence, judged by the verifier, which is loaded when it is first needed.
 
-import { base64, requestBytes } from "./exchange.js";
-
 const NAMES = {
+    form: "It can be read",
     proxy_signature: "Signed by the proxy",
     parties: "Between these parties",
     request_bytes: "Your question, byte for byte",
     response_bytes: "The answer, byte for byte",
-    shown_request: "Your question as it stands here",
-    shown_answer: "The answer as it stands here",
     arithmetic: "The sum is right",
     price: "The price is the network’s",
     channel: "Follows the receipt before it",
     worker_signature: "Signed by the worker",
     proxy_evidence: "The proxy’s certificate",
     inclusion: "In the proxy’s published log",
-    form: "The certificate is readable",
     validity: "The certificate is valid now",
     named: "It is the one that the receipt names",
     key_in_quote: "Its key is in the machine’s quote",
@@ -27,22 +23,21 @@ const NAMES = {
 
 /** A receipt's checks. `answer` is what this tab asked and got, if it did. */
 export async function receiptChecks(page, answer) {
-    const given = page.verification ?? { receipt: page.boc, proxy_key: page.proxy_key ?? undefined, inclusion: page.inclusion ?? undefined };
-    return judged("verifyReceipt", answer ? { ...given, ...exchanged(page, answer) } : given);
+    const told = page.verification ?? { receipt: page.boc, proxy_key: page.proxy_key ?? undefined, inclusion: page.inclusion ?? undefined };
+    return judged("verifyReceipt", answer ? { ...told, ...exchanged(page, answer) } : told);
 }
 
-/** A certificate's checks, and its claims as the verifier reads them. */
-export async function evidenceChecks(facts) {
-    return judged("verifyEvidence", facts.verification);
+/** A worker's certificate's checks, and its claims as the verifier reads them. */
+export async function evidenceChecks(facts, sha256) {
+    return judged("verifyEvidence", { ...facts.verification, sha256, role: "worker", now: Math.floor(Date.now() / 1000) });
 }
 
-/** The bytes of both directions, and what stands on the page. Of an answer that was stopped the end is not here. */
-function exchanged(page, { asked, bytes, text, state }) {
+/** What was posted and what came back. Of an answer that was stopped the end is not here. */
+function exchanged(page, { asked, bytes, state }) {
     const isWhole = state === "done" && bytes !== null;
     return {
-        request: { salt: page.request_salt, bytes: requestBytes("/v1/chat/completions", asked) },
-        response: { salt: page.response_salt, ...(isWhole && { bytes: base64(bytes) }) },
-        shown: { messages: JSON.parse(asked).messages, ...(isWhole && { answer: text }) },
+        request: { salt: page.request_salt, sent: { path: "/v1/chat/completions", body: asked } },
+        response: { salt: page.response_salt, ...(isWhole && { received: base64(bytes) }) },
     };
 }
 
@@ -59,3 +54,10 @@ async function judged(name, input) {
 }
 
 const troubled = (why) => ({ id: "verifier", name: "The verifier", fact: "unknown", says: `Nothing could be checked here: ${why}.` });
+
+function base64(bytes) {
+    let binary = "";
+    // In pieces: a call takes only so many arguments.
+    for (let at = 0; at < bytes.length; at += 0x8000) binary += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+    return btoa(binary);
+}

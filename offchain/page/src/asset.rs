@@ -13,7 +13,8 @@ static FILES: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/assets.rs"
 /// Below this a compressed file saves less than its headers cost, bytes.
 const WORTH_COMPRESSING: usize = 256;
 
-static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| FILES.iter().map(|(name, bytes)| Asset::new(name, bytes)).collect());
+static ASSETS: LazyLock<Vec<Asset>> =
+    LazyLock::new(|| FILES.iter().map(|(name, bytes)| Asset::new(name, bytes)).collect());
 
 /// A file of the page.
 #[derive(Debug)]
@@ -106,7 +107,9 @@ mod tests {
         for asset in Asset::all() {
             let Some(compressed) = asset.gzip() else { continue };
             let mut bytes = Vec::new();
-            flate2::read::GzDecoder::new(compressed).read_to_end(&mut bytes).unwrap();
+            flate2::read::GzDecoder::new(compressed)
+                .read_to_end(&mut bytes)
+                .unwrap();
             assert_eq!(bytes, asset.bytes(), "{}", asset.name());
         }
     }

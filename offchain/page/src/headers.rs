@@ -67,19 +67,21 @@ pub(crate) fn of_asset(asset: &'static Asset, asked: &HeaderMap) -> Response {
 
 /// There is no such file.
 pub(crate) fn missing() -> Response {
-    let lines = [
-        (CONTENT_TYPE, "text/plain; charset=utf-8"),
-        (CACHE_CONTROL, "no-store"),
-    ];
+    let lines = [(CONTENT_TYPE, "text/plain; charset=utf-8"), (CACHE_CONTROL, "no-store")];
     secured((StatusCode::NOT_FOUND, lines, "This page has no such file.\n").into_response())
 }
 
 /// Whether a list of encodings has gzip, not refused by a weight of zero.
 fn accepts_gzip(asked: &HeaderMap) -> bool {
-    let lists = asked.get_all(ACCEPT_ENCODING).iter().filter_map(|list| list.to_str().ok());
+    let lists = asked
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|list| list.to_str().ok());
     lists.flat_map(|list| list.split(',')).any(|item| {
         let mut parts = item.split(';').map(str::trim);
-        let is_named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
+        let is_named = parts
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
         let weight = parts.find_map(|part| part.strip_prefix("q="));
         let is_refused = weight.is_some_and(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0));
         is_named && !is_refused
@@ -88,7 +90,10 @@ fn accepts_gzip(asked: &HeaderMap) -> bool {
 
 /// Whether the asker names this tag among those that it has.
 fn has(asked: &HeaderMap, tag: &str) -> bool {
-    let lists = asked.get_all(IF_NONE_MATCH).iter().filter_map(|list| list.to_str().ok());
+    let lists = asked
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|list| list.to_str().ok());
     lists
         .flat_map(|list| list.split(','))
         .map(|item| item.trim().trim_start_matches("W/"))

@@ -26,7 +26,10 @@ pub use headers::CONTENT_SECURITY_POLICY;
 /// The page at `/`, its files at `/assets/*`. They hold no secret and need no key: a page must be there before it can ask for one.
 pub fn router() -> Router {
     Router::new()
-        .route("/", get(|request: Request| async move { serve("index.html", &request) }))
+        .route(
+            "/",
+            get(|request: Request| async move { serve("index.html", &request) }),
+        )
         .route(
             "/assets/{name}",
             get(|Path(name): Path<String>, request: Request| async move { serve(&name, &request) }),

@@ -23,7 +23,10 @@ async fn get(path: &str, headers: &[(&str, &str)]) -> Response<Body> {
 }
 
 fn header<'a>(response: &'a Response<Body>, name: &str) -> &'a str {
-    response.headers().get(name).map_or("", |value| value.to_str().expect("a header is text"))
+    response
+        .headers()
+        .get(name)
+        .map_or("", |value| value.to_str().expect("a header is text"))
 }
 
 async fn body(response: Response<Body>) -> Vec<u8> {
@@ -80,7 +83,12 @@ async fn each_file_has_its_type_and_what_is_missing_is_404() {
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert_eq!(header(&response, "content-type"), kind, "{path}");
     }
-    for path in ["/assets/none.js", "/assets/..%2fCargo.toml", "/assets/%2e%2e", "/assets/.hidden"] {
+    for path in [
+        "/assets/none.js",
+        "/assets/..%2fCargo.toml",
+        "/assets/%2e%2e",
+        "/assets/.hidden",
+    ] {
         assert_eq!(get(path, &[]).await.status(), StatusCode::NOT_FOUND, "{path}");
     }
 }
@@ -136,7 +144,9 @@ fn every_module_imports_only_modules_that_are_there() {
 fn every_file_is_used() {
     let mut used = BTreeSet::from(["index.html"]);
     loop {
-        let found = Asset::all().iter().filter(|asset| used.contains(asset.name()) && is_text(asset));
+        let found = Asset::all()
+            .iter()
+            .filter(|asset| used.contains(asset.name()) && is_text(asset));
         let texts = found.map(text).collect::<Vec<_>>();
         let before = used.len();
         let named = |asset: &&Asset| texts.iter().any(|text| text.contains(asset.name()));
@@ -163,7 +173,15 @@ fn no_file_names_a_place_of_another_origin() {
 
 #[test]
 fn text_never_becomes_markup_or_code() {
-    let never = ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "srcdoc"];
+    let never = [
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "new Function",
+        "srcdoc",
+    ];
     for asset in Asset::all().iter().filter(|asset| is_text(asset)) {
         for word in never {
             assert!(!text(asset).contains(word), "{} uses {word}", asset.name());
@@ -180,7 +198,10 @@ fn loaded_at_start() -> BTreeSet<&'static str> {
     let index = cocoon_page::find("index.html").expect("there is a page");
     let mut loaded: BTreeSet<_> = between(text(index), "=\"/assets/", '"').chain(["index.html"]).collect();
     loop {
-        let modules = loaded.iter().filter(|name| name.ends_with(".js")).filter_map(|name| cocoon_page::find(name));
+        let modules = loaded
+            .iter()
+            .filter(|name| name.ends_with(".js"))
+            .filter_map(|name| cocoon_page::find(name));
         let imported: Vec<_> = modules
             .flat_map(|module| between(text(module), "from \"./", '"').chain(between(text(module), "import \"./", '"')))
             .collect();
@@ -195,7 +216,11 @@ fn loaded_at_start() -> BTreeSet<&'static str> {
 #[test]
 fn what_is_loaded_at_the_start_is_small() {
     let size = |asset: &Asset| asset.gzip().unwrap_or(asset.bytes()).len();
-    let start: usize = loaded_at_start().into_iter().filter_map(cocoon_page::find).map(size).sum();
+    let start: usize = loaded_at_start()
+        .into_iter()
+        .filter_map(cocoon_page::find)
+        .map(size)
+        .sum();
     let all: usize = Asset::all().iter().map(size).sum();
     println!("compressed: {start} bytes at the start, {all} bytes in all");
     assert!(start < BUDGET, "{start} bytes are loaded at the start");

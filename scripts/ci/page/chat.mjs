@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { forgive } from "./browser.mjs";
 
 /// What a verified receipt of this network proves in the browser.
-const PROVEN = ["proxy_signature", "request_bytes", "response_bytes", "shown_request", "shown_answer", "arithmetic", "worker_signature"];
+const PROVEN = ["proxy_signature", "request_bytes", "response_bytes", "arithmetic", "price", "worker_signature"];
 
 /// Asks with the keyboard alone, watches the answer grow, opens its receipt. Returns the receipt's id.
 export async function chats(browser, page) {

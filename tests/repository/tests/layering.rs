@@ -27,6 +27,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("cocoon-init", 3),
     ("cocoon-archive", 3),
     ("cocoon-guest", 3),
+    ("cocoon-verifier", 3),
     ("cocoon-hub", 4),
     ("cocoon-tlog", 4),
     ("cocoon-owner", 4),
