@@ -1,6 +1,5 @@
-//! Cryptography for the quote verifier, all of it aws-lc-rs.
+//! The quote verifier's cryptography: what this crate uses everywhere.
 
-use aws_lc_rs::{digest, signature};
 use dcap_qvl::{
     config::{Config, CryptoProvider},
     signature::DerSigEncoder,
@@ -8,30 +7,28 @@ use dcap_qvl::{
 };
 use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id};
 
-/// The verifier's choice of parser, encoder and cryptography.
-pub(crate) struct AwsLc;
+use crate::crypto;
 
-impl Config for AwsLc {
+/// The verifier's choice of parser, encoder and cryptography.
+pub(crate) struct Backend;
+
+impl Config for Backend {
     type X509 = X509CertBackend;
     type SigEncoder = DerSigEncoder;
     type Crypto = Self;
 }
 
-impl CryptoProvider for AwsLc {
+impl CryptoProvider for Backend {
     fn sig_algo() -> &'static dyn SignatureVerificationAlgorithm {
         &EcdsaP256
     }
 
     fn sha256(data: &[u8]) -> [u8; 32] {
-        let mut out = [0; 32];
-        out.copy_from_slice(digest::digest(&digest::SHA256, data).as_ref());
-        out
+        crypto::sha256(data)
     }
 
     fn sha384(data: &[u8]) -> [u8; 48] {
-        let mut out = [0; 48];
-        out.copy_from_slice(digest::digest(&digest::SHA384, data).as_ref());
-        out
+        crypto::sha384(&[data])
     }
 }
 
@@ -41,9 +38,11 @@ pub(crate) struct EcdsaP256;
 
 impl SignatureVerificationAlgorithm for EcdsaP256 {
     fn verify_signature(&self, public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
-        signature::UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_ASN1, public_key)
-            .verify(message, signature)
-            .map_err(|_| InvalidSignature)
+        if crypto::p256_asn1(public_key, message, signature) {
+            Ok(())
+        } else {
+            Err(InvalidSignature)
+        }
     }
 
     fn public_key_alg_id(&self) -> AlgorithmIdentifier {

@@ -19,7 +19,7 @@ use dcap_qvl::config::CryptoProvider;
 
 use crate::{
     AttestError, Claims, Endorsements, Evidence, PckAuthority, PlatformFamily, Policy, TdxQuote, TrustRoots,
-    attributes, dcap::AwsLc, endorsements::Collateral, limits::MAX_PREPARED_PLATFORMS, roots::Root, verify,
+    attributes, dcap::Backend, endorsements::Collateral, limits::MAX_PREPARED_PLATFORMS, roots::Root, verify,
 };
 use layout::Layout;
 use prepared::Prepared;
@@ -67,6 +67,11 @@ impl Verifier {
         &self.roots
     }
 
+    /// What the makers of platforms say about them.
+    pub fn endorsements(&self) -> &Endorsements {
+        &self.endorsements
+    }
+
     /// What is asked of platforms.
     pub fn policy(&self) -> &Policy {
         &self.policy
@@ -106,7 +111,7 @@ impl Verifier {
         let Some(layout) = Layout::of(quote) else {
             return self.prepare(quote, None, now);
         };
-        let digest = AwsLc::sha256(layout.chain);
+        let digest = Backend::sha256(layout.chain);
         let known = self
             .platforms
             .read()

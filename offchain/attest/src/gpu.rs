@@ -9,7 +9,6 @@ mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA384_FIXED, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 use x509_cert::{
     Certificate,
@@ -18,12 +17,14 @@ use x509_cert::{
 
 use crate::{
     AttestError, Fact,
+    crypto::{p384_asn1, p384_fixed},
     limits::{MAX_GPU_CHAIN, MAX_GPU_REPORT_BYTES},
 };
 use report::Report;
 
 pub(crate) use policy::File as GpuFile;
 pub use policy::GpuPolicy;
+#[cfg(feature = "issuer")]
 pub(crate) use report::unsigned as unsigned_report;
 
 /// What an accelerator presents, as it was collected inside the guest.
@@ -100,11 +101,8 @@ pub fn judge_gpu(
 ) -> Result<GpuClaims, AttestError> {
     let report = Report::parse(&evidence.report)?;
     let chain = Chain::parse(&evidence.chain)?;
-    let is_signed = chain.is_linked()
-        && report.nonce == nonce
-        && UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, &chain.keys[0])
-            .verify(report.signed, report.signature)
-            .is_ok();
+    let is_signed =
+        chain.is_linked() && report.nonce == nonce && p384_fixed(&chain.keys[0], report.signed, report.signature);
     let genuine = match (is_signed, chain.leads_to(roots)) {
         (false, _) => Fact::Refuted,
         (true, true) => Fact::Proven,
@@ -202,8 +200,7 @@ fn is_signed_by(certificate: &Certificate, key: &[u8]) -> bool {
     let Ok(signed) = certificate.tbs_certificate().to_der() else {
         return false;
     };
-    let key = UnparsedPublicKey::new(&ECDSA_P384_SHA384_ASN1, key);
-    key.verify(&signed, certificate.signature().raw_bytes()).is_ok()
+    p384_asn1(key, &signed, certificate.signature().raw_bytes())
 }
 
 /// Whether a certificate (DER) is an authority that signed itself.

@@ -24,7 +24,9 @@
 
 mod attributes;
 mod boot;
+pub mod certificate;
 mod claims;
+mod crypto;
 mod dates;
 mod dcap;
 mod endorsements;
@@ -39,6 +41,7 @@ mod measurements;
 mod policy;
 mod quote;
 mod roots;
+#[cfg(feature = "issuer")]
 pub mod simulated;
 mod table;
 mod tcb;

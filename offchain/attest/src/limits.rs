@@ -57,3 +57,15 @@ pub const SIMULATED_COLLATERAL_SECONDS: u64 = 365 * 86_400;
 
 /// How far simulated collateral is backdated, so that peers with slightly different clocks agree on it.
 pub const SIMULATED_BACKDATE_SECONDS: u64 = 86_400;
+
+/// Longest certificate: a quote extension of at most 32 KiB and a little around it.
+pub const MAX_CERTIFICATE_BYTES: usize = 36 * 1024;
+
+/// Longest quote extension that peers accept.
+pub const MAX_QUOTE_EXTENSION_BYTES: usize = 32 * 1024;
+
+/// Longest life of an attested certificate that is accepted; a day, as peers issue them, and a minute for rounding.
+pub const MAX_ATTESTED_SECONDS: u64 = 86_400 + 60;
+
+/// Difference between clocks that is forgiven when a certificate begins.
+pub const CLOCK_SKEW_SECONDS: u64 = 60;

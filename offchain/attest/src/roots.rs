@@ -8,7 +8,7 @@ use x509_cert::{
     der::{Decode, Encode},
 };
 
-use crate::{AttestError, dcap::AwsLc, limits::MAX_ROOTS};
+use crate::{AttestError, dcap::Backend, limits::MAX_ROOTS};
 
 /// Intel SGX Root CA, as published by Intel. The one root of real platforms, pinned in code.
 pub const INTEL_ROOT_DER: &[u8] = include_bytes!("roots/intel-sgx-root-ca.der");
@@ -71,6 +71,14 @@ impl TrustRoots {
         self.roots.iter().any(|root| root.simulated)
     }
 
+    /// The certificates (DER) of the simulated roots that are trusted.
+    pub fn simulated(&self) -> impl Iterator<Item = &[u8]> {
+        self.roots
+            .iter()
+            .filter(|root| root.simulated)
+            .map(|root| root.der.as_slice())
+    }
+
     /// Whether the trusted root of this id is a simulated one; `None` when no such root is trusted.
     pub fn is_simulated(&self, id: &RootKeyId) -> Option<bool> {
         self.roots
@@ -117,7 +125,7 @@ impl Root {
 
 fn key_id(certificate: &Certificate) -> RootKeyId {
     let key = certificate.tbs_certificate().subject_public_key_info();
-    RootKeyId(AwsLc::sha384(key.subject_public_key.raw_bytes()))
+    RootKeyId(Backend::sha384(key.subject_public_key.raw_bytes()))
 }
 
 #[cfg(test)]

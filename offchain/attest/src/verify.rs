@@ -9,7 +9,7 @@ use dcap_qvl::{
 
 use crate::{
     AttestError, Claims, Endorsements, Evidence, Examination, Fact, PckAuthority, Policy, TcbStatus, TdxQuote,
-    TrustRoots, attributes, dcap::AwsLc, endorsements::Collateral, roots::Root,
+    TrustRoots, attributes, dcap::Backend, endorsements::Collateral, roots::Root,
 };
 
 /// Verifies evidence at `now` (Unix seconds). Whether the report data and the image are the expected ones is for the
@@ -83,7 +83,7 @@ impl<'a> Origin<'a> {
             });
         };
         let root = roots.for_chain_end(last)?;
-        let fmspc = hex::encode(parse_pck_extension_with::<AwsLc>(leaf).map_err(refused)?.fmspc);
+        let fmspc = hex::encode(parse_pck_extension_with::<Backend>(leaf).map_err(refused)?.fmspc);
         let authority = PckAuthority::issuer_of(leaf);
         Ok(Self {
             root,
@@ -130,7 +130,7 @@ pub(crate) fn verify_under(
 ) -> Result<QuoteClaims, AttestError> {
     // The verifier proves; our own policy judges.
     let proof_only = QuotePolicy::claims_only(now);
-    let verified = QuoteVerifier::<AwsLc>::new_with_config(root.der.clone())
+    let verified = QuoteVerifier::<Backend>::new_with_config(root.der.clone())
         .verify_with_policy(quote.bytes(), &collateral.document, now, &proof_only)
         .map_err(refused)?;
     if verified.platform.root_key_id != root.key_id.0 {

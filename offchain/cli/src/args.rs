@@ -6,6 +6,7 @@ pub mod attest;
 pub mod audit;
 pub mod dispute;
 pub mod doctor;
+pub mod explorer;
 pub mod govern;
 pub mod governance;
 pub mod governor;
@@ -32,6 +33,7 @@ use self::attest::AttestCommand;
 use self::audit::AuditArgs;
 use self::dispute::DisputeCommand;
 use self::doctor::DoctorCommand;
+use self::explorer::ExplorerArgs;
 use self::govern::{CodeCommand, PriceCommand, ProxyListCommand};
 use self::governance::RootCommand;
 use self::governor::GovernorCommand;
@@ -171,6 +173,8 @@ pub enum Command {
         #[command(subcommand)]
         command: LogCommand,
     },
+    /// Serve a view of a network for people: contracts, proposals, workers, receipts, settlements in words
+    Explorer(ExplorerArgs),
     /// Show what runs and what the contracts hold
     Status,
     /// The contract that rules a network

@@ -8,6 +8,7 @@ pub(crate) mod claims;
 pub(crate) mod config;
 pub(crate) mod dispute;
 pub(crate) mod doctor;
+pub(crate) mod explorer;
 pub(crate) mod govern;
 pub(crate) mod governance;
 pub(crate) mod governor;

@@ -197,6 +197,12 @@ pub fn from_tlog(error: cocoon_tlog::TlogError) -> Failure {
     Failure::new(exit, error, hint)
 }
 
+/// An explorer that cannot start.
+pub fn from_explorer(error: cocoon_explorer::ExplorerError) -> Failure {
+    let hint = error.hint();
+    Failure::new(Exit::Usage, error, hint)
+}
+
 /// An audit that came to no verdict.
 pub fn from_audit(error: cocoon_audit::AuditError) -> Failure {
     let exit = match &error {

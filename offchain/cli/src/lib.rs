@@ -123,7 +123,8 @@ fn start_logging(cli: &Cli) -> Result<(), Failure> {
                 command: KeyManagerCommand::Run(_),
             }
             | Command::Worker { .. }
-            | Command::Client { .. },
+            | Command::Client { .. }
+            | Command::Explorer(_),
             false,
         ) => "info",
         // The banner of `up` says already that the platform is simulated.
@@ -149,6 +150,7 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
             LogCommand::Prove(args) => command::log::prove(&global, args, output).await,
             LogCommand::Verify(args) => command::log::verify(&global, args, output).await,
         },
+        Command::Explorer(args) => Box::pin(command::explorer::run(&global, args, output)).await,
         Command::Status => command::status::run(&global, output).await,
         Command::Root { command } => match command {
             RootCommand::Show(args) => command::root::show(&global, args, output).await,

@@ -59,6 +59,7 @@ pub(crate) async fn watch(
         }
         tokio::select! {
             () = tokio::time::sleep(FUNDING_EVERY) => {}
+            () = context.look_again.notified() => {}
             changed = upstream.changed() => if changed.is_err() { return },
         }
     }

@@ -62,6 +62,44 @@ pub struct ClientConfig {
     /// Who may use the HTTP interface.
     #[serde(default, skip_serializing_if = "AccessConfig::is_default")]
     pub access: AccessConfig,
+    /// What the page of this client shows besides the chat.
+    #[serde(default, skip_serializing_if = "PageConfig::is_default")]
+    pub page: PageConfig,
+}
+
+/// What the page shows besides the chat, and what is answered to anybody who may ask this client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PageConfig {
+    /// The page itself, at `/` where the client listens. Without it a browser is shown nothing; what it would ask is answered.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// Balances, and operations on the client contracts once they are confirmed.
+    #[serde(default = "yes")]
+    pub wallet: bool,
+    /// The network: root contract, proxies, workers, receipts, settlements.
+    #[serde(default = "yes")]
+    pub network: bool,
+}
+
+impl Default for PageConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            wallet: true,
+            network: true,
+        }
+    }
+}
+
+impl PageConfig {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Where a proxy's published log is: at the proxy, at a mirror, at any web server. Its checkpoints must be signed by the key of the

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cocoon_bindings::ton::friendly;
+use cocoon_bindings::wallets::WalletContract;
 use cocoon_chain::{NodeWallet, RootView, SharedChain};
 use cocoon_protocol::handshake::ClientOffer;
 use cocoon_protocol::version::VersionRange;
@@ -10,7 +11,7 @@ use cocoon_ratls::{SharedClock, SharedNetwork};
 use cocoon_runner::admin::Live;
 use cocoon_runner::trust::Trust;
 use cocoon_store::{Checkpoints, ClientStore};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::config::FundingConfig;
 use crate::disclosures::Disclosures;
@@ -24,6 +25,8 @@ pub struct Context {
     pub chain: SharedChain,
     /// The wallet that owns the client contracts.
     pub wallet: Arc<NodeWallet>,
+    /// The same as a contract, to try out what it would send.
+    pub wallet_contract: WalletContract,
     /// The root contract, kept up to date.
     pub root: watch::Receiver<Arc<RootView>>,
     /// Who is believed.
@@ -40,6 +43,8 @@ pub struct Context {
     pub funding: Live<Option<FundingConfig>>,
     /// Where exchanges are kept, if they are.
     pub(crate) disclosures: Option<Disclosures>,
+    /// Wakes whoever watches the accounts: something was just done to one.
+    pub(crate) look_again: Notify,
     /// Takes the failure of the own disk that ends the client.
     pub(crate) failed: mpsc::Sender<ClientError>,
 }

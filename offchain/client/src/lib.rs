@@ -21,6 +21,7 @@
 pub mod access;
 pub mod account;
 mod calls;
+mod channel;
 pub mod closed;
 pub mod config;
 pub mod connection;
@@ -41,7 +42,7 @@ mod secret;
 pub mod stats;
 
 pub use access::config::AccessConfig;
-pub use config::{ClientConfig, FundingConfig, LogPlace};
+pub use config::{ClientConfig, FundingConfig, LogPlace, PageConfig};
 pub use connection::ProxyConnection;
 pub use context::Context;
 pub use contract::{ProxyIdentity, ensure_client_contract};

@@ -83,3 +83,11 @@ pub const ANSWERS_KEPT: Duration = Duration::from_secs(600);
 pub const MAX_KEPT_ANSWERS_BYTES: usize = 64 << 20;
 /// How often a contract that seems to hold too little is read anew because of requests.
 pub const CHANNEL_LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long a plan of an operation may be confirmed: a person reads it, and the state moves on.
+pub const PLAN_LIFETIME: Duration = Duration::from_secs(180);
+/// Plans that are kept; the oldest makes place. A person makes a few, each of some KiB.
+pub const MAX_KEPT_PLANS: usize = 16;
+/// Confirmed operations that are remembered, newest first.
+pub const MAX_KEPT_OPERATIONS: usize = 64;
+/// Largest body of a question about a channel: an amount, or an id.
+pub const MAX_PLAN_BODY_BYTES: usize = 4096;

@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cocoon_bindings::ton::{friendly, parse_address};
+use cocoon_bindings::units::PublicKey;
+use cocoon_bindings::wallets::WalletContract;
 use cocoon_chain::{NodeWallet, watch_root};
+use cocoon_explorer::{Explorer, Settings};
 use cocoon_ratls::{IdentityKeeper, NoEvidence};
 use cocoon_runner::admin::{self, Live};
 use cocoon_runner::http::serve_on;
@@ -15,7 +18,7 @@ use cocoon_runner::trust::Trust;
 use cocoon_runner::{RunnerError, Surroundings};
 use cocoon_store::ClientStore;
 use futures_util::future::BoxFuture;
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -131,6 +134,7 @@ async fn start_in(
         spending: Spending::new(Arc::clone(&rows)),
         answers: Answers::open(rows, context.clock.clone())?,
     };
+    let explorer = explorer(&config, &context, &stop)?;
     let app = App {
         access,
         channels_looked: tokio::sync::Mutex::default(),
@@ -145,6 +149,8 @@ async fn start_in(
         is_enabled: AtomicBool::new(true),
         live: Live::new(config.clone()),
         owner: friendly(&owner(&config)?, false, false),
+        book: Arc::default(),
+        explorer,
         stop: stop.clone(),
         context,
     };
@@ -182,6 +188,27 @@ async fn start_in(
     })
 }
 
+/// The view of the network for this client's page, if it is shown: it asks nothing until somebody looks.
+fn explorer(
+    config: &ClientConfig,
+    context: &Context,
+    stop: &CancellationToken,
+) -> Result<Option<Explorer>, ClientError> {
+    if !config.page.network {
+        return Ok(None);
+    }
+    let mut logs: Vec<String> = config.logs.iter().map(|place| place.url.clone()).collect();
+    logs.dedup();
+    let settings = Settings::new(context.root().address.clone(), logs);
+    let started = Explorer::start(
+        Arc::clone(&context.chain),
+        context.clock.clone(),
+        settings,
+        stop.clone(),
+    );
+    started.map(Some).map_err(|error| wrong_value("logs", &error))
+}
+
 async fn context(
     config: &ClientConfig,
     surroundings: Surroundings,
@@ -217,6 +244,7 @@ async fn context(
     }
     let key = config.wallet.key("client", None).await?;
     let store = ClientStore::open_on(disk, &config.data_dir)?;
+    let wallet_contract = WalletContract::node(PublicKey::from(&key), owner.clone());
     let wallet = NodeWallet::new(Arc::clone(&chain), key, owner)?;
     let every = Duration::from_secs(config.root_refresh_seconds.max(1));
     let root = watch_root(Arc::clone(&chain), root, every).await?;
@@ -224,6 +252,7 @@ async fn context(
     Ok(Context {
         chain,
         wallet: Arc::new(wallet),
+        wallet_contract,
         root,
         trust,
         secret,
@@ -232,6 +261,7 @@ async fn context(
         network,
         funding: Live::new(config.funding),
         disclosures,
+        look_again: Notify::new(),
         failed,
     })
 }

@@ -2,20 +2,12 @@
 
 use core::time::Duration;
 
-/// Longest certificate: a quote extension of at most 32 KiB and a little around it.
-pub const MAX_CERTIFICATE_BYTES: usize = 36 * 1024;
-
-/// Longest quote extension that peers accept.
-pub const MAX_QUOTE_EXTENSION_BYTES: usize = 32 * 1024;
+pub use cocoon_attest::limits::{
+    CLOCK_SKEW_SECONDS, MAX_ATTESTED_SECONDS, MAX_CERTIFICATE_BYTES, MAX_QUOTE_EXTENSION_BYTES,
+};
 
 /// Life of a certificate: a day, as deployed peers issue them.
 pub const CERTIFICATE_SECONDS: u64 = 86_400;
-
-/// Longest life of an attested certificate that is accepted; a minute more than ours for rounding.
-pub const MAX_ATTESTED_SECONDS: u64 = CERTIFICATE_SECONDS + 60;
-
-/// Difference between clocks that is forgiven when a certificate begins.
-pub const CLOCK_SKEW_SECONDS: u64 = 60;
 
 /// Certificates of accepted peers kept parsed, so that one that comes again costs one signature less: some 20 KiB each.
 pub const MAX_KNOWN_CERTIFICATES: usize = 512;

@@ -5,9 +5,7 @@ use sha2::{Digest, Sha256};
 use cocoon_attest::Claims;
 use cocoon_bindings::units::{ImageHash, PublicKey};
 
-use crate::{
-    ParsedCertificate, PeerPolicy, RatlsError, TrustStore, error::CertificateProblem, limits::MAX_ATTESTED_SECONDS,
-};
+use crate::{ParsedCertificate, PeerPolicy, RatlsError, TrustStore};
 
 /// A peer whose certificate was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,10 +46,7 @@ pub(crate) fn verify_parsed(
     let evidence = match policy {
         PeerPolicy::Any => None,
         PeerPolicy::Attested { allowed } => {
-            let seconds = parsed.not_after.saturating_sub(parsed.not_before);
-            if seconds > MAX_ATTESTED_SECONDS {
-                return Err(CertificateProblem::LivesTooLong { seconds }.into());
-            }
+            parsed.check_life()?;
             let shown = parsed.shown().ok_or(RatlsError::MissingQuote)?;
             let shown = shown.as_ref().map_err(Clone::clone)?;
             if !shown.is_for_key {

@@ -102,6 +102,11 @@ impl TrustStore {
         self.generation().verifier.roots().clone()
     }
 
+    /// What the makers of platforms say about them, as it is believed at present.
+    pub fn endorsements(&self) -> Endorsements {
+        self.generation().verifier.endorsements().clone()
+    }
+
     /// Whether a simulated root is trusted at present.
     pub fn trusts_simulated(&self) -> bool {
         self.generation().verifier.roots().trusts_simulated()

@@ -1,4 +1,4 @@
-//! Ed25519 as everybody here checks it, by the fast implementation where it says the same.
+//! Ed25519 as everybody here checks it, by the fast implementation (feature `aws-lc`) where it says the same.
 //!
 //! What counts is the strict check of `ed25519-dalek`: `S` is below the group's order, the key and `R` are points that are not of
 //! small order, and `S·B - k·A` has the encoding `R`. AWS-LC checks all of it but the small orders, and it refuses keys whose
@@ -8,12 +8,14 @@
 
 use std::fmt;
 
+#[cfg(feature = "aws-lc")]
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, UnparsedPublicKey};
 use cocoon_bindings::units::PublicKey;
 use ed25519_dalek::{Signer as _, SigningKey};
 
 use crate::signed::Signature;
 
+#[cfg(feature = "aws-lc")]
 /// The `y` of the eight points of small order.
 const SMALL_ORDER: [[u8; 32]; 5] = [
     [0; 32],
@@ -29,9 +31,11 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
     repeated(0xec, 0xff, 0x7f),
 ];
 
+#[cfg(feature = "aws-lc")]
 /// The field's prime, `2^255 - 19`.
 const PRIME: [u8; 32] = repeated(0xed, 0xff, 0x7f);
 
+#[cfg(feature = "aws-lc")]
 /// Little-endian bytes: the first one, those between, the last one.
 const fn repeated(first: u8, between: u8, last: u8) -> [u8; 32] {
     let mut bytes = [between; 32];
@@ -42,14 +46,15 @@ const fn repeated(first: u8, between: u8, last: u8) -> [u8; 32] {
 
 /// Whether `signature` over `message` was made with this key: the same answer as [`PublicKey::verifies`], sooner.
 pub fn verifies(key: &PublicKey, message: &[u8], signature: &[u8; 64]) -> bool {
+    #[cfg(feature = "aws-lc")]
     if signature.first_chunk().is_some_and(is_plain) && is_plain(key.as_bytes()) {
         let key = UnparsedPublicKey::new(&ED25519, key.as_bytes());
-        key.verify(message, signature).is_ok()
-    } else {
-        key.verifies(message, signature)
+        return key.verify(message, signature).is_ok();
     }
+    key.verifies(message, signature)
 }
 
+#[cfg(feature = "aws-lc")]
 /// Whether the encoding is canonical, if it is one of a point at all, and not of a point of small order.
 fn is_plain(encoded: &[u8; 32]) -> bool {
     let mut y = *encoded;
@@ -61,6 +66,7 @@ fn is_plain(encoded: &[u8; 32]) -> bool {
 /// The key of a proxy's contract, ready to sign many times.
 pub struct ContractKey {
     key: SigningKey,
+    #[cfg(feature = "aws-lc")]
     /// `None` where AWS-LC does not take the key: then the other implementation signs, with the same bytes.
     fast: Option<Ed25519KeyPair>,
 }
@@ -68,9 +74,14 @@ pub struct ContractKey {
 impl ContractKey {
     /// Its signature: Ed25519 signatures have no randomness, so it does not matter who makes them.
     pub fn sign(&self, message: &[u8]) -> Signature {
-        let signed = self.fast.as_ref().map(|key| key.sign(message));
-        let bytes = signed.and_then(|signature| signature.as_ref().try_into().ok());
-        Signature(bytes.unwrap_or_else(|| self.key.sign(message).to_bytes()))
+        #[cfg(feature = "aws-lc")]
+        {
+            let signed = self.fast.as_ref().map(|key| key.sign(message));
+            if let Some(bytes) = signed.and_then(|signature| signature.as_ref().try_into().ok()) {
+                return Signature(bytes);
+            }
+        }
+        Signature(self.key.sign(message).to_bytes())
     }
 
     /// The key as others take it.
@@ -81,9 +92,16 @@ impl ContractKey {
 
 impl From<SigningKey> for ContractKey {
     fn from(key: SigningKey) -> Self {
-        let public = key.verifying_key().to_bytes();
-        let fast = Ed25519KeyPair::from_seed_and_public_key(key.as_bytes(), &public).ok();
-        Self { key, fast }
+        #[cfg(feature = "aws-lc")]
+        let fast = {
+            let public = key.verifying_key().to_bytes();
+            Ed25519KeyPair::from_seed_and_public_key(key.as_bytes(), &public).ok()
+        };
+        Self {
+            #[cfg(feature = "aws-lc")]
+            fast,
+            key,
+        }
     }
 }
 
@@ -94,5 +112,5 @@ impl fmt::Debug for ContractKey {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "aws-lc"))]
 mod tests;

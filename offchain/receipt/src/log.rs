@@ -25,9 +25,11 @@ mod cells;
 mod checkpoint;
 #[cfg(test)]
 mod golden;
+mod included;
 mod proofs;
 mod tiles;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Cosignature, WitnessKey};
+pub use included::{IncludedError, verify_included};
 pub use proofs::{TileError, consistency_proof, inclusion_proof, root};
 pub use tiles::{TILE_WIDTH, TileId, TileKind, TileWriter};

@@ -6,8 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::PublicKey;
 use cocoon_receipt::limits::MAX_PROOF_NODES;
-use cocoon_receipt::log::Checkpoint;
-use cocoon_receipt::tree::{leaf_hash, verify_inclusion};
+use cocoon_receipt::log::{Checkpoint, IncludedError, verify_included};
 use cocoon_receipt::{ReceiptId, SignedReceipt};
 
 use crate::error::TlogError;
@@ -31,13 +30,10 @@ pub struct InclusionProof {
 impl InclusionProof {
     /// Checks that the receipt with this id is in the log that signs with `key`; returns the checkpoint.
     pub fn verify(&self, id: &ReceiptId, key: &PublicKey) -> Result<Checkpoint, TlogError> {
-        let checkpoint = Checkpoint::open(&self.note, &Checkpoint::origin_of(key), key)?;
-        let leaf = leaf_hash(id.0.as_slice());
-        if verify_inclusion(&leaf, self.index, checkpoint.size, &self.path, &checkpoint.root) {
-            Ok(checkpoint)
-        } else {
-            Err(TlogError::NotIncluded)
-        }
+        verify_included(id, self.index, &self.path, &self.note, key).map_err(|error| match error {
+            IncludedError::Checkpoint(error) => error.into(),
+            _ => TlogError::NotIncluded,
+        })
     }
 
     /// The receipt that the proof brings. Its signatures are not checked.

@@ -3,10 +3,8 @@
 
 use core::fmt;
 
-use aws_lc_rs::digest;
-
 use crate::{
-    AttestError, Measurements, Register,
+    AttestError, Measurements, Register, crypto,
     limits::{MAX_EVENT_BYTES, MAX_EVENT_LOG_BYTES, MAX_EVENTS},
     measurements::REGISTER_BYTES,
 };
@@ -112,13 +110,7 @@ impl EventLog {
 }
 
 pub(super) fn sha384(parts: &[&[u8]]) -> Register {
-    let mut context = digest::Context::new(&digest::SHA384);
-    for part in parts {
-        context.update(part);
-    }
-    let mut register = [0; REGISTER_BYTES];
-    register.copy_from_slice(context.finish().as_ref());
-    register
+    crypto::sha384(parts)
 }
 
 fn malformed(what: &'static str) -> AttestError {

@@ -1,6 +1,5 @@
 //! One collateral document: four parts that are signed one by one, so that each may be newer or older than the others.
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use dcap_qvl::{QuoteCollateralV3, config::CryptoProvider};
 use rustls_pki_types::SignatureVerificationAlgorithm;
 use serde::Deserialize;
@@ -14,8 +13,10 @@ use x509_cert::{
 };
 
 use crate::{
-    AttestError, PckAuthority, TrustRoots, dates,
-    dcap::{AwsLc, EcdsaP256},
+    AttestError, PckAuthority, TrustRoots,
+    crypto::p256_fixed,
+    dates,
+    dcap::{Backend, EcdsaP256},
     limits::{COLLATERAL_MARGIN_SECONDS, MAX_COLLATERAL_BYTES},
 };
 
@@ -143,7 +144,7 @@ impl Collateral {
         let all = [issues.tcb_info, issues.qe_identity, issues.pck_list, issues.root_list];
         let text = serde_json::to_string(&document).map_err(|error| unusable(error.to_string()))?;
         Ok(Self {
-            digest: AwsLc::sha256(text.as_bytes()),
+            digest: Backend::sha256(text.as_bytes()),
             text,
             fmspc: tcb_info.fmspc.to_ascii_lowercase(),
             authority: PckAuthority::of_chain(&document.pck_crl_issuer_chain),
@@ -253,8 +254,7 @@ fn signs(issuer: &Certificate, message: &[u8], signature: &[u8]) -> bool {
 
 /// The signature of a document is the bare `r | s`.
 fn signs_text(issuer: &Certificate, text: &str, signature: &[u8]) -> bool {
-    let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key(issuer));
-    key.verify(text.as_bytes(), signature).is_ok()
+    p256_fixed(key(issuer), text.as_bytes(), signature)
 }
 
 fn signs_list(issuer: &Certificate, der: &[u8]) -> bool {

@@ -1,6 +1,5 @@
 //! One platform under one collateral document, both verified: what is left to check of each quote.
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey, UnparsedPublicKey};
 use dcap_qvl::{QuoteClaims, config::CryptoProvider};
 use x509_cert::{
     Certificate,
@@ -15,14 +14,19 @@ use super::{
     levels::{PlatformLevels, QeLevels},
 };
 use crate::{
-    AttestError, Claims, Fact, TcbStatus, TdxQuote, dcap::AwsLc, endorsements::Collateral, roots::Root, verify::Origin,
+    AttestError, Claims, Fact, TcbStatus, TdxQuote,
+    crypto::{P256Key, p256_fixed},
+    dcap::Backend,
+    endorsements::Collateral,
+    roots::Root,
+    verify::Origin,
 };
 
 pub(super) struct Prepared {
     collateral: [u8; 32],
     not_before: u64,
     not_after: u64,
-    platform_key: ParsedPublicKey,
+    platform_key: P256Key,
     levels: PlatformLevels,
     qe: QeLevels,
     tcb_evaluation: u32,
@@ -85,16 +89,16 @@ impl Prepared {
         root: &Root,
         fmspc: &str,
     ) -> Result<Claims, AttestError> {
-        self.platform_key
-            .verify_sig(layout.qe_report, layout.qe_signature)
-            .map_err(|_| refuse("signature over the quoting enclave's report is invalid"))?;
+        if !self.platform_key.verifies(layout.qe_report, layout.qe_signature) {
+            return Err(refuse("signature over the quoting enclave's report is invalid"));
+        }
         check_attestation_key(layout)?;
         let qe_level = self.qe.level_of(layout.qe_report)?;
         let mut point = [4; 65];
         point[1..].copy_from_slice(layout.key);
-        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
-            .verify(layout.signed, layout.signature)
-            .map_err(|_| refuse("signature over the guest's report is invalid"))?;
+        if !p256_fixed(&point, layout.signed, layout.signature) {
+            return Err(refuse("signature over the guest's report is invalid"));
+        }
         let guest = quote.unverified_guest();
         let verdict = self.levels.verdict(&guest, qe_level)?;
         Ok(Claims {
@@ -122,7 +126,7 @@ fn check_attestation_key(layout: &Layout<'_>) -> Result<(), AttestError> {
     let mut bound = [0; 96];
     bound[..64].copy_from_slice(layout.key);
     bound[64..].copy_from_slice(layout.qe_data);
-    if AwsLc::sha256(&bound) == layout.qe_report[320..352] {
+    if Backend::sha256(&bound) == layout.qe_report[320..352] {
         Ok(())
     } else {
         Err(refuse("the quoting enclave's report is of another attestation key"))
@@ -144,10 +148,10 @@ fn is_canonical(origin: &Origin<'_>, text: &[u8]) -> bool {
     *root == origin.root.der && pem.is_some_and(|pem| pem.as_bytes() == text)
 }
 
-fn platform_key(leaf: &[u8]) -> Option<ParsedPublicKey> {
+fn platform_key(leaf: &[u8]) -> Option<P256Key> {
     let leaf = Certificate::from_der(leaf).ok()?;
     let key = leaf.tbs_certificate().subject_public_key_info();
-    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.subject_public_key.raw_bytes()).ok()
+    P256Key::new(key.subject_public_key.raw_bytes())
 }
 
 pub(super) fn refuse(reason: &str) -> AttestError {

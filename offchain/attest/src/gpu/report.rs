@@ -95,6 +95,7 @@ fn malformed(what: &'static str) -> AttestError {
     AttestError::GpuReport { what }
 }
 
+#[cfg(feature = "issuer")]
 /// A report of these blocks without its signature, as a device would write it; what does not fit is cut.
 pub(crate) fn unsigned(nonce: &[u8; 32], blocks: &[(u8, &[u8])]) -> Vec<u8> {
     let mut record = Vec::new();

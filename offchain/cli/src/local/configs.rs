@@ -149,6 +149,7 @@ impl Configs {
                 }),
                 logs: ports.proxy_log.iter().map(log_place).collect(),
                 access: Default::default(),
+                page: Default::default(),
             },
         }
     }

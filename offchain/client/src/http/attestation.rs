@@ -13,10 +13,12 @@ use cocoon_chain::RootView;
 use cocoon_openai::ApiError;
 use cocoon_ratls::{Peer, PeerPolicy, verify_certificate};
 use cocoon_runner::off_thread;
+use cocoon_verifier::evidence::Role;
 use serde_json::{Value, json};
 
 use super::App;
 use super::reply::reply;
+use super::verification;
 use crate::connection::ProxyConnection;
 
 const WARNING: &str = "SIMULATED TDX platform: nothing here is protected by hardware";
@@ -77,6 +79,8 @@ fn describe(app: &App, connection: &ProxyConnection) -> Value {
         },
         "claims": peer.claims.as_ref().map(|claims| describe_claims(app, claims)),
         "network": describe_network(&root),
+        // Behind a router the certificate is the router's to judge.
+        "verification": is_attested.then(|| verification::of_certificate(app, &peer.certificate, Some(Role::Proxy))),
     })
 }
 
@@ -109,6 +113,7 @@ fn describe_certificate(app: &App, hash: &str, der: &[u8]) -> Value {
         "judged_at": now,
         "certificate": described,
         "network": describe_network(&root),
+        "verification": verification::of_certificate(app, der, None),
     })
 }
 

@@ -47,12 +47,17 @@ fn describe(proof: &InclusionProof) -> Value {
     shown
 }
 
-/// The key of a proxy's contract: of one that is connected, whose contract follows from it, or by the chain.
-fn key(app: &Arc<App>, contract: &Address) -> impl Future<Output = Result<PublicKey, String>> + Send + use<> {
+/// The key of a proxy's contract where nobody needs to be asked: of one that is connected, or that the chain told before.
+pub(super) fn known_key(app: &App, contract: &Address) -> Option<PublicKey> {
     let connections = app.upstream.borrow().connections.clone();
     let connected = connections.iter().find(|known| known.proxy.contract == *contract);
     let known = connected.map(|known| known.proxy.public_key);
-    if let Some(key) = known.or_else(|| app.proxy_keys.get(contract)) {
+    known.or_else(|| app.proxy_keys.get(contract))
+}
+
+/// The key of a proxy's contract: of one that is connected, whose contract follows from it, or by the chain.
+fn key(app: &Arc<App>, contract: &Address) -> impl Future<Output = Result<PublicKey, String>> + Send + use<> {
+    if let Some(key) = known_key(app, contract) {
         return Either::Left(ready(Ok(key)));
     }
     let (chain, keys, contract) = (

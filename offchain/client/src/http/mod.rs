@@ -3,6 +3,7 @@
 //! Nothing that changes state is reachable by GET, and no header allows pages of other origins to call it.
 
 mod attestation;
+mod channel;
 mod claims;
 pub(crate) mod contract;
 mod cost;
@@ -13,12 +14,14 @@ mod inference;
 pub(crate) mod keys;
 mod models;
 mod operated;
+mod page;
 pub(crate) mod provider;
 mod quote;
 mod receipt;
 mod reply;
 mod report;
 mod stream;
+mod verification;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,6 +33,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use cocoon_bindings::ton::Address;
+use cocoon_explorer::Explorer;
 use cocoon_openai::{ApiError, Dialect, Endpoint, anthropic, responses};
 use cocoon_runner::admin::{Live, Operated};
 use tokio::sync::{Semaphore, watch};
@@ -39,6 +43,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::access::attempt::Access;
 use crate::account::Accounts;
+use crate::channel::Book;
 use crate::config::ClientConfig;
 use crate::connection::ProxyConnection;
 use crate::context::Context;
@@ -66,6 +71,10 @@ pub(crate) struct App {
     /// The configuration with what was reloaded since the start.
     pub(crate) live: Live<ClientConfig>,
     pub(crate) owner: String,
+    /// Operations on the client contracts that a person asked for.
+    pub(crate) book: Arc<Book>,
+    /// The view of the network, if it is shown.
+    pub(crate) explorer: Option<Explorer>,
     pub(crate) stop: CancellationToken,
     /// Who may ask, how fast, and for how much.
     pub(crate) access: Access,
@@ -139,10 +148,14 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/cocoon/key", get(keys::own))
         .route("/v1/cocoon/attestation", get(attestation::show))
         .route("/v1/cocoon/attestation/{hash}", get(attestation::of_certificate))
+        .route("/v1/cocoon/page", get(page::show))
         .route("/health", get(health))
         .fallback(|uri: Uri| async move { reply(&ApiError::not_found(uri.path())) })
         .method_not_allowed_fallback(|| async { reply(&ApiError::method_not_allowed()) })
         .with_state(Arc::clone(&app))
+        .merge(channel::router(Arc::clone(&app)))
+        .merge(page::files(&app))
+        .merge(page::network(&app))
         .merge(cocoon_runner::report::routes(Arc::new(report::Pages(app))))
 }
 

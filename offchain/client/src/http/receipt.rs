@@ -16,7 +16,7 @@ use cocoon_store::{ClientStore, StoreError, StoredReceipt};
 use serde_json::{Value, json};
 
 use super::reply::reply;
-use super::{App, inclusion};
+use super::{App, inclusion, verification};
 use crate::limits::RECEIPT_WAIT;
 
 /// Shows a receipt.
@@ -39,6 +39,7 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) ->
         Ok(Ok(Some(stored))) => {
             let mut page = describe(&stored);
             inclusion::add(&app, &stored, &mut page).await;
+            verification::add(&app, &stored, &mut page).await;
             Json(page).into_response()
         }
         Ok(Ok(None)) => reply(&ApiError::not_found("this receipt id")),

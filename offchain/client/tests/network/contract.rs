@@ -24,9 +24,9 @@ const FUNDING: FundingConfig = FundingConfig {
     refill_below: Nanoton::from_ton(2),
 };
 
-struct Chain {
-    emulated: EmulatedChain,
-    shared: SharedChain,
+pub(crate) struct Chain {
+    pub(crate) emulated: EmulatedChain,
+    pub(crate) shared: SharedChain,
     wallet: NodeWallet,
     root: Arc<RootView>,
     proxy: ProxyIdentity,
@@ -144,8 +144,8 @@ async fn a_registration_reaches_the_proxy_contract() {
     assert_eq!(last.op(), Some(0x6544_8ff4));
 }
 
-#[tokio::test]
-async fn a_client_unknown_to_the_proxy_deploys_funds_and_registers_by_itself() {
+/// A chain, a client on it with a contract that it deployed, and the proxy's contract.
+pub(crate) async fn connected() -> (Chain, World, Address) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let chain = Chain::new().await;
     let wallet = |seed: [u8; 32]| {
@@ -179,7 +179,12 @@ async fn a_client_unknown_to_the_proxy_deploys_funds_and_registers_by_itself() {
     };
     let world = World::on(Arc::clone(&chain.shared), root, listener, Some(FUNDING), options).await;
     world.connected().await;
+    (chain, world, keys_contract)
+}
 
+#[tokio::test]
+async fn a_client_unknown_to_the_proxy_deploys_funds_and_registers_by_itself() {
+    let (chain, world, keys_contract) = connected().await;
     let contract = world
         .client
         .upstream()

@@ -2,6 +2,7 @@
 
 mod access;
 mod answers;
+mod channel;
 mod common;
 mod contract;
 mod failures;

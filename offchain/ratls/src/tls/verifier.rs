@@ -7,7 +7,7 @@ use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls13_signature_with_raw_key},
-    pki_types::{CertificateDer, ServerName, UnixTime},
+    pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime},
     server::danger::{ClientCertVerified, ClientCertVerifier},
 };
 
@@ -116,7 +116,12 @@ impl Verifier {
                 "handshake of a certificate that was not judged".to_owned(),
             ));
         };
-        verify_tls13_signature_with_raw_key(message, &parsed.public_key_info(), signature, &self.algorithms)
+        verify_tls13_signature_with_raw_key(
+            message,
+            &SubjectPublicKeyInfoDer::from(parsed.public_key_info()),
+            signature,
+            &self.algorithms,
+        )
     }
 }
 

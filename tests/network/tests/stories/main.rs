@@ -11,6 +11,7 @@ mod deployed_peers;
 mod deployed_quirks;
 mod disputes;
 mod embeddings;
+mod explorer;
 mod governance;
 mod hostile;
 mod inclusion;

@@ -148,6 +148,7 @@ impl World {
             funding,
             logs: Vec::new(),
             access: options.access.clone(),
+            page: cocoon_client::PageConfig::default(),
         };
         let stop = CancellationToken::new();
         let client = cocoon_client::start_on(config, Surroundings::real(chain), stop.clone())

@@ -1,9 +1,11 @@
 //! Reads a peer's certificate: form, dates, extensions, key. Nothing here verifies a signature of a platform.
+//!
+//! The certificate format of the network: self-signed, Ed25519, the quote in an extension of its own.
+
+mod problem;
 
 use std::{collections::BTreeSet, sync::OnceLock};
 
-use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
-use rustls::pki_types::SubjectPublicKeyInfoDer;
 use x509_cert::{
     Certificate, Version,
     der::{Decode, Encode, Reader, SliceReader, oid::ObjectIdentifier},
@@ -11,14 +13,20 @@ use x509_cert::{
     spki::AlgorithmIdentifierOwned,
 };
 
-use cocoon_attest::{AttestError, Evidence, report_data_for_key};
 use cocoon_bindings::units::{ImageHash, PublicKey};
 
-use super::{CLAIMS_OID, QUOTE_OID};
 use crate::{
-    error::CertificateProblem as Problem,
-    limits::{CLOCK_SKEW_SECONDS, MAX_CERTIFICATE_BYTES, MAX_QUOTE_EXTENSION_BYTES},
+    AttestError, Evidence, crypto,
+    limits::{CLOCK_SKEW_SECONDS, MAX_ATTESTED_SECONDS, MAX_CERTIFICATE_BYTES, MAX_QUOTE_EXTENSION_BYTES},
+    report_data_for_key,
 };
+pub use problem::CertificateProblem;
+use problem::CertificateProblem as Problem;
+
+/// Extension that carries the quote: raw bytes, critical.
+pub const QUOTE_OID: &str = "1.3.6.1.4.1.12345.1";
+/// Extension that repeats the public key: raw 32 bytes, critical.
+pub const CLAIMS_OID: &str = "1.3.6.1.4.1.12345.2";
 
 const ED25519_OID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
@@ -72,14 +80,15 @@ impl<T> Eq for Memo<T> {}
 
 /// What the quote of a certificate shows before anything of it is verified.
 #[derive(Clone, Debug)]
-pub(crate) struct Shown {
-    pub(crate) evidence: Evidence,
+pub struct Shown {
+    /// The evidence.
+    pub evidence: Evidence,
     /// Key for caches of verdicts.
-    pub(crate) digest: [u8; 32],
+    pub digest: [u8; 32],
     /// The image that it claims.
-    pub(crate) image: ImageHash,
+    pub image: ImageHash,
     /// Whether it claims to attest the key of the certificate.
-    pub(crate) is_for_key: bool,
+    pub is_for_key: bool,
 }
 
 impl Shown {
@@ -208,24 +217,35 @@ impl ParsedCertificate {
     /// Whether it is signed with its own key: then its sender at least made that key.
     pub fn check_signature(&self) -> Result<(), Problem> {
         let is_signed = self.is_signed.0.get_or_init(|| {
-            let key = UnparsedPublicKey::new(&ED25519, self.leaf_key.as_bytes());
-            signed_part(&self.der).is_ok_and(|signed| key.verify(signed, &self.signature).is_ok())
+            signed_part(&self.der)
+                .is_ok_and(|signed| crypto::ed25519(self.leaf_key.as_bytes(), signed, &self.signature))
         });
         if *is_signed { Ok(()) } else { Err(Problem::Signature) }
     }
 
-    pub(crate) fn der(&self) -> &[u8] {
+    /// Whether an attested one lives no longer than any may: its key is not used for longer than its evidence was made for.
+    pub fn check_life(&self) -> Result<(), Problem> {
+        let seconds = self.not_after.saturating_sub(self.not_before);
+        if seconds > MAX_ATTESTED_SECONDS {
+            return Err(Problem::LivesTooLong { seconds });
+        }
+        Ok(())
+    }
+
+    /// Its bytes.
+    pub fn der(&self) -> &[u8] {
         &self.der
     }
 
     /// What its quote shows, if it has one.
-    pub(crate) fn shown(&self) -> Option<&Result<Shown, AttestError>> {
+    pub fn shown(&self) -> Option<&Result<Shown, AttestError>> {
         let read = || self.quote.as_deref().map(|quote| Shown::read(quote, &self.leaf_key));
         self.shown.0.get_or_init(read).as_ref()
     }
 
-    pub(crate) fn public_key_info(&self) -> SubjectPublicKeyInfoDer<'_> {
-        SubjectPublicKeyInfoDer::from(self.public_key_info.as_slice())
+    /// Its key with the name of its algorithm (DER, SubjectPublicKeyInfo).
+    pub fn public_key_info(&self) -> &[u8] {
+        &self.public_key_info
     }
 }
 

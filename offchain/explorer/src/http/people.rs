@@ -1,0 +1,177 @@
+//! `/proxies`, `/workers` and `/models`.
+
+use axum::extract::State;
+use axum::response::Response;
+use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_owner::governance::ListedHash;
+use cocoon_owner::{date, lifecycle};
+use cocoon_receipt::reputation::day_of;
+use serde_json::{Value, json};
+
+use super::{Explored, as_of, prices, shown};
+use crate::contracts::{Held, ProxyHeld, proxy_tail, worker_tail};
+use crate::sums::{Coefficients, ModelSum, WorkerSum};
+use crate::view::{RootSeen, View};
+use crate::words::Kind;
+
+/// Proxies: places that are listed, and contracts that are known.
+pub(super) async fn proxies(State(inner): Explored) -> Response {
+    shown(&inner, |view, root| {
+        let known = view.contracts.of(Kind::Proxy);
+        let rows = known.filter_map(|(address, contract)| match &contract.held {
+            Held::Proxy(held) => Some(proxy(view, address, held)),
+            _ => None,
+        });
+        Ok(json!({
+            "as_of": as_of(&inner, view),
+            "listed": root.snapshot.proxies,
+            "contracts": rows.collect::<Vec<_>>(),
+        }))
+    })
+    .await
+}
+
+fn proxy(view: &View, address: &Address, held: &ProxyHeld) -> Value {
+    let account = &held.account;
+    let tail = proxy_tail(account);
+    let anchor = tail.as_ref().filter(|tail| tail.is_anchored).map(
+        |tail| json!({ "seqno": tail.seqno, "size": tail.size, "root": tail.root_hash.to_string(), "time": tail.time }),
+    );
+    let sum = view.sums.proxies.get(address).cloned().unwrap_or_default();
+    let children = |kind: Kind| {
+        let is_ours = |held: &Held| match held {
+            Held::Client(client) => client.constants.proxy == *address,
+            Held::Worker(worker) => worker.proxy == *address,
+            Held::Proxy(_) | Held::Nothing => false,
+        };
+        view.contracts
+            .of(kind)
+            .filter(|(_, contract)| is_ours(&contract.held))
+            .count()
+    };
+    json!({
+        "contract": address.to_string(),
+        "key": account.proxy_public_key.to_string(),
+        "owner": account.owner.to_string(),
+        "state": lifecycle(account.state),
+        "is_of_root": held.is_of_root,
+        "earned": account.balance,
+        "stake": account.stake,
+        "coins": account.account.balance,
+        "params_version": account.params.params_version,
+        "unlocks_at": Some(account.unlock_ts).filter(|time| *time != 0),
+        "is_slashed": tail.as_ref().is_some_and(|tail| tail.is_slashed),
+        "anchor": anchor,
+        "receipts": sum.receipts,
+        "tokens": sum.tokens,
+        "workers": children(Kind::Worker),
+        "clients": children(Kind::Client),
+        "log": held.log,
+    })
+}
+
+/// Worker contracts: of receipts, and those that wrote to a proxy contract.
+pub(super) async fn workers(State(inner): Explored) -> Response {
+    shown(&inner, |view, _| {
+        let day = day_of(u64::from(view.time).saturating_mul(1000));
+        let known = view.contracts.of(Kind::Worker).map(|(address, _)| address);
+        let all: std::collections::BTreeSet<&Address> = known.chain(view.sums.workers.keys()).collect();
+        let rows = all
+            .into_iter()
+            .map(|address| worker(view, address, day))
+            .collect::<Vec<_>>();
+        let told = date(view.time);
+        Ok(json!({
+            "as_of": as_of(&inner, view),
+            "day": told.split(' ').next(),
+            "workers": rows,
+        }))
+    })
+    .await
+}
+
+fn worker(view: &View, address: &Address, day: u64) -> Value {
+    let held = view.contracts.get(address).map(|contract| &contract.held);
+    let account = match held {
+        Some(Held::Worker(worker)) => Some(worker.as_ref()),
+        _ => None,
+    };
+    let empty = WorkerSum::default();
+    let sum = view.sums.workers.get(address).unwrap_or(&empty);
+    let proxy = account
+        .map(|account| account.proxy.clone())
+        .or_else(|| sum.proxy.clone());
+    let score = account.and_then(worker_tail).map(|tail| tail.score);
+    let (waited, of) = sum.first_token_ms;
+    let reputation = (!view.sums.has_no_reputations).then(|| sum.reputation(day).get());
+    json!({
+        "contract": address.to_string(),
+        "proxy": proxy.map(|proxy| proxy.to_string()),
+        "owner": account.map(|account| account.owner.to_string()),
+        "state": account.map_or("absent", |account| lifecycle(account.state)),
+        "tokens_paid": account.map(|account| account.tokens),
+        "score": score.map(|score| json!({
+            "requests": score.requests,
+            "failures": score.failures,
+            "tokens": score.tokens,
+        })),
+        "receipts": sum.receipts,
+        "tokens": sum.tokens,
+        "signed": sum.signed,
+        "failed": sum.failed,
+        "models": sum.models.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "coefficient": coefficients(sum.coefficients.as_ref()),
+        "first_token_ms": waited.checked_div(of).map(|average| json!({ "average": average, "of": of })),
+        "first_seen_ms": sum.seen_ms.map(|(first, _)| first),
+        "last_seen_ms": sum.seen_ms.map(|(_, last)| last),
+        "reputation": reputation,
+    })
+}
+
+fn coefficients(seen: Option<&Coefficients>) -> Value {
+    seen.map_or(
+        Value::Null,
+        |seen| json!({ "least": seen.least, "most": seen.most, "last": seen.last }),
+    )
+}
+
+/// Models: those that the root contract lists, and those of receipts.
+pub(super) async fn models(State(inner): Explored) -> Response {
+    shown(&inner, |view, root| {
+        let listed = root.snapshot.models.iter();
+        let is_listed = |hash: &HashBytes| {
+            root.snapshot
+                .models
+                .iter()
+                .any(|listed| listed.hash == hash.to_string())
+        };
+        let seen = view.sums.models.iter().filter(|(hash, _)| !is_listed(hash));
+        let sum = |listed: &ListedHash| {
+            let of = |(hash, sum): (&HashBytes, &ModelSum)| (hash.to_string() == listed.hash).then(|| sum.clone());
+            view.sums.models.iter().find_map(of)
+        };
+        let listed = listed.map(|listed| model(root, &listed.hash, Some(listed), sum(listed).as_ref()));
+        let others = seen.map(|(hash, sum)| model(root, &hash.to_string(), None, Some(sum)));
+        Ok(json!({ "as_of": as_of(&inner, view), "models": listed.chain(others).collect::<Vec<_>>() }))
+    })
+    .await
+}
+
+fn model(root: &RootSeen, hash: &str, listed: Option<&ListedHash>, sum: Option<&ModelSum>) -> Value {
+    let seen = sum.and_then(|sum| sum.coefficients);
+    json!({
+        "hash": hash,
+        "label": listed.and_then(|listed| listed.label.clone()),
+        "is_listed": listed.is_some(),
+        "is_valid": listed.is_some_and(|listed| listed.is_valid),
+        "not_before": listed.and_then(|listed| listed.not_before),
+        "retire_after": listed.and_then(|listed| listed.retire_after),
+        "manifest_hash": listed.and_then(|listed| listed.manifest_hash.clone()),
+        "workers": sum.map_or(0, |sum| sum.workers.len()),
+        "receipts": sum.map_or(0, |sum| sum.receipts),
+        "tokens": sum.map_or(0, |sum| sum.tokens),
+        "coefficient": coefficients(seen.as_ref()),
+        "prices": seen.map(|seen| prices(root, seen.last)),
+        "last_seen_ms": sum.map(|sum| sum.last_seen_ms),
+    })
+}

@@ -1,0 +1,270 @@
+//! One published log: nothing of it is taken that was not proven against the key which the proxy contract holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use cocoon_bindings::proxy_state_init;
+use cocoon_bindings::ton::{Address, parse_address};
+use cocoon_bindings::units::PublicKey;
+use cocoon_chain::{ChainClient, ChainError, ProxyAccount};
+use cocoon_ratls::off_thread;
+use cocoon_receipt::log::{Checkpoint, TILE_WIDTH};
+use cocoon_tlog::paths::CHECKPOINT;
+use cocoon_tlog::{Description, PublishedLog, SharedSource, TlogError, Who};
+
+use crate::contracts::{Held, ProxyHeld};
+use crate::limits::{BATCHES_OF_A_ROUND, MAX_BACKLOG_BATCHES, MAX_PROXIES_OF_A_LOG, SIGNATURE_WINDOW};
+use crate::receipts::Proven;
+use crate::view::{RootSeen, Shared, View};
+use crate::words::Kind;
+
+/// Why a log was not read further.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// It, or the chain, cannot be reached.
+    Away(String),
+    /// It is not what it says it is.
+    Refused(String),
+}
+
+impl From<TlogError> for Trouble {
+    fn from(error: TlogError) -> Self {
+        match error.who() {
+            Who::Log => Self::Refused(error.to_string()),
+            _ => Self::Away(format!("{error} ({})", error.hint())),
+        }
+    }
+}
+
+/// How far a log was read.
+#[derive(Debug)]
+pub(super) struct LogReader {
+    /// Its place in the view.
+    pub(super) place: usize,
+    source: SharedSource,
+    /// The newest checkpoint that was seen: the next one must continue it.
+    known: Option<Checkpoint>,
+    key: Option<PublicKey>,
+    /// The first receipt that was not read yet.
+    next: u64,
+    /// Whether it was decided where reading begins.
+    has_begun: bool,
+    /// Receipts whose worker's signature may still come.
+    unsigned: BTreeSet<u64>,
+    /// Proxy contracts that receipts name, and whether they hold the key.
+    proxies: BTreeMap<Address, bool>,
+}
+
+impl LogReader {
+    pub(super) fn new(place: usize, source: SharedSource) -> Self {
+        Self {
+            place,
+            source,
+            known: None,
+            key: None,
+            next: 0,
+            has_begun: false,
+            unsigned: BTreeSet::new(),
+            proxies: BTreeMap::new(),
+        }
+    }
+
+    /// Begins anew.
+    pub(super) fn forget(&mut self) {
+        *self = Self::new(self.place, Arc::clone(&self.source));
+    }
+
+    /// Reads what is new, at most so much.
+    pub(super) async fn look(&mut self, chain: &dyn ChainClient, root: &Address, view: &Shared) -> Result<(), Trouble> {
+        let key = self.contract_key(chain, root, view).await?;
+        let log = match PublishedLog::open(Arc::clone(&self.source), key).await {
+            Ok(log) => log,
+            // The log of a proxy that has not published yet.
+            Err(TlogError::Missing { path }) if path == CHECKPOINT && self.known.is_none() => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(known) = &self.known {
+            log.must_continue(known).await?;
+        }
+        if !self.has_begun {
+            self.next = log.batches().saturating_sub(MAX_BACKLOG_BATCHES) * TILE_WIDTH;
+            self.has_begun = true;
+        }
+        self.known = Some(log.checkpoint().clone());
+        let log = Arc::new(log);
+        {
+            let mut view = view.write();
+            if let Some(seen) = view.logs.get_mut(self.place) {
+                if seen.log.is_none() {
+                    seen.read_from = self.next;
+                }
+                seen.is_key_on_chain = true;
+                seen.size = log.size();
+                seen.next = self.next;
+                seen.log = Some(Arc::clone(&log));
+            }
+        }
+        self.read(chain, root, &log, view).await
+    }
+
+    /// The key of the proxy contract that the log names, which must be one of this network.
+    async fn contract_key(
+        &mut self,
+        chain: &dyn ChainClient,
+        root: &Address,
+        view: &Shared,
+    ) -> Result<PublicKey, Trouble> {
+        let described = Description::read(self.source.as_ref()).await?;
+        let proxy = parse_address(&described.proxy)
+            .map_err(|error| Trouble::Refused(format!("it names no proxy contract: {error}")))?;
+        let account = fetch(chain, &proxy).await?;
+        let account = account
+            .ok_or_else(|| Trouble::Refused(format!("the proxy contract {proxy} that it names is not there")))?;
+        if account.root != *root {
+            let problem = format!(
+                "its proxy contract {proxy} is of another network, with root contract {}",
+                account.root
+            );
+            return Err(Trouble::Refused(problem));
+        }
+        let key = account.proxy_public_key;
+        if self.key.is_some_and(|known| known != key) {
+            return Err(Trouble::Refused(
+                "it names a proxy contract of another key than before".to_owned(),
+            ));
+        }
+        let last = account.account.last.map_or(0, |last| last.lt);
+        self.key = Some(key);
+        let mut view = view.write();
+        let follows = |seen: &RootSeen| {
+            let derived = proxy_state_init(&account.owner, &key, root, &seen.params).and_then(|init| init.address());
+            derived.is_ok_and(|derived| derived == proxy)
+        };
+        let is_of_root = view.root.as_ref().is_some_and(follows);
+        let log = view.logs.get_mut(self.place).map(|seen| {
+            (seen.key, seen.proxy) = (Some(key), Some(proxy.clone()));
+            seen.url.clone()
+        });
+        view.contracts.follow(&proxy, Kind::Proxy);
+        if let Some(contract) = view.contracts.get_mut(&proxy) {
+            contract.held = Held::Proxy(Box::new(ProxyHeld {
+                account,
+                is_of_root,
+                log: log.unwrap_or_default(),
+            }));
+            contract.is_due = last > contract.lt;
+        }
+        Ok(key)
+    }
+
+    async fn read(
+        &mut self,
+        chain: &dyn ChainClient,
+        root: &Address,
+        log: &PublishedLog,
+        view: &Shared,
+    ) -> Result<(), Trouble> {
+        let first = self.unsigned.first().copied().unwrap_or(self.next).min(self.next);
+        if self.next >= log.size() && self.unsigned.is_empty() {
+            return Ok(());
+        }
+        let from = first / TILE_WIDTH;
+        for number in from..log.batches().min(from.saturating_add(BATCHES_OF_A_ROUND)) {
+            let batch = log.batch(number).await?;
+            let (key, place) = (*log.key(), self.place);
+            let decoded = off_thread(move || proven(&batch, &key, place)).await;
+            let (receipts, unsound) = decoded.map_err(|error| Trouble::Away(error.to_string()))??;
+            for receipt in &receipts {
+                self.learn(chain, log.key(), &receipt.signed.receipt.statement.proxy)
+                    .await?;
+            }
+            let end = (number * TILE_WIDTH).saturating_add(TILE_WIDTH).min(log.size());
+            self.take(receipts, unsound, end, root, view);
+        }
+        Ok(())
+    }
+
+    /// Learns whether a proxy contract that a receipt names holds the key. Its key never changes.
+    async fn learn(&mut self, chain: &dyn ChainClient, key: &PublicKey, proxy: &Address) -> Result<(), Trouble> {
+        if !self.proxies.contains_key(proxy) && self.proxies.len() < MAX_PROXIES_OF_A_LOG {
+            let account = fetch(chain, proxy).await?;
+            let holds = account.is_some_and(|account| account.proxy_public_key == *key);
+            self.proxies.insert(proxy.clone(), holds);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, receipts: Vec<Proven>, unsound: u64, end: u64, root: &Address, view: &Shared) {
+        let mut view = view.write();
+        let View {
+            contracts,
+            receipts: kept,
+            sums,
+            logs,
+            ..
+        } = &mut *view;
+        let mut left_out = if end > self.next { unsound } else { 0 };
+        for proven in receipts {
+            let receipt = &proven.signed.receipt;
+            let is_ours = receipt.statement.root == *root && self.proxies.get(&receipt.statement.proxy) == Some(&true);
+            let is_new = proven.index >= self.next;
+            if !is_ours {
+                left_out += u64::from(is_new);
+                continue;
+            }
+            if is_new {
+                sums.count(&proven.signed);
+                contracts.follow(&receipt.client, Kind::Client);
+                contracts.follow(&receipt.statement.worker, Kind::Worker);
+                if proven.signed.worker_signature.is_none() {
+                    self.unsigned.insert(proven.index);
+                }
+                kept.add(proven);
+            } else if proven.signed.worker_signature.is_some()
+                && self.unsigned.remove(&proven.index)
+                && kept.countersign(&proven)
+            {
+                sums.countersign(&proven.signed.receipt);
+            }
+        }
+        self.next = self.next.max(end);
+        let oldest = self.next.saturating_sub(SIGNATURE_WINDOW);
+        self.unsigned = self.unsigned.split_off(&oldest);
+        if let Some(seen) = logs.get_mut(self.place) {
+            seen.next = self.next;
+            seen.left_out = seen.left_out.saturating_add(left_out);
+        }
+    }
+}
+
+/// The receipts of a batch that the key signed, and how many it did not sign.
+fn proven(batch: &cocoon_tlog::Batch, key: &PublicKey, log: usize) -> Result<(Vec<Proven>, u64), Trouble> {
+    let decoded = batch.decode()?;
+    let (mut receipts, mut unsound) = (Vec::with_capacity(decoded.len()), 0);
+    for ((index, id), signed) in (batch.first..).zip(&batch.ids).zip(decoded) {
+        if signed.verify_proxy(key).is_ok() {
+            receipts.push(Proven {
+                signed,
+                id: *id,
+                index,
+                log,
+            });
+        } else {
+            unsound += 1;
+        }
+    }
+    Ok((receipts, unsound))
+}
+
+/// A proxy contract, if there is one.
+async fn fetch(chain: &dyn ChainClient, proxy: &Address) -> Result<Option<ProxyAccount>, Trouble> {
+    match ProxyAccount::fetch(chain, proxy).await {
+        Ok(account) => Ok(Some(account)),
+        Err(ChainError::NotDeployed { .. } | ChainError::Data { .. }) => Ok(None),
+        Err(error) => Err(away(error)),
+    }
+}
+
+fn away(error: ChainError) -> Trouble {
+    Trouble::Away(format!("its proxy contract cannot be read: {error} ({})", error.hint()))
+}
