@@ -177,6 +177,7 @@ async fn start_in(
         clock: Arc::clone(&clock),
         root: root_view,
         trust,
+        identities: Arc::clone(&identities),
         instances,
         wallet,
         books,

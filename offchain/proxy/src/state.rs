@@ -9,7 +9,7 @@ use cocoon_bindings::ton::Address;
 use cocoon_chain::{NodeWallet, RootView, SharedChain};
 use cocoon_protocol::handshake::ProxyRules;
 use cocoon_protocol::version::VersionRange;
-use cocoon_ratls::SharedClock;
+use cocoon_ratls::{IdentityKeeper, SharedClock};
 use cocoon_runner::admin::Live;
 use cocoon_runner::shutdown::Shutdown;
 use cocoon_runner::trust::Trust;
@@ -41,6 +41,8 @@ pub(crate) struct Proxy {
     pub(crate) clock: SharedClock,
     pub(crate) root: watch::Receiver<Arc<RootView>>,
     pub(crate) trust: Trust,
+    /// What peers see of this proxy.
+    pub(crate) identities: Arc<IdentityKeeper>,
     pub(crate) instances: Instances,
     pub(crate) wallet: NodeWallet,
     pub(crate) books: Arc<Books>,

@@ -17,6 +17,7 @@ mod inclusion;
 mod keymanager;
 mod kills;
 mod models;
+mod observability;
 mod operations;
 mod privacy;
 mod quotes;
