@@ -37,6 +37,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("cocoon-router", 5),
     ("cocoon-keymanager", 5),
     ("cocoon-audit", 5),
+    ("cocoon-telegram", 5),
     ("cocoon-cli", 6),
     ("cocoon-contract-tests", 7),
     ("cocoon-network-tests", 7),
