@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use cocoon_bindings::units::Nanoton;
 use cocoon_runner::admin::AdminConfig;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
+use cocoon_runner::telemetry::TelemetryConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_REQUESTS, ROOT_REFRESH};
@@ -58,6 +59,9 @@ pub struct ClientConfig {
     /// Where the published logs of proxies are, so that pages of receipts prove that a receipt is in its proxy's log.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<LogPlace>,
+    /// Traces of requests, for an OpenTelemetry collector. Off unless one is named.
+    #[serde(default, skip_serializing_if = "TelemetryConfig::is_default")]
+    pub telemetry: TelemetryConfig,
 }
 
 /// Where a proxy's published log is: at the proxy, at a mirror, at any web server. Its checkpoints must be signed by the key of the

@@ -8,6 +8,7 @@ use cocoon_protocol::handshake::ClientOffer;
 use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::{SharedClock, SharedNetwork};
 use cocoon_runner::admin::Live;
+use cocoon_runner::telemetry::Tracer;
 use cocoon_runner::trust::Trust;
 use cocoon_store::{Checkpoints, ClientStore};
 use tokio::sync::{mpsc, watch};
@@ -40,6 +41,8 @@ pub struct Context {
     pub funding: Live<Option<FundingConfig>>,
     /// Where exchanges are kept, if they are.
     pub(crate) disclosures: Option<Disclosures>,
+    /// Begins traces of requests.
+    pub(crate) tracer: Tracer,
     /// Takes the failure of the own disk that ends the client.
     pub(crate) failed: mpsc::Sender<ClientError>,
 }

@@ -12,6 +12,7 @@ use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::{IdentityKeeper, SharedClock};
 use cocoon_runner::admin::Live;
 use cocoon_runner::shutdown::Shutdown;
+use cocoon_runner::telemetry::Tracer;
 use cocoon_runner::trust::Trust;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -48,6 +49,8 @@ pub(crate) struct Proxy {
     pub(crate) books: Arc<Books>,
     pub(crate) vouchers: Vouchers,
     pub(crate) workers: Arc<Workers>,
+    /// Begins traces of requests.
+    pub(crate) tracer: Tracer,
     pub(crate) quotes: QuoteDesk,
     pub(crate) clients: crate::client::Clients,
     pub(crate) registrations: Registrations,

@@ -66,7 +66,7 @@ impl<'a> Shown<'a> {
     /// Shows the whole answer.
     pub(crate) async fn finish(&mut self, answer: &str) -> Result<(), ApiFailure> {
         let rest = self.fill(answer).await?;
-        if self.is_full() {
+        if self.is_full() && !rest.trim().is_empty() {
             self.api.say(self.chat, None, text::TOO_LONG.trim()).await?;
             return Ok(());
         }

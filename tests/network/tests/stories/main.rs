@@ -22,3 +22,4 @@ mod operations;
 mod privacy;
 mod quotes;
 mod replay;
+mod traces;

@@ -120,7 +120,7 @@ fn read(expression: &str) -> (Vec<Use<'_>>, Vec<&str>) {
             let mut matchers = Vec::new();
             if let Some(inner) = after.strip_prefix('{') {
                 let (selector, after) = inner.split_once('}').unwrap();
-                for matcher in selector.split(", ").filter(|matcher| !matcher.is_empty()) {
+                for matcher in selector.split(',').map(str::trim).filter(|matcher| !matcher.is_empty()) {
                     let at = matcher.find(['=', '!']).unwrap_or_else(|| panic!("{matcher}"));
                     let (label, condition) = matcher.split_at(at);
                     let (operator, value) = condition.split_once('"').unwrap();

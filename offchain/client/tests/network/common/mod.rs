@@ -144,6 +144,7 @@ impl World {
             },
             funding,
             logs: Vec::new(),
+            telemetry: Default::default(),
         };
         let stop = CancellationToken::new();
         let client = cocoon_client::start_on(config, Surroundings::real(chain), stop.clone())
