@@ -93,9 +93,6 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, client: Arc<ClientPeer>, mut reques
     let (end, rest) = attempts(&proxy, &client, &mut request, trace.as_ref()).await;
     proxy.stats.ended(end, request.received.elapsed().as_secs_f64());
     client.forget(&request.id);
-    let (mut rest, contract) = (rest, &client.instance.contract);
-    let answered = rest.as_mut().and_then(|rest| rest.answered.take());
-    let sampled = answered.and_then(|answered| Sampled::new(&mut request, contract, answered));
     if let Some(trace) = &trace {
         trace
             .whole("proxy.request", Some(Hop::Client), request.received_ms)
@@ -104,6 +101,9 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, client: Arc<ClientPeer>, mut reques
             .success(matches!(end, End::Success))
             .end();
     }
+    let (mut rest, contract) = (rest, &client.instance.contract);
+    let answered = rest.as_mut().and_then(|rest| rest.answered.take());
+    let sampled = answered.and_then(|answered| Sampled::new(&mut request, contract, answered));
     drop(request);
     if let Some(rest) = rest {
         let receipt = trace.map(|trace| {

@@ -54,7 +54,12 @@ impl TelemetryConfig {
         *self == Self::default()
     }
 
-    fn check(&self) -> Result<(), RunnerError> {
+    /// Refuses what cannot work.
+    ///
+    /// # Errors
+    ///
+    /// The key that cannot.
+    pub fn check(&self) -> Result<(), RunnerError> {
         let wrong = |key: &str, problem: &str| {
             Err(RunnerError::ConfigValue {
                 key: format!("telemetry.{key}"),

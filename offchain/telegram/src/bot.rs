@@ -40,8 +40,7 @@ pub(crate) struct Bot {
 /// Runs until the stop, and then for as long as answers may take to end.
 pub(crate) async fn run(bot: Arc<Bot>, stop: CancellationToken) -> Result<(), TelegramError> {
     let polled = tokio::select! {
-        polled = poll(&bot) => polled,
-        () = stop.cancelled() => Ok(()),
+        polled = poll(&bot, &stop) => polled,
         () = bot.broken.cancelled() => Err(TelegramError::Lost),
     };
     bot.tasks.close();
@@ -52,21 +51,26 @@ pub(crate) async fn run(bot: Arc<Bot>, stop: CancellationToken) -> Result<(), Te
     polled
 }
 
-async fn poll(bot: &Arc<Bot>) -> Result<(), TelegramError> {
+/// Until the stop. That is heard only while nothing is half done: an update that was written down is also begun.
+async fn poll(bot: &Arc<Bot>, stop: &CancellationToken) -> Result<(), TelegramError> {
     let (first, longest) = RECONNECT;
     let mut backoff = Backoff::new(first, longest);
     let mut offset = 0;
     loop {
-        let updates = match bot.api.updates(offset).await {
+        let Some(answered) = stop.run_until_cancelled(bot.api.updates(offset)).await else {
+            return Ok(());
+        };
+        let updates = match answered {
             Ok(updates) => updates,
             Err(ApiFailure::Refused(code @ (401 | 404))) => return Err(TelegramError::TokenRefused { code }),
             Err(ApiFailure::RetryAfter(seconds)) => {
-                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                let wait = tokio::time::sleep(Duration::from_secs(seconds));
+                stop.run_until_cancelled(wait).await;
                 continue;
             }
             Err(failure) => {
                 tracing::warn!(%failure, "no updates of Telegram");
-                backoff.wait().await;
+                stop.run_until_cancelled(backoff.wait()).await;
                 continue;
             }
         };

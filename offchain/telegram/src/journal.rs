@@ -59,6 +59,8 @@ impl Record {
 pub(crate) struct Journal {
     path: PathBuf,
     file: File,
+    /// Set when a write failed: half a line may stand there, and nothing may follow it.
+    is_broken: bool,
     /// Held as long as this is.
     _lock: File,
 }
@@ -92,6 +94,7 @@ impl Journal {
         let journal = Self {
             path,
             file,
+            is_broken: false,
             _lock: lock,
         };
         Ok((journal, budgets))
@@ -102,9 +105,13 @@ impl Journal {
         if records.is_empty() {
             return Ok(());
         }
+        if self.is_broken {
+            return Err(TelegramError::Lost);
+        }
         let written = lines(records)
             .and_then(|lines| self.file.write_all(&lines))
             .and_then(|()| self.file.sync_data());
+        self.is_broken = written.is_err();
         written.map_err(|source| TelegramError::Journal {
             path: self.path.clone(),
             what: "written",

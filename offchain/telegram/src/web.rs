@@ -1,7 +1,7 @@
 //! HTTP and HTTPS to the Bot API and to the client: one connection pool, JSON both ways.
 //!
-//! This is hyper, as elsewhere in the tree: a library for the Bot API would bring TLS to every plain HTTP client of the
-//! workspace, and the six methods that a bot needs are a page of types.
+//! This is hyper, as elsewhere in the tree: a library for the Bot API (teloxide, by its reqwest) would bring TLS to every plain HTTP
+//! client of the workspace, and the six methods that a bot needs are a page of types.
 
 use std::time::Duration;
 

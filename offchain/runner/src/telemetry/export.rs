@@ -1,7 +1,6 @@
 //! Sends spans to the collector, in the background and in bundles. What it does not take is dropped and counted: no request waits.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::Bytes;
 use cocoon_ratls::SharedNetwork;
@@ -9,7 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Uri};
 use http_body_util::{BodyExt as _, Full};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::span::Finished;
@@ -63,29 +62,43 @@ impl Exporter {
                     Ok(None) | Err(_) => break,
                 }
             }
-            sender.send(&spans, EXPORT_TIMEOUT).await;
+            sender.send(&spans, &stop).await;
         }
         let mut left = Vec::new();
         while let Ok(span) = sender.finished.try_recv() {
             left.push(span);
         }
         for spans in left.chunks(SPAN_BUNDLE) {
-            sender.send(spans, SPAN_PATIENCE).await;
+            // A collector that does not answer holds the end up once, not for each bundle.
+            match sender.is_failing {
+                true => sender.count(spans.len(), false),
+                false => sender.send(spans, &stop).await,
+            }
         }
     }
 }
 
 impl Sender {
-    async fn send(&mut self, spans: &[Finished], within: Duration) {
-        let count = u64::try_from(spans.len()).unwrap_or(u64::MAX);
-        let sent = timeout(within, self.post(otlp::encode(self.role, spans).to_string())).await;
-        let is_taken = matches!(sent, Ok(Some(true)));
-        let tally = if is_taken { &SENT } else { &DROPPED };
-        tally.fetch_add(count, Ordering::Relaxed);
+    async fn send(&mut self, spans: &[Finished], stop: &CancellationToken) {
+        let hurry = async {
+            stop.cancelled().await;
+            sleep(SPAN_PATIENCE).await;
+        };
+        let is_taken = tokio::select! {
+            taken = self.post(otlp::encode(self.role, spans).to_string()) => taken == Some(true),
+            () = sleep(EXPORT_TIMEOUT) => false,
+            () = hurry => false,
+        };
+        self.count(spans.len(), is_taken);
         if !is_taken && !self.is_failing {
             tracing::warn!("the collector does not take traces: they are dropped and counted");
         }
         self.is_failing = !is_taken;
+    }
+
+    fn count(&self, spans: usize, is_taken: bool) {
+        let tally = if is_taken { &SENT } else { &DROPPED };
+        tally.fetch_add(u64::try_from(spans).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     async fn post(&self, body: String) -> Option<bool> {
