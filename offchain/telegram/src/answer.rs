@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::api::{Api, ApiFailure};
-use crate::limits::{EDIT_EVERY, EDIT_EVERY_IN_GROUPS, MAX_ANSWER_MESSAGES};
+use crate::limits::{EDIT_EVERY, EDIT_EVERY_IN_GROUPS, MAX_ANSWER_MESSAGES, MAX_RETRY_AFTER};
 use crate::split;
 use crate::text;
 
@@ -23,6 +23,8 @@ pub(crate) struct Shown<'a> {
     messages: usize,
     /// No edit before.
     not_before: Instant,
+    /// No call at all before: Telegram said so.
+    put_off_until: Instant,
 }
 
 impl<'a> Shown<'a> {
@@ -36,6 +38,7 @@ impl<'a> Shown<'a> {
             begins_at: 0,
             messages: 0,
             not_before: Instant::now(),
+            put_off_until: Instant::now(),
         }
     }
 
@@ -57,7 +60,11 @@ impl<'a> Shown<'a> {
             failed => failed.map(drop),
         };
         let wait = match grown {
-            Err(ApiFailure::RetryAfter(seconds)) => Duration::from_secs(seconds).max(self.every),
+            Err(ApiFailure::RetryAfter(seconds)) => {
+                let wait = Duration::from_secs(seconds).min(MAX_RETRY_AFTER);
+                self.put_off_until = Instant::now() + wait;
+                wait.max(self.every)
+            }
             _ => self.every,
         };
         self.not_before = Instant::now() + wait;
@@ -65,6 +72,7 @@ impl<'a> Shown<'a> {
 
     /// Shows the whole answer.
     pub(crate) async fn finish(&mut self, answer: &str) -> Result<(), ApiFailure> {
+        sleep_until(self.put_off_until).await;
         let rest = self.fill(answer).await?;
         if self.is_full() && !rest.trim().is_empty() {
             self.api.say(self.chat, None, text::TOO_LONG.trim()).await?;

@@ -273,11 +273,13 @@ impl Bot {
             })) => name.clone(),
             None => None,
         };
+        let is_refused = matches!(told, Some(Err(no_answer)) if no_answer.is_refused);
         let Some(id) = receipt else { return reserved };
         let price = self.network.terms().await.map(|terms| terms.price);
         let page = timeout(RECEIPT_PATIENCE, self.network.receipt(&id)).await;
         let charged = match page {
             Ok(Ok(Some(page))) => page["tokens_charged"].as_u64(),
+            Ok(Ok(None)) if is_refused => return 0,
             _ => None,
         };
         let cost = charged.zip(price).and_then(|(tokens, price)| tokens.checked_mul(price));

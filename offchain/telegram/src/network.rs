@@ -68,6 +68,8 @@ pub(crate) struct NoAnswer {
     pub(crate) why: &'static str,
     /// Whether it may have cost something: then this names the request, if it has a name.
     pub(crate) may_cost: Option<Option<String>>,
+    /// Whether nothing of an answer had begun: then only a receipt says that it cost something.
+    pub(crate) is_refused: bool,
 }
 
 /// The client.
@@ -148,6 +150,7 @@ impl Network {
             why: "The client of the network cannot be reached. Try again later.",
             // It may have been sent and be running.
             may_cost: matches!(failure, WebFailure::Silent).then_some(None),
+            is_refused: false,
         })?;
         let mut told = Told {
             request: header(&answer.headers, "x-cocoon-request-id"),
@@ -158,6 +161,7 @@ impl Network {
             return Err(NoAnswer {
                 why: refusal(answer.status),
                 may_cost: told.request.map(Some),
+                is_refused: true,
             });
         }
         let mut decoder = SseDecoder::with_comments();
@@ -218,6 +222,7 @@ fn cut_off(told: Told) -> NoAnswer {
     NoAnswer {
         why: "The answer was cut off.",
         may_cost: Some(told.receipt.or(told.request)),
+        is_refused: false,
     }
 }
 
