@@ -11,6 +11,7 @@ ROOTS = [
     ("client.toml", "client", "ClientConfig"),
     ("router.toml", "router", "RouterConfig"),
     ("keymanager.toml", "keymanager", "KeyManagerConfig"),
+    ("telegram.toml", "telegram", "BotConfig"),
 ]
 
 OPENING = re.compile(r"pub (struct|enum) (\w+) \{$")

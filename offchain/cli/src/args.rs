@@ -20,6 +20,7 @@ pub mod owner;
 pub mod replay;
 pub mod setup;
 pub mod simulator;
+pub mod telegram;
 pub mod verify;
 pub mod wallet;
 
@@ -46,6 +47,7 @@ use self::operate::{ConfigCommand, OperateCommand, SettleCommand};
 use self::owner::{ClientOwnerCommand, ProxyOwnerCommand, WorkerOwnerCommand};
 use self::setup::SetupCommand;
 use self::simulator::SimulatorCommand;
+use self::telegram::TelegramArgs;
 use self::verify::VerifyCommand;
 use self::wallet::WalletCommand;
 
@@ -255,6 +257,8 @@ pub enum Command {
         #[command(subcommand)]
         command: RouterCommand,
     },
+    /// A Telegram bot in front of a client, with a budget for each user
+    Telegram(TelegramArgs),
     /// The key manager: keys that only attested images get
     #[command(name = "keymanager")]
     KeyManager {
@@ -449,6 +453,9 @@ pub struct UpArgs {
     /// Start only this part; the rest is started by hand with its configuration file
     #[arg(long, value_enum, value_name = "PART")]
     pub only: Option<Only>,
+    /// Send traces of requests to this OpenTelemetry collector, over OTLP with JSON
+    #[arg(long, value_name = "URL")]
+    pub collector: Option<String>,
 }
 
 /// Parts that `up` can start alone.

@@ -32,6 +32,7 @@ pub(crate) mod shell;
 pub(crate) mod simulator;
 pub(crate) mod status;
 pub(crate) mod stop;
+pub(crate) mod telegram;
 #[cfg(feature = "engine")]
 pub(crate) mod up;
 pub(crate) mod verify;

@@ -158,6 +158,12 @@ pub fn from_router(error: cocoon_router::RouterError) -> Failure {
     Failure::new(exit, error, hint)
 }
 
+/// A failure of the Telegram bot.
+pub fn from_telegram(error: cocoon_telegram::TelegramError) -> Failure {
+    let (exit, hint) = (exit_of(error.who()), error.hint());
+    Failure::new(exit, error, hint)
+}
+
 /// A failure of a key manager, or of a backup of one.
 pub fn from_keymanager(error: cocoon_keymanager::KeyManagerError) -> Failure {
     let exit = match &error {

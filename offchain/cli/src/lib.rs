@@ -119,6 +119,7 @@ fn start_logging(cli: &Cli) -> Result<(), Failure> {
             }
             | Command::Proxy { .. }
             | Command::Router { .. }
+            | Command::Telegram(_)
             | Command::KeyManager {
                 command: KeyManagerCommand::Run(_),
             }
@@ -245,6 +246,7 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
         Command::Router {
             command: RouterCommand::Run { config },
         } => command::run::router(&config, output).await,
+        Command::Telegram(args) => Box::pin(command::telegram::run(&global, args, output)).await,
         Command::KeyManager { command } => match command {
             KeyManagerCommand::Run(args) => command::keymanager::run(args, output).await,
             KeyManagerCommand::Status(place) => command::keymanager::status(place, output).await,

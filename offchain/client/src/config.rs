@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use cocoon_bindings::units::Nanoton;
 use cocoon_runner::admin::AdminConfig;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
+use cocoon_runner::telemetry::TelemetryConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::access::config::AccessConfig;
@@ -65,6 +66,9 @@ pub struct ClientConfig {
     /// What the page of this client shows besides the chat.
     #[serde(default, skip_serializing_if = "PageConfig::is_default")]
     pub page: PageConfig,
+    /// Traces of requests, for an OpenTelemetry collector. Off unless one is named.
+    #[serde(default, skip_serializing_if = "TelemetryConfig::is_default")]
+    pub telemetry: TelemetryConfig,
 }
 
 /// What the page shows besides the chat, and what is answered to anybody who may ask this client.

@@ -20,6 +20,7 @@ use cocoon_ratls::{Peer, SessionBinding};
 use cocoon_runner::link::{LinkError, LinkEvent, LinkHandle};
 use cocoon_runner::off_thread;
 use cocoon_runner::standing::Standing;
+use cocoon_runner::telemetry::Tracer;
 use cocoon_store::ClientStore;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
@@ -50,6 +51,7 @@ pub struct ProxyConnection {
     payments: Mutex<Payments>,
     rules: VoucherRules,
     store: Arc<Mutex<ClientStore>>,
+    pub(crate) tracer: Tracer,
 }
 
 impl ProxyConnection {
@@ -99,6 +101,7 @@ impl ProxyConnection {
             payments: Mutex::new(payments),
             rules,
             store: Arc::clone(&context.store),
+            tracer: context.tracer.clone(),
         });
         connection.keep_voucher();
         tokio::spawn(keeper.run(jobs));

@@ -9,6 +9,7 @@ use cocoon_protocol::handshake::ClientOffer;
 use cocoon_protocol::version::VersionRange;
 use cocoon_ratls::{SharedClock, SharedNetwork};
 use cocoon_runner::admin::Live;
+use cocoon_runner::telemetry::Tracer;
 use cocoon_runner::trust::Trust;
 use cocoon_store::{Checkpoints, ClientStore};
 use tokio::sync::{Notify, mpsc, watch};
@@ -45,6 +46,8 @@ pub struct Context {
     pub(crate) disclosures: Option<Disclosures>,
     /// Wakes whoever watches the accounts: something was just done to one.
     pub(crate) look_again: Notify,
+    /// Begins traces of requests.
+    pub(crate) tracer: Tracer,
     /// Takes the failure of the own disk that ends the client.
     pub(crate) failed: mpsc::Sender<ClientError>,
 }

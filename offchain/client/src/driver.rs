@@ -11,6 +11,7 @@ use cocoon_protocol::client::RunQueryEx;
 use cocoon_protocol::http::{Header, NO_CHALLENGE, Request, Response};
 use cocoon_protocol::{ErrorCode, retry_after};
 use cocoon_runner::link::LinkError;
+use cocoon_runner::telemetry::Trace;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -90,6 +91,9 @@ pub(crate) async fn start(
     mut attempt: Attempt,
     ended: impl FnOnce(Outcome) + Send + 'static,
 ) -> Result<mpsc::Receiver<Piece>, Unsent> {
+    let trace = connection.tracer.trace(&id).map(|trace| (trace.now_ms(), trace));
+    let model = job.model.clone();
+    let request_bytes = job.body.len();
     let deadline = Instant::now() + job.timeout;
     let query = RunQueryEx {
         model_name: job.model,
@@ -129,13 +133,33 @@ pub(crate) async fn start(
             is_settled: false,
             ahead: None,
             attempt,
+            trace: trace.as_ref().map(|(_, trace)| trace.clone()),
+            first_ms: None,
         };
         let success = driver.run().await;
+        let answered = trace.map(|(begin_ms, trace)| {
+            let now_ms = trace.now_ms();
+            if let Some(first_ms) = driver.first_ms {
+                trace.part("client.answer", first_ms).end_at(now_ms);
+            }
+            let whole = trace
+                .whole("client.request", None, begin_ms)
+                .count("cocoon.request_bytes", request_bytes as u64)
+                .count("cocoon.answer_bytes", driver.bytes as u64)
+                .success(success);
+            // A name that was answered is one that the network lists; another may be anything.
+            let whole = if success { whole.model(&model) } else { whole };
+            whole.end_at(now_ms);
+            trace.part("client.receipt", now_ms)
+        });
         ended(Outcome {
             success,
             bytes: driver.bytes,
         });
-        driver.take_receipt(success).await;
+        let has_receipt = driver.take_receipt(success).await;
+        if let Some(receipt) = answered.filter(|_| success) {
+            receipt.flag("cocoon.has_receipt", has_receipt).end();
+        }
     };
     tasks.spawn(driven);
     Ok(receiver)
@@ -154,6 +178,9 @@ struct Driver {
     ahead: Option<OwnedSemaphorePermit>,
     /// What is held for it.
     attempt: Attempt,
+    trace: Option<Trace>,
+    /// When the first part of the body came, if the request is traced.
+    first_ms: Option<u64>,
 }
 
 /// What happened next.
@@ -266,6 +293,9 @@ impl Driver {
             return None;
         }
         self.bytes += bytes.len();
+        if self.first_ms.is_none() {
+            self.first_ms = self.trace.as_ref().map(Trace::now_ms);
+        }
         self.give(Piece::Body(bytes)).await
     }
 
@@ -312,21 +342,23 @@ impl Driver {
     }
 
     /// Keeps the place of the request until its receipt has come, so that it can be checked against the bytes. A caller of
-    /// an answer that has ended is told of it, if it is still there.
-    async fn take_receipt(mut self, has_ended: bool) {
+    /// an answer that has ended is told of it, if it is still there. Says whether it came.
+    async fn take_receipt(mut self, has_ended: bool) -> bool {
         let mut note = None;
         if self.is_due() {
             note = self.receipt(RECEIPT_WAIT).await;
         }
         self.ahead = None;
+        let mut has_come = note.is_some();
         if has_ended {
             let _ = self.pieces.send(Piece::Receipt(note)).await;
         }
         drop(std::mem::replace(&mut self.pieces, mpsc::channel(1).0));
         if self.is_due() {
-            self.receipt(LATE_RECEIPT_WAIT).await;
+            has_come |= self.receipt(LATE_RECEIPT_WAIT).await.is_some();
         }
         self.attempt.is_over().await;
+        has_come
     }
 
     fn is_due(&self) -> bool {

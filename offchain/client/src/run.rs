@@ -14,6 +14,7 @@ use cocoon_ratls::{IdentityKeeper, NoEvidence};
 use cocoon_runner::admin::{self, Live};
 use cocoon_runner::http::serve_on;
 use cocoon_runner::shutdown::Shutdown;
+use cocoon_runner::telemetry::{Hop, Tracer};
 use cocoon_runner::trust::Trust;
 use cocoon_runner::{RunnerError, Surroundings};
 use cocoon_store::ClientStore;
@@ -102,7 +103,13 @@ async fn start_in(
     // The port first: a taken one is the most common mistake, and costs nothing to find.
     let listener = cocoon_runner::http::listen(surroundings.network.as_ref(), config.listen).await?;
     let (failed, mut failures) = mpsc::channel(1);
-    let context = Arc::new(context(&config, surroundings, failed).await?);
+    let (tracer, exporter) = Tracer::new(
+        &config.telemetry,
+        Hop::Client,
+        surroundings.clock.clone(),
+        surroundings.network.clone(),
+    )?;
+    let context = Arc::new(context(&config, surroundings, tracer, failed).await?);
     // Ends with the caller's token, or when the own disk has failed.
     let stop = stop.child_token();
     let identities = Arc::new(IdentityKeeper::new(Arc::new(NoEvidence), context.clock.clone())?);
@@ -117,6 +124,7 @@ async fn start_in(
         // A full queue already holds an earlier failure.
         let _ = failing.try_send(error.into());
     });
+    shutdown.spawn(exporter.run(shutdown.token().clone()));
     shutdown.spawn_until_stop(context.trust.clone().keep_current());
     shutdown.spawn_until_stop(Arc::clone(&identities).keep_fresh());
     shutdown.spawn_until_stop(account::watch(Arc::clone(&context), upstream.clone(), accounts_sender));
@@ -212,6 +220,7 @@ fn explorer(
 async fn context(
     config: &ClientConfig,
     surroundings: Surroundings,
+    tracer: Tracer,
     failed: mpsc::Sender<ClientError>,
 ) -> Result<Context, ClientError> {
     let Surroundings {
@@ -262,6 +271,7 @@ async fn context(
         funding: Live::new(config.funding),
         disclosures,
         look_again: Notify::new(),
+        tracer,
         failed,
     })
 }

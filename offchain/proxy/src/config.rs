@@ -9,6 +9,7 @@ use cocoon_ledger::Thresholds;
 use cocoon_runner::admin::AdminConfig;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
 use cocoon_runner::seal::{KeyManagerConfig, ManagedKey};
+use cocoon_runner::telemetry::TelemetryConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::anchor::AnchorConfig;
@@ -72,6 +73,9 @@ pub struct ProxyConfig {
     /// The administration socket.
     #[serde(default, skip_serializing_if = "AdminConfig::is_default")]
     pub admin: AdminConfig,
+    /// Traces of requests, for an OpenTelemetry collector. Off unless one is named.
+    #[serde(default, skip_serializing_if = "TelemetryConfig::is_default")]
+    pub telemetry: TelemetryConfig,
 }
 
 /// Addresses to listen on.

@@ -10,6 +10,7 @@ use cocoon_market::QuoteId;
 use cocoon_openai::OutputBound;
 use cocoon_protocol::answer::Answer;
 use cocoon_protocol::{ErrorCode, Version, retry_after};
+use cocoon_runner::telemetry::{Hop, Span, Trace};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -88,15 +89,30 @@ impl Failure {
 /// Serves a request from its first to its last message, its receipt included.
 pub(crate) async fn serve(proxy: Arc<Proxy>, client: Arc<ClientPeer>, mut request: Request) {
     proxy.stats.query(request.query.len());
-    let (end, rest) = attempts(&proxy, &client, &mut request).await;
+    let trace = proxy.tracer.trace(&request.id);
+    let (end, rest) = attempts(&proxy, &client, &mut request, trace.as_ref()).await;
     proxy.stats.ended(end, request.received.elapsed().as_secs_f64());
     client.forget(&request.id);
+    if let Some(trace) = &trace {
+        trace
+            .whole("proxy.request", Some(Hop::Client), request.received_ms)
+            .count("cocoon.request_bytes", request.query.len() as u64)
+            .word("cocoon.end", end.word())
+            .success(matches!(end, End::Success))
+            .end();
+    }
     let (mut rest, contract) = (rest, &client.instance.contract);
     let answered = rest.as_mut().and_then(|rest| rest.answered.take());
     let sampled = answered.and_then(|answered| Sampled::new(&mut request, contract, answered));
     drop(request);
     if let Some(rest) = rest {
+        let receipt = trace.map(|trace| {
+            trace
+                .part("proxy.receipt", trace.now_ms())
+                .count("cocoon.tokens", rest.tokens)
+        });
         rest.hand_out(&proxy, &client).await;
+        receipt.into_iter().for_each(Span::end);
     }
     if let Some(sampled) = sampled {
         proxy.challenges.offer(sampled);
@@ -104,7 +120,12 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, client: Arc<ClientPeer>, mut reques
 }
 
 /// Tries workers until one has begun to answer; every attempt has a reservation of its own.
-async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &mut Request) -> (End, Option<Rest>) {
+async fn attempts(
+    proxy: &Arc<Proxy>,
+    client: &Arc<ClientPeer>,
+    request: &mut Request,
+    trace: Option<&Trace>,
+) -> (End, Option<Rest>) {
     let mut tried = Vec::new();
     let mut last_failure = None;
     let (tokens, mut quoted) = match admit(proxy, client, request) {
@@ -117,11 +138,18 @@ async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &mut Re
             Ok(reserved) => reserved,
             Err(failure) => return refuse(client, request, last_failure.unwrap_or(failure)).await,
         };
+        let route = trace.map(|trace| trace.part("proxy.route", trace.now_ms()));
         let kept = quoted.take().filter(|lease: &Lease| !lease.worker.is_gone());
         let chosen = match kept {
             Some(lease) => Ok(lease),
             None => route::choose(proxy, client, request, &tried, tokens.get()).await,
         };
+        if let Some(route) = route {
+            route
+                .count("cocoon.attempt", tried.len() as u64 + 1)
+                .success(chosen.is_ok())
+                .end();
+        }
         let mut lease = match chosen {
             Ok(lease) => lease,
             Err(failure) => return refuse(client, request, last_failure.unwrap_or(failure)).await,
@@ -134,6 +162,9 @@ async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &mut Re
         let verdict = verdict(&work);
         let first_token_seconds = work.first_token_ms.map(|at| seconds_between(work.started_ms, at));
         lease.judge(verdict, first_token_seconds);
+        if let Some(trace) = trace {
+            attempted(trace, &lease, &work, verdict);
+        }
         proxy.stats.attempt(&Attempt {
             worker: lease.worker.id,
             is_success: verdict == Verdict::Served,
@@ -150,9 +181,35 @@ async fn attempts(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, request: &mut Re
                 proxy.stats.failover();
                 last_failure = Some(failure);
             }
-            _ => return settle::settle(proxy, client, request, lease, reserved, work).await,
+            _ => {
+                let span = trace.map(|trace| trace.part("proxy.settle", trace.now_ms()));
+                let settled = settle::settle(proxy, client, request, lease, reserved, work).await;
+                span.into_iter().for_each(Span::end);
+                return settled;
+            }
         }
     }
+}
+
+/// Tells a trace of an attempt. The worker knows it by another id than the client, and only here both are known.
+fn attempted(trace: &Trace, lease: &Lease, work: &Work, verdict: Verdict) {
+    let word = match verdict {
+        Verdict::Served => "served",
+        Verdict::Failed => "failed",
+        Verdict::Withdrawn => "withdrawn",
+    };
+    let span = trace
+        .call("proxy.attempt", Hop::Worker, &work.request_id, work.started_ms)
+        .model(lease.worker.model.base())
+        .count("cocoon.coefficient", lease.coefficient.get().into())
+        .word("cocoon.verdict", word)
+        .success(verdict == Verdict::Served);
+    let first_token = work.first_token_ms.map(|at| at.saturating_sub(work.started_ms));
+    let span = match first_token {
+        Some(ms) => span.count("cocoon.first_token_ms", ms),
+        None => span,
+    };
+    span.end_at(work.finished_ms);
 }
 
 /// Whether the client may ask for this now, the tokens that it reserves, and the slot that was kept for it. A quote was

@@ -15,6 +15,7 @@ use cocoon_runner::http::{HttpServer, listen};
 use cocoon_runner::keys::load_key;
 use cocoon_runner::seal::KeyManager;
 use cocoon_runner::shutdown::{Drained, Shutdown};
+use cocoon_runner::telemetry::{Hop, Tracer};
 use cocoon_runner::trust::Trust;
 use ed25519_dalek::SigningKey;
 use futures_util::future::BoxFuture;
@@ -111,6 +112,7 @@ async fn start_in(
     } = surroundings;
     let shutdown = Shutdown::new(shutdown);
     // Ports first: what is taken is told before anything is written or sent.
+    let (tracer, exporter) = Tracer::new(&config.telemetry, Hop::Proxy, clock.clone(), network.clone())?;
     let client_port = listen(network.as_ref(), config.listen.clients).await?;
     let worker_port = listen(network.as_ref(), config.listen.workers).await?;
     let http_port = listen(network.as_ref(), config.listen.http).await?;
@@ -177,10 +179,12 @@ async fn start_in(
         clock: Arc::clone(&clock),
         root: root_view,
         trust,
+        identities: Arc::clone(&identities),
         instances,
         wallet,
         books,
         workers: Default::default(),
+        tracer,
         quotes: Default::default(),
         clients: Default::default(),
         registrations: Registrations::default(),
@@ -199,6 +203,7 @@ async fn start_in(
         fatal,
     });
 
+    shutdown.spawn(exporter.run(shutdown.token().clone()));
     let failing = Arc::clone(&proxy);
     shutdown.spawn_until_stop(async move {
         let error = cocoon_runner::checkpoints::keep(checkpoints).await;

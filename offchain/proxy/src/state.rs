@@ -9,9 +9,10 @@ use cocoon_bindings::ton::Address;
 use cocoon_chain::{NodeWallet, RootView, SharedChain};
 use cocoon_protocol::handshake::ProxyRules;
 use cocoon_protocol::version::VersionRange;
-use cocoon_ratls::SharedClock;
+use cocoon_ratls::{IdentityKeeper, SharedClock};
 use cocoon_runner::admin::Live;
 use cocoon_runner::shutdown::Shutdown;
+use cocoon_runner::telemetry::Tracer;
 use cocoon_runner::trust::Trust;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -41,11 +42,15 @@ pub(crate) struct Proxy {
     pub(crate) clock: SharedClock,
     pub(crate) root: watch::Receiver<Arc<RootView>>,
     pub(crate) trust: Trust,
+    /// What peers see of this proxy.
+    pub(crate) identities: Arc<IdentityKeeper>,
     pub(crate) instances: Instances,
     pub(crate) wallet: NodeWallet,
     pub(crate) books: Arc<Books>,
     pub(crate) vouchers: Vouchers,
     pub(crate) workers: Arc<Workers>,
+    /// Begins traces of requests.
+    pub(crate) tracer: Tracer,
     pub(crate) quotes: QuoteDesk,
     pub(crate) clients: crate::client::Clients,
     pub(crate) registrations: Registrations,

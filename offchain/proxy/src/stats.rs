@@ -35,6 +35,17 @@ pub(crate) enum End {
     Rejected,
 }
 
+impl End {
+    /// For traces.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
 /// One attempt of a request at a worker.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempt {

@@ -32,6 +32,12 @@ pub fn load_seed(path: &Path) -> Result<Zeroizing<[u8; 32]>, RunnerError> {
     Ok(seed)
 }
 
+/// The text of a file of at most `limit` bytes, such as a token; refuses one that others may read. `kind` names it in errors.
+pub fn load_secret_text(path: &Path, kind: &'static str, limit: u64) -> Result<Zeroizing<String>, RunnerError> {
+    check_mode(path)?;
+    Ok(Zeroizing::new(read_small(path, kind, limit)?))
+}
+
 /// The 32 bytes of a file, or new ones that are written when it is missing.
 pub(crate) fn load_or_create_seed(path: &Path) -> Result<Zeroizing<[u8; 32]>, RunnerError> {
     if path.exists() {

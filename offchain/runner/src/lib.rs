@@ -44,6 +44,7 @@ pub mod seal;
 pub mod shutdown;
 pub mod standing;
 mod surroundings;
+pub mod telemetry;
 pub mod trust;
 pub mod web;
 

@@ -165,3 +165,15 @@ pub const PROXY_PATIENCE: Duration = Duration::from_secs(300);
 /// Pause between two checkpoints of a store whose journal does not grow much: what a start after a crash has to read stays
 /// small, and rows that change with every receipt are written to the database once in this time.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
+
+/// Spans of traces that wait for the collector: some hundred requests of a busy moment. More are dropped, and counted.
+pub const SPAN_QUEUE: usize = 4096;
+
+/// Spans that are sent at once: far below the usual bound of a collector, 4 MiB.
+pub const SPAN_BUNDLE: usize = 512;
+
+/// How long a span waits for others that are sent with it; and the last attempt of a daemon that ends.
+pub const SPAN_PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a collector may take to answer. Spans queue up meanwhile.
+pub const EXPORT_TIMEOUT: Duration = Duration::from_secs(10);

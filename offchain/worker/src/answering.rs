@@ -45,6 +45,8 @@ pub(crate) struct Done {
     pub(crate) finish: FinishReason,
     pub(crate) bytes_sent: u64,
     pub(crate) seconds: f64,
+    /// Unix seconds; 0 if there was none.
+    pub(crate) first_token_time: f64,
 }
 
 /// How an answer ends.
@@ -250,6 +252,7 @@ impl Answering {
             finish,
             bytes_sent: self.bytes_sent,
             seconds: self.begun.elapsed().as_secs_f64(),
+            first_token_time: self.first_token_time,
         }
     }
 

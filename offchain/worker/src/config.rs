@@ -12,6 +12,7 @@ use cocoon_manifest::verity::RootHash;
 use cocoon_runner::admin::AdminConfig;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
 use cocoon_runner::seal::KeyManagerConfig;
+use cocoon_runner::telemetry::TelemetryConfig;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -54,6 +55,9 @@ pub struct WorkerConfig {
     /// The administration socket.
     #[serde(default, skip_serializing_if = "AdminConfig::is_default")]
     pub admin: AdminConfig,
+    /// Traces of requests, for an OpenTelemetry collector. Off unless one is named.
+    #[serde(default, skip_serializing_if = "TelemetryConfig::is_default")]
+    pub telemetry: TelemetryConfig,
     /// What is served.
     pub models: Vec<ModelConfig>,
 }

@@ -19,6 +19,7 @@ use cocoon_runner::choice::Choices;
 use cocoon_runner::http::HttpServer;
 use cocoon_runner::seal::KeyManager;
 use cocoon_runner::shutdown::{Drained, Shutdown};
+use cocoon_runner::telemetry::{Hop, Tracer};
 use cocoon_runner::trust::Trust;
 use cocoon_runner::{Surroundings, off_thread};
 use cocoon_store::{SharedDisk, WorkerStore};
@@ -94,10 +95,12 @@ async fn start_in(
         Some(payout) => Some(Arc::new(Payouts::new(chain.clone(), payout, manager.as_ref()).await?)),
         None => None,
     };
-    let workers = workers(&config, parsed, root, clock.clone(), network.clone(), disk).await?;
+    let (tracer, exporter) = Tracer::new(&config.telemetry, Hop::Worker, clock.clone(), network.clone())?;
+    let workers = workers(&config, parsed, root, (clock.clone(), tracer), network.clone(), disk).await?;
 
     // Everything that runs ends with `tasks`; it is stopped only after the drain.
     let tasks = Shutdown::default();
+    tasks.spawn(exporter.run(tasks.token().clone()));
     let pages = Pages {
         workers: workers.clone(),
         identities: identities.clone(),
@@ -164,7 +167,7 @@ async fn workers(
     config: &WorkerConfig,
     parsed: Parsed,
     root: watch::Receiver<Arc<RootView>>,
-    clock: SharedClock,
+    (clock, tracer): (SharedClock, Tracer),
     network: SharedNetwork,
     disk: SharedDisk,
 ) -> Result<Workers, WorkerError> {
@@ -176,6 +179,7 @@ async fn workers(
         store: Arc::new(store.await.map_err(|_| WorkerError::Task)??),
         clock,
         proxy_connections: config.proxy_connections,
+        tracer,
     };
     let models = config.models.clone();
     let loading = off_thread(move || loading::load_all(&network, &models, &parsed.models));

@@ -5,19 +5,26 @@ use crate::worker::Worker;
 use cocoon_engine::{EngineLoad, Histogram, Occupancy};
 use cocoon_runner::report::{Exposition, Metric};
 
-const READY: Metric = Metric::gauge("cocoon_worker_ready", "Whether the model takes requests.");
-const RUNNING: Metric = Metric::gauge("cocoon_worker_running_requests", "Requests that run.");
-const PLACES: Metric = Metric::gauge("cocoon_worker_max_requests", "Requests that may run at once.");
-const CONNECTIONS: Metric = Metric::gauge("cocoon_worker_proxy_connections", "Connections to proxies that serve.");
-const COEFFICIENT: Metric = Metric::gauge("cocoon_worker_coefficient", "Price in thousandths of the network's.");
+const READY: Metric = Metric::gauge("cocoon_worker_ready", "Whether the model takes requests.").by(&["model"]);
+const RUNNING: Metric = Metric::gauge("cocoon_worker_running_requests", "Requests that run.").by(&["model"]);
+const PLACES: Metric = Metric::gauge("cocoon_worker_max_requests", "Requests that may run at once.").by(&["model"]);
+const CONNECTIONS: Metric =
+    Metric::gauge("cocoon_worker_proxy_connections", "Connections to proxies that serve.").by(&["model"]);
+const COEFFICIENT: Metric =
+    Metric::gauge("cocoon_worker_coefficient", "Price in thousandths of the network's.").by(&["model"]);
 const LOAD: Metric = Metric::gauge(
     "cocoon_worker_pricing_load",
     "Mean share of the places in use before the last move of the price; only of models with [models.pricing].",
-);
-const REQUESTS: Metric = Metric::counter("cocoon_worker_requests_total", "Requests that ended.");
-const BYTES: Metric = Metric::counter("cocoon_worker_bytes_total", "Bytes of requests and of answers.");
-const TOKENS: Metric = Metric::counter("cocoon_worker_adjusted_tokens_total", "Adjusted tokens used, by class.");
-const REQUEST_TIME: Metric = Metric::histogram("cocoon_worker_request_seconds", "From a request to its last message.");
+)
+.by(&["model"]);
+const REQUESTS: Metric =
+    Metric::counter("cocoon_worker_requests_total", "Requests that ended.").by(&["model", "result"]);
+const BYTES: Metric =
+    Metric::counter("cocoon_worker_bytes_total", "Bytes of requests and of answers.").by(&["model", "direction"]);
+const TOKENS: Metric =
+    Metric::counter("cocoon_worker_adjusted_tokens_total", "Adjusted tokens used, by class.").by(&["model", "class"]);
+const REQUEST_TIME: Metric =
+    Metric::histogram("cocoon_worker_request_seconds", "From a request to its last message.").by(&["model"]);
 const UNSETTLED: Metric = Metric::gauge(
     "cocoon_worker_unsettled_tokens",
     "Adjusted tokens that proxies owe beyond the last payout that was seen; without [payout] none is seen.",
@@ -26,14 +33,20 @@ const CHAIN_AGE: Metric = Metric::gauge(
     "cocoon_worker_chain_age_seconds",
     "Age of the last view of the root contract, by the chain's clock.",
 );
+const CERTIFICATE: Metric = Metric::gauge(
+    "cocoon_worker_certificate_left_seconds",
+    "For how long peers accept the certificate of new connections; it is renewed when 8 hours are left.",
+);
 const FIRST_TOKEN: Metric = Metric::histogram(
     "cocoon_worker_time_to_first_token_seconds",
     "From a request to its first token, or to its vectors.",
-);
+)
+.by(&["model"]);
 const INTER_TOKEN: Metric = Metric::histogram(
     "cocoon_worker_inter_token_latency_seconds",
     "Between the tokens of an answer.",
-);
+)
+.by(&["model"]);
 
 /// A figure, and where it stands in an engine's occupancy.
 type OfOccupancy = (Metric, fn(&Occupancy) -> u64);
@@ -44,58 +57,63 @@ type OfCounters = (&'static Metric, &'static str, &'static [(&'static str, &'sta
 /// What is told of an engine's occupancy.
 const OCCUPANCY: [OfOccupancy; 10] = [
     (
-        Metric::gauge("cocoon_worker_running_sequences", "Sequences that run."),
+        Metric::gauge("cocoon_worker_running_sequences", "Sequences that run.").by(&["model"]),
         |o| o.running as u64,
     ),
     (
         Metric::gauge(
             "cocoon_worker_waiting_sequences",
             "Sequences that wait, preempted ones included.",
-        ),
+        )
+        .by(&["model"]),
         |o| o.waiting as u64,
     ),
     (
-        Metric::gauge("cocoon_worker_kv_blocks", "Blocks of the KV cache."),
+        Metric::gauge("cocoon_worker_kv_blocks", "Blocks of the KV cache.").by(&["model"]),
         |o| o.kv_blocks as u64,
     ),
     (
-        Metric::gauge("cocoon_worker_kv_blocks_used", "Blocks that sequences use."),
+        Metric::gauge("cocoon_worker_kv_blocks_used", "Blocks that sequences use.").by(&["model"]),
         |o| o.kv_blocks_used as u64,
     ),
     (
         Metric::gauge(
             "cocoon_worker_kv_blocks_cached",
             "Free blocks that the prefix cache can still find.",
-        ),
+        )
+        .by(&["model"]),
         |o| o.kv_blocks_cached as u64,
     ),
     (
-        Metric::gauge("cocoon_worker_batch_sequences", "Sequences in the last step."),
+        Metric::gauge("cocoon_worker_batch_sequences", "Sequences in the last step.").by(&["model"]),
         |o| o.step_seqs as u64,
     ),
     (
-        Metric::gauge("cocoon_worker_batch_tokens", "Tokens in the last step."),
+        Metric::gauge("cocoon_worker_batch_tokens", "Tokens in the last step.").by(&["model"]),
         |o| o.step_tokens as u64,
     ),
     (
         Metric::counter(
             "cocoon_worker_preemptions_total",
             "Sequences that lost their blocks to older ones.",
-        ),
+        )
+        .by(&["model"]),
         |o| o.preemptions,
     ),
     (
         Metric::counter(
             "cocoon_worker_prompt_tokens_total",
             "Prompt tokens of sequences that began to run.",
-        ),
+        )
+        .by(&["model"]),
         |o| o.prompt_tokens,
     ),
     (
         Metric::counter(
             "cocoon_worker_cached_prompt_tokens_total",
             "Prompt tokens that the prefix cache had.",
-        ),
+        )
+        .by(&["model"]),
         |o| o.cached_tokens,
     ),
 ];
@@ -114,6 +132,7 @@ pub const METRICS: &[Metric] = &[
     REQUEST_TIME,
     UNSETTLED,
     CHAIN_AGE,
+    CERTIFICATE,
     OCCUPANCY[0].0,
     OCCUPANCY[1].0,
     OCCUPANCY[2].0,
@@ -159,11 +178,20 @@ impl<'a> Figures<'a> {
     }
 }
 
-/// Writes the figures of all models, the adjusted tokens that proxies owe, and the seconds since the chain was seen.
-pub(crate) fn write(page: &mut Exposition, models: &[Figures<'_>], unsettled: u64, chain_age: f64) {
+/// What is told of all models together.
+pub(crate) struct OfAll {
+    /// Adjusted tokens that proxies owe.
+    pub(crate) unsettled_tokens: u64,
+    pub(crate) chain_age_seconds: u64,
+    pub(crate) certificate_left_seconds: u64,
+}
+
+/// Writes the figures of each model and of all together.
+pub(crate) fn write(page: &mut Exposition, models: &[Figures<'_>], all: &OfAll) {
     of_worker(page, models);
-    page.one(&UNSETTLED, unsettled as f64);
-    page.one(&CHAIN_AGE, chain_age);
+    page.one(&UNSETTLED, all.unsettled_tokens as f64);
+    page.one(&CHAIN_AGE, all.chain_age_seconds as f64);
+    page.one(&CERTIFICATE, all.certificate_left_seconds as f64);
     let loads: Vec<(&str, EngineLoad)> = models
         .iter()
         .filter_map(|figures| Some((figures.model, figures.load?)))
@@ -301,14 +329,19 @@ mod tests {
             figures("a/b", &counters, Some(engine.load())),
             figures("c\"d", &counters, None),
         ];
-        write(&mut page, &models, 7, 3.0);
+        let all = OfAll {
+            unsettled_tokens: 7,
+            chain_age_seconds: 3,
+            certificate_left_seconds: 5,
+        };
+        write(&mut page, &models, &all);
         let text = page.into_text();
         let samples = text.lines().filter(|line| !line.starts_with('#'));
         let samples: BTreeMap<&str, f64> = samples
             .map(|line| line.rsplit_once(' ').unwrap())
             .map(|(name, value)| (name, value.parse().unwrap()))
             .collect();
-        let of_all = [UNSETTLED.name, CHAIN_AGE.name];
+        let of_all = [UNSETTLED.name, CHAIN_AGE.name, CERTIFICATE.name];
         assert!(
             samples
                 .keys()

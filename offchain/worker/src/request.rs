@@ -12,6 +12,7 @@ use cocoon_protocol::error_code::ErrorCode;
 use cocoon_protocol::http::{self, Header, Response};
 use cocoon_protocol::{extension, proxy};
 use cocoon_receipt::FinishReason;
+use cocoon_runner::telemetry::Trace;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +68,10 @@ pub(crate) async fn run(worker: &Worker, job: Job, remember: impl FnOnce(&Done))
         stop,
     } = job;
     let bytes_received = work.request.len() as u64;
+    let trace = worker
+        .tracer
+        .trace(&work.request_id)
+        .map(|trace| (trace.now_ms(), trace));
     let limit = time_limit(work.timeout);
     let deadline = Instant::now() + limit;
     let outcome = {
@@ -102,6 +107,9 @@ pub(crate) async fn run(worker: &Worker, job: Job, remember: impl FnOnce(&Done))
     };
     let success = !matches!(finish, FinishReason::Failed | FinishReason::Timeout);
     if let Ok(done) = answering.finish(end, finish, remember).await {
+        if let Some((begin_ms, trace)) = trace {
+            tell(&trace, begin_ms, worker, &done, success);
+        }
         let Done {
             bytes_sent,
             seconds,
@@ -117,6 +125,27 @@ pub(crate) async fn run(worker: &Worker, job: Job, remember: impl FnOnce(&Done))
         });
         tracing::debug!(tokens = tokens.total, %finish, seconds, "request finished");
     }
+}
+
+/// Tells a trace of a request that has ended. Its id comes from the one that the proxy drew for this worker: nothing of it leads to
+/// the payer.
+fn tell(trace: &Trace, begin_ms: u64, worker: &Worker, done: &Done, success: bool) {
+    let end_ms = trace.now_ms();
+    if done.first_token_time > 0.0 {
+        let first_ms = (done.first_token_time * 1000.0) as u64;
+        trace.part("worker.queue_and_prefill", begin_ms).end_at(first_ms);
+        trace.part("worker.decode", first_ms).end_at(end_ms);
+    }
+    trace
+        .whole("worker.request", None, begin_ms)
+        .model(worker.model.base())
+        .count("cocoon.prompt_tokens", done.counts.prompt)
+        .count("cocoon.cached_tokens", done.counts.cached)
+        .count("cocoon.completion_tokens", done.counts.completion)
+        .count("cocoon.answer_bytes", done.bytes_sent)
+        .word("cocoon.finish", done.finish.word())
+        .success(success)
+        .end_at(end_ms);
 }
 
 async fn answer(

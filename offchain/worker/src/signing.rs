@@ -189,6 +189,7 @@ mod tests {
             finish: FinishReason::Stop,
             bytes_sent: 0,
             seconds: 0.0,
+            first_token_time: 0.0,
         }
     }
 

@@ -14,6 +14,7 @@ use cocoon_engine::{Payer, PayerSalt};
 use cocoon_manifest::ModelName;
 use cocoon_ratls::SharedClock;
 use cocoon_receipt::salted_hash;
+use cocoon_runner::telemetry::Tracer;
 use cocoon_store::WorkerStore;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,6 +36,8 @@ pub(crate) struct Worker {
     pub(crate) pricing: Pricing,
     pub(crate) max_active_requests: u32,
     pub(crate) proxy_connections: u32,
+    /// Begins traces of requests.
+    pub(crate) tracer: Tracer,
     /// Keeps what is derived from payers' ids from whoever knows such an id.
     cache_secret: [u8; 32],
     slots: Arc<Semaphore>,
@@ -54,6 +57,7 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<WorkerStore>,
     pub(crate) clock: SharedClock,
     pub(crate) proxy_connections: u32,
+    pub(crate) tracer: Tracer,
 }
 
 impl Worker {
@@ -64,6 +68,7 @@ impl Worker {
             store,
             clock,
             proxy_connections,
+            tracer,
         } = shared;
         Self {
             model: model.name,
@@ -78,6 +83,7 @@ impl Worker {
             pricing: Pricing::new(model.pricing),
             max_active_requests: model.max_active_requests,
             proxy_connections,
+            tracer,
             cache_secret: rand::random(),
             slots: Arc::new(Semaphore::new(model.max_active_requests as usize)),
             coefficient: watch::Sender::new(model.coefficient),

@@ -39,6 +39,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("cocoon-keymanager", 5),
     ("cocoon-audit", 5),
     ("cocoon-explorer", 5),
+    ("cocoon-telegram", 5),
     ("cocoon-client", 6),
     ("cocoon-cli", 7),
     ("cocoon-contract-tests", 8),

@@ -33,6 +33,7 @@ pub(crate) async fn run(global: &Global, args: UpArgs, output: Output) -> Result
         instance: args.instance,
         fresh: args.fresh,
         only_chain: args.only == Some(Only::Chain),
+        collector: args.collector,
     };
     let mut progress = Progress::new(output);
     let started = tokio::select! {

@@ -113,6 +113,7 @@ impl Configs {
                     every: 1.0,
                     ..LogConfig::default()
                 },
+                telemetry: Default::default(),
             },
             worker: WorkerConfig {
                 admin: admin("worker"),
@@ -127,6 +128,7 @@ impl Configs {
                 key_manager: None,
                 drain_seconds: 10,
                 root_refresh_seconds: 5,
+                telemetry: Default::default(),
                 models: models.iter().map(model_config).collect(),
             },
             client: ClientConfig {
@@ -150,7 +152,20 @@ impl Configs {
                 logs: ports.proxy_log.iter().map(log_place).collect(),
                 access: Default::default(),
                 page: Default::default(),
+                telemetry: Default::default(),
             },
+        }
+    }
+
+    /// Has the runners send traces of requests to a collector, if one is named.
+    pub fn trace(&mut self, collector: Option<String>) {
+        let parts = [
+            &mut self.client.telemetry,
+            &mut self.proxy.telemetry,
+            &mut self.worker.telemetry,
+        ];
+        for telemetry in parts {
+            telemetry.collector.clone_from(&collector);
         }
     }
 

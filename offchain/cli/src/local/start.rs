@@ -38,6 +38,8 @@ pub struct LocalOptions {
     pub fresh: bool,
     /// Start chain and contracts only; the runners are started by hand.
     pub only_chain: bool,
+    /// URL of a collector that the runners send traces of requests to.
+    pub collector: Option<String>,
 }
 
 impl LocalOptions {
@@ -49,6 +51,7 @@ impl LocalOptions {
             instance: 0,
             fresh: false,
             only_chain: false,
+            collector: None,
         }
     }
 }
@@ -100,7 +103,8 @@ impl LocalNetwork {
             worker: actors.worker_owner.address().clone(),
             client: actors.client_owner.address().clone(),
         };
-        let configs = Configs::new(&data, &ports, &url, &contracts.root, &owners, &models);
+        let mut configs = Configs::new(&data, &ports, &url, &contracts.root, &owners, &models);
+        configs.trace(options.collector);
         configs.write(&data)?;
         let file = describe(&data, options.instance, &configs, &contracts, &actors, &models);
         file.save(&data)?;

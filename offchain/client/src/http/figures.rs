@@ -15,8 +15,10 @@ const PLACES: Metric = Metric::gauge(
 const REQUESTS: Metric = Metric::counter(
     "cocoon_client_requests_total",
     "Requests that ended, by result; refused ones were never sent to a proxy.",
-);
-const BYTES: Metric = Metric::counter("cocoon_client_bytes_total", "Bytes of requests and of answers.");
+)
+.by(&["result"]);
+const BYTES: Metric =
+    Metric::counter("cocoon_client_bytes_total", "Bytes of requests and of answers.").by(&["direction"]);
 const FIRST_TOKEN: Metric = Metric::histogram(
     "cocoon_client_time_to_first_token_seconds",
     "From a request to the first bytes of its answer.",
@@ -42,7 +44,7 @@ const CHAIN_AGE: Metric = Metric::gauge(
 const LOG_LOOKUPS: Metric = Metric::counter(
     "cocoon_client_log_lookups_total",
     "Receipts looked up in the published logs of their proxies, by how it ended; a contradiction is a proxy that signed two histories.",
-);
+).by(&["result"]);
 
 const REFUSALS: Metric = Metric::counter(
     "cocoon_client_access_refusals_total",

@@ -5,16 +5,20 @@ use std::collections::BTreeMap;
 use cocoon_bindings::units::{Nanoton, TokenCount};
 use cocoon_runner::report::{Exposition, Metric, nanoton};
 
+use crate::outage::Mode;
 use crate::state::Proxy;
 
 const ACCEPTING: Metric = Metric::gauge("cocoon_proxy_accepting", "Whether new requests are taken.");
-const REQUESTS: Metric = Metric::counter("cocoon_proxy_requests_total", "Requests that ended, by result.");
+const REQUESTS: Metric =
+    Metric::counter("cocoon_proxy_requests_total", "Requests that ended, by result.").by(&["result"]);
 const FAILOVERS: Metric = Metric::counter(
     "cocoon_proxy_failovers_total",
     "Attempts that failed and were repeated at another worker.",
 );
-const BYTES: Metric = Metric::counter("cocoon_proxy_bytes_total", "Bytes of requests and of answers.");
-const TOKENS: Metric = Metric::counter("cocoon_proxy_adjusted_tokens_total", "Adjusted tokens used, by class.");
+const BYTES: Metric =
+    Metric::counter("cocoon_proxy_bytes_total", "Bytes of requests and of answers.").by(&["direction"]);
+const TOKENS: Metric =
+    Metric::counter("cocoon_proxy_adjusted_tokens_total", "Adjusted tokens used, by class.").by(&["class"]);
 const EXCESS: Metric = Metric::counter(
     "cocoon_proxy_excess_tokens_total",
     "Adjusted tokens used beyond the reservation, which nobody is charged for.",
@@ -43,19 +47,22 @@ const DISK_SYNC: Metric = Metric::histogram(
     "cocoon_proxy_disk_sync_seconds",
     "To make a group of writes durable: one sync of the journal.",
 );
-const CONNECTIONS: Metric = Metric::gauge("cocoon_proxy_connections", "Connections, by the peer's role.");
+const CONNECTIONS: Metric = Metric::gauge("cocoon_proxy_connections", "Connections, by the peer's role.").by(&["peer"]);
 const WORKERS: Metric = Metric::gauge(
     "cocoon_proxy_workers",
     "Connected workers by model and state: serving, disabled, or held back by the circuit breaker.",
-);
+)
+.by(&["model", "state"]);
 const SLOTS: Metric = Metric::gauge(
     "cocoon_proxy_slots",
     "Requests that the workers of a model take at once.",
-);
+)
+.by(&["model"]);
 const SLOTS_USED: Metric = Metric::gauge(
     "cocoon_proxy_slots_used",
     "Requests that run at the workers of a model.",
-);
+)
+.by(&["model"]);
 const WAITING: Metric = Metric::gauge(
     "cocoon_proxy_waiting_requests",
     "Requests that wait for a slot of a worker.",
@@ -63,7 +70,8 @@ const WAITING: Metric = Metric::gauge(
 const QUOTES: Metric = Metric::counter(
     "cocoon_proxy_quotes_total",
     "Firm quotes that were given, and of these those that were used and those that expired.",
-);
+)
+.by(&["result"]);
 const QUOTED: Metric = Metric::gauge("cocoon_proxy_quoted_slots", "Slots of workers that quotes keep.");
 const RESERVED: Metric = Metric::gauge(
     "cocoon_proxy_reserved_tokens",
@@ -73,11 +81,13 @@ const RESERVATIONS: Metric = Metric::gauge("cocoon_proxy_reservations", "Open re
 const UNSETTLED: Metric = Metric::gauge(
     "cocoon_proxy_unsettled_tokens",
     "Adjusted tokens counted and not settled on chain yet: owed by clients, owed to workers.",
-);
+)
+.by(&["side"]);
 const UNSETTLED_NANOTON: Metric = Metric::gauge(
     "cocoon_proxy_unsettled_nanoton",
     "The same in nanoton, at each side's price.",
-);
+)
+.by(&["side"]);
 const CHAIN_AGE: Metric = Metric::gauge(
     "cocoon_proxy_chain_age_seconds",
     "Age of what is known of the chain, as `[outage]` counts it: since it was read, and how late its blocks were.",
@@ -97,10 +107,24 @@ const COMMITS_BEHIND: Metric = Metric::gauge(
 const CHALLENGES: Metric = Metric::counter(
     "cocoon_proxy_challenges_total",
     "Answers that were asked for once more at another worker: equal, different, not_comparable, skipped.",
-);
+)
+.by(&["result"]);
 const BENCHED: Metric = Metric::gauge(
     "cocoon_proxy_benched_workers",
     "Workers, by owner and model, that get no requests because they answered otherwise than others.",
+);
+const CONTRADICTED: Metric = Metric::gauge(
+    "cocoon_proxy_contradicted",
+    "Whether the chain contradicts the database, as it does one that was rolled back: then nobody is served.",
+);
+const OUTAGE: Metric = Metric::gauge(
+    "cocoon_proxy_outage",
+    "1 for how the chain stands, 0 for the others: current, on_credit, or drained, when no requests are taken.",
+)
+.by(&["mode"]);
+const CERTIFICATE: Metric = Metric::gauge(
+    "cocoon_proxy_certificate_left_seconds",
+    "For how long peers accept the certificate of new connections; it is renewed when 8 hours are left.",
 );
 const WALLET: Metric = Metric::gauge("cocoon_proxy_wallet_nanoton", "What the proxy's wallet holds.");
 
@@ -135,6 +159,9 @@ pub const METRICS: &[Metric] = &[
     COSIGNED,
     CHALLENGES,
     BENCHED,
+    CONTRADICTED,
+    OUTAGE,
+    CERTIFICATE,
     WALLET,
 ];
 
@@ -165,6 +192,14 @@ pub(super) fn write(proxy: &Proxy, page: &mut Exposition) {
         .sample(&[("result", "not_comparable")], challenges.not_comparable as f64)
         .sample(&[("result", "skipped")], challenges.skipped as f64);
     page.one(&BENCHED, challenges.benched as f64);
+    page.one(&CONTRADICTED, flag(proxy.recovery.error().is_some()));
+    let mode = proxy.chain_age.mode();
+    page.metric(&OUTAGE)
+        .sample(&[("mode", "current")], flag(mode == Mode::Current))
+        .sample(&[("mode", "on_credit")], flag(mode == Mode::OnCredit))
+        .sample(&[("mode", "drained")], flag(mode == Mode::Drained));
+    let left = proxy.identities.peek().expires_at().saturating_sub(proxy.clock.now());
+    page.one(&CERTIFICATE, left as f64);
     page.one(&WALLET, nanoton(proxy.accounts.seen().wallet.balance) as f64);
 }
 

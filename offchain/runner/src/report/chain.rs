@@ -4,31 +4,38 @@ use cocoon_chain::EndpointReport;
 
 use super::{Exposition, Metric};
 
-const REQUESTS: Metric = Metric::counter("cocoon_chain_requests_total", "Questions asked of a chain server.");
+const REQUESTS: Metric =
+    Metric::counter("cocoon_chain_requests_total", "Questions asked of a chain server.").by(&["server", "host"]);
 const FAILURES: Metric = Metric::counter(
     "cocoon_chain_failures_total",
     "Questions that a chain server failed to answer.",
-);
+)
+.by(&["server", "host"]);
 const LIMITED: Metric = Metric::counter(
     "cocoon_chain_rate_limited_total",
     "Questions that a chain server refused because there were too many.",
-);
+)
+.by(&["server", "host"]);
 const REFUTED: Metric = Metric::counter(
     "cocoon_chain_refuted_total",
     "Answers of a chain server that were older than what was seen, or not proven.",
-);
+)
+.by(&["server", "host"]);
 const LATENCY: Metric = Metric::gauge(
     "cocoon_chain_latency_seconds",
     "Smoothed time of a chain server's answers.",
-);
+)
+.by(&["server", "host"]);
 const READ: Metric = Metric::gauge(
     "cocoon_chain_server_is_read",
     "1 if a chain server is read, 0 while it is left alone or behind the chain.",
-);
+)
+.by(&["server", "host"]);
 const TIME: Metric = Metric::gauge(
     "cocoon_chain_time_seconds",
     "The chain's time that a server last told when it was compared with others.",
-);
+)
+.by(&["server", "host"]);
 
 /// What is told of every chain server.
 pub const CHAIN_METRICS: &[Metric] = &[REQUESTS, FAILURES, LIMITED, REFUTED, LATENCY, READ, TIME];

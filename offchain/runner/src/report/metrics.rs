@@ -47,25 +47,39 @@ pub struct Metric {
     pub kind: Kind,
     /// One sentence.
     pub help: &'static str,
+    /// The names of its labels; `le` of a histogram is not among them.
+    pub labels: &'static [&'static str],
 }
 
 impl Metric {
     /// A figure that only grows.
     pub const fn counter(name: &'static str, help: &'static str) -> Self {
-        let kind = Kind::Counter;
-        Self { name, kind, help }
+        Self::new(name, Kind::Counter, help)
     }
 
     /// A figure that goes up and down.
     pub const fn gauge(name: &'static str, help: &'static str) -> Self {
-        let kind = Kind::Gauge;
-        Self { name, kind, help }
+        Self::new(name, Kind::Gauge, help)
     }
 
     /// A distribution.
     pub const fn histogram(name: &'static str, help: &'static str) -> Self {
-        let kind = Kind::Histogram;
-        Self { name, kind, help }
+        Self::new(name, Kind::Histogram, help)
+    }
+
+    /// The same, told apart by these labels: dashboards and alerts are checked against them.
+    pub const fn by(self, labels: &'static [&'static str]) -> Self {
+        Self { labels, ..self }
+    }
+
+    const fn new(name: &'static str, kind: Kind, help: &'static str) -> Self {
+        let labels = &[];
+        Self {
+            name,
+            kind,
+            help,
+            labels,
+        }
     }
 }
 
@@ -76,7 +90,7 @@ pub struct Exposition(String);
 impl Exposition {
     /// Begins a figure; each has its samples in one place.
     pub fn metric(&mut self, metric: &Metric) -> Samples<'_> {
-        let Metric { name, kind, help } = *metric;
+        let Metric { name, kind, help, .. } = *metric;
         // Writing to a string cannot fail.
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {}", kind.word());
         Samples { page: self, name }

@@ -22,8 +22,14 @@ const QUEUE: Metric = Metric::gauge(
     "Tasks that wait for a thread in the common queue.",
 );
 
+const SPANS: Metric = Metric::counter(
+    "cocoon_process_spans_total",
+    "Spans of traces by what became of them: sent to the collector, or dropped because it does not take them.",
+)
+.by(&["result"]);
+
 /// The figures of every process. Where several daemons share one, each tells those of all.
-pub const METRICS: &[Metric] = &[MEMORY, CPU, UPTIME, TASKS, THREADS, QUEUE];
+pub const METRICS: &[Metric] = &[MEMORY, CPU, UPTIME, TASKS, THREADS, QUEUE, SPANS];
 
 /// A process at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,6 +84,10 @@ impl Process {
         page.one(&TASKS, self.tasks as f64);
         page.one(&THREADS, self.threads as f64);
         page.one(&QUEUE, self.queue as f64);
+        let (sent, dropped) = crate::telemetry::tally();
+        page.metric(&SPANS)
+            .sample(&[("result", "sent")], sent as f64)
+            .sample(&[("result", "dropped")], dropped as f64);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Pages;
 use crate::balance::Balance;
 use crate::counters::Counters;
-use crate::metrics::{self, Figures};
+use crate::metrics::{self, Figures, OfAll};
 use crate::payout::Seen;
 use crate::worker::Worker;
 use async_trait::async_trait;
@@ -28,7 +28,12 @@ impl Report for Pages {
         let models: Vec<Figures<'_>> = self.workers.iter().map(|worker| Figures::of(worker)).collect();
         let seen_at = u64::from(self.first().root.borrow().time);
         let chain_age = self.clock.now().saturating_sub(seen_at);
-        metrics::write(page, &models, unsettled(self), chain_age as f64);
+        let of_all = OfAll {
+            unsettled_tokens: unsettled(self),
+            chain_age_seconds: chain_age,
+            certificate_left_seconds: self.identities.peek().expires_at().saturating_sub(self.clock.now()),
+        };
+        metrics::write(page, &models, &of_all);
     }
 
     fn chain(&self) -> Option<SharedChain> {

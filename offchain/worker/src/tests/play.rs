@@ -121,6 +121,7 @@ impl Play {
             store,
             clock: SystemClock::shared(),
             proxy_connections: config.proxy_connections,
+            tracer: Default::default(),
         };
         let worker = Arc::new(Worker::new(shared, parsed.models.remove(0), backend, None));
         worker.switch.change(|state| state.healthy = true);

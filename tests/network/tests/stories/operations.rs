@@ -117,6 +117,7 @@ async fn statistics_have_every_member_of_the_deployed_ones_and_figures_are_compl
         let first_token = format!("cocoon_{role}_time_to_first_token_seconds_count");
         let counted = figures.lines().find(|line| line.starts_with(&first_token)).unwrap();
         assert!(counted.ends_with(" 2"), "{counted}");
+        crate::observability::compare(role, &figures, metrics);
         // Labels name models, roles, results and the configured chain servers, and nobody.
         let lines = figures.lines().filter(|line| !line.starts_with("cocoon_chain_"));
         let about_work: String = lines.map(|line| format!("{line}\n")).collect();

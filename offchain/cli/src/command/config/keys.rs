@@ -4,6 +4,7 @@ use cocoon_client::{ClientConfig, FundingConfig, LogPlace};
 use cocoon_proxy::{ChallengeConfig, LogConfig, ProxyConfig, WitnessConfig};
 use cocoon_runner::admin::AdminConfig;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, CollateralServiceConfig, EndpointConfig, WalletConfig};
+use cocoon_runner::telemetry::TelemetryConfig;
 #[cfg(feature = "engine")]
 use cocoon_worker::{EngineConfig, ModelConfig, PayoutConfig, PricingConfig, WorkerConfig};
 use serde::de::value::Error;
@@ -20,6 +21,7 @@ pub(super) fn declared(role: Role) -> Vec<(&'static str, &'static [&'static str]
         ("attestation", of::<AttestationConfig>()),
         ("attestation.collateral_service", of::<CollateralServiceConfig>()),
         ("admin", of::<AdminConfig>()),
+        ("telemetry", of::<TelemetryConfig>()),
     ];
     match role {
         Role::Proxy => tables.extend([

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use cocoon_chain::HttpApi;
 use cocoon_runner::config::{AttestationConfig, CollateralServiceConfig};
+use cocoon_runner::telemetry::TelemetryConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
@@ -59,6 +60,7 @@ fn read(role: Role, file: &Path) -> Result<(Table, Table), Failure> {
     let mut effective = match role {
         Role::Proxy => {
             let mut config = cocoon_proxy::ProxyConfig::load(file).map_err(failure::from_proxy)?;
+            config.telemetry.check().map_err(failure::from_runner)?;
             config.admin = with_default(config.admin, &config.store_dir);
             let mut table = table(&config)?;
             // Left out of files that are written where everything in them is a default.
@@ -80,17 +82,21 @@ fn read(role: Role, file: &Path) -> Result<(Table, Table), Failure> {
         Role::Worker => {
             let mut config: cocoon_worker::WorkerConfig = load(file)?;
             config.check().map_err(failure::from_worker)?;
+            config.telemetry.check().map_err(failure::from_runner)?;
             config.admin = with_default(config.admin, &config.data_dir);
             table(&config)?
         }
         Role::Client => {
             let mut config: cocoon_client::ClientConfig = load(file)?;
+            config.telemetry.check().map_err(failure::from_runner)?;
             config.admin = with_default(config.admin, &config.data_dir);
             config.secret_file = Some(config.secret_path());
             table(&config)?
         }
     };
     with_usual(&mut effective)?;
+    let telemetry = table(&TelemetryConfig::default())?;
+    effective.entry("telemetry").or_insert(Value::Table(telemetry));
     check_servers(&effective)?;
     let text = std::fs::read_to_string(file);
     let text = text.or_fail(Exit::Configuration, &format!("cannot read {}", file.display()), HINT)?;

@@ -149,6 +149,7 @@ impl World {
             logs: Vec::new(),
             access: options.access.clone(),
             page: cocoon_client::PageConfig::default(),
+            telemetry: Default::default(),
         };
         let stop = CancellationToken::new();
         let client = cocoon_client::start_on(config, Surroundings::real(chain), stop.clone())

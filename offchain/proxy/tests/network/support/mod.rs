@@ -264,6 +264,7 @@ impl Network {
         let any = "127.0.0.1:0".parse().unwrap();
         ProxyConfig {
             admin: Default::default(),
+            telemetry: Default::default(),
             store_dir: self.store_dir(),
             contract_key_file: Some(path("contract.key")),
             contract_key: None,
