@@ -3,6 +3,7 @@
 mod answers;
 mod common;
 mod contract;
+mod dialects;
 mod failures;
 mod quotes;
 mod several;
