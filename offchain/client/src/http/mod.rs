@@ -13,6 +13,7 @@ mod inclusion;
 mod inference;
 pub(crate) mod keys;
 mod models;
+mod openapi;
 mod operated;
 mod page;
 pub(crate) mod provider;
@@ -34,7 +35,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use cocoon_bindings::ton::Address;
 use cocoon_explorer::Explorer;
-use cocoon_openai::{ApiError, Dialect, Endpoint, anthropic, responses};
+use cocoon_openai::{ApiError, Dialect, Endpoint, anthropic};
 use cocoon_runner::admin::{Live, Operated};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -132,12 +133,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             post(|app, request| inference::run(app, Dialect::OpenAi(Endpoint::Embeddings), request)),
         )
         .route(
-            anthropic::PATH,
+            "/v1/messages",
             post(|app, request| inference::run(app, Dialect::Messages, request)),
         )
-        .route(anthropic::COUNT_TOKENS_PATH, post(cannot_count))
+        .route("/v1/messages/count_tokens", post(cannot_count))
         .route(
-            responses::PATH,
+            "/v1/responses",
             post(|app, request| inference::run(app, Dialect::Responses, request)),
         )
         .route("/v1/models", get(models::list))
@@ -149,6 +150,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/cocoon/attestation", get(attestation::show))
         .route("/v1/cocoon/attestation/{hash}", get(attestation::of_certificate))
         .route("/v1/cocoon/page", get(page::show))
+        .route("/v1/cocoon/openapi.json", get(openapi::show))
         .route("/health", get(health))
         .fallback(|uri: Uri| async move { reply(&ApiError::not_found(uri.path())) })
         .method_not_allowed_fallback(|| async { reply(&ApiError::method_not_allowed()) })

@@ -5,6 +5,7 @@ mod answers;
 mod channel;
 mod common;
 mod contract;
+mod dialects;
 mod failures;
 mod quotes;
 mod several;
