@@ -207,3 +207,66 @@ pub(crate) fn refusal(short: Short) -> Refusal {
         Short::Twice | Short::Absurd => Refusal::new(Why::Budget, "The request may cost more than any limit allows."),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use cocoon_bindings::ton::Address;
+    use cocoon_store::ClientStore;
+    use tokio::sync::mpsc;
+
+    use super::super::keys::KeyLimits;
+    use super::*;
+
+    fn open(folder: &Path) -> Arc<Spending> {
+        let store = ClientStore::open(folder).unwrap();
+        Spending::new(Rows::new(Arc::new(Mutex::new(store)), mpsc::channel(1).0))
+    }
+
+    fn wish(tag: u8, tokens: u64) -> Wish {
+        let limits = KeyLimits {
+            spend: Some(Nanoton::new(100)),
+            ..KeyLimits::default()
+        };
+        Wish {
+            attempt: [tag; 32],
+            key: Some(("a".to_owned(), limits)),
+            channel: Address::default(),
+            tokens,
+            price: Nanoton::new(1),
+            day: day(86_400 * 5),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_held_in_a_crash_stays_spent_and_what_was_settled_is_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let spending = open(folder.path());
+        let lost = spending.hold(wish(1, 50)).await.unwrap();
+        spending.hold(wish(2, 30)).await.unwrap().settle(Used::Told(10)).await;
+        spending.hold(wish(3, 30)).await.unwrap().release().await;
+        drop((lost, spending));
+        let spending = open(folder.path());
+        let refused = spending.hold(wish(4, 41)).await.err().unwrap();
+        let left = Short::Total(Nanoton::new(40), Nanoton::new(41));
+        assert!(matches!(refused, Refused::Short(short) if short == left), "{refused:?}");
+        let account = spending.account("a").unwrap();
+        assert_eq!((account.spent, account.holds.len()), (Nanoton::new(10), 1));
+        let last = spending.hold(wish(4, 40)).await.unwrap();
+        last.shrink(5);
+        last.settle(Used::Receipt { tokens: 3, total: 3 }).await;
+        assert_eq!(spending.account("a").unwrap().spent, Nanoton::new(13));
+    }
+
+    #[tokio::test]
+    async fn holds_at_once_share_the_disk_and_are_all_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let spending = open(folder.path());
+        let asked = (0..40).map(|tag| spending.hold(wish(tag, 5)));
+        let held: Vec<_> = futures_util::future::join_all(asked).await;
+        assert_eq!(held.iter().filter(|held| held.is_ok()).count(), 20);
+        drop((held, spending));
+        assert_eq!(open(folder.path()).account("a").unwrap().holds.len(), 20);
+    }
+}
