@@ -153,6 +153,10 @@ impl Stage {
     }
 
     fn send_with(&self, to: &Address, body: Cell, state_init: Option<StateInit>) {
+        self.send_from(&self.owner, to, body, state_init);
+    }
+
+    fn send_from(&self, from: &Address, to: &Address, body: Cell, state_init: Option<StateInit>) {
         let message = InternalMessage {
             to: to.clone(),
             value: Nanoton::from_ton(5),
