@@ -202,7 +202,7 @@ async fn send(
         match driver::start(&app.requests, Arc::clone(&connection), job.clone(), ended.clone()).await {
             Ok(started) => return Ok(started),
             Err(Unsent::Never(error)) => break error,
-            // Another proxy knows nothing of the quote, and charges for itself what the ceiling was not checked against.
+            // Another proxy knows nothing of the quote.
             Err(Unsent::Elsewhere(error)) if job.quote.is_some() || !job.demands.allow_fallbacks => break error,
             Err(Unsent::Elsewhere(error)) => {
                 tried.push(connection);
