@@ -94,7 +94,7 @@ impl Provider {
             }
             "data_collection" | "zdr" => {
                 return Err(bad(
-                    "is no choice here: images that keep nothing are the only ones that the root contract lists; ask for `attestation`",
+                    "is no choice here: what a node keeps follows from its image, which the root contract lists; ask for `attestation`",
                 ));
             }
             name => return Err(ApiError::unsupported_field(format!("provider.{name}"))),

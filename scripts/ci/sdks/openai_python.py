@@ -203,6 +203,27 @@ def refused(client: openai.OpenAI, model: str) -> None:
             raise AssertionError(f"{asked} was answered")
 
 
+def demanded(client: openai.OpenAI, model: str) -> None:
+    row = client.models.retrieve(model).to_dict()
+    assert row["attested"] and row["simulated"] and row["pricing"]["prompt"] > 0, row
+    ceiling = row["pricing"]["completion"]
+    demands = {"attestation": {"required": "simulated"}, "max_price": {"completion": ceiling}, "allow_fallbacks": False}
+    asked = dict(model=model, max_tokens=1, messages=[{"role": "user", "content": PROMPT}])
+    answer = client.chat.completions.create(extra_body={"provider": demands}, **asked)
+    assert answer.usage.completion_tokens > 0, answer
+    demands["max_price"] = {"completion": ceiling - 1}
+    try:
+        client.chat.completions.create(extra_body={"provider": demands}, **asked)
+    except openai.InternalServerError as error:
+        assert (error.status_code, error.param) == (503, "provider.max_price"), error.body
+    else:
+        raise AssertionError("an answer was dearer than its caller allows")
+    if row["model_hash"]:
+        answer = client.chat.completions.create(extra_body={"provider": {"manifest": row["model_hash"]}}, **asked)
+        assert answer.usage.completion_tokens > 0, answer
+    print(f"demands: {ceiling} nanoton for a million tokens, model {row['model_hash']}")
+
+
 def main() -> None:
     url = sys.argv[1]
     client = openai.OpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0, timeout=60)
@@ -217,6 +238,7 @@ def main() -> None:
     responses(client, "tiny", "tools")
     embeddings(client, "vectors")
     refused(client, "tiny")
+    demanded(client, "tiny")
     print(f"openai {openai.__version__}: passed")
 
 
