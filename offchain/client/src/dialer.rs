@@ -32,10 +32,17 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// The connection with the fewest requests of those that live and are not among `tried`.
-    pub(crate) fn least_busy(&self, tried: &[Arc<ProxyConnection>]) -> Option<Arc<ProxyConnection>> {
+    /// The connection with the fewest requests of those that live, are admitted and are not among `tried`.
+    pub(crate) fn least_busy(
+        &self,
+        tried: &[Arc<ProxyConnection>],
+        is_admitted: impl Fn(&ProxyConnection) -> bool,
+    ) -> Option<Arc<ProxyConnection>> {
         let is_tried = |connection: &Arc<ProxyConnection>| tried.iter().any(|other| Arc::ptr_eq(other, connection));
-        let usable = self.connections.iter().filter(|c| !c.is_closed() && !is_tried(c));
+        let usable = self
+            .connections
+            .iter()
+            .filter(|c| !c.is_closed() && !is_tried(c) && is_admitted(c));
         usable.min_by_key(|connection| connection.running_requests()).cloned()
     }
 

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use crate::access::attempt::Attempt;
 use crate::calls::{Call, CallEvent, RequestId};
 use crate::connection::ProxyConnection;
+use crate::http::provider::Demands;
 use crate::limits::{LATE_RECEIPT_WAIT, PIECE_QUEUE, PROXY_TIME_SHARE, RECEIPT_WAIT};
 use crate::receipts::ReceiptNote;
 
@@ -36,6 +37,8 @@ pub(crate) struct Job {
     pub(crate) quote: Option<[u8; 32]>,
     /// The caller does not want the request to be given to a second worker for comparison.
     pub(crate) refuses_challenge: bool,
+    /// Which proxies may get it.
+    pub(crate) demands: Demands,
 }
 
 /// What the HTTP side gets, in order: a head, body pieces, the end, the receipt; or a failure instead of the rest.

@@ -31,6 +31,8 @@ pub(crate) struct Usable {
     /// Our contract at the proxy that gave it.
     pub(crate) contract: Address,
     pub(crate) coefficient: u32,
+    /// Full name of the model that it is for.
+    pub(crate) model: String,
     forgotten: Instant,
 }
 
@@ -48,6 +50,7 @@ impl KnownQuotes {
             id: terms.quote_id,
             contract,
             coefficient: u32::try_from(terms.coefficient).unwrap_or(0),
+            model: terms.model.clone(),
             forgotten: now + Duration::from_millis(life).min(QUOTE_KEPT_AFTER) + QUOTE_KEPT_AFTER,
         };
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,6 +61,12 @@ impl KnownQuotes {
             known.remove(&oldest);
         }
         known.insert(usable.id, usable);
+    }
+
+    /// Full names of models as the quotes in memory have them.
+    pub(crate) fn models(&self) -> Vec<String> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.values().map(|quote| quote.model.clone()).collect()
     }
 
     /// A quote by its name, 64 hex digits.
@@ -130,7 +139,8 @@ fn check(answer: &[u8], connection: &ProxyConnection, question: &GetQuote) -> Re
     Ok(Checked { terms, quote })
 }
 
-fn base(model: &str) -> &str {
+/// What requests call a model.
+pub(crate) fn base(model: &str) -> &str {
     model.split('@').next().unwrap_or_default()
 }
 

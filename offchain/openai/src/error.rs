@@ -166,6 +166,14 @@ impl ApiError {
         }
     }
 
+    /// Nobody whom the caller admits serves the request; `param` is the wish that leaves nobody.
+    pub fn nobody_admitted(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            param: Some(param.into()),
+            ..Self::new(404, INVALID_REQUEST, "no_provider_admitted", message)
+        }
+    }
+
     /// There is no serving connection to a proxy.
     pub fn not_connected(message: impl Into<String>) -> Self {
         Self {

@@ -24,3 +24,7 @@ pub const MAX_DIMENSIONS: u64 = 65_536;
 pub const MAX_EVENT_BYTES: usize = 4 << 20;
 /// Longest request guid: it is a key of a map.
 pub const MAX_GUID: usize = 128;
+/// Most names in one list of `provider`: each is compared with every connection.
+pub const MAX_NAMED: usize = 64;
+/// Tokens that prices are told for, as elsewhere: one token costs a few nanoton.
+pub const PRICED_TOKENS: u64 = 1_000_000;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::prices::Prices;
+
 /// Answer of `GET /v1/models`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelList {
@@ -26,9 +28,39 @@ pub struct Model {
     /// Who serves it, cheapest first.
     #[serde(default)]
     pub workers: Vec<ModelWorker>,
+    /// Lowest and highest price of a worker, thousandths of the network's; `None` while nobody tells a price.
+    #[serde(default)]
+    pub coefficient: Option<CoefficientRange>,
+    /// What the cheapest worker costs.
+    #[serde(default)]
+    pub pricing: Option<Prices>,
+    /// Whether the proxy that lists it gave evidence that was checked.
+    #[serde(default)]
+    pub attested: bool,
+    /// Whether that evidence is of a simulated platform, which protects nothing.
+    #[serde(default)]
+    pub simulated: bool,
+    /// SHA-256 of its full name, in hex, as the root contract lists it; `None` while only its short name is known.
+    #[serde(default)]
+    pub model_hash: Option<String>,
+    /// Hash of its manifest, in hex, where the root contract tells it.
+    #[serde(default)]
+    pub manifest_hash: Option<String>,
+    /// Unix seconds after which it may not be served any more, where the root contract sets a date.
+    #[serde(default)]
+    pub retires_at: Option<u64>,
     /// Everything else that was there.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
+}
+
+/// From the cheapest worker to the dearest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoefficientRange {
+    /// Thousandths.
+    pub min: u32,
+    /// Thousandths.
+    pub max: u32,
 }
 
 /// One worker of a model.
@@ -60,8 +92,47 @@ impl Model {
             object: "model".into(),
             created: 0,
             owned_by: owned_by.into(),
+            coefficient: range(&workers),
             workers,
+            pricing: None,
+            attested: false,
+            simulated: false,
+            model_hash: None,
+            manifest_hash: None,
+            retires_at: None,
             extra: Map::new(),
         }
+    }
+}
+
+fn range(workers: &[ModelWorker]) -> Option<CoefficientRange> {
+    let coefficients = || workers.iter().map(|worker| worker.coefficient);
+    Some(CoefficientRange {
+        min: coefficients().min()?,
+        max: coefficients().max()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_tells_the_range_of_its_workers_and_nothing_that_is_not_known() {
+        let worker = |coefficient| ModelWorker {
+            coefficient,
+            running_requests: 0,
+            max_running_requests: 1,
+        };
+        let row = serde_json::to_value(Model::new("m", "o", vec![worker(900), worker(1500)])).unwrap();
+        assert_eq!(row["coefficient"], serde_json::json!({"min": 900, "max": 1500}));
+        assert_eq!(
+            (&row["manifest_hash"], &row["retires_at"]),
+            (&Value::Null, &Value::Null)
+        );
+        assert_eq!(Model::new("m", "o", Vec::new()).coefficient, None);
+        // As clients of before wrote it.
+        let old: Model = serde_json::from_str(r#"{"id":"m","object":"model","created":0,"owned_by":"o"}"#).unwrap();
+        assert_eq!(old.pricing, None);
     }
 }

@@ -6,6 +6,7 @@ use crate::error::ApiError;
 use crate::limits::{
     DEFAULT_MAX_COEFFICIENT, DEFAULT_MAX_TOKENS, DEFAULT_TIMEOUT_SECONDS, MAX_GUID, MAX_TIMEOUT_SECONDS, MAX_TOKENS,
 };
+use crate::provider::Provider;
 use crate::request::{Endpoint, Request};
 
 /// How the client runner shall run one request.
@@ -21,6 +22,8 @@ pub struct RunOptions {
     pub enable_debug: bool,
     /// The caller's own name for the request.
     pub request_guid: Option<String>,
+    /// Who may serve it, and at what price of each class of tokens.
+    pub provider: Provider,
 }
 
 impl RunOptions {
@@ -57,6 +60,10 @@ impl RunOptions {
                 ));
             }
         };
+        let provider = match taken(request, "provider") {
+            None => Provider::default(),
+            Some(value) => Provider::read(&value)?,
+        };
         let max_tokens = match request.endpoint() {
             // Nothing is generated: the size of the request bounds what it costs.
             Endpoint::Embeddings => 0,
@@ -76,6 +83,7 @@ impl RunOptions {
             timeout_seconds,
             enable_debug,
             request_guid,
+            provider,
         })
     }
 }
@@ -105,7 +113,7 @@ mod tests {
     #[test]
     fn options_are_taken_out_of_the_body() {
         let mut request = request(
-            r#","timeout":4,"max_coefficient":2000,"enable_debug":true,"request_guid":"g","max_tokens":9,"seed":1"#,
+            r#","timeout":4,"max_coefficient":2000,"enable_debug":true,"request_guid":"g","provider":{"allow_fallbacks":false},"max_tokens":9,"seed":1"#,
         );
         let options = RunOptions::take_from(&mut request).unwrap();
         assert_eq!(
@@ -114,6 +122,7 @@ mod tests {
         );
         assert!(options.enable_debug);
         assert_eq!(options.request_guid.as_deref(), Some("g"));
+        assert!(!options.provider.allow_fallbacks);
         assert_eq!(
             request.to_json(),
             br#"{"model":"m","prompt":"p","max_tokens":9,"seed":1}"#
@@ -151,6 +160,8 @@ mod tests {
             (r#","max_coefficient":4294967296"#, "max_coefficient"),
             (r#","enable_debug":1"#, "enable_debug"),
             (r#","request_guid":1"#, "request_guid"),
+            (r#","provider":1"#, "provider"),
+            (r#","provider":{"quantizations":["fp8"]}"#, "provider.quantizations"),
         ] {
             let error = RunOptions::take_from(&mut request(extra)).unwrap_err();
             assert_eq!(error.param.as_deref(), Some(name));

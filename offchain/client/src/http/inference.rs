@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use bytes::{Bytes, BytesMut};
 use cocoon_openai::options::RunOptions;
+use cocoon_openai::parts::refuse_other_than_text;
 use cocoon_openai::{ApiError, Dialect, Request, Translated, Translator};
 use cocoon_protocol::answer::FinalInfo;
 use cocoon_protocol::http::{NO_CHALLENGE, Response as Head};
@@ -19,8 +20,9 @@ use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
+use super::provider::Demands;
 use super::reply::{RECEIPT, RECEIPT_ID, reply_in, reply_with_id, set, set_id};
-use super::{App, cost, guard, quote, stream};
+use super::{App, cost, guard, provider, quote, stream};
 use crate::access::attempt::Asker;
 use crate::access::gate::Place;
 use crate::calls::RequestId;
@@ -104,6 +106,9 @@ async fn read(app: &App, dialect: Dialect, headers: &HeaderMap, body: Body) -> R
         translator,
     } = dialect.read(&body)?;
     let options = RunOptions::take_from(&mut request)?;
+    // No listing tells which models take more than texts, so that none is asked to unless its caller knows: a deployed engine behind a
+    // worker gets such a body unchanged, and nobody else's prompt leaves only to be refused.
+    refuse_other_than_text(&request, &options.provider.input_modalities)?;
     if quote
         .as_ref()
         .is_some_and(|quote| quote.coefficient > options.max_coefficient)
@@ -134,11 +139,16 @@ async fn start(app: &Arc<App>, slot: OwnedSemaphorePermit, asked: Asked, asker: 
         quote,
         ..
     } = asked;
+    let demands = Demands::read(&options.provider)?;
     let connection = match &quote {
         Some(quote) => app.connection_of(quote)?,
-        None => app.connection()?,
+        None => app.connection_for(&[], Some(&demands))?,
     };
-    let job = Job {
+    if !demands.admit(&connection) {
+        let refusal = demands.refusal(&[connection]);
+        return Err(refusal.unwrap_or_else(|| ApiError::not_connected("The proxy of this quote is gone.")));
+    }
+    let mut job = Job {
         path: request.endpoint().path(),
         model: request.model().to_owned(),
         body: request.to_json().into(),
@@ -149,9 +159,11 @@ async fn start(app: &Arc<App>, slot: OwnedSemaphorePermit, asked: Asked, asker: 
         timeout: Duration::try_from_secs_f64(options.timeout_seconds).unwrap_or(Duration::from_secs(120)),
         enable_debug: options.enable_debug,
         config_version: app.context.root().version,
-        quote: quote.map(|quote| quote.id),
+        quote: quote.as_ref().map(|quote| quote.id),
         refuses_challenge: asked.refuses_challenge,
+        demands,
     };
+    provider::restrict(app, &connection, &options.provider, quote.as_ref(), &mut job).await?;
     let (begun, started) = (app.context.clock.now_f64(), Instant::now());
     app.stats.begun(job.body.len(), begun);
     let counted = Arc::clone(app);
@@ -211,11 +223,11 @@ async fn send(
         match begun {
             Ok(pieces) => return Ok((id, pieces)),
             Err(Unsent::Never(error)) => break error,
-            // Another proxy knows nothing of the quote.
-            Err(Unsent::Elsewhere(error)) if job.quote.is_some() => break error,
+            // Another proxy knows nothing of the quote, and charges for itself what the ceiling was not checked against.
+            Err(Unsent::Elsewhere(error)) if job.quote.is_some() || !job.demands.allow_fallbacks => break error,
             Err(Unsent::Elsewhere(error)) => {
                 tried.push(connection);
-                match app.connection_besides(&tried) {
+                match app.connection_for(&tried, Some(&job.demands)) {
                     Ok(other) => connection = other,
                     Err(_) => break error,
                 }

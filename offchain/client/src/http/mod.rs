@@ -10,9 +10,11 @@ pub(crate) mod figures;
 mod guard;
 mod inclusion;
 mod inference;
-pub(crate) mod keys;
+mod keys;
 mod models;
+mod openapi;
 mod operated;
+pub(crate) mod provider;
 mod quote;
 mod receipt;
 mod reply;
@@ -29,7 +31,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use cocoon_bindings::ton::Address;
-use cocoon_openai::{ApiError, Dialect, Endpoint, anthropic, responses};
+use cocoon_openai::{ApiError, Dialect, Endpoint, anthropic};
 use cocoon_runner::admin::{Live, Operated};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -45,6 +47,7 @@ use crate::dialer::Upstream;
 use crate::logs::{Keys, Logs};
 use crate::quotes::{KnownQuotes, Usable};
 use crate::stats::Stats;
+use provider::Demands;
 use reply::{reply, reply_in};
 
 /// What the handlers share.
@@ -74,7 +77,7 @@ pub(crate) struct App {
 impl App {
     /// The connection with the fewest requests, or the error that says why there is none.
     fn connection(&self) -> Result<Arc<ProxyConnection>, ApiError> {
-        self.connection_besides(&[])
+        self.connection_for(&[], None)
     }
 
     /// The connection to the proxy that gave a quote.
@@ -87,10 +90,18 @@ impl App {
         living.cloned().ok_or_else(lost)
     }
 
-    /// The same, but none of `tried`.
-    fn connection_besides(&self, tried: &[Arc<ProxyConnection>]) -> Result<Arc<ProxyConnection>, ApiError> {
+    /// The same, but none of `tried`, and none that a request does not admit.
+    fn connection_for(
+        &self,
+        tried: &[Arc<ProxyConnection>],
+        demands: Option<&Demands>,
+    ) -> Result<Arc<ProxyConnection>, ApiError> {
         let upstream = self.upstream.borrow();
-        upstream.least_busy(tried).ok_or_else(|| {
+        let is_admitted = |connection: &ProxyConnection| demands.is_none_or(|demands| demands.admit(connection));
+        upstream.least_busy(tried, is_admitted).ok_or_else(|| {
+            if let Some(refusal) = demands.and_then(|demands| demands.refusal(&upstream.connections)) {
+                return refusal;
+            }
             let why = upstream.problem.as_deref().unwrap_or("it is being dialed");
             ApiError::not_connected(format!("There is no connection to a proxy: {why}."))
         })
@@ -113,12 +124,12 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             post(|app, request| inference::run(app, Dialect::OpenAi(Endpoint::Embeddings), request)),
         )
         .route(
-            anthropic::PATH,
+            "/v1/messages",
             post(|app, request| inference::run(app, Dialect::Messages, request)),
         )
-        .route(anthropic::COUNT_TOKENS_PATH, post(cannot_count))
+        .route("/v1/messages/count_tokens", post(cannot_count))
         .route(
-            responses::PATH,
+            "/v1/responses",
             post(|app, request| inference::run(app, Dialect::Responses, request)),
         )
         .route("/v1/models", get(models::list))
@@ -129,6 +140,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/cocoon/key", get(keys::own))
         .route("/v1/cocoon/attestation", get(attestation::show))
         .route("/v1/cocoon/attestation/{hash}", get(attestation::of_certificate))
+        .route("/v1/cocoon/openapi.json", get(openapi::show))
         .route("/health", get(health))
         .fallback(|uri: Uri| async move { reply(&ApiError::not_found(uri.path())) })
         .method_not_allowed_fallback(|| async { reply(&ApiError::method_not_allowed()) })

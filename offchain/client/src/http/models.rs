@@ -1,15 +1,21 @@
 //! `GET /v1/models` and `GET /v1/models/{name}`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use cocoon_bindings::units::ModelHash;
+use cocoon_chain::RootView;
 use cocoon_openai::ApiError;
 use cocoon_openai::models::{Model, ModelList, ModelWorker};
+use cocoon_protocol::client::WorkerTypeV2;
 
 use super::App;
+use super::provider::{model_hash, tariff};
 use super::reply::reply;
+use crate::quotes::base;
 
 /// Who is said to own a model: nobody that a proxy could name.
 const OWNER: &str = "cocoon";
@@ -41,16 +47,40 @@ async fn fetch(app: &App) -> Result<Vec<Model>, ApiError> {
         .await
         .map_err(|error| ApiError::bad_gateway(format!("The proxy did not list its models: {error}.")))?;
     let number = |n: i32| u32::try_from(n).unwrap_or(0);
-    Ok(types
-        .types
-        .into_iter()
-        .map(|model| {
-            let workers = model.workers.iter().map(|worker| ModelWorker {
-                coefficient: number(worker.coefficient),
-                running_requests: number(worker.active_requests),
-                max_running_requests: number(worker.max_active_requests),
-            });
-            Model::new(model.name, OWNER, workers.collect())
-        })
-        .collect())
+    let (tariff, root, names) = (tariff(app, &connection), app.context.root(), app.quotes.models());
+    let row = |model: WorkerTypeV2| {
+        let workers = model.workers.iter().map(|worker| ModelWorker {
+            coefficient: number(worker.coefficient),
+            running_requests: number(worker.active_requests),
+            max_running_requests: number(worker.max_active_requests),
+        });
+        let mut row = Model::new(model.name, OWNER, workers.collect());
+        row.pricing = row.coefficient.map(|range| tariff.at(range.min));
+        row.attested = connection.peer.claims.is_some();
+        row.simulated = connection.peer.simulated;
+        describe(&mut row, &root, &names);
+        row
+    };
+    Ok(types.types.into_iter().map(row).collect())
+}
+
+/// Adds what the root contract says of the model. It lists full names by their hashes, and proxies list short names: of models whose
+/// full name is not the short one it is known only once a quote has told it. `names` are those; where several fit, none is told.
+fn describe(row: &mut Model, root: &RootView, names: &[String]) {
+    let quoted = names.iter().filter(|name| base(name) == row.id).map(String::as_str);
+    let listed: BTreeSet<ModelHash> = std::iter::once(row.id.as_str())
+        .chain(quoted)
+        .map(model_hash)
+        .filter(|hash| root.data.model_hashes.contains(hash))
+        .collect();
+    let mut listed = listed.into_iter();
+    let (Some(hash), None) = (listed.next(), listed.next()) else {
+        return;
+    };
+    let entry = root.data.model_hashes.get(&hash);
+    let manifest = entry.and_then(|entry| entry.descriptor()?.manifest_hash);
+    let retires = entry.map_or(0, |entry| entry.times().retire_after);
+    row.model_hash = Some(hash.to_string());
+    row.manifest_hash = manifest.map(|manifest| manifest.to_string());
+    row.retires_at = Some(u64::from(retires)).filter(|seconds| *seconds != 0);
 }

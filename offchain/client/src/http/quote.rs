@@ -79,7 +79,7 @@ async fn get(app: &App, body: Body) -> Result<Value, ApiError> {
 }
 
 /// More than method, path and headers of a request take.
-const HEAD_BYTES: u32 = 512;
+pub(super) const HEAD_BYTES: u32 = 512;
 
 fn show(checked: &Checked, connection: &ProxyConnection) -> Value {
     let terms = &checked.terms;

@@ -4,6 +4,7 @@ mod access;
 mod answers;
 mod common;
 mod contract;
+mod dialects;
 mod failures;
 mod quotes;
 mod several;

@@ -7,6 +7,7 @@ use cocoon_engine::{
     AnswerParts, Chat, EngineError, LogitBias, Prompt, Sampling, SamplingWish, SubmitRequest, ToolFormat, Who,
 };
 use cocoon_openai::limits::DEFAULT_MAX_TOKENS;
+use cocoon_openai::parts::refuse_other_than_text;
 use cocoon_openai::{ApiError, Endpoint, Request};
 use serde_json::{Map, Value};
 
@@ -26,6 +27,7 @@ pub(super) fn prepare(
     random_seed: u64,
 ) -> Result<Prepared, ApiError> {
     refuse_unsupported(request)?;
+    refuse_other_than_text(request, &[])?;
     let choices = usize::try_from(request.n()).unwrap_or(usize::MAX);
     if choices > MAX_CHOICES {
         return Err(ApiError::invalid_field("n", "must be at most 16"));
