@@ -165,7 +165,6 @@ async fn start_in(
     let app = Arc::new(app);
     let router = http::router(Arc::clone(&app));
     let administered = router.clone().merge(http::contract::router(Arc::clone(&app)));
-    let administered = administered.merge(http::keys::router(Arc::clone(&app)));
     admin::start(&config.admin, http::operated(&app), administered, &shutdown)?;
     let server = serve_on(listener, http::guarded(router, &app), stop.clone())?;
     let address = server.address();

@@ -1,5 +1,6 @@
 //! What a request may cost at most, and what the contract at a proxy still covers: by the arithmetic of the proxy.
 
+use cocoon_bindings::Multipliers;
 use cocoon_bindings::units::{Coefficient, Nanoton};
 use cocoon_chain::ClientAccount;
 use cocoon_ledger::reservation;
@@ -58,14 +59,16 @@ fn cost(
     bytes: usize,
 ) -> Result<Cost, Unsent> {
     let root = app.context.root();
-    let amount = reservation::amount(
-        job.max_tokens.into(),
-        bytes as u64,
-        Coefficient::new(job.max_coefficient),
-        &root.params.multipliers,
-    );
-    let tokens = amount.map_err(|error| Unsent::Never(ApiError::too_large(format!("{error}."))))?;
-    // Terms may be about to change: the higher price counts.
+    let amount = |multipliers: &Multipliers| {
+        let coefficient = Coefficient::new(job.max_coefficient);
+        let amount = reservation::amount(job.max_tokens.into(), bytes as u64, coefficient, multipliers);
+        amount.map_err(|error| Unsent::Never(ApiError::too_large(format!("{error}."))))
+    };
+    let mut tokens = amount(&root.params.multipliers)?;
+    if let Some(account) = account {
+        tokens = tokens.max(amount(&account.params.multipliers)?);
+    }
+    // Terms may be about to change: the higher ones count.
     let of_contract = account.map_or(Nanoton::ZERO, |account| account.params.price_per_token);
     Ok(Cost {
         channel: connection.client_contract.clone(),

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json};
 use cocoon_openai::ApiError;
 use serde_json::{Value, json};
 
@@ -14,11 +13,6 @@ use super::reply::reply;
 use crate::access::attempt::Asker;
 use crate::access::keys::ApiKey;
 use crate::access::spending::day;
-
-/// The route of the administration socket.
-pub(crate) fn router(app: Arc<App>) -> Router {
-    Router::new().route("/access/keys", get(all)).with_state(app)
-}
 
 /// The caller's own key.
 pub(super) async fn own(State(app): State<Arc<App>>, asker: Option<Extension<Asker>>) -> Response {
@@ -32,7 +26,8 @@ pub(super) async fn own(State(app): State<Arc<App>>, asker: Option<Extension<Ask
     }
 }
 
-async fn all(State(app): State<Arc<App>>) -> Response {
+/// All keys.
+pub(super) async fn all(State(app): State<Arc<App>>) -> Response {
     let keys = app.access.gate.all();
     let shown: Result<Vec<Value>, ApiError> = keys.iter().map(|key| describe(&app, key)).collect();
     match shown {
