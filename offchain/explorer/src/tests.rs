@@ -225,3 +225,38 @@ async fn before_the_first_look_nothing_is_made_up() {
         "{status:#}"
     );
 }
+
+#[tokio::test]
+async fn what_is_proposed_is_told_in_words_and_tried_out() {
+    let mut stage = Stage::new().await;
+    stage.govern([0x77; 32]);
+    stage.look().await;
+    let root = stage.get("root").await;
+    assert_eq!(
+        (&root["governor"]["threshold"], &root["governor"]["open_proposals"]),
+        (&2.into(), &1.into()),
+        "{root:#}"
+    );
+    let page = stage.get("proposals").await;
+    assert_eq!(page["governor"], root["root"]["owner"]);
+    let proposal = &page["proposals"][0];
+    let model = "77".repeat(32);
+    assert_eq!(proposal["says"], format!("admit model {model}"), "{page:#}");
+    assert_eq!(
+        (&proposal["id"], &proposal["class"], &proposal["state"]),
+        (&"32".into(), &"change".into(), &"collecting".into())
+    );
+    assert_eq!(
+        (&proposal["needed"], &proposal["refused"], &proposal["unreadable"]),
+        (&2.into(), &Value::Null, &Value::Null)
+    );
+    assert_eq!(proposal["approvals"], Value::Array(vec![proposal["proposer"].clone()]));
+    let difference = &proposal["differences"][0];
+    assert!(difference["what"].as_str().unwrap().contains(&model), "{page:#}");
+    let feed = stage.get("feed?kind=governor").await;
+    let told = feed["feed"][0]["says"].as_str().unwrap();
+    assert!(
+        told.starts_with("signer 0 makes proposal 32") && told.ends_with(&model),
+        "{told}"
+    );
+}

@@ -8,16 +8,18 @@ use axum::body::Body;
 use axum::http::Request;
 use cocoon_bindings::checkpoint::{AnchorSigned, Checkpoint, SignedCheckpoint};
 use cocoon_bindings::client::AskToTopUp;
+use cocoon_bindings::governor::ProposeFromSigner;
 use cocoon_bindings::message::InternalMessage;
 use cocoon_bindings::proxy::AskToIncreaseProxyStake;
+use cocoon_bindings::root::{AddModelHashFromOwner, ChangeOwnerFromOwner};
 use cocoon_bindings::tokens::{TokenCounts, TokensUsed};
 use cocoon_bindings::ton::{Address, Cell, CellBuilder, HashBytes, to_cell};
 use cocoon_bindings::units::{Coefficient, ModelHash, Nanoton, ParamsVersion, PublicKey, QueryId, TokenCount};
 use cocoon_bindings::voucher::{SignedVoucher, VoucherOp};
 use cocoon_bindings::worker::RegisterWorkerFromOwner;
 use cocoon_bindings::{
-    ContractKind, Multipliers, Params, ProxyEndpoints, RootData, STRUCT_VERSION, StateInit, client_state_init,
-    proxy_state_init, root_state_init, worker_state_init,
+    ContractKind, Governance, Multipliers, Params, ProxyEndpoints, RootData, STRUCT_VERSION, StateInit,
+    client_state_init, governor_state_init, proxy_state_init, root_state_init, worker_state_init,
 };
 use cocoon_chain::EmulatedChain;
 use cocoon_emulator::{Emulator, NetworkConfig};
@@ -153,6 +155,10 @@ impl Stage {
     }
 
     fn send_with(&self, to: &Address, body: Cell, state_init: Option<StateInit>) {
+        self.send_from(&self.owner, to, body, state_init);
+    }
+
+    fn send_from(&self, from: &Address, to: &Address, body: Cell, state_init: Option<StateInit>) {
         let message = InternalMessage {
             to: to.clone(),
             value: Nanoton::from_ton(5),
@@ -161,9 +167,7 @@ impl Stage {
             state_init,
         };
         let sent = self.chain.with(|chain| {
-            let first = chain
-                .send_internal(&self.owner, &message)
-                .map(|report| report.success());
+            let first = chain.send_internal(from, &message).map(|report| report.success());
             chain.run().unwrap();
             first
         });
@@ -333,6 +337,40 @@ impl Stage {
 
     pub(super) fn pay_out(&self, tokens: u64) {
         self.voucher(VoucherOp::WorkerPayout, tokens, &self.worker);
+    }
+
+    /// Gives the root contract to two signers, of whom the first proposes a model.
+    pub(super) fn govern(&self, model: [u8; 32]) {
+        let signer = |index: u8| (index, Address::new(0, HashBytes([0x50 + index; 32])));
+        let signers: BTreeMap<u8, Address> = (0..2).map(signer).collect();
+        let governance = Governance {
+            threshold: 2,
+            revoke_threshold: 1,
+            change_delay: 3_600,
+            critical_delay: 7_200,
+            signers: signers.clone(),
+            council: BTreeMap::new(),
+        };
+        let init = governor_state_init(&self.root, &governance).unwrap();
+        let governor = init.address().unwrap();
+        self.send_with(&governor, CellBuilder::new().build().unwrap(), Some(init));
+        let hand = ChangeOwnerFromOwner {
+            query_id: QueryId::new(1),
+            new_owner: governor.clone(),
+        };
+        self.send_with(&self.root, to_cell(&hand).unwrap(), None);
+        // The first proposal of the first signer.
+        let add = AddModelHashFromOwner {
+            query_id: QueryId::new(32),
+            hash: model.into(),
+        };
+        let propose = ProposeFromSigner {
+            query_id: QueryId::new(2),
+            signer_index: 0,
+            expires_at: NOW + 30 * 86_400,
+            body: to_cell(&add).unwrap(),
+        };
+        self.send_from(&signers[&0], &governor, to_cell(&propose).unwrap(), None);
     }
 
     fn anchor_with(&self, size: u64, root: HashBytes) {
