@@ -80,9 +80,9 @@ export class Browser {
     }
 }
 
-/// Browsers write every refused request into the console: those for what is not there yet, or never was, were wanted.
+/// Browsers write every refused request into the console: those for what is not there, not yet or never, were wanted.
 export function forgive(browser) {
-    browser.complaints = browser.complaints.filter((line) => !line.includes("404"));
+    browser.complaints = browser.complaints.filter((line) => !/\b(404|503)\b/.test(line));
 }
 
 /// Runs axe-core over a page as it stands. Contrast is part of it.
