@@ -18,9 +18,11 @@ pub mod model;
 pub mod operate;
 pub mod owner;
 pub mod replay;
+pub mod runners;
 pub mod setup;
 pub mod simulator;
 pub mod telegram;
+pub mod up;
 pub mod verify;
 pub mod wallet;
 
@@ -28,14 +30,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use self::access::KeyCommand;
 pub use self::ask::{ChatArgs, QuoteArgs};
 use self::attest::AttestCommand;
 use self::audit::AuditArgs;
 use self::dispute::DisputeCommand;
 use self::doctor::DoctorCommand;
 use self::explorer::ExplorerArgs;
-use self::govern::{CodeCommand, PriceCommand, ProxyListCommand};
+use self::govern::{CodeCommand, PriceCommand};
 use self::governance::RootCommand;
 use self::governor::GovernorCommand;
 use self::image::ImageCommand;
@@ -43,11 +44,12 @@ use self::keymanager::KeyManagerCommand;
 use self::localnet::LocalnetCommand;
 use self::log::LogCommand;
 use self::model::ModelCommand;
-use self::operate::{ConfigCommand, OperateCommand, SettleCommand};
-use self::owner::{ClientOwnerCommand, ProxyOwnerCommand, WorkerOwnerCommand};
+use self::operate::ConfigCommand;
+pub use self::runners::{ClientCommand, PayeeCommand, ProxyCommand, RouterCommand, RunCommand, WorkerCommand};
 use self::setup::SetupCommand;
 use self::simulator::SimulatorCommand;
 use self::telegram::TelegramArgs;
+pub use self::up::{Only, UpArgs};
 use self::verify::VerifyCommand;
 use self::wallet::WalletCommand;
 
@@ -314,153 +316,4 @@ pub enum Shell {
     Zsh,
     /// The friendly interactive shell
     Fish,
-}
-
-/// Commands of the worker.
-#[derive(Debug, Subcommand)]
-pub enum WorkerCommand {
-    /// What all do whose accounts a proxy keeps.
-    #[command(flatten)]
-    Payee(PayeeCommand),
-    /// What its owner does on chain.
-    #[command(flatten)]
-    Owner(WorkerOwnerCommand),
-}
-
-/// Commands of the client.
-#[derive(Debug, Subcommand)]
-#[allow(clippy::large_enum_variant, reason = "one is made in the life of the program")]
-pub enum ClientCommand {
-    /// What all do whose accounts a proxy keeps.
-    #[command(flatten)]
-    Payee(PayeeCommand),
-    /// What its owner does on chain.
-    #[command(flatten)]
-    Owner(ClientOwnerCommand),
-    /// API keys: who may use the client, how fast, and for how much
-    Key {
-        /// What to do with them.
-        #[command(subcommand)]
-        command: KeyCommand,
-    },
-}
-
-/// Commands of a runner.
-#[derive(Debug, Subcommand)]
-pub enum RunCommand {
-    /// Run until Ctrl-C or SIGTERM, then drain
-    Run {
-        /// Its TOML configuration; `cocoon up` writes one for each
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
-}
-
-/// Commands of the proxy.
-#[derive(Debug, Subcommand)]
-#[allow(clippy::large_enum_variant, reason = "one is made in the life of the program")]
-pub enum ProxyCommand {
-    /// What every runner does.
-    #[command(flatten)]
-    Run(RunCommand),
-    /// What every running daemon can be asked.
-    #[command(flatten)]
-    Operate(OperateCommand),
-    /// What only a running proxy can be asked.
-    #[command(flatten)]
-    Settle(SettleCommand),
-    /// What its owner does on chain.
-    #[command(flatten)]
-    Owner(ProxyOwnerCommand),
-    /// What the network lists.
-    #[command(flatten)]
-    List(ProxyListCommand),
-}
-
-/// Commands of the router.
-#[derive(Debug, Subcommand)]
-pub enum RouterCommand {
-    /// Run until Ctrl-C or SIGTERM, then drain
-    #[command(after_help = "\
-A configuration that does what a proxy's router does, and what a worker's does:
-
-  role = \"proxy\"
-  listeners = [
-    { kind = \"reverse\", listen = \"0.0.0.0:11001\", to = \"127.0.0.1:11101\", policy = \"tdx\" },
-    { kind = \"reverse\", listen = \"0.0.0.0:11002\", to = \"127.0.0.1:11102\", policy = \"any\" },
-    { kind = \"socks5\", listen = \"127.0.0.1:8116\", policy = \"tdx\" },
-  ]
-  [chain]
-  url = \"http://127.0.0.1:8045/api/v2/jsonRPC\"
-  root = \"EQ...\"
-
-Policies: any, tdx, simulated (only while the root contract says that the network is a test), and
-tables [policies.NAME] with lists of images, MRTDs, RTMRs and roots.")]
-    Run {
-        /// Its TOML configuration
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
-}
-
-/// Commands of a runner whose accounts a proxy keeps.
-#[derive(Debug, Subcommand)]
-pub enum PayeeCommand {
-    /// What every runner does.
-    #[command(flatten)]
-    Run(RunCommand),
-    /// What every running daemon can be asked.
-    #[command(flatten)]
-    Operate(OperateCommand),
-    /// Print the unsigned messages by which its owner settles on chain when a proxy is silent
-    #[command(after_help = "\
-For each proxy two messages: the claim, by what the proxy has signed, begins the delay in which the
-proxy may settle by itself; the other one settles when the delay is over.")]
-    Claims {
-        /// URL of the running runner, instead of the local network's
-        #[arg(long, value_name = "URL")]
-        url: Option<String>,
-    },
-}
-
-/// Options of `up`.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "\
-The network is SIMULATED: its chain runs in this process and its TDX quotes come from a test
-platform that only this network's root contract accepts.
-
-Examples:
-  cocoon up
-  cocoon up --prompt \"Why is the sky blue?\" --max-tokens 64
-  cocoon up --only chain      chain and contracts here; then, in other terminals:
-  cocoon proxy run --config .cocoon/proxy.toml")]
-pub struct UpArgs {
-    /// Ask this once, wait until it is paid for, print the accounts and end
-    #[arg(long, value_name = "TEXT", conflicts_with = "only")]
-    pub prompt: Option<String>,
-    /// Folder of a model, once for each; without it the small built-in one is used
-    #[arg(long = "model", value_name = "DIR")]
-    pub models: Vec<PathBuf>,
-    /// Longest answer to --prompt, in tokens
-    #[arg(long, value_name = "N", default_value_t = 48, requires = "prompt")]
-    pub max_tokens: u32,
-    /// Adds 10 x N to the default ports
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=500))]
-    pub instance: u16,
-    /// Forget the network in the data folder and start over
-    #[arg(long)]
-    pub fresh: bool,
-    /// Start only this part; the rest is started by hand with its configuration file
-    #[arg(long, value_enum, value_name = "PART")]
-    pub only: Option<Only>,
-    /// Send traces of requests to this OpenTelemetry collector, over OTLP with JSON
-    #[arg(long, value_name = "URL")]
-    pub collector: Option<String>,
-}
-
-/// Parts that `up` can start alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Only {
-    /// The local chain with all contracts deployed
-    Chain,
 }

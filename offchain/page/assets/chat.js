@@ -12,6 +12,8 @@ import { failed } from "./notice.js";
 let conversation = new Conversation();
 let draft = "";
 let chosen = "";
+/** What shows the composer as it stands: that of the latest visit, also for an answer that began before. */
+let changed = () => {};
 const turns = h("ol", { class: "turns", "aria-label": "Conversation" });
 
 export function show(place) {
@@ -70,7 +72,7 @@ export function show(place) {
         ),
     );
 
-    function changed() {
+    changed = () => {
         const isRunning = conversation.current !== null;
         send.hidden = isRunning;
         stop.hidden = !isRunning;
@@ -78,7 +80,7 @@ export function show(place) {
         empty.hidden = conversation.answers.length > 0;
         const sums = conversation.totals();
         fill(totals, sums.answers > 0 ? totalsLine(sums) : "Nothing is spent yet.");
-    }
+    };
 
     function onKey(event) {
         if (event.isComposing) return;

@@ -59,7 +59,7 @@ export class Conversation {
                     if (comment.startsWith(RECEIPT)) answer.receiptId = comment.slice(RECEIPT.length);
                 },
             });
-            if (!answer.problem) answer.state = "done";
+            answer.state = answer.problem ? "failed" : "done";
         } catch (error) {
             if (error.name === "AbortError") {
                 answer.state = "stopped";
@@ -105,9 +105,8 @@ function take(answer, data, on) {
         return;
     }
     if (event.error) {
-        answer.state = "failed";
+        // The stream ends behind it.
         answer.problem = { status: 0, message: event.error.message ?? "The answer broke off.", hint: null };
-        on.changed(answer);
         return;
     }
     if (event.usage) answer.usage = event.usage;

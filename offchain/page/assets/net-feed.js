@@ -43,7 +43,7 @@ function item(row) {
         "li",
         null,
         h("p", { class: "when" }, moment(row.time * 1000), outcome),
-        h("p", { class: "says" }, worded(row.says), row.amount !== null && row.amount !== undefined && [" – ", h("strong", null, ton(row.amount))]),
+        h("p", { class: "says" }, worded(row.says)),
         h("p", { class: "path" }, from, " → ", who(row.account)),
         h("details", null, h("summary", null, `More: ${row.message ?? row.opcode ?? "message"}`), more(row)),
     );

@@ -5,7 +5,7 @@ import { fill, h, terms } from "./dom.js";
 import { grouped, long, moment } from "./format.js";
 import { mark } from "./mark.js";
 import { freshness } from "./notice.js";
-import { priceTerms } from "./net-root.js";
+import { priceFigures } from "./net-root.js";
 import { range } from "./net-workers.js";
 
 export async function show(place) {
@@ -26,12 +26,12 @@ function model(model) {
             ["Workers seen", grouped(model.workers)],
             ["Receipts", `${grouped(model.receipts)}, ${grouped(model.tokens)} tokens`],
             ["Price", range(model.coefficient)],
-            ...(model.prices ? priceTerms(model.prices).map(([term, value]) => [`${term}, a million tokens`, value]) : []),
             model.manifest_hash && ["Manifest", long(model.manifest_hash)],
             model.not_before && ["Trusted from", moment(model.not_before * 1000)],
             model.retire_after && ["Retired after", moment(model.retire_after * 1000)],
             model.last_seen_ms && ["Last answer", moment(model.last_seen_ms)],
         ),
+        model.prices && [h("h3", null, "Prices of a million tokens"), priceFigures(model.prices)],
         h("p", null, h("a", { href: `#/network/receipts/model/${encodeURIComponent(model.hash)}` }, "Its receipts")),
     );
 }

@@ -40,7 +40,7 @@ function filterForm(kind, value, list) {
     const id = name("filter");
     const select = h("select", { id: `${id}-kind`, "aria-label": "Search by" }, Object.entries(KINDS).map(([key, title]) => h("option", { value: key, selected: key === kind }, title)));
     const input = h("input", { id, value, autocomplete: "off", spellcheck: "false", "aria-label": "Address or hash", placeholder: "all" });
-    const day = (key, label) => [h("label", { for: `${id}-${key}` }, label), h("input", { id: `${id}-${key}`, type: "date", name: key })];
+    const day = (key, label) => h("span", { class: "pair" }, h("label", { for: `${id}-${key}` }, label), h("input", { id: `${id}-${key}`, type: "date", name: key }));
     const form = h("form", { class: "line", "aria-label": "Search receipts" }, select, input, day("since", "from"), day("until", "to"), h("button", { type: "submit" }, "Search"));
     form.addEventListener("submit", async (event) => {
         event.preventDefault();

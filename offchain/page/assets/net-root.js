@@ -14,13 +14,14 @@ export async function show(place) {
 }
 
 /** Prices for a million raw tokens of each class. */
-export function priceTerms(prices) {
-    return [
-        ["Prompt", ton(prices.prompt)],
-        ["Prompt from a cache", ton(prices.cached)],
-        ["Answer", ton(prices.completion)],
-        ["Reasoning", ton(prices.reasoning)],
+export function priceFigures(prices) {
+    const figures = [
+        ["Prompt", prices.prompt],
+        ["Prompt from a cache", prices.cached],
+        ["Answer", prices.completion],
+        ["Reasoning", prices.reasoning],
     ];
+    return h("dl", { class: "figures small" }, figures.map(([term, value]) => h("div", { class: "figure" }, h("dt", null, term), h("dd", null, h("strong", null, ton(value))))));
 }
 
 function prices(page) {
@@ -28,7 +29,7 @@ function prices(page) {
         "section",
         { class: "card" },
         h("h2", null, "Prices of a million tokens"),
-        h("dl", { class: "figures small" }, priceTerms(page.prices).map(([term, value]) => h("div", { class: "figure" }, h("dt", null, term), h("dd", null, h("strong", null, value))))),
+        priceFigures(page.prices),
         h("p", { class: "fresh" }, "At the plain price. A worker may ask for a multiple of it, which each answer’s receipt names."),
     );
 }

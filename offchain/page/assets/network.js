@@ -14,6 +14,8 @@ const PAGES = {
     feed: { title: "Settlements", load: () => import("./net-feed.js") },
 };
 
+const SOON = 1000;
+
 export function show(place, [page = "root", ...rest]) {
     const known = page in PAGES ? page : "root";
     const body = h("div", { class: "network" });
@@ -29,7 +31,10 @@ export function show(place, [page = "root", ...rest]) {
             await module.show(fresh, rest);
             if (isShown) fill(body, fresh);
         } catch (error) {
-            if (isShown) fill(body, failed(error, draw));
+            if (!isShown) return;
+            // The runner has just begun to read the chain.
+            if (error.code === "reading") setTimeout(() => isShown && draw(), SOON);
+            else fill(body, failed(error, draw));
         }
     }
 

@@ -29,6 +29,7 @@ export async function showProof(body, verdict, { id, receipt: known, answer }) {
     const again = () => showProof(body, verdict, { id, receipt: known, answer });
     fill(
         body,
+        terms(["Receipt", h("code", { class: "long", "data-receipt": true }, receipt.id)]),
         h("section", { "data-checks": "receipt" }, h("h3", null, "The receipt, checked in this browser"), checks(judged.checks)),
         machine && h("section", { "data-checks": "machine" }, h("h3", null, "The worker’s machine, checked in this browser"), checks(machine.checks)),
         evidence && claimsView(evidence, machine),
@@ -57,7 +58,6 @@ function receiptView(receipt) {
         null,
         h("h3", null, "What the receipt says"),
         terms(
-            ["Receipt", h("code", { class: "long", "data-receipt": true }, receipt.id)],
             ["The runner’s own verdict", mark(told ? "proven" : "refuted", told ? "Verified" : (receipt.fault ?? "Not verified"))],
             ["Tokens", `${count(used.prompt, "token")} read, ${grouped(used.cached)} from the cache, ${grouped(used.completion)} written, ${grouped(used.reasoning)} of reasoning`],
             ["Charged", `${count(receipt.tokens_charged, "token")} at price ${factor(receipt.coefficient)}`, receipt.cost && `, ${ton(receipt.cost)}`],

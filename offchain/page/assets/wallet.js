@@ -47,8 +47,10 @@ export function show(place) {
 
     async function act(channel, operation) {
         clearTimeout(timer);
+        fill(progress, loading("Trying it out on the chain"));
         try {
             const started = await perform(channel, operation);
+            fill(progress);
             if (started) {
                 await follow(started, progress, () => isShown && refresh());
                 dispatchEvent(new CustomEvent("cocoon:spent"));

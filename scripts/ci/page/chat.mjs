@@ -85,6 +85,22 @@ export async function stopped(browser, page) {
     forgive(browser);
 }
 
+/// Whoever looks at another part meanwhile comes back to a whole answer, and may ask again.
+export async function goesOn(page) {
+    const line = await slowed(page, 1500);
+    await page.getByRole("textbox", { name: "Your question" }).fill("What is a voucher?");
+    await page.keyboard.press("Enter");
+    await page.locator(".turn[data-state=writing]").waitFor();
+    const parts = page.getByRole("navigation", { name: "Parts" });
+    await parts.getByRole("link", { name: "Wallet" }).click();
+    await page.getByRole("heading", { level: 1, name: "Wallet and channels" }).waitFor();
+    await parts.getByRole("link", { name: "Chat" }).click();
+    await page.locator(".turn").last().and(page.locator("[data-state=done]")).waitFor();
+    await line.detach();
+    assert.ok(await page.getByRole("button", { name: "Send" }).isVisible(), "another question may be asked");
+    assert.ok((await page.locator("[data-answer]").last().innerText()).length > 20);
+}
+
 /// So many bytes in a second, until it is detached.
 async function slowed(page, bytes) {
     const line = await page.context().newCDPSession(page);

@@ -1,10 +1,11 @@
 // Drives the web page of a client in a browser. The first difference ends it with an error.
-// Usage: node page.mjs URL CHROMIUM PROFILE PICTURES
+// Usage: node page.mjs URL EXPLORER CHROMIUM PROFILE PICTURES
 
 import assert from "node:assert/strict";
 
 import { Browser } from "./browser.mjs";
-import { chats, forged, stopped } from "./chat.mjs";
+import { chats, forged, goesOn, stopped } from "./chat.mjs";
+import { explores } from "./explorer.mjs";
 import { asksForKey } from "./key.mjs";
 import { looks } from "./looks.mjs";
 import { network } from "./network.mjs";
@@ -13,8 +14,8 @@ import { wallet } from "./wallet.mjs";
 /// All that is loaded until the chat stands, bytes on the wire.
 const BUDGET = 200 << 10;
 
-const [url, executable, profile, pictures] = process.argv.slice(2);
-const browser = await Browser.open(url, executable, profile, pictures);
+const [url, explorer, executable, profile, pictures] = process.argv.slice(2);
+const browser = await Browser.open(url, [url, explorer], executable, profile, pictures);
 
 async function step(name, run) {
     const begun = Date.now();
@@ -50,9 +51,11 @@ await step("a question by keyboard alone, its answer as it comes, its receipt ve
     return `the verifier is ${kib(verifier)}, all files ${kib(sum(files(page)))}`;
 });
 await step("an answer is stopped and has its receipt", () => stopped(browser, page));
+await step("an answer goes on while another part is looked at", () => goesOn(page));
 await step("a forged receipt is refuted", () => forged(browser));
 await step("a top-up with its plan, seen on chain", () => wallet(browser, page));
 await step("the network, page by page, and a receipt by its id", () => network(browser, page, receipt));
+await step("an explorer has the network and nothing else", () => explores(browser, explorer, receipt));
 await step("a key is asked for and used", () => asksForKey(browser));
 await page.close();
 await step("accessible and whole in both themes, wide, narrow and enlarged", () => looks(browser, receipt));

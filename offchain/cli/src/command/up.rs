@@ -95,7 +95,7 @@ Ctrl-C saves and ends.",
         ),
         None => format!(
             "\
-SIMULATED network, ready at {url}
+SIMULATED network, ready at {url}: a page for your browser, and the API
 
   curl {url}/v1/chat/completions -H 'Content-Type: application/json' \\
     -d '{{\"model\": \"{model}\", \"messages\": [{{\"role\": \"user\", \"content\": \"Hello\"}}]}}'
