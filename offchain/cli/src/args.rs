@@ -1,5 +1,6 @@
 //! What can be typed: commands, options, help texts.
 
+pub mod access;
 mod ask;
 pub mod attest;
 pub mod audit;
@@ -25,6 +26,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::access::KeyCommand;
 pub use self::ask::{ChatArgs, QuoteArgs};
 use self::attest::AttestCommand;
 use self::audit::AuditArgs;
@@ -327,6 +329,12 @@ pub enum ClientCommand {
     /// What its owner does on chain.
     #[command(flatten)]
     Owner(ClientOwnerCommand),
+    /// API keys: who may use the client, how fast, and for how much
+    Key {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
 }
 
 /// Commands of a runner.

@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod access;
 pub(crate) mod attest;
 pub(crate) mod audit;
 pub(crate) mod chat;

@@ -109,7 +109,7 @@ fn start_logging(cli: &Cli) -> Result<(), Failure> {
                 command: WorkerCommand::Owner(_),
             }
             | Command::Client {
-                command: ClientCommand::Owner(_),
+                command: ClientCommand::Owner(_) | ClientCommand::Key { .. },
             },
             false,
         ) => "warn",
@@ -269,6 +269,7 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
             }
             ClientCommand::Payee(PayeeCommand::Claims { url }) => command::claims::client(&global, url, output).await,
             ClientCommand::Owner(command) => command::owner::client(&global, command, output).await,
+            ClientCommand::Key { command } => Box::pin(command::access::run(&global, command, output)).await,
         },
         Command::Wallet { command } => command::wallet::run(&global, command, output).await,
         Command::Completions { shell } => command::shell::completions(shell, output),

@@ -8,6 +8,7 @@ use cocoon_runner::admin::AdminConfig;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::access::config::AccessConfig;
 use crate::limits::{DEFAULT_MAX_BODY_BYTES, DEFAULT_MAX_REQUESTS, ROOT_REFRESH};
 
 /// Everything that a client runner is told.
@@ -58,6 +59,9 @@ pub struct ClientConfig {
     /// Where the published logs of proxies are, so that pages of receipts prove that a receipt is in its proxy's log.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<LogPlace>,
+    /// Who may use the HTTP interface.
+    #[serde(default, skip_serializing_if = "AccessConfig::is_default")]
+    pub access: AccessConfig,
 }
 
 /// Where a proxy's published log is: at the proxy, at a mirror, at any web server. Its checkpoints must be signed by the key of the
@@ -87,12 +91,18 @@ impl ClientConfig {
     pub fn secret_path(&self) -> PathBuf {
         self.secret_file.clone().unwrap_or_else(|| self.data_dir.join("secret"))
     }
+
+    /// The file with the API keys.
+    pub fn keys_path(&self) -> PathBuf {
+        let usual = || self.data_dir.join("keys.json");
+        self.access.keys_file.clone().unwrap_or_else(usual)
+    }
 }
 
 impl NamesFiles for ClientConfig {
     fn files_mut(&mut self) -> Vec<&mut PathBuf> {
         let own = std::iter::once(&mut self.data_dir).chain(&mut self.secret_file);
-        let own = own.chain(&mut self.disclosures_dir);
+        let own = own.chain(&mut self.disclosures_dir).chain(&mut self.access.keys_file);
         let files = own.chain(self.chain.files_mut());
         let files = files.chain(self.attestation.files_mut());
         let files = files.chain(self.wallet.files_mut());

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::access::attempt::Attempt;
 use crate::calls::{Call, CallEvent, RequestId};
 use crate::connection::ProxyConnection;
 use crate::http::provider::Demands;
@@ -67,15 +68,8 @@ pub(crate) enum Unsent {
     Never(ApiError),
 }
 
-/// Sends a request. Its pieces come from the receiver; when that is dropped before the end, the request is cancelled. What
-/// takes its receipt goes on among `tasks`.
-pub(crate) async fn start(
-    tasks: &TaskTracker,
-    connection: Arc<ProxyConnection>,
-    job: Job,
-    ended: impl FnOnce(Outcome) + Send + 'static,
-) -> Result<(RequestId, mpsc::Receiver<Piece>), Unsent> {
-    let id: RequestId = rand::random();
+/// The bytes that a job sends to the worker.
+pub(crate) fn encode(job: &Job) -> Bytes {
     let mut request = Request::post_json(job.path, job.body.clone());
     if job.refuses_challenge {
         request.headers.push(Header {
@@ -83,7 +77,19 @@ pub(crate) async fn start(
             value: "1".to_owned(),
         });
     }
-    let request = request.encode();
+    request.encode()
+}
+
+/// Sends a request under a name. Its pieces come from the receiver; when that is dropped before the end, the request is cancelled. What
+/// takes its receipt goes on among `tasks`.
+pub(crate) async fn start(
+    tasks: &TaskTracker,
+    connection: Arc<ProxyConnection>,
+    (id, request): (RequestId, Bytes),
+    job: Job,
+    mut attempt: Attempt,
+    ended: impl FnOnce(Outcome) + Send + 'static,
+) -> Result<mpsc::Receiver<Piece>, Unsent> {
     let deadline = Instant::now() + job.timeout;
     let query = RunQueryEx {
         model_name: job.model,
@@ -96,16 +102,21 @@ pub(crate) async fn start(
         flags: (),
         enable_debug: Some(job.enable_debug),
     };
-    let call = connection
-        .run(id, request, query, job.quote)
-        .await
-        .map_err(|error| match error {
-            LinkError::TooLarge { .. } => Unsent::Never(ApiError::too_large("The request does not fit one message.")),
-            error => {
-                let text = format!("The request could not be sent: {error}.");
-                Unsent::Elsewhere(ApiError::connection_lost(text))
-            }
-        })?;
+    let call = match connection.run(id, request, query, job.quote).await {
+        Ok(call) => call,
+        Err(error) => {
+            attempt.is_free().await;
+            return Err(match error {
+                LinkError::TooLarge { .. } => {
+                    Unsent::Never(ApiError::too_large("The request does not fit one message."))
+                }
+                error => {
+                    let text = format!("The request could not be sent: {error}.");
+                    Unsent::Elsewhere(ApiError::connection_lost(text))
+                }
+            });
+        }
+    };
     let (pieces, receiver) = mpsc::channel(PIECE_QUEUE);
     let driven = async move {
         let mut driver = Driver {
@@ -117,6 +128,7 @@ pub(crate) async fn start(
             has_head: false,
             is_settled: false,
             ahead: None,
+            attempt,
         };
         let success = driver.run().await;
         ended(Outcome {
@@ -126,7 +138,7 @@ pub(crate) async fn start(
         driver.take_receipt(success).await;
     };
     tasks.spawn(driven);
-    Ok((id, receiver))
+    Ok(receiver)
 }
 
 struct Driver {
@@ -140,6 +152,8 @@ struct Driver {
     is_settled: bool,
     /// The place among the answers that are ahead of their receipts.
     ahead: Option<OwnedSemaphorePermit>,
+    /// What is held for it.
+    attempt: Attempt,
 }
 
 /// What happened next.
@@ -173,8 +187,9 @@ impl Driver {
                     }
                 },
                 // A receipt never overtakes the answer on the wire; one that does is kept without being shown.
-                Step::Event(Some(CallEvent::Receipt(_))) => {
+                Step::Event(Some(CallEvent::Receipt(note))) => {
                     self.is_settled = true;
+                    self.attempt.has_receipt(&note).await;
                     continue;
                 }
                 Step::Event(Some(CallEvent::Lost(reason))) => {
@@ -221,7 +236,10 @@ impl Driver {
             }
             AnswerBody::Error { code, message, .. } => {
                 let code = ErrorCode::from_wire(code).refine(&message);
-                self.is_settled |= is_refusal(code);
+                if is_refusal(code) {
+                    self.is_settled = true;
+                    self.attempt.is_free().await;
+                }
                 let code = code.to_wire();
                 let (text, seconds) = retry_after::split(&message);
                 let mut error = ApiError::from_node(code, text);
@@ -239,6 +257,7 @@ impl Driver {
         };
         self.ahead = place;
         let info = answer.final_info.unwrap_or_default();
+        self.attempt.is_told(info.tokens.total);
         Ok(self.give(Piece::End(Box::new(info))).await.unwrap_or(Passed::Last))
     }
 
@@ -285,7 +304,10 @@ impl Driver {
             }
         };
         let note = tokio::time::timeout(limit, wait).await.ok().flatten();
-        self.is_settled |= note.is_some();
+        if let Some(note) = &note {
+            self.is_settled = true;
+            self.attempt.has_receipt(note).await;
+        }
         note
     }
 
@@ -304,6 +326,7 @@ impl Driver {
         if self.is_due() {
             self.receipt(LATE_RECEIPT_WAIT).await;
         }
+        self.attempt.is_over().await;
     }
 
     fn is_due(&self) -> bool {

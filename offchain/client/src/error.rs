@@ -12,6 +12,8 @@ use cocoon_runner::link::LinkError;
 use cocoon_runner::{Retry, RunnerError, Who};
 use cocoon_store::StoreError;
 
+use crate::access::keys::KeysError;
+
 /// Everything that goes wrong outside of a single request. (What goes wrong with a request is
 /// [`cocoon_openai::ApiError`].)
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +78,20 @@ pub enum ClientError {
     /// A message to the client contract had no effect in time.
     #[error("a message to the client contract {0} had no effect in time")]
     NoEffect(Address),
+    /// The API keys cannot be read.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// Others reach the interface, and there is no key that counts.
+    #[error(
+        "{listen} is no loopback address, and no API key in {} counts: whoever reaches it would spend this client's money",
+        path.display()
+    )]
+    NoKeys {
+        /// Where the interface would listen.
+        listen: std::net::SocketAddr,
+        /// The file of the keys.
+        path: PathBuf,
+    },
     /// A proxy whose address does not parse.
     #[error("the proxy's address {0:?} is not an IP address with a port")]
     ProxyAddress(String),
@@ -90,7 +106,7 @@ impl ClientError {
             Self::Chain(_) | Self::NoProxy | Self::NoEffect(_) | Self::ContractClosed(_) | Self::ProxyAddress(_) => {
                 Who::Chain
             }
-            Self::Contract(_) | Self::Secret { .. } => Who::Local,
+            Self::Contract(_) | Self::Secret { .. } | Self::Keys(_) | Self::NoKeys { .. } => Who::Local,
             Self::Store(_) => Who::Host,
             Self::Attested(_)
             | Self::Handshake(_)
@@ -112,7 +128,9 @@ impl ClientError {
                 Retry::OtherPeer
             }
             Self::ContractClosed(_) | Self::ProxyAddress(_) => Retry::OtherPeer,
-            Self::Contract(_) | Self::Store(_) | Self::Secret { .. } => Retry::Never,
+            Self::Contract(_) | Self::Store(_) | Self::Secret { .. } | Self::Keys(_) | Self::NoKeys { .. } => {
+                Retry::Never
+            }
         }
     }
 
@@ -127,6 +145,10 @@ impl ClientError {
             Self::Handshake(_) => "the proxy does not accept this client; its log says more",
             Self::Store(error) => error.hint(),
             Self::Secret { .. } => "check the path and the permissions of secret_file",
+            Self::Keys(error) => error.hint(),
+            Self::NoKeys { .. } => {
+                "make a key with `cocoon client key create NAME --config FILE`, or listen on 127.0.0.1 and let a reverse proxy ask for keys (require_keys)"
+            }
             Self::NoProxy => "wait until a proxy is registered in the root contract",
             Self::ForeignContract { .. } => "do not use this proxy: its contracts are not those of its key",
             Self::Voucher(_) => "do not use this proxy: it signs what it must not",

@@ -18,6 +18,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod access;
 pub mod account;
 mod calls;
 pub mod closed;
@@ -39,6 +40,7 @@ mod run;
 mod secret;
 pub mod stats;
 
+pub use access::config::AccessConfig;
 pub use config::{ClientConfig, FundingConfig, LogPlace};
 pub use connection::ProxyConnection;
 pub use context::Context;

@@ -59,3 +59,27 @@ pub const QUOTE_KEPT_AFTER: Duration = Duration::from_secs(120);
 pub const MAX_QUOTE_BODY_BYTES: usize = 4096;
 /// Largest file with a secret.
 pub const MAX_SECRET_BYTES: u64 = 4096;
+/// Most API keys of a client: all are read at once, and each has figures in memory.
+pub const MAX_API_KEYS: usize = 10_000;
+/// Largest file of API keys: a kilobyte for each.
+pub const MAX_KEYS_FILE_BYTES: u64 = 10 << 20;
+/// Longest name of an API key, bytes.
+pub const MAX_KEY_NAME: usize = 64;
+/// How often the file of API keys is looked at: so long may a revoked key still count.
+pub const KEYS_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Attempts of one key whose cost is not known: their list is written anew with each. Beyond it the oldest counts as spent for good.
+pub const MAX_OPEN_HOLDS: usize = 1024;
+/// Tokens that are held beyond the proxy's formula: four classes are rounded one by one, and the sum may differ by that.
+pub const HOLD_MARGIN_TOKENS: u64 = 4;
+/// Longest idempotency key, bytes, as elsewhere.
+pub const MAX_IDEMPOTENCY_KEY: usize = 255;
+/// How long an idempotency key is remembered, so that its request is never run again.
+pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
+/// Idempotency keys that are remembered; beyond it the oldest that does not run is forgotten before its time.
+pub const MAX_IDEMPOTENCY_KEYS: usize = 65_536;
+/// How long an answer is kept in memory for a caller that asks again with its idempotency key.
+pub const ANSWERS_KEPT: Duration = Duration::from_secs(600);
+/// Bytes of such answers together; beyond it the oldest are dropped.
+pub const MAX_KEPT_ANSWERS_BYTES: usize = 64 << 20;
+/// How often a contract that seems to hold too little is read anew because of requests.
+pub const CHANNEL_LOOK_EVERY: Duration = Duration::from_secs(2);

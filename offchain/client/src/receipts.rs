@@ -30,6 +30,10 @@ pub struct ReceiptNote {
     pub id: ReceiptId,
     /// What does not verify; `None` when everything does.
     pub fault: Option<String>,
+    /// What it charges, adjusted tokens.
+    pub charged: u64,
+    /// Where its channel stands after it, adjusted tokens.
+    pub total: u64,
 }
 
 /// A receipt as it came, with what it is checked against.
@@ -124,6 +128,8 @@ impl ReceiptKeeper {
             let note = ReceiptNote {
                 id: receipt.receipt.id(),
                 fault: receipt.fault.clone(),
+                charged: receipt.receipt.signed().receipt.charged(),
+                total: receipt.receipt.signed().receipt.channel.after,
             };
             stored.push(receipt);
             waiting.push((note, reply));

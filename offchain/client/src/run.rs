@@ -20,6 +20,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::answers::Answers;
+use crate::access::attempt::Access;
+use crate::access::durable::Rows;
+use crate::access::gate::Gate;
+use crate::access::spending::Spending;
 use crate::account::{self, Accounts};
 use crate::config::ClientConfig;
 use crate::context::Context;
@@ -85,6 +90,12 @@ async fn start_in(
     surroundings: Surroundings,
     stop: CancellationToken,
 ) -> Result<RunningClient, ClientError> {
+    let gate = Gate::open(
+        &config.access,
+        config.keys_path(),
+        config.listen,
+        surroundings.clock.clone(),
+    )?;
     // The port first: a taken one is the most common mistake, and costs nothing to find.
     let listener = cocoon_runner::http::listen(surroundings.network.as_ref(), config.listen).await?;
     let (failed, mut failures) = mpsc::channel(1);
@@ -114,7 +125,15 @@ async fn start_in(
 
     let contradictions = config.data_dir.join("contradictions");
     let logs = Logs::new(&config.logs, Arc::clone(&context.store), &contradictions)?;
+    let rows = Rows::new(Arc::clone(&context.store), context.failed.clone());
+    let access = Access {
+        gate: Arc::new(gate),
+        spending: Spending::new(Arc::clone(&rows)),
+        answers: Answers::open(rows, context.clock.clone())?,
+    };
     let app = App {
+        access,
+        channels_looked: tokio::sync::Mutex::default(),
         logs: Arc::new(logs),
         proxy_keys: Arc::new(Keys::default()),
         upstream: upstream.clone(),
@@ -133,7 +152,7 @@ async fn start_in(
     let router = http::router(Arc::clone(&app));
     let administered = router.clone().merge(http::contract::router(Arc::clone(&app)));
     admin::start(&config.admin, http::operated(&app), administered, &shutdown)?;
-    let server = serve_on(listener, router, stop.clone())?;
+    let server = serve_on(listener, http::guarded(router, &app), stop.clone())?;
     let address = server.address();
     tracing::info!(%address, "the client listens");
     let task = tokio::spawn(async move {

@@ -206,6 +206,46 @@ impl ApiError {
         Self::new(410, INVALID_REQUEST, "quote_expired", message)
     }
 
+    /// No API key, or one that does not count.
+    pub fn invalid_api_key(message: impl Into<String>) -> Self {
+        Self::new(401, INVALID_REQUEST, "invalid_api_key", message)
+    }
+
+    /// The API key is not for this.
+    pub fn insufficient_permissions(message: impl Into<String>) -> Self {
+        Self::new(403, INVALID_REQUEST, "insufficient_permissions", message)
+    }
+
+    /// The API key may not use this model or endpoint.
+    pub fn model_not_allowed(message: impl Into<String>) -> Self {
+        Self::new(403, INVALID_REQUEST, "model_not_allowed", message)
+    }
+
+    /// The client is not called by the name that the request has in `Host`.
+    pub fn host_not_allowed(message: impl Into<String>) -> Self {
+        Self::new(403, INVALID_REQUEST, "host_not_allowed", message)
+    }
+
+    /// A web page of another origin sent the request.
+    pub fn origin_not_allowed(message: impl Into<String>) -> Self {
+        Self::new(403, INVALID_REQUEST, "origin_not_allowed", message)
+    }
+
+    /// The idempotency key stands for another request.
+    pub fn idempotency_key_reused(message: impl Into<String>) -> Self {
+        Self::new(422, INVALID_REQUEST, "idempotency_key_reused", message)
+    }
+
+    /// The request with this idempotency key was answered, and its answer is no longer kept.
+    pub fn answer_not_kept(message: impl Into<String>) -> Self {
+        Self::new(409, INVALID_REQUEST, "answer_not_kept", message)
+    }
+
+    /// The request with this idempotency key had left when the client ended.
+    pub fn outcome_unknown(message: impl Into<String>) -> Self {
+        Self::new(409, INVALID_REQUEST, "outcome_unknown", message)
+    }
+
     /// The answer did not come in time.
     pub fn timeout(message: impl Into<String>) -> Self {
         Self::new(504, SERVER, "timeout", message)

@@ -1,6 +1,6 @@
 //! The client's store: the receipts that it verified, and what it must remember of each proxy.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use cocoon_bindings::ton::{Address, HashBytes};
@@ -201,6 +201,15 @@ impl ClientStore {
     pub fn put_state<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StoreError> {
         let mut batch = self.rows.begin();
         batch.put(STATE, name.as_bytes(), value)?;
+        self.rows.commit(batch)
+    }
+
+    /// Writes settings together; durable when it returns.
+    pub fn put_states<T: Serialize>(&self, settings: &BTreeMap<String, T>) -> Result<(), StoreError> {
+        let mut batch = self.rows.begin();
+        for (name, value) in settings {
+            batch.put(STATE, name.as_bytes(), value)?;
+        }
         self.rows.commit(batch)
     }
 

@@ -148,6 +148,7 @@ impl Configs {
                     refill_below: CLIENT_REFILL_BELOW,
                 }),
                 logs: ports.proxy_log.iter().map(log_place).collect(),
+                access: Default::default(),
             },
         }
     }

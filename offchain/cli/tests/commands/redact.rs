@@ -31,12 +31,14 @@ const EVERYWHERE: [(&str, &str); 6] = [
 ];
 
 /// Where keys, query ids or times are others in each run. The order counts: longer ones first. Of a link the amount stays.
-const WHERE_DRAWN: [(&str, &str); 13] = [
+const WHERE_DRAWN: [(&str, &str); 14] = [
     (r"\bte6cc[A-Za-z0-9+/_=-]+", "[CELLS]"),
     (r"(?:-1|\b0):[0-9a-fA-F]{64}\b", "[ADDRESS]"),
     (r"\b[EUk0][Qf][A-Za-z0-9_-]{46}", "[ADDRESS]"),
     // The end of a key in the form of signed notes: name+id+key.
     (r"\+[0-9a-f]{8}\+[A-Za-z0-9+/]{42,44}=*", "+[KEY]"),
+    // The beginning of an API key.
+    (r"\bck-[0-9a-f]{6}\b", "ck-[START]"),
     // The beginning of a key's hash.
     (r"\b[0-9a-f]{20,24}\.\.\.", "[HASH]..."),
     (r"\b[0-9a-f]{128}\b", "[SIGNATURE]"),

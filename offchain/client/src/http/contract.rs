@@ -1,12 +1,12 @@
 //! `POST /request/topup`, `/request/charge`, `/request/close` and `/request/withdraw`, as the deployed runner names them: what
-//! the client's wallet does to its contract at a proxy. Only on the administration socket: whoever may ask questions may not
-//! move money.
+//! the client's wallet does to its contract at a proxy; and `GET /access/keys`, what all API keys have spent. Only on the
+//! administration socket: whoever may ask questions may not move money.
 
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::routing::post;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use cocoon_bindings::ton::{friendly, parse_address};
 use cocoon_bindings::units::Nanoton;
@@ -21,6 +21,7 @@ use crate::error::ClientError;
 /// The routes.
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
+        .route("/access/keys", get(super::keys::all))
         .route("/request/topup", post(top_up))
         .route("/request/charge", post(charge))
         .route("/request/close", post(close))

@@ -3,6 +3,7 @@
 use cocoon_runner::report::{Exposition, Metric, nanoton};
 
 use super::App;
+use crate::access::refusal::Why;
 use crate::logs::Ended;
 
 const CONNECTED: Metric = Metric::gauge("cocoon_client_connections", "Connections to proxies that serve.");
@@ -43,6 +44,11 @@ const LOG_LOOKUPS: Metric = Metric::counter(
     "Receipts looked up in the published logs of their proxies, by how it ended; a contradiction is a proxy that signed two histories.",
 );
 
+const REFUSALS: Metric = Metric::counter(
+    "cocoon_client_access_refusals_total",
+    "Requests that were refused before anything left, by why; no label names a key.",
+);
+
 /// Every figure of a client.
 pub const METRICS: &[Metric] = &[
     CONNECTED,
@@ -58,6 +64,7 @@ pub const METRICS: &[Metric] = &[
     WALLET,
     CHAIN_AGE,
     LOG_LOOKUPS,
+    REFUSALS,
 ];
 
 pub(super) fn write(app: &App, page: &mut Exposition) {
@@ -97,5 +104,9 @@ pub(super) fn write(app: &App, page: &mut Exposition) {
     let mut lookups = page.metric(&LOG_LOOKUPS);
     for how in Ended::ALL {
         lookups.sample(&[("result", how.word())], app.logs.ended(how) as f64);
+    }
+    let mut refusals = page.metric(&REFUSALS);
+    for why in Why::ALL {
+        refusals.sample(&[("reason", why.word())], app.access.gate.refusals.of(why) as f64);
     }
 }

@@ -22,7 +22,9 @@ use tokio::time::Instant;
 
 use super::provider::Demands;
 use super::reply::{RECEIPT, RECEIPT_ID, reply_in, reply_with_id, set, set_id};
-use super::{App, provider, quote, stream};
+use super::{App, cost, guard, provider, quote, stream};
+use crate::access::attempt::Asker;
+use crate::access::gate::Place;
 use crate::calls::RequestId;
 use crate::connection::ProxyConnection;
 use crate::driver::{self, Job, Piece, Unsent};
@@ -63,6 +65,8 @@ pub(super) struct Running {
     pub(super) clock: SharedClock,
     /// The place among the requests at once; kept until the caller has everything.
     _slot: OwnedSemaphorePermit,
+    /// The same among those of its key.
+    _place: Option<Place>,
 }
 
 /// A request as it was read: what its caller wants of us, and what a worker is asked.
@@ -85,7 +89,9 @@ async fn begin(app: &Arc<App>, dialect: Dialect, request: axum::extract::Request
         .map_err(|_| ApiError::rate_limited("This client runs as many requests as it may."))?;
     let (head, body) = request.into_parts();
     let asked = read(app, dialect, &head.headers, body).await?;
-    start(app, slot, asked).await
+    // Over the administration socket nobody shows a key.
+    let asker = head.extensions.get::<Asker>().cloned().unwrap_or_default();
+    start(app, slot, asked, asker).await
 }
 
 /// Reads all of a request and translates it. Nothing has left this machine after it.
@@ -124,7 +130,9 @@ async fn read(app: &App, dialect: Dialect, headers: &HeaderMap, body: Body) -> R
 }
 
 /// Sends a request to a proxy.
-async fn start(app: &Arc<App>, slot: OwnedSemaphorePermit, asked: Asked) -> Result<Running, ApiError> {
+async fn start(app: &Arc<App>, slot: OwnedSemaphorePermit, asked: Asked, asker: Asker) -> Result<Running, ApiError> {
+    let place = app.access.gate.begin(&asker.caller, asked.request.model());
+    let place = place.map_err(|refusal| guard::refused(app, refusal))?;
     let Asked {
         request,
         options,
@@ -163,7 +171,7 @@ async fn start(app: &Arc<App>, slot: OwnedSemaphorePermit, asked: Asked) -> Resu
         let now = counted.context.clock.now_f64();
         counted.stats.ended(outcome.success, outcome.bytes, now - begun, now);
     };
-    let (id, pieces) = send(app, connection, job, ended).await?;
+    let (id, pieces) = send(app, connection, job, &asker, ended).await?;
     Ok(Running {
         id,
         dialect: asked.dialect,
@@ -177,6 +185,7 @@ async fn start(app: &Arc<App>, slot: OwnedSemaphorePermit, asked: Asked) -> Resu
         wants_receipt: asked.wants_receipt,
         clock: app.context.clock.clone(),
         _slot: slot,
+        _place: place,
     })
 }
 
@@ -195,12 +204,24 @@ async fn send(
     app: &App,
     mut connection: Arc<ProxyConnection>,
     job: Job,
+    asker: &Asker,
     ended: impl FnOnce(driver::Outcome) + Clone + Send + 'static,
 ) -> Result<(RequestId, mpsc::Receiver<Piece>), ApiError> {
+    let request = driver::encode(&job);
     let mut tried = Vec::new();
     let failure = loop {
-        match driver::start(&app.requests, Arc::clone(&connection), job.clone(), ended.clone()).await {
-            Ok(started) => return Ok(started),
+        let id: RequestId = rand::random();
+        // Of each attempt anew: another proxy is another channel, and what was left may be spent meanwhile.
+        let begun = match cost::hold(app, asker, &connection, id, (&job, request.len())).await {
+            Ok(attempt) => {
+                let sent = (id, request.clone());
+                let (to, ended) = (Arc::clone(&connection), ended.clone());
+                driver::start(&app.requests, to, sent, job.clone(), attempt, ended).await
+            }
+            Err(unsent) => Err(unsent),
+        };
+        match begun {
+            Ok(pieces) => return Ok((id, pieces)),
             Err(Unsent::Never(error)) => break error,
             // Another proxy knows nothing of the quote.
             Err(Unsent::Elsewhere(error)) if job.quote.is_some() || !job.demands.allow_fallbacks => break error,
@@ -220,7 +241,7 @@ async fn send(
     Err(failure)
 }
 
-async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
+pub(super) async fn read_body(body: Body, limit: usize) -> Result<Bytes, ApiError> {
     let read = async {
         let mut stream = body.into_data_stream();
         let (mut bytes, mut length) = (BytesMut::new(), 0_usize);

@@ -5,9 +5,12 @@
 mod attestation;
 mod claims;
 pub(crate) mod contract;
+mod cost;
 pub(crate) mod figures;
+mod guard;
 mod inclusion;
 mod inference;
+mod keys;
 mod models;
 mod openapi;
 mod operated;
@@ -18,6 +21,7 @@ mod reply;
 mod report;
 mod stream;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,12 +30,15 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use cocoon_bindings::ton::Address;
 use cocoon_openai::{ApiError, Dialect, Endpoint, anthropic};
 use cocoon_runner::admin::{Live, Operated};
 use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::access::attempt::Access;
 use crate::account::Accounts;
 use crate::config::ClientConfig;
 use crate::connection::ProxyConnection;
@@ -61,6 +68,10 @@ pub(crate) struct App {
     pub(crate) live: Live<ClientConfig>,
     pub(crate) owner: String,
     pub(crate) stop: CancellationToken,
+    /// Who may ask, how fast, and for how much.
+    pub(crate) access: Access,
+    /// When contracts that seemed to hold too little were read anew.
+    pub(crate) channels_looked: tokio::sync::Mutex<BTreeMap<Address, Instant>>,
 }
 
 impl App {
@@ -126,6 +137,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/cocoon/receipts/{id}", get(receipt::show))
         .route("/v1/cocoon/quote", post(quote::ask))
         .route("/v1/cocoon/claims", get(claims::show))
+        .route("/v1/cocoon/key", get(keys::own))
         .route("/v1/cocoon/attestation", get(attestation::show))
         .route("/v1/cocoon/attestation/{hash}", get(attestation::of_certificate))
         .route("/v1/cocoon/openapi.json", get(openapi::show))
@@ -134,6 +146,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(|| async { reply(&ApiError::method_not_allowed()) })
         .with_state(Arc::clone(&app))
         .merge(cocoon_runner::report::routes(Arc::new(report::Pages(app))))
+}
+
+/// The same for callers who have to show that they may ask.
+pub(crate) fn guarded(router: Router, app: &Arc<App>) -> Router {
+    router.layer(axum::middleware::from_fn_with_state(Arc::clone(app), guard::guard))
 }
 
 /// What the administration socket works on.

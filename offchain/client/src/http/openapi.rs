@@ -110,6 +110,7 @@ fn answer(answer: &Answer, headers: &[&str]) -> Option<Value> {
         answer["headers"] = json!({
             "x-cocoon-request-id": {"$ref": "#/components/headers/RequestId"},
             "x-cocoon-receipt-id": {"$ref": "#/components/headers/ReceiptId"},
+            "idempotency-replayed": {"$ref": "#/components/headers/Replayed"},
         });
     }
     Some(answer)

@@ -1,5 +1,6 @@
 //! A client with a proxy that does what the test says. One program: what they have in common is built once.
 
+mod access;
 mod answers;
 mod common;
 mod contract;

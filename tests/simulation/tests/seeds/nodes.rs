@@ -14,6 +14,8 @@ use crate::setting::{MODEL, Setting, address, client_owner, proxy_owner};
 use crate::upstream::{self, Manners};
 
 pub(crate) const CLIENT: &str = "10.0.0.2:10000";
+/// A key of the client: others reach it, so it asks for one.
+pub(crate) const API_KEY: &str = "ck-of-the-simulation";
 
 /// Which node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,11 +129,13 @@ impl Node {
             Self::Client => format!(
                 "listen = '{CLIENT}'\ndata_dir = {}\nsecret_file = {}\nroot_refresh_seconds = 10\nproxy_connections = {proxies}\n{common}\
                  [wallet]\nkey_file = {}\nowner = '{}'\n\
-                 [funding]\namount = '20000000000'\nrefill_below = '5000000000'\n",
+                 [funding]\namount = '20000000000'\nrefill_below = '5000000000'\n\
+                 [access]\nkeys_file = {}\n",
                 file("client"),
                 file("secret"),
                 file("client.key"),
                 client_owner(),
+                file("keys.json"),
             ),
             Self::Worker(number) => format!(
                 "owner = '{}'\ndata_dir = {}\nhttp = '{ip}:12000'\ndrain_seconds = 3\nroot_refresh_seconds = 10\nproxy_connections = {proxies}\n{common}\

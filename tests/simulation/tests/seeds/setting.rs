@@ -15,10 +15,11 @@ use cocoon_emulator::{Emulator, NetworkConfig, Snapshot};
 use cocoon_manifest::ModelName;
 use cocoon_runner::keys::write_secret;
 use ed25519_dalek::SigningKey;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use crate::nodes::Node;
+use crate::nodes::{API_KEY, Node};
 use crate::rogue;
 
 /// When the chain begins, Unix seconds.
@@ -151,6 +152,9 @@ impl Setting {
         }
         chain.run().unwrap();
         write("secret", "open sesame");
+        let hash = hex::encode(Sha256::digest(API_KEY));
+        let key = json!({ "name": "user", "hash": hash, "shown": "ck-of-the", "created": 0, "scopes": ["inference", "read"] });
+        write("keys.json", &json!({ "format": 1, "keys": [key] }).to_string());
         write(
             "platform.json",
             &SimulatedPlatform::generate().unwrap().to_json().unwrap(),

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::disk::Platter;
 use crate::host::{Life, Time};
 use crate::network::{Net, USERS};
-use crate::nodes::CLIENT;
+use crate::nodes::{API_KEY, CLIENT};
 use crate::setting::{BEGIN, MODEL, Setting, address, client_owner, proxy_owner};
 use crate::user::{self, Diary, Outcome};
 use crate::{chain, entropy};
@@ -194,11 +194,13 @@ impl Clocks {
             OF_CLIENT => format!(
                 "listen = '{CLIENT}'\ndata_dir = {}\nsecret_file = {}\n{common}\
                  [wallet]\nkey_file = {}\nowner = '{}'\n\
-                 [funding]\namount = '20000000000'\nrefill_below = '5000000000'\n",
+                 [funding]\namount = '20000000000'\nrefill_below = '5000000000'\n\
+                 [access]\nkeys_file = {}\n",
                 file("client"),
                 file("secret"),
                 file("client.key"),
                 client_owner(),
+                file("keys.json"),
             ),
             _ => format!(
                 "owner = '{}'\ndata_dir = {}\nhttp = '{ip}:12000'\n{common}\
@@ -238,7 +240,9 @@ impl Clocks {
         let life = Life::new(USERS, &self.time);
         let (net, time, page) = (self.net.of(&life), Arc::clone(&self.time), Arc::default());
         let shown: Arc<Mutex<(u64, String)>> = Arc::clone(&page);
-        let request = format!("GET {path} HTTP/1.1\r\nHost: p\r\nConnection: close\r\n\r\n");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {from}\r\nAuthorization: Bearer {API_KEY}\r\nConnection: close\r\n\r\n"
+        );
         self.users.spawn(async move {
             let mut wire = net.dial(from).await.unwrap();
             wire.write_all(request.as_bytes()).await.unwrap();

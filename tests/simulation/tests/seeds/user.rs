@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::host::Time;
-use crate::nodes::CLIENT;
+use crate::nodes::{API_KEY, CLIENT};
 use crate::trace;
 
 /// Time that a request asks for.
@@ -93,7 +93,7 @@ async fn exchange(wire: &mut Wire, streams: bool, tokens: u64) -> Option<Vec<u8>
         ""
     };
     let head = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nHost: c\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: {CLIENT}\r\nAuthorization: Bearer {API_KEY}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
          {wait}Connection: close\r\n\r\n",
         body.len()
     );

@@ -40,14 +40,21 @@ const COCOON: &str = "cocoon";
 const OPERATION: &str = "operation";
 
 const ERROR: &str = "Error";
-const HEADERS: &[&str] = &["Receipt", "Quote", "NoChallenge"];
+const HEADERS: &[&str] = &["Receipt", "Quote", "NoChallenge", "IdempotencyKey"];
 
 /// What may go wrong with whatever a worker answers.
 const OF_MODELS: &[(u16, &str)] = &[
     (400, "A field is wrong, missing or not supported; `param` names it."),
-    (402, "The client's contract is short of coins."),
+    (401, "The client needs an API key, or does not know this one."),
+    (
+        402,
+        "The client's contract is short of coins, or the key's limit is used up.",
+    ),
+    (403, "The API key may not do this."),
     (404, "Nobody serves this model, or nobody whom the request admits."),
+    (409, "The idempotency key stands for a request whose answer is gone."),
     (413, "The request is too large."),
+    (422, "The idempotency key stands for another request."),
     (429, "Too many requests; `Retry-After` says when to come back."),
     (502, "A node on the way failed."),
     (
@@ -225,6 +232,13 @@ pub(super) const ALL: &[Operation] = &[
             Answer::Json("Quote"),
         )
     },
+    page(
+        "/v1/cocoon/key",
+        "getKey",
+        COCOON,
+        "What the API key of the request may use, has spent and has left.",
+        Answer::Json("ApiKey"),
+    ),
     page(
         "/v1/cocoon/claims",
         "listClaims",

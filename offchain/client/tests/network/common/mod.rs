@@ -64,6 +64,8 @@ pub(crate) struct Options {
     pub(crate) unlisted_image: bool,
     /// The proxy demands a registration through the chain.
     pub(crate) long_nonce: Option<i64>,
+    /// Who may ask.
+    pub(crate) access: cocoon_client::AccessConfig,
 }
 
 impl Default for Options {
@@ -78,6 +80,7 @@ impl Default for Options {
             forged_quote: false,
             unlisted_image: false,
             long_nonce: None,
+            access: cocoon_client::AccessConfig::default(),
         }
     }
 }
@@ -144,6 +147,7 @@ impl World {
             },
             funding,
             logs: Vec::new(),
+            access: options.access.clone(),
         };
         let stop = CancellationToken::new();
         let client = cocoon_client::start_on(config, Surroundings::real(chain), stop.clone())

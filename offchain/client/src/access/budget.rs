@@ -1,0 +1,326 @@
+//! What keys may still spend and what channels still hold. A machine of states only: no clock, no disk, no network.
+//!
+//! Before each attempt the most that it may cost is held, by the same arithmetic as the proxy's; the receipt settles it. What is
+//! held counts like what is spent, so requests at once never exceed a limit, whatever becomes of them and in whatever order. A hold
+//! whose outcome is not known stays: after a crash what was held counts as spent, until a receipt says what it was.
+
+use std::collections::BTreeMap;
+
+use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_bindings::units::Nanoton;
+use serde::{Deserialize, Serialize};
+
+use super::keys::KeyLimits;
+use crate::limits::MAX_OPEN_HOLDS;
+
+/// Name of an attempt: that of its request between client and proxy.
+pub type Attempt = [u8; 32];
+
+/// The most that one attempt may cost one key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Name of the request.
+    pub request: HashBytes,
+    /// Adjusted tokens.
+    pub tokens: u64,
+    /// Of one token.
+    pub price: Nanoton,
+    /// Money: tokens times price.
+    pub amount: Nanoton,
+    /// Day (UTC, since 1970) that it counts for.
+    pub day: u64,
+}
+
+/// The account of one key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyAccount {
+    /// Spent in all.
+    pub spent: Nanoton,
+    /// The newest day that something was spent or held on.
+    pub day: u64,
+    /// Spent on that day.
+    pub spent_on_day: Nanoton,
+    /// What may still be spent by attempts whose cost is not known.
+    pub holds: Vec<Hold>,
+}
+
+/// The account of one channel: our contract at one proxy. In adjusted tokens, ever.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChannelAccount {
+    /// What balance and stake cover, used tokens included; `None`: not known, so nothing is refused.
+    pub cover: Option<u64>,
+    /// What was used.
+    pub used: u64,
+    holds: BTreeMap<Attempt, u64>,
+}
+
+/// What an attempt may use at most.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// Its name.
+    pub attempt: Attempt,
+    /// The key that pays, by its hash, and what it may use.
+    pub key: Option<(String, KeyLimits)>,
+    /// Our contract at the proxy.
+    pub channel: Address,
+    /// Adjusted tokens at most.
+    pub tokens: u64,
+    /// Of one token.
+    pub price: Nanoton,
+    /// The day, UTC, since 1970.
+    pub day: u64,
+}
+
+/// Why nothing is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Short {
+    /// The key has so much left in all, of so much that may be needed.
+    Total(Nanoton, Nanoton),
+    /// The key has so much left for the day.
+    Day(Nanoton, Nanoton),
+    /// Balance and stake cover so many tokens more, of so many that may be needed.
+    Channel(u64, u64),
+    /// There is a hold of that name already.
+    Twice,
+    /// The amount is beyond all money.
+    Absurd,
+}
+
+/// What an attempt has used, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Used {
+    /// The receipt's tokens, and the channel's total after it.
+    Receipt {
+        /// Adjusted tokens.
+        tokens: u64,
+        /// Of the channel, ever.
+        total: u64,
+    },
+    /// Adjusted tokens, by the word of the proxy.
+    Told(u64),
+}
+
+impl Used {
+    fn tokens(self) -> u64 {
+        match self {
+            Self::Receipt { tokens, .. } | Self::Told(tokens) => tokens,
+        }
+    }
+}
+
+/// All accounts.
+#[derive(Debug, Clone, Default)]
+pub struct Budgets {
+    keys: BTreeMap<String, KeyAccount>,
+    channels: BTreeMap<Address, ChannelAccount>,
+}
+
+impl KeyAccount {
+    fn held(&self, is_counted: impl Fn(&Hold) -> bool) -> Nanoton {
+        let counted = self.holds.iter().filter(|hold| is_counted(hold));
+        counted.fold(Nanoton::ZERO, |sum, hold| plus(sum, hold.amount))
+    }
+
+    /// What is left in all and for a day; `None`: there is no limit.
+    pub fn left(&self, limits: &KeyLimits, day: u64) -> (Option<Nanoton>, Option<Nanoton>) {
+        // A clock that went back begins no new day.
+        let day = day.max(self.day);
+        let on_day = if day == self.day {
+            self.spent_on_day
+        } else {
+            Nanoton::ZERO
+        };
+        let total = plus(self.spent, self.held(|_| true));
+        let of_day = plus(on_day, self.held(|hold| hold.day == day));
+        (
+            limits.spend.map(|limit| limit.saturating_sub(total)),
+            limits.spend_per_day.map(|limit| limit.saturating_sub(of_day)),
+        )
+    }
+
+    fn hold(&mut self, limits: &KeyLimits, mut hold: Hold) -> Result<(), Short> {
+        let (total, of_day) = self.left(limits, hold.day);
+        if let Some(left) = total.filter(|left| *left < hold.amount) {
+            return Err(Short::Total(left, hold.amount));
+        }
+        if let Some(left) = of_day.filter(|left| *left < hold.amount) {
+            return Err(Short::Day(left, hold.amount));
+        }
+        hold.day = hold.day.max(self.day);
+        if hold.day > self.day {
+            self.day = hold.day;
+            self.spent_on_day = Nanoton::ZERO;
+        }
+        self.holds.push(hold);
+        if self.holds.len() > MAX_OPEN_HOLDS {
+            // The oldest is given up: it counts as spent for good.
+            let oldest = self.holds.remove(0);
+            self.spend(oldest.day, oldest.amount);
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, day: u64, amount: Nanoton) {
+        self.spent = plus(self.spent, amount);
+        if day == self.day {
+            self.spent_on_day = plus(self.spent_on_day, amount);
+        }
+    }
+
+    fn place(&self, attempt: &Attempt) -> Option<usize> {
+        self.holds.iter().position(|hold| hold.request.0 == *attempt)
+    }
+
+    /// Ends a hold with what it cost. Says whether there was one.
+    pub fn settle(&mut self, attempt: &Attempt, tokens: u64) -> bool {
+        let Some(place) = self.place(attempt) else {
+            return false;
+        };
+        let hold = self.holds.remove(place);
+        let cost = hold.price.checked_mul(tokens).unwrap_or(Nanoton::MAX);
+        self.spend(hold.day, cost);
+        true
+    }
+
+    fn release(&mut self, attempt: &Attempt) {
+        if let Some(place) = self.place(attempt) {
+            self.holds.remove(place);
+        }
+    }
+
+    fn shrink(&mut self, attempt: &Attempt, tokens: u64) {
+        let Some(hold) = self.place(attempt).and_then(|place| self.holds.get_mut(place)) else {
+            return;
+        };
+        hold.tokens = hold.tokens.min(tokens);
+        hold.amount = hold.price.checked_mul(hold.tokens).unwrap_or(hold.amount);
+    }
+}
+
+impl ChannelAccount {
+    /// Adjusted tokens that may still be held; `None`: not known.
+    pub fn left(&self) -> Option<u64> {
+        let held = self
+            .holds
+            .values()
+            .fold(0_u64, |sum, tokens| sum.saturating_add(*tokens));
+        self.cover
+            .map(|cover| cover.saturating_sub(self.used).saturating_sub(held))
+    }
+}
+
+impl Budgets {
+    /// Takes over the account of a key as it was kept.
+    pub fn restore(&mut self, key: String, account: KeyAccount) {
+        self.keys.insert(key, account);
+    }
+
+    /// The account of a key.
+    pub fn key(&self, key: &str) -> Option<&KeyAccount> {
+        self.keys.get(key)
+    }
+
+    /// The account of a channel.
+    pub fn channel(&self, channel: &Address) -> Option<&ChannelAccount> {
+        self.channels.get(channel)
+    }
+
+    /// Takes note of what chain and proxy say of a channel. What was used only grows.
+    pub fn see_channel(&mut self, channel: &Address, cover: Option<u64>, used: u64) {
+        let account = self.channels.entry(channel.clone()).or_default();
+        account.cover = cover;
+        account.used = account.used.max(used);
+    }
+
+    /// Holds what an attempt may cost, of key and channel, or of neither.
+    pub fn hold(&mut self, wish: &Wish) -> Result<(), Short> {
+        let amount = wish.price.checked_mul(wish.tokens).ok_or(Short::Absurd)?;
+        let known = self.channels.get(&wish.channel);
+        if known.is_some_and(|account| account.holds.contains_key(&wish.attempt)) {
+            return Err(Short::Twice);
+        }
+        if let Some(left) = known.and_then(ChannelAccount::left)
+            && left < wish.tokens
+        {
+            return Err(Short::Channel(left, wish.tokens));
+        }
+        if let Some((key, limits)) = &wish.key {
+            let account = self.keys.entry(key.clone()).or_default();
+            if account.place(&wish.attempt).is_some() {
+                return Err(Short::Twice);
+            }
+            let hold = Hold {
+                request: HashBytes(wish.attempt),
+                tokens: wish.tokens,
+                price: wish.price,
+                amount,
+                day: wish.day,
+            };
+            account.hold(limits, hold)?;
+        }
+        let account = self.channels.entry(wish.channel.clone()).or_default();
+        account.holds.insert(wish.attempt, wish.tokens);
+        Ok(())
+    }
+
+    /// The answer has ended and the proxy says what it used: no more than that is held until the receipt.
+    pub fn shrink(&mut self, wish: &Wish, tokens: u64) {
+        if let Some(held) = self
+            .channels
+            .get_mut(&wish.channel)
+            .and_then(|channel| channel.holds.get_mut(&wish.attempt))
+        {
+            *held = (*held).min(tokens);
+        }
+        if let Some(account) = wish.key.as_ref().and_then(|(key, _)| self.keys.get_mut(key)) {
+            account.shrink(&wish.attempt, tokens);
+        }
+    }
+
+    /// Ends a hold with what it used.
+    pub fn settle(&mut self, wish: &Wish, used: Used) {
+        if let Some(channel) = self.channels.get_mut(&wish.channel)
+            && channel.holds.remove(&wish.attempt).is_some()
+        {
+            channel.used = match used {
+                Used::Receipt { total, .. } => channel.used.max(total),
+                Used::Told(tokens) => channel.used.saturating_add(tokens),
+            };
+        }
+        if let Some(account) = wish.key.as_ref().and_then(|(key, _)| self.keys.get_mut(key)) {
+            account.settle(&wish.attempt, used.tokens());
+        }
+    }
+
+    /// Ends a hold of a key whose receipt was found.
+    pub fn settle_key(&mut self, key: &str, attempt: &Attempt, tokens: u64) {
+        if let Some(account) = self.keys.get_mut(key) {
+            account.settle(attempt, tokens);
+        }
+    }
+
+    /// Ends a hold of which nothing was or will be charged.
+    pub fn release(&mut self, wish: &Wish) {
+        if let Some(channel) = self.channels.get_mut(&wish.channel) {
+            channel.holds.remove(&wish.attempt);
+        }
+        if let Some(account) = wish.key.as_ref().and_then(|(key, _)| self.keys.get_mut(key)) {
+            account.release(&wish.attempt);
+        }
+    }
+
+    /// Nobody knows what an attempt cost. Of the key it stays held; what the channel has used is for the proxy to tell.
+    pub fn give_up(&mut self, wish: &Wish) {
+        if let Some(channel) = self.channels.get_mut(&wish.channel) {
+            channel.holds.remove(&wish.attempt);
+        }
+    }
+}
+
+/// A sum of money. Beyond all money it stays there: limits are below.
+fn plus(one: Nanoton, other: Nanoton) -> Nanoton {
+    one.checked_add(other).unwrap_or(Nanoton::MAX)
+}
+
+#[cfg(test)]
+mod tests;
