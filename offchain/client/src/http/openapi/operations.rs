@@ -46,7 +46,6 @@ const HEADERS: &[&str] = &["Receipt", "Quote", "NoChallenge", "IdempotencyKey"];
 const OF_MODELS: &[(u16, &str)] = &[
     (400, "A field is wrong, missing or not supported; `param` names it."),
     (401, "The client needs an API key, or does not know this one."),
-    (401, "An API key is needed, or this one is not known."),
     (
         402,
         "The client's contract is short of coins, or the key's limit is used up.",
@@ -246,13 +245,6 @@ pub(super) const ALL: &[Operation] = &[
         COCOON,
         "What the client may claim on chain when its proxy is silent.",
         Answer::Json("Claims"),
-    ),
-    page(
-        "/v1/cocoon/key",
-        "getKey",
-        COCOON,
-        "What the caller's API key may, and what was spent under it.",
-        Answer::Json("Key"),
     ),
     Operation {
         refusals: OF_PROXY,
