@@ -225,21 +225,25 @@ impl Gate {
             *looked = Instant::now();
         }
         let old = known();
-        if stamp(&self.path) == old.stamp {
+        let stamp = stamp(&self.path);
+        if stamp == old.stamp {
             return old;
         }
-        match read(&self.path) {
+        let keys = match read(&self.path) {
             Ok(keys) => {
                 tracing::info!(keys = keys.by_hash.len(), "API keys read again");
-                let keys = Arc::new(keys);
-                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&keys);
                 keys
             }
             Err(error) => {
                 tracing::warn!(%error, hint = error.hint(), "API keys cannot be read again, the old ones stay");
-                old
+                // Told once of each state of the file.
+                let by_hash = old.by_hash.clone();
+                Keys { by_hash, stamp }
             }
-        }
+        };
+        let keys = Arc::new(keys);
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&keys);
+        keys
     }
 
     fn rates<T>(&self, key: &ApiKey, work: impl FnOnce(&mut Rates) -> T) -> T {
