@@ -223,7 +223,7 @@ async fn send(
         match begun {
             Ok(pieces) => return Ok((id, pieces)),
             Err(Unsent::Never(error)) => break error,
-            // Another proxy knows nothing of the quote, and charges for itself what the ceiling was not checked against.
+            // Another proxy knows nothing of the quote.
             Err(Unsent::Elsewhere(error)) if job.quote.is_some() || !job.demands.allow_fallbacks => break error,
             Err(Unsent::Elsewhere(error)) => {
                 tried.push(connection);

@@ -6,7 +6,7 @@ use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_bindings::units::ModelHash;
 use cocoon_chain::RootView;
 use cocoon_openai::ApiError;
-use cocoon_openai::prices::Tariff;
+use cocoon_openai::prices::{MaxPrices, Tariff};
 use cocoon_openai::provider::{Attestation, Provider};
 use cocoon_protocol::extension::GetQuote;
 use sha2::{Digest, Sha256};
@@ -131,6 +131,10 @@ pub(super) async fn restrict(
     quoted: Option<&Usable>,
     job: &mut Job,
 ) -> Result<(), ApiError> {
+    if provider.max_price != MaxPrices::default() {
+        // Another proxy's contract may have another price.
+        job.demands.allow_fallbacks = false;
+    }
     if let Some(highest) = tariff(app, connection).max_coefficient(&provider.max_price) {
         if quoted.is_some_and(|quote| quote.coefficient > highest) {
             return Err(ApiError::invalid_field(
