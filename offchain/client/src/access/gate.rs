@@ -163,7 +163,10 @@ impl Gate {
                 return Err(Refusal::new(Why::NoKey, text));
             }
         };
-        let found = self.keys().by_hash.get(&hash(secret)).cloned();
+        let hash = hash(secret);
+        let find = |keys: Arc<Keys>| keys.by_hash.get(&hash).cloned();
+        // A key that was made just now counts at once.
+        let found = find(self.keys(false)).or_else(|| find(self.keys(true)));
         // One sentence for all, so that nobody learns which keys there were.
         let usable = found.filter(|key| key.is_usable(self.clock.now()));
         let text = "The API key is not known here, has expired or was revoked.";
@@ -208,35 +211,39 @@ impl Gate {
 
     /// All keys, as the file has them now.
     pub(crate) fn all(&self) -> Vec<Arc<ApiKey>> {
-        self.keys().by_hash.values().cloned().collect()
+        self.keys(true).by_hash.values().cloned().collect()
     }
 
-    /// The keys, read again when the file has changed.
-    fn keys(&self) -> Arc<Keys> {
+    /// The keys, read again when the file has changed: looked at when it is time, or now.
+    fn keys(&self, now: bool) -> Arc<Keys> {
         let known = || Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner));
         {
             let mut looked = lock(&self.looked);
-            if looked.elapsed() < KEYS_LOOK_EVERY {
+            if !now && looked.elapsed() < KEYS_LOOK_EVERY {
                 return known();
             }
             *looked = Instant::now();
         }
         let old = known();
-        if stamp(&self.path) == old.stamp {
+        let stamp = stamp(&self.path);
+        if stamp == old.stamp {
             return old;
         }
-        match read(&self.path) {
+        let keys = match read(&self.path) {
             Ok(keys) => {
                 tracing::info!(keys = keys.by_hash.len(), "API keys read again");
-                let keys = Arc::new(keys);
-                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&keys);
                 keys
             }
             Err(error) => {
                 tracing::warn!(%error, hint = error.hint(), "API keys cannot be read again, the old ones stay");
-                old
+                // Told once of each state of the file.
+                let by_hash = old.by_hash.clone();
+                Keys { by_hash, stamp }
             }
-        }
+        };
+        let keys = Arc::new(keys);
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&keys);
+        keys
     }
 
     fn rates<T>(&self, key: &ApiKey, work: impl FnOnce(&mut Rates) -> T) -> T {

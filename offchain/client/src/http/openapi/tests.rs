@@ -9,10 +9,13 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Files whose routes are those of the client's port. What is only on the administration socket is no part of it.
+/// Files whose routes are those of the client's port: its own, and those of crates that it serves. What is only on the administration
+/// socket is no part of it.
 fn sources() -> Vec<PathBuf> {
     let mut found = vec![root().join("../runner/src/report.rs")];
-    let mut folders = vec![root().join("src")];
+    let served = ["../explorer/src", "../page/src"].map(|folder| root().join(folder));
+    let mut folders: Vec<PathBuf> = served.into_iter().filter(|folder| folder.is_dir()).collect();
+    folders.push(root().join("src"));
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
