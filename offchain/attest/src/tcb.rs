@@ -46,6 +46,7 @@ impl TcbStatus {
     }
 
     /// The word Intel uses in TCB info documents; relaunch advice never appears in one.
+    #[cfg(feature = "issuer")]
     pub(crate) fn in_document(self) -> &'static str {
         match self {
             Self::UpToDate => "UpToDate",

@@ -41,7 +41,8 @@ fn changed(change: Change, key: &mut Vec<u8>, message: &mut Vec<u8>, signature: 
     match change {
         Change::None => return true,
         Change::Key(at, by) => {
-            let at = at.index(key.len());
+            // The first byte of a point is its form: AWS-LC may know more of them.
+            let at = 1 + at.index(key.len() - 1);
             key[at] ^= by;
         }
         Change::Message(byte) => message.push(byte),

@@ -17,7 +17,7 @@ fn a_simulated_worker_is_simulated_and_nothing_more() {
     question["sha256"] = json!(hex::encode(world.worker.evidence_hash()));
     question["role"] = json!("worker");
     let answer = ask("evidence-simulated", Kind::Evidence, &question);
-    assert_eq!(unproven(&answer), []);
+    assert!(unproven(&answer).is_empty(), "{answer}");
     assert_eq!(answer["verdict"], "simulated");
     assert_eq!(answer["claims"]["simulated"], true);
     assert_eq!(answer["leaf_key"], world.worker.leaf_key().to_string());
