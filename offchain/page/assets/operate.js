@@ -19,10 +19,15 @@ const QUESTIONS = {
 
 const ACTIONS = { topup: "Pay in", stake: "Raise the stake", withdraw: "Withdraw", close: "Begin to close" };
 
-/** Asks, plans, shows and confirms. Resolves to the operation that began, or null when the reader changed their mind. */
-export async function perform(channel, operation) {
+/**
+ * Asks, plans, shows and confirms. Resolves to the operation that began, or null when the reader changed their mind. `planning` is
+ * called where no dialog is open while the plan is made.
+ */
+export async function perform(channel, operation, planning) {
     const path = `/v1/cocoon/channel/${encodeURIComponent(channel.contract)}/${operation}`;
-    const plan = await (QUESTIONS[operation] ? amountFirst(path, QUESTIONS[operation]) : post(path, {}));
+    const question = QUESTIONS[operation];
+    if (!question) planning();
+    const plan = await (question ? amountFirst(path, question) : post(path, {}));
     if (!plan) return null;
     return open({
         title: "Is this what you want?",

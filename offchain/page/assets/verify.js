@@ -24,7 +24,7 @@ const NAMES = {
 /** A receipt's checks. `answer` is what this tab asked and got, if it did. */
 export async function receiptChecks(page, answer) {
     const told = page.verification ?? { receipt: page.boc, proxy_key: page.proxy_key ?? undefined, inclusion: page.inclusion ?? undefined };
-    return judged("verifyReceipt", answer ? { ...told, ...exchanged(page, answer) } : told);
+    return judged("verifyReceipt", answer ? { ...told, ...exchanged(page, answer, told.expected) } : told);
 }
 
 /** A worker's certificate's checks, and its claims as the verifier reads them. */
@@ -33,9 +33,11 @@ export async function evidenceChecks(facts, sha256) {
 }
 
 /** What was posted and what came back. Of an answer that was stopped the end is not here. */
-function exchanged(page, { asked, bytes, state }) {
+function exchanged(page, { asked, bytes, state, requestId }, expected) {
     const isWhole = state === "done" && bytes !== null;
     return {
+        // The answer's head named its request.
+        expected: { ...expected, ...(requestId && { request_id: requestId }) },
         request: { salt: page.request_salt, sent: { path: "/v1/chat/completions", body: asked } },
         response: { salt: page.response_salt, ...(isWhole && { received: base64(bytes) }) },
     };

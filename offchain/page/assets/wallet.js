@@ -47,9 +47,9 @@ export function show(place) {
 
     async function act(channel, operation) {
         clearTimeout(timer);
-        fill(progress, loading("Trying it out on the chain"));
+        const planning = () => fill(progress, h("div", { class: "notice" }, loading("Trying it out on the chain")));
         try {
-            const started = await perform(channel, operation);
+            const started = await perform(channel, operation, planning);
             fill(progress);
             if (started) {
                 await follow(started, progress, () => isShown && refresh());

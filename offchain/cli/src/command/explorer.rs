@@ -65,7 +65,8 @@ pub(crate) async fn run(global: &Global, args: ExplorerArgs, output: Output) -> 
     };
     let explorer = Explorer::start(chain, SystemClock::shared(), settings, stop.clone());
     let explorer = explorer.map_err(failure::from_explorer)?;
-    let server = cocoon_runner::http::serve_public(port, explorer.whole_router().merge(cocoon_page::router()), stop.clone());
+    let routes = explorer.whole_router().merge(cocoon_page::router());
+    let server = cocoon_runner::http::serve_public(port, routes, stop.clone());
     let server = server.map_err(failure::from_runner)?;
     let ready = Ready {
         ready: "explorer",
