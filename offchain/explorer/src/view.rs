@@ -1,5 +1,6 @@
 //! Everything that was found, as it is served.
 
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use cocoon_bindings::ton::Address;
@@ -121,7 +122,7 @@ impl View {
     /// Before the first look.
     pub(crate) fn of(urls: &[String]) -> Self {
         let log = |url: &String| LogSeen {
-            url: url.clone(),
+            url: shown(url),
             ..LogSeen::default()
         };
         Self {
@@ -142,6 +143,19 @@ impl View {
         };
         self.logs.iter().all(is_read) && !self.receipts.has_lost && !self.sums.is_full
     }
+}
+
+/// A log's place as anybody may see it: of a URL no name, password and question, of a folder its own name alone.
+fn shown(place: &str) -> String {
+    let Some((scheme, rest)) = place.split_once("://") else {
+        let name = Path::new(place).file_name();
+        return name.map_or_else(|| "folder".to_owned(), |name| name.to_string_lossy().into_owned());
+    };
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let shown = format!("{scheme}://{host}/{path}");
+    shown.trim_end_matches('/').to_owned()
 }
 
 /// The view that reader and handlers share. It is never held while something is waited for.
@@ -168,6 +182,23 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_place_of_a_log_gives_away_neither_passwords_nor_folders() {
+        for (place, told) in [
+            ("https://proxy.example/log", "https://proxy.example/log"),
+            ("https://proxy.example", "https://proxy.example"),
+            (
+                "https://me:secret@proxy.example/log/?key=secret#x",
+                "https://proxy.example/log",
+            ),
+            ("http://127.0.0.1:11003", "http://127.0.0.1:11003"),
+            ("/home/me/secret/mirror", "mirror"),
+            ("..", "folder"),
+        ] {
+            assert_eq!(shown(place), told);
+        }
+    }
 
     #[test]
     fn what_lasts_keeps_its_beginning() {
