@@ -102,8 +102,11 @@ impl Budgets {
         Ok(())
     }
 
-    /// Takes what was checked. A day that is over is not gone back to: the clock may have been turned.
+    /// Takes what was checked, once for each update. A day that is over is not gone back to: the clock may have been turned.
     pub(crate) fn reserve(&mut self, update: i64, user: i64, day: u64, nanoton: u64) {
+        if self.is_seen(update) {
+            return;
+        }
         self.turn(day);
         self.see(update);
         let day = self.day;
