@@ -35,7 +35,10 @@ function prices(page) {
 }
 
 function open({ proposals, governor }) {
-    if (!governor) return null;
+    if (!governor) {
+        const says = "The owner of the root contract is no governor: it may change the rules at any time, and nothing is proposed before.";
+        return h("section", { class: "card" }, h("h2", null, "Proposals"), h("p", { class: "empty" }, says));
+    }
     return h(
         "section",
         { class: "card" },
