@@ -3,6 +3,7 @@
 import { costOf } from "./conversation.js";
 import { fill, h, name } from "./dom.js";
 import { count, span, ton } from "./format.js";
+import { failed } from "./notice.js";
 import { prose } from "./prose.js";
 
 /** The view of one answer: `node`, `grown(piece)` for more text, `changed()` for all else. */
@@ -75,8 +76,13 @@ function disclosure(answer, id) {
     details.addEventListener("toggle", async () => {
         if (!details.open || details.dataset.loaded) return;
         details.dataset.loaded = "yes";
-        const { showProof } = await import("./proof.js");
-        await showProof(body, verdict, { id, answer });
+        try {
+            const { showProof } = await import("./proof.js");
+            await showProof(body, verdict, { id, answer });
+        } catch (error) {
+            delete details.dataset.loaded;
+            fill(body, failed(error));
+        }
     });
     return details;
 }

@@ -22,8 +22,17 @@ let turn = 0;
 
 /** The part and the rest of a place such as `#/network/receipts/ab12`. */
 function here() {
-    const [part, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+    const [part, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decoded);
     return { part: parts.includes(part) ? part : parts[0], rest };
+}
+
+/** What is not encoded as it should be stays as it is. */
+function decoded(text) {
+    try {
+        return decodeURIComponent(text);
+    } catch {
+        return text;
+    }
 }
 
 async function go(isFirst) {

@@ -33,8 +33,9 @@ export function claimsView(page, machine) {
         "section",
         { "data-claims": true },
         h("h3", null, "What is known of the worker’s machine"),
-        judged.simulated && h("p", { class: "tag warn" }, "SIMULATED platform: nothing here is protected by hardware"),
+        (judged.simulated || machine?.claims?.simulated) && h("p", { class: "tag warn" }, "SIMULATED platform: nothing here is protected by hardware"),
         judged.refusal && h("p", { class: "notice bad" }, `The certificate is refused: ${judged.refusal}`),
+        claims && !machine?.claims && h("p", { class: "fresh" }, "As the runner tells it: this browser could not read it from the evidence."),
         claims && table(
             "Claims about the worker’s machine",
             [

@@ -45,8 +45,9 @@ export function factor(thousandths) {
 
 /** A moment in milliseconds since 1970. */
 export function moment(milliseconds) {
-    if (typeof milliseconds !== "number" || milliseconds <= 0) return "–";
-    const date = new Date(milliseconds);
+    const date = new Date(typeof milliseconds === "number" && milliseconds > 0 ? milliseconds : NaN);
+    // Whoever signed a time may have written any number: beyond the calendar it is none.
+    if (Number.isNaN(date.getTime())) return "–";
     const shown = date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
     return h("time", { datetime: date.toISOString() }, shown);
 }

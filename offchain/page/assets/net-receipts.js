@@ -12,10 +12,10 @@ const KINDS = { proxy: "Proxy contract", worker: "Worker contract", client: "Cli
 
 /** `#/network/receipts`, `…/receipts/ID`, `…/receipts/worker/ADDRESS`. */
 export async function show(place, [first, second]) {
-    if (first && !(first in KINDS)) return one(place, first);
+    if (first && !Object.hasOwn(KINDS, first)) return one(place, first);
     const list = h("div", { class: "list" });
-    const query = first in KINDS ? { [first]: second ?? "" } : {};
-    fill(place, openForm(), filterForm(first in KINDS ? first : "worker", second ?? "", list), list);
+    const query = Object.hasOwn(KINDS, first) ? { [first]: second ?? "" } : {};
+    fill(place, openForm(), filterForm(Object.hasOwn(KINDS, first) ? first : "worker", second ?? "", list), list);
     await search(list, query);
 }
 

@@ -48,7 +48,7 @@ function open({ proposals, governor }) {
             h(
                 "article",
                 { class: "proposal" },
-                h("h3", null, worded(proposal.says)),
+                h("h3", null, worded(proposal.says ?? "A proposal that this program cannot read")),
                 h("p", null, h("span", { class: "tag" }, proposal.state.replaceAll("_", " ")), h("span", { class: "tag" }, proposal.class), ` ${proposal.standing}`),
                 proposal.refused && h("p", { class: "notice bad" }, `The root contract would refuse it: ${proposal.refused}`),
                 proposal.unreadable && h("p", { class: "notice bad" }, `It cannot be read: ${proposal.unreadable}`),

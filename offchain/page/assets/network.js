@@ -17,7 +17,7 @@ const PAGES = {
 const SOON = 1000;
 
 export function show(place, [page = "root", ...rest]) {
-    const known = page in PAGES ? page : "root";
+    const known = Object.hasOwn(PAGES, page) ? page : "root";
     const body = h("div", { class: "network" });
     const link = ([name, { title }]) =>
         h("li", null, h("a", { href: `#/network/${name}`, "aria-current": name === known ? "page" : null }, title));

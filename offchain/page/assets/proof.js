@@ -13,27 +13,31 @@ import { evidenceChecks, receiptChecks } from "./verify.js";
 export async function showProof(body, verdict, { id, receipt: known, answer }) {
     fill(body, loading("Fetching and checking the receipt"));
     let receipt;
+    let evidence = null;
     try {
         receipt = known ?? (await json(`/v1/cocoon/receipts/${encodeURIComponent(id)}`));
+        if (!known) evidence = await evidenceOf(receipt);
     } catch (error) {
         const again = () => showProof(body, verdict, { id, answer });
         if (error.status === 404) fill(body, h("p", null, "The receipt has not come yet. "), h("button", { type: "button", on: { click: again } }, "Look again"));
         else fill(body, failed(error, again));
         return;
     }
-    const evidence = known ? null : await evidenceOf(receipt);
     const judged = await receiptChecks(receipt, answer);
-    const machine = evidence?.verification ? await evidenceChecks(evidence, receipt.worker_evidence) : null;
+    // The certificate that the signed bytes name, whatever the runner's page about them says.
+    const machine = evidence?.verification ? await evidenceChecks(evidence, judged.receipt?.worker_evidence) : null;
+    const simulated = machine?.verdict === "simulated" ? " – SIMULATED machine" : "";
     const list = [...judged.checks, ...(machine?.checks ?? [])];
-    fill(verdict, h("span", { "data-verdict": judged.verdict ?? "unknown" }, `Checked in this browser: ${summary(list)}.`));
+    fill(verdict, h("span", { "data-verdict": judged.verdict ?? "unknown" }, `Checked in this browser: ${summary(list)}${simulated}.`));
     const again = () => showProof(body, verdict, { id, receipt: known, answer });
     fill(
         body,
-        terms(["Receipt", h("code", { class: "long", "data-receipt": true }, receipt.id)]),
+        terms(["Receipt", h("code", { class: "long", "data-receipt": true }, judged.receipt?.id ?? receipt.id)]),
         h("section", { "data-checks": "receipt" }, h("h3", null, "The receipt, checked in this browser"), checks(judged.checks)),
         machine && h("section", { "data-checks": "machine" }, h("h3", null, "The worker’s machine, checked in this browser"), checks(machine.checks)),
+        h("p", { class: "fresh" }, "The keys, prices and lists of the chain that these checks go by are the runner’s word; “cocoon verify receipt” reads them from the chain."),
         evidence && claimsView(evidence, machine),
-        receiptView(receipt),
+        receiptView(receipt, judged.receipt),
         // A log that lags behind has the receipt later.
         !known && h("p", null, h("button", { type: "button", on: { click: again } }, "Check again")),
     );
@@ -49,14 +53,16 @@ async function evidenceOf(receipt) {
     }
 }
 
-function receiptView(receipt) {
+/** As the signed bytes were read in this browser; where they could not be, as the runner tells them. */
+function receiptView(page, read) {
+    const receipt = { ...page, ...read };
     const used = receipt.tokens_used;
     const log = receipt.inclusion;
     const told = receipt.verified && !receipt.fault;
     return h(
         "section",
         null,
-        h("h3", null, "What the receipt says"),
+        h("h3", null, read ? "What the receipt says" : "What the runner says of the receipt"),
         terms(
             ["The runner’s own verdict", mark(told ? "proven" : "refuted", told ? "Verified" : (receipt.fault ?? "Not verified"))],
             ["Tokens", `${count(used.prompt, "token")} read, ${grouped(used.cached)} from the cache, ${grouped(used.completion)} written, ${grouped(used.reasoning)} of reasoning`],

@@ -14,7 +14,8 @@
  *     verification.response.received = base64(bytes);                       // All bytes that came back.
  *     const receipt = await verifyReceipt(verification);
  *     const facts = await (await fetch(`/v1/cocoon/attestation/${page.worker_evidence}`)).json();
- *     const worker = await verifyEvidence({ ...facts.verification, sha256: page.worker_evidence, role: "worker" });
+ *     // Named by the signed receipt, not by the page about it.
+ *     const worker = await verifyEvidence({ ...facts.verification, sha256: receipt.receipt?.worker_evidence, role: "worker" });
  *
  * @typedef {"proven" | "unknown" | "refuted"} Outcome
  *

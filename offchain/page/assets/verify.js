@@ -48,7 +48,9 @@ async function judged(name, input) {
         const verifier = await import("./verifier.js");
         const result = await verifier[name](input);
         if (!result.ok) return { checks: [troubled(result.error.message)] };
-        return { ...result, checks: result.checks.map(({ name, outcome, says }) => ({ id: name, name: NAMES[name] ?? name.replaceAll("_", " "), fact: outcome, says })) };
+        const simulated = result.claims?.simulated === true;
+        const title = (name) => (simulated && name === "platform" ? "SIMULATED: no maker vouches for the machine" : (NAMES[name] ?? name.replaceAll("_", " ")));
+        return { ...result, checks: result.checks.map(({ name, outcome, says }) => ({ id: name, name: title(name), fact: outcome, says })) };
     } catch (error) {
         console.error(error);
         return { checks: [troubled(error.message)] };
