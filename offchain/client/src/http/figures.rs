@@ -49,7 +49,8 @@ const LOG_LOOKUPS: Metric = Metric::counter(
 const REFUSALS: Metric = Metric::counter(
     "cocoon_client_access_refusals_total",
     "Requests that were refused before anything left, by why; no label names a key.",
-);
+)
+.by(&["reason"]);
 
 /// Every figure of a client.
 pub const METRICS: &[Metric] = &[
