@@ -19,19 +19,27 @@ export function onMissingKey(ask) {
     askForKey = ask;
 }
 
+/** Where the key is while a browser gives no storage: until the page is left. */
+let kept = "";
+
 /** The key of this tab. */
 export function key() {
     try {
-        return sessionStorage.getItem(KEY) ?? "";
+        return sessionStorage.getItem(KEY) ?? kept;
     } catch {
-        return "";
+        return kept;
     }
 }
 
 /** Keeps a key until this tab is closed; an empty one forgets it. */
 export function setKey(value) {
-    if (value) sessionStorage.setItem(KEY, value);
-    else sessionStorage.removeItem(KEY);
+    kept = value;
+    try {
+        if (value) sessionStorage.setItem(KEY, value);
+        else sessionStorage.removeItem(KEY);
+    } catch {
+        // It is kept above.
+    }
 }
 
 /** A response with a good status. Asks for a key when one is wanted, once for all requests that miss it. */

@@ -69,11 +69,13 @@ impl TelemetryConfig {
         if self.one_in == 0 {
             return wrong("one_in", "must be at least 1");
         }
-        let is_plain = |url: &String| url.starts_with("http://") && url.parse::<::http::Uri>().is_ok();
+        // A password would be sent in the clear, and shown by `config show`.
+        let names_nobody = |uri: ::http::Uri| uri.authority().is_some_and(|place| !place.as_str().contains('@'));
+        let is_plain = |url: &String| url.starts_with("http://") && url.parse().is_ok_and(names_nobody);
         if !self.collector.as_ref().is_none_or(is_plain) {
             return wrong(
                 "collector",
-                "must be a URL that begins with http://; a collector on this machine can speak TLS to others",
+                "must be a URL that begins with http:// and has no password; a collector on this machine can speak TLS to others",
             );
         }
         Ok(())
