@@ -44,8 +44,12 @@ impl Spending {
 
     /// Settles what receipts have come for since nobody waits for them any more.
     fn reconcile(&self, key: &str) -> Result<(), StoreError> {
-        for hold in self.lock().key(key).cloned().unwrap_or_default().holds {
-            if let Some(stored) = self.rows.look(|store| store.by_request(&hold.request))? {
+        // Taken before the loop: its head would keep the lock that its body takes.
+        let holds = self.lock().key(key).map(|account| account.holds.clone());
+        for hold in holds.unwrap_or_default() {
+            // What a receipt that does not verify says is not counted by: the whole stays held.
+            let stored = self.rows.look(|store| store.by_request(&hold.request))?;
+            if let Some(stored) = stored.filter(|stored| stored.fault.is_none()) {
                 let charged = stored.receipt.receipt.charged();
                 self.lock().settle_key(key, &hold.request.0, charged);
             }
