@@ -82,14 +82,16 @@ impl Spending {
             self.reconcile(key).map_err(|_| Refused::Disk(Unwritten))?;
             self.try_hold(&wish).map_err(Refused::Short)?;
         }
-        let held = Held {
+        let mut held = Held {
             spending: Arc::clone(self),
             wish,
+            may_leave: false,
             is_ended: false,
         };
         if held.wish.key.is_some() && self.rows.flush().await.is_err() {
             return Err(Refused::Disk(Unwritten));
         }
+        held.may_leave = true;
         Ok(held)
     }
 
@@ -134,6 +136,8 @@ pub(crate) enum Refused {
 pub(crate) struct Held {
     spending: Arc<Spending>,
     wish: Wish,
+    /// Whether it is on disk, so that something may have left. Before that, whoever goes away leaves nothing held.
+    may_leave: bool,
     is_ended: bool,
 }
 
@@ -176,8 +180,15 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if !self.is_ended {
-            self.spending.lock().give_up(&self.wish);
+        if self.is_ended {
+            return;
+        }
+        let mut budgets = self.spending.lock();
+        if self.may_leave {
+            budgets.give_up(&self.wish);
+        } else {
+            budgets.release(&self.wish);
+            self.spending.note(&budgets, &self.wish);
         }
     }
 }
