@@ -263,7 +263,11 @@ impl Driver {
             }
             AnswerBody::Error { code, message, .. } => {
                 let code = ErrorCode::from_wire(code).refine(&message);
-                if is_refusal(code) {
+                let used = answer.final_info.as_ref().map_or(0, |info| info.tokens.total);
+                if used > 0 {
+                    // An answer that has used up its reservation is "too large" as well, and is charged.
+                    self.attempt.is_told(used);
+                } else if is_refusal(code) && !self.has_head {
                     self.is_settled = true;
                     self.attempt.is_free().await;
                 }

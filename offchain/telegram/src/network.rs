@@ -149,7 +149,7 @@ impl Network {
         let mut answer = sent.map_err(|failure| NoAnswer {
             why: "The client of the network cannot be reached. Try again later.",
             // It may have been sent and be running.
-            may_cost: matches!(failure, WebFailure::Silent).then_some(None),
+            may_cost: (!matches!(failure, WebFailure::Unreachable(_))).then_some(None),
             is_refused: false,
         })?;
         let mut told = Told {

@@ -33,8 +33,12 @@ pub(crate) struct Answer {
 /// Why there is no answer. Says nothing of the address, which may hold a token.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WebFailure {
+    /// Nothing was sent.
     #[error("{0}")]
     Unreachable(String),
+    /// The connection ended: what was sent may have arrived.
+    #[error("{0}")]
+    Lost(String),
     #[error("the server is silent")]
     Silent,
     #[error("the answer is too large")]
@@ -91,7 +95,10 @@ impl Web {
         let answer = timeout(within, self.0.request(request)).await;
         let answer = answer
             .map_err(|_| WebFailure::Silent)?
-            .map_err(|error| WebFailure::Unreachable(causes(&error)))?;
+            .map_err(|error| match error.is_connect() {
+                true => WebFailure::Unreachable(causes(&error)),
+                false => WebFailure::Lost(causes(&error)),
+            })?;
         let (head, body) = answer.into_parts();
         Ok(Answer {
             status: head.status,
@@ -109,7 +116,7 @@ impl Answer {
                 .await
                 .map_err(|_| WebFailure::Silent)?;
             let Some(frame) = frame else { return Ok(None) };
-            let frame = frame.map_err(|error| WebFailure::Unreachable(causes(&error)))?;
+            let frame = frame.map_err(|error| WebFailure::Lost(causes(&error)))?;
             // Trailers are of no interest.
             if let Ok(data) = frame.into_data() {
                 return Ok(Some(data));

@@ -138,7 +138,10 @@ impl Answers {
             inner.places += 1;
             match row.filter(|row| now < row.since.saturating_add(IDEMPOTENCY_KEPT.as_secs())) {
                 None => inner.free.push(place),
+                // One that was forgotten before its time and ran again is there twice: the newer one counts.
+                Some(row) if inner.is_newer(&row) => inner.free.push(place),
                 Some(row) => {
+                    inner.remove(&row.id.0);
                     let entry = Entry {
                         body: row.body.0,
                         since: row.since,
@@ -281,6 +284,12 @@ impl Answers {
 }
 
 impl Inner {
+    /// Whether what is known of a row's key is newer.
+    fn is_newer(&self, row: &Row) -> bool {
+        let known = self.entries.get(&row.id.0);
+        known.is_some_and(|known| known.since > row.since)
+    }
+
     /// A place on disk.
     fn place(&mut self) -> u32 {
         self.free.pop().unwrap_or_else(|| {

@@ -135,9 +135,14 @@ impl Attempt {
         if let Some(ticket) = &self.asker.ticket {
             ticket.receipt(note.id);
         }
-        let used = Used::Receipt {
-            tokens: note.charged,
-            total: note.total,
+        let held = self.held.as_ref().map_or(0, Held::tokens);
+        let used = match &note.fault {
+            None => Used::Receipt {
+                tokens: note.charged,
+                total: note.total,
+            },
+            // Its numbers are anybody's: they neither free what the proxy told before nor use up more than was held.
+            Some(_) => Used::Told(note.charged.max(self.told.unwrap_or(0)).min(held)),
         };
         self.settle(used).await;
     }

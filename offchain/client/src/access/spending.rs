@@ -44,8 +44,12 @@ impl Spending {
 
     /// Settles what receipts have come for since nobody waits for them any more.
     fn reconcile(&self, key: &str) -> Result<(), StoreError> {
-        for hold in self.lock().key(key).cloned().unwrap_or_default().holds {
-            if let Some(stored) = self.rows.look(|store| store.by_request(&hold.request))? {
+        // Taken before the loop: its head would keep the lock that its body takes.
+        let holds = self.lock().key(key).map(|account| account.holds.clone());
+        for hold in holds.unwrap_or_default() {
+            // What a receipt that does not verify says is not counted by: the whole stays held.
+            let stored = self.rows.look(|store| store.by_request(&hold.request))?;
+            if let Some(stored) = stored.filter(|stored| stored.fault.is_none()) {
                 let charged = stored.receipt.receipt.charged();
                 self.lock().settle_key(key, &hold.request.0, charged);
             }
@@ -78,14 +82,16 @@ impl Spending {
             self.reconcile(key).map_err(|_| Refused::Disk(Unwritten))?;
             self.try_hold(&wish).map_err(Refused::Short)?;
         }
-        let held = Held {
+        let mut held = Held {
             spending: Arc::clone(self),
             wish,
+            may_leave: false,
             is_ended: false,
         };
         if held.wish.key.is_some() && self.rows.flush().await.is_err() {
             return Err(Refused::Disk(Unwritten));
         }
+        held.may_leave = true;
         Ok(held)
     }
 
@@ -130,6 +136,8 @@ pub(crate) enum Refused {
 pub(crate) struct Held {
     spending: Arc<Spending>,
     wish: Wish,
+    /// Whether it is on disk, so that something may have left. Before that, whoever goes away leaves nothing held.
+    may_leave: bool,
     is_ended: bool,
 }
 
@@ -172,8 +180,15 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if !self.is_ended {
-            self.spending.lock().give_up(&self.wish);
+        if self.is_ended {
+            return;
+        }
+        let mut budgets = self.spending.lock();
+        if self.may_leave {
+            budgets.give_up(&self.wish);
+        } else {
+            budgets.release(&self.wish);
+            self.spending.note(&budgets, &self.wish);
         }
     }
 }

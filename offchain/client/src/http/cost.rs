@@ -109,13 +109,19 @@ fn cover(account: &ClientAccount) -> Option<u64> {
 async fn look_again(app: &App, connection: &ProxyConnection) -> bool {
     let mut looked = app.channels_looked.lock().await;
     let contract = &connection.client_contract;
-    if looked.get(contract).is_some_and(|at| at.elapsed() < CHANNEL_LOOK_EVERY) {
-        return true;
-    }
-    let Ok(account) = ClientAccount::fetch(app.context.chain.as_ref(), contract).await else {
-        return false;
+    let recent = looked.get(contract).filter(|(at, _)| at.elapsed() < CHANNEL_LOOK_EVERY);
+    let account = match recent {
+        Some((_, account)) => account.clone(),
+        None => {
+            let account = ClientAccount::fetch(app.context.chain.as_ref(), contract).await.ok();
+            // A chain that is away is not asked by each request either.
+            looked.insert(contract.clone(), (Instant::now(), account.clone()));
+            account
+        }
     };
-    looked.insert(contract.clone(), Instant::now());
-    see(app, connection, Some(&account));
-    true
+    // What was seen of it since the start of this request is older.
+    if let Some(account) = &account {
+        see(app, connection, Some(account));
+    }
+    account.is_some()
 }

@@ -86,7 +86,11 @@ async fn once(
         return Err(ApiError::invalid_field(IDEMPOTENCY_KEY, "must have 1 to 255 bytes"));
     }
     let (mut head, body) = request.into_parts();
+    // As many bodies at once as requests: also those that are only asked again.
+    let full = |_| ApiError::rate_limited("This client runs as many requests as it may.");
+    let reading = app.slots.try_acquire().map_err(full)?;
     let body = read_body(body, app.live.get().max_body_bytes).await?;
+    drop(reading);
     let about = [head.uri.path().as_bytes(), &body];
     let found = app.access.answers.find(caller.scope(), key.as_bytes(), about);
     let (recording, ticket) = match found? {

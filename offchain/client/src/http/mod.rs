@@ -34,6 +34,7 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use cocoon_bindings::ton::Address;
+use cocoon_chain::ClientAccount;
 use cocoon_explorer::Explorer;
 use cocoon_openai::{ApiError, Dialect, Endpoint, anthropic};
 use cocoon_runner::admin::{Live, Operated};
@@ -79,8 +80,8 @@ pub(crate) struct App {
     pub(crate) stop: CancellationToken,
     /// Who may ask, how fast, and for how much.
     pub(crate) access: Access,
-    /// When contracts that seemed to hold too little were read anew.
-    pub(crate) channels_looked: tokio::sync::Mutex<BTreeMap<Address, Instant>>,
+    /// When contracts that seemed to hold too little were read anew, and what was read.
+    pub(crate) channels_looked: tokio::sync::Mutex<BTreeMap<Address, (Instant, Option<ClientAccount>)>>,
 }
 
 impl App {

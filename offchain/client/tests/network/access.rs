@@ -7,6 +7,8 @@ use std::time::Duration;
 use cocoon_bindings::units::Nanoton;
 use cocoon_client::AccessConfig;
 use cocoon_client::access::keys::{ApiKey, KeysFile, Scope};
+use cocoon_protocol::answer::{AnswerBody, FinalInfo};
+use cocoon_protocol::proxy::TokensUsed;
 use cocoon_receipt::ChannelHead;
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
@@ -199,6 +201,38 @@ async fn an_attempt_that_the_proxy_refuses_costs_its_key_nothing() {
     assert_eq!(error_of(refused.unwrap()).await.0, 503);
     let shown = account(&world, &secret).await;
     assert_eq!((&shown["spent"], &shown["held"]), (&"0".into(), &"0".into()), "{shown}");
+}
+
+/// The proxy ends it by the word that it also has for a request that it does not take.
+#[tokio::test]
+async fn an_answer_that_used_up_its_reservation_is_not_free_and_not_run_again() {
+    let (world, folder) = guarded(Options::default()).await;
+    let secret = key(&folder, "a", |key| key.limits.spend = Some(Nanoton::new(1_000_000))).await;
+    let once = || ask(&world, &secret, "").header("idempotency-key", "long").send();
+    let (ended, ()) = tokio::join!(once(), async {
+        let body = AnswerBody::Error {
+            code: 704,
+            message: "the answer has used up what max_tokens reserves for it".to_owned(),
+            after_head: false,
+        };
+        let tokens = TokensUsed {
+            total: 7,
+            ..TokensUsed::default()
+        };
+        let info = FinalInfo {
+            tokens,
+            ..FinalInfo::default()
+        };
+        world.proxy.request().await.send(body, Some(info)).await;
+    });
+    let status = ended.unwrap().status();
+    assert!(status.is_client_error(), "{status}");
+    let shown = account(&world, &secret).await;
+    assert_eq!(shown["spent"], "0", "{shown}");
+    assert_eq!(shown["held"], COST.to_string(), "{shown}");
+    let again = once().await.unwrap();
+    assert_eq!(again.status(), status);
+    assert_eq!(again.headers()["idempotency-replayed"], "true");
 }
 
 /// The connection is dropped before the answer; the retry gets it, from the same run, and is charged once.

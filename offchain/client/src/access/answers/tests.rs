@@ -127,3 +127,27 @@ async fn answers_are_kept_so_long_and_so_many() {
     assert_eq!(ask("y").err().map(|error| error.code), Some("answer_not_kept"));
     assert_eq!(lock(&answers.inner).bytes, 0);
 }
+
+#[tokio::test]
+async fn a_key_that_is_on_disk_twice_counts_once_and_is_forgotten_in_its_time() {
+    let world = World::new();
+    let store = ClientStore::open(world.folder.path()).unwrap();
+    let rows = Rows::new(Arc::new(Mutex::new(store)), mpsc::channel(1).0);
+    for (place, since) in [(0_u8, 1_000_000), (1, 999_000)] {
+        let row = Row {
+            id: HashBytes(digest([b"a", b"key"])),
+            body: HashBytes(digest([b"/v1/chat/completions", b"one"])),
+            request: HashBytes([place; 32]),
+            since,
+            ended: true,
+        };
+        rows.put(row_name(place.into()), json!(row));
+    }
+    rows.flush().await.unwrap();
+    drop(rows);
+    let answers = world.open();
+    assert_eq!(find(&answers, "a", "one").err(), Some((409, "answer_not_kept")));
+    world.clock.advance(IDEMPOTENCY_KEPT.as_secs());
+    first(&answers, "a", "one");
+    assert_eq!(lock(&answers.inner).by_age.len(), 1);
+}
