@@ -68,6 +68,10 @@ impl Provider {
         let bad = |problem: &str| ApiError::invalid_field(format!("provider.{name}"), problem);
         match name {
             "max_price" => self.max_price = max_prices(value)?,
+            // Nobody at all is surely not meant, and everybody would be the opposite of what is said.
+            "only" | "manifests" if value.as_array().is_some_and(Vec::is_empty) => {
+                return Err(bad("must name at least one"));
+            }
             "only" => self.only = names(name, value)?,
             "ignore" => self.ignore = names(name, value)?,
             "input_modalities" => self.input_modalities = names(name, value)?,
@@ -215,6 +219,8 @@ mod tests {
             (json!({"manifest": "+a".repeat(32)}), "provider.manifest"),
             (json!({"manifests": ["00"]}), "provider.manifests[0]"),
             (json!({"only": "a"}), "provider.only"),
+            (json!({"only": []}), "provider.only"),
+            (json!({"manifests": []}), "provider.manifests"),
             (json!({"ignore": vec!["a"; 65]}), "provider.ignore"),
         ] {
             let error = Provider::read(&value).unwrap_err();

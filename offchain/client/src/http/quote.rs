@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cocoon_openai::ApiError;
@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::reply::reply;
+use crate::access::attempt::Asker;
+use crate::access::keys::ApiKey;
 use crate::connection::ProxyConnection;
 use crate::limits::MAX_QUOTE_BODY_BYTES;
 use crate::quotes::{self, Checked, Usable};
@@ -52,18 +54,23 @@ fn default_max_request_bytes() -> u32 {
 }
 
 /// Asks the proxy with the fewest requests.
-pub(super) async fn ask(State(app): State<Arc<App>>, body: Body) -> Response {
-    match get(&app, body).await {
+pub(super) async fn ask(State(app): State<Arc<App>>, asker: Option<Extension<Asker>>, body: Body) -> Response {
+    let key = asker.and_then(|Extension(asker)| asker.caller.key);
+    match get(&app, key.as_deref(), body).await {
         Ok(value) => Json(value).into_response(),
         Err(error) => reply(&error),
     }
 }
 
-async fn get(app: &App, body: Body) -> Result<Value, ApiError> {
+async fn get(app: &App, key: Option<&ApiKey>, body: Body) -> Result<Value, ApiError> {
     let body = axum::body::to_bytes(body, MAX_QUOTE_BODY_BYTES)
         .await
         .map_err(|_| ApiError::too_large("A question for a quote is short."))?;
     let wish: Wish = serde_json::from_slice(&body).map_err(|error| ApiError::invalid_json(&error.to_string()))?;
+    // A quote holds a worker's slot.
+    if key.is_some_and(|key| !key.allows_model(&wish.model)) {
+        return Err(ApiError::model_not_allowed("This API key may not use that model."));
+    }
     let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     let question = GetQuote {
         model: wish.model,
