@@ -228,7 +228,8 @@ mod tests {
     use std::path::Path;
 
     use cocoon_bindings::ton::Address;
-    use cocoon_store::ClientStore;
+    use cocoon_receipt::{ChannelHead, SignedReceipt};
+    use cocoon_store::{ClientStore, StoredReceipt};
     use tokio::sync::mpsc;
 
     use super::super::keys::KeyLimits;
@@ -272,6 +273,38 @@ mod tests {
         last.shrink(5);
         last.settle(Used::Receipt { tokens: 3, total: 3 }).await;
         assert_eq!(spending.account("a").unwrap().spent, Nanoton::new(13));
+    }
+
+    #[tokio::test]
+    async fn a_receipt_that_came_after_a_crash_settles_what_was_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let vectors = include_str!("../../../../tests/vectors/receipts.json");
+        let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+        let boc = hex::decode(vectors["valid"][0]["boc"].as_str().unwrap()).unwrap();
+        let receipt = SignedReceipt::from_boc(&boc).unwrap();
+        let (statement, link) = (&receipt.receipt.statement, &receipt.receipt.channel);
+        let head = ChannelHead {
+            seqno: link.seqno,
+            hash: receipt.id().0,
+            total: link.after,
+        };
+        let mut asked = wish(0, 50);
+        asked.attempt = receipt.receipt.request_id.0;
+        let spending = open(folder.path());
+        drop((spending.hold(asked).await.unwrap(), spending));
+        let stored = StoredReceipt {
+            receipt: receipt.clone(),
+            request_salt: [1; 32],
+            response_salt: [2; 32],
+            verified_at: 3,
+            fault: None,
+        };
+        let mut store = ClientStore::open(folder.path()).unwrap();
+        let place = (&statement.proxy, &receipt.receipt.client, &head);
+        store.put_receipts(&[stored.into()], place).unwrap();
+        drop(store);
+        let account = open(folder.path()).account("a").unwrap();
+        assert!(account.holds.is_empty() && account.spent > Nanoton::ZERO, "{account:?}");
     }
 
     #[tokio::test]
