@@ -1,5 +1,7 @@
 //! Both implementations say the same: of what is right, of what is not, and of what is nothing at all.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use aws_lc_rs::{
     rand::SystemRandom,
     signature::{

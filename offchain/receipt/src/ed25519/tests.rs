@@ -1,5 +1,7 @@
 //! Both implementations say the same.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use ed25519_dalek::VerifyingKey;
 use proptest::prelude::*;
 
