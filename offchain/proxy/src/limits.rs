@@ -24,9 +24,10 @@ pub const MAX_UNFINISHED_PER_CONNECTION: usize = 2 * MAX_REQUESTS_PER_CONNECTION
 /// worker's other requests share the connection.
 pub const REQUEST_QUEUE: usize = 1024;
 
-/// Bytes of such messages from which on no more are taken: one message may have 16 MiB. Whole documents come in parts of
-/// one MiB, so a client may be that many parts behind.
-pub const REQUEST_QUEUE_BYTES: usize = 16 << 20;
+/// Bytes of such messages from which on no more are taken: one message may have 16 MiB. Twice that, because a worker may send
+/// an answer of several such parts at once, faster than a busy machine takes the first of them on. Whole documents come in
+/// parts of one MiB, so a client may be that many parts behind.
+pub const REQUEST_QUEUE_BYTES: usize = 32 << 20;
 
 /// Bytes of a request in which its prompt must begin for the choice of its worker to regard it: what stands before it is
 /// the head and small settings.
