@@ -159,17 +159,21 @@ async fn read(mut reader: Reader, inner: Arc<Inner>, ended: watch::Sender<u64>, 
     loop {
         if inner.rests(has_looked) {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = inner.wake.notified() => {}
             }
         }
         has_looked = true;
+        // What is stopped begins nothing.
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = Box::pin(reader.look()) => {}
         }
         ended.send_modify(|looks| *looks = looks.saturating_add(1));
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(inner.settings.every) => {}
         }
