@@ -25,8 +25,12 @@ pub struct TelegramArgs {
     /// URL of the client that is asked, instead of the configuration's; http://127.0.0.1:10000
     #[arg(long, value_name = "URL")]
     pub client_url: Option<String>,
-    /// URL of the Bot API, instead of the configuration's; https://api.telegram.org
-    #[arg(long, value_name = "URL")]
+    /// URL of the Bot API, instead of the configuration's.
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "URL of the Bot API, instead of the configuration's; https://api.telegram.org"
+    )]
     pub api_url: Option<String>,
     /// Folder of what users have spent, instead of the configuration's; telegram in the data folder
     #[arg(long, value_name = "DIR")]
