@@ -124,6 +124,8 @@ impl Attempt {
     /// The answer has ended, and the proxy says what it used.
     pub(crate) fn is_told(&mut self, tokens: i64) {
         let Ok(tokens) = u64::try_from(tokens) else { return };
+        // A worker may say any number, and nobody is charged beyond the reservation, which is not more than what is held.
+        let tokens = tokens.min(self.held.as_ref().map_or(0, Held::tokens));
         self.told = Some(tokens);
         if let Some(held) = &self.held {
             held.shrink(tokens);

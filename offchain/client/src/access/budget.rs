@@ -280,11 +280,12 @@ impl Budgets {
     /// Ends a hold with what it used.
     pub fn settle(&mut self, wish: &Wish, used: Used) {
         if let Some(channel) = self.channels.get_mut(&wish.channel)
-            && channel.holds.remove(&wish.attempt).is_some()
+            && let Some(held) = channel.holds.remove(&wish.attempt)
         {
             channel.used = match used {
                 Used::Receipt { total, .. } => channel.used.max(total),
-                Used::Told(tokens) => channel.used.saturating_add(tokens),
+                // A worker may say any number; nobody is charged beyond the reservation, which is not more than what is held.
+                Used::Told(tokens) => channel.used.saturating_add(tokens.min(held)),
             };
         }
         if let Some(account) = wish.key.as_ref().and_then(|(key, _)| self.keys.get_mut(key)) {

@@ -30,6 +30,15 @@ fn wish(tag: u8, limits: KeyLimits, tokens: u64, day: u64) -> Wish {
 }
 
 #[test]
+fn what_a_worker_says_uses_up_no_more_of_a_channel_than_was_held() {
+    let mut budgets = Budgets::default();
+    let asked = wish(1, limits(None, None), 40, 5);
+    budgets.hold(&asked).unwrap();
+    budgets.settle(&asked, Used::Told(1 << 60));
+    assert_eq!(budgets.channels[&channel(0)].used, 40);
+}
+
+#[test]
 fn what_is_held_counts_until_the_receipt_says_less() {
     let limits = limits(Some(100), None);
     let mut budgets = Budgets::default();
