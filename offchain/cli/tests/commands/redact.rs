@@ -30,10 +30,15 @@ const EVERYWHERE: [(&str, &str); 6] = [
     (r"\b[0-9]+(?:\.[0-9]+)? (?:KiB|MiB|GiB|kB|MB|GB)\b", "[SIZE]"),
 ];
 
-/// Where keys, query ids or times are others in each run. The order counts: longer ones first. Of a link the amount stays.
+/// Where keys, query ids or times are others in each run. The order counts: longer ones first, and hexadecimal ones and
+/// bytes before addresses, because some begin as an address does (`0f`), or hold one behind a `/`. Of a link the amount stays.
 const WHERE_DRAWN: [(&str, &str); 14] = [
     (r"\bte6cc[A-Za-z0-9+/_=-]+", "[CELLS]"),
     (r"(?:-1|\b0):[0-9a-fA-F]{64}\b", "[ADDRESS]"),
+    (r"\b[0-9a-f]{128}\b", "[SIGNATURE]"),
+    (r"\b[0-9a-f]{96}\b", "[REGISTER]"),
+    (r"\b[0-9a-f]{64}\b", "[HASH]"),
+    (r"[A-Za-z0-9+/]{100,}=*", "[BYTES]"),
     (r"\b[EUk0][Qf][A-Za-z0-9_-]{46}", "[ADDRESS]"),
     // The end of a key in the form of signed notes: name+id+key.
     (r"\+[0-9a-f]{8}\+[A-Za-z0-9+/]{42,44}=*", "+[KEY]"),
@@ -41,10 +46,6 @@ const WHERE_DRAWN: [(&str, &str); 14] = [
     (r"\bck-[0-9a-f]{6}\b", "ck-[START]"),
     // The beginning of a key's hash.
     (r"\b[0-9a-f]{20,24}\.\.\.", "[HASH]..."),
-    (r"\b[0-9a-f]{128}\b", "[SIGNATURE]"),
-    (r"\b[0-9a-f]{96}\b", "[REGISTER]"),
-    (r"\b[0-9a-f]{64}\b", "[HASH]"),
-    (r"[A-Za-z0-9+/]{100,}=*", "[BYTES]"),
     (r"[A-Za-z0-9+/]{43}=", "[HASH]"),
     (
         r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b",
@@ -172,6 +173,12 @@ fn another_address_or_amount_is_another_transcript() {
     let bytes: Vec<u8> = [0x11, 0].into_iter().chain([0x77; 32]).chain([0; 2]).collect();
     let link = format!("ton://transfer/{}?amount=5&bin=te6ccAAA", URL_SAFE.encode(bytes));
     assert_eq!(shown(&link, &drawn), "ton://transfer/$ROOT?amount=5&bin=[CELLS]");
+    // It begins as an address in its friendly form does.
+    for digits in [64, 96, 128] {
+        let hash = format!("0f{}", "7".repeat(digits - 2));
+        assert!(!shown(&hash, &drawn).contains("ADDRESS"), "{}", shown(&hash, &drawn));
+        assert!(!shown(&format!("\"{hash}\""), &drawn).contains('7'));
+    }
     let live = scene(true, Stand::Network);
     assert_eq!(
         shown("\"price_per_token\": \"20000\"\n\"amount\": \"20000\"", &live),
