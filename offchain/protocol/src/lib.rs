@@ -24,6 +24,8 @@ pub mod answer;
 #[expect(missing_docs, reason = "fields are named and documented by the schema")]
 pub mod client;
 pub mod codec;
+#[expect(missing_docs, reason = "fields are named and documented by the schema")]
+pub mod context;
 pub mod error_code;
 #[expect(missing_docs, reason = "fields are named and documented by the schema")]
 pub mod extension;

@@ -32,6 +32,10 @@ pub const MAX_PROOF_BYTES: usize = 16 << 10;
 pub const AUTHORIZE_TIMEOUT: Duration = Duration::from_secs(300);
 /// Time for a list of models.
 pub const WORKER_TYPES_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for what the models of a proxy take: their list is there without it.
+pub const CONTEXTS_TIMEOUT: Duration = Duration::from_secs(2);
+/// Most tokens that a model may be said to take: a prompt is inside one frame, and a token is at least a byte of it.
+pub const MAX_CONTEXT_LENGTH: u32 = 1 << 24;
 /// Time for a payment status.
 pub const PAYMENT_STATUS_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time for a worker's signature under a receipt: an answer must not wait longer for a slow or lost worker.

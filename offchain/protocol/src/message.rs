@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use crate::codec::{DecodeError, constructor_id, decode, encode};
-use crate::{client, extension, key, proxy, worker};
+use crate::{client, context, extension, key, proxy, worker};
 
 macro_rules! messages {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident($ty:ty) = $($id:path)|+),* $(,)? }) => {
@@ -64,6 +64,8 @@ messages! {
         CompareProof(extension::CompareProof) = extension::CompareProof::TL_ID,
         /// Version 3: a firm quote.
         GetQuote(extension::GetQuote) = extension::GetQuote::TL_ID,
+        /// Version 3: what the models take.
+        GetContexts(context::GetContexts) = context::GetContexts::TL_ID,
         /// Version 4: the client's proof of the session.
         ProveSession(extension::ProveSession) = extension::ProveSession::TL_ID,
     }
@@ -122,6 +124,8 @@ messages! {
         HandshakeComplete(worker::ProxyHandshakeComplete) = worker::ProxyHandshakeComplete::TL_ID,
         /// Latest voucher.
         UpdatePaymentStatus(worker::UpdatePaymentStatus) = worker::UpdatePaymentStatus::TL_ID,
+        /// Version 3: what its model takes.
+        TellContext(context::TellContext) = context::TellContext::TL_ID,
         /// Version 4: the worker's proof of the session.
         ProveSession(extension::ProveSession) = extension::ProveSession::TL_ID,
     }

@@ -12,11 +12,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cocoon_protocol::Version;
 use cocoon_protocol::answer::{Answer, AnswerBody, FinalInfo};
-use cocoon_protocol::codec::{decode, encode};
+use cocoon_protocol::codec::{DecodeError, decode, encode};
+use cocoon_protocol::context::{ContextLength, ContextTold, Contexts, GetContexts, ModelContext, TellContext};
 use cocoon_protocol::extension::{
     CompareProof, GetQuote, Proof, Quote, QuoteTerms, RunQuoted, TokenCounts, WorkReport,
 };
 use cocoon_protocol::http::{Header, Request, Response};
+use cocoon_protocol::limits::MAX_CONTEXT_LENGTH;
 use cocoon_protocol::message::{
     ClientPacket, ClientQuery, ProxyQuery, ProxyToClient, ProxyToWorker, WorkerPacket, WorkerQuery,
 };
@@ -87,6 +89,10 @@ fn answer() -> impl Strategy<Value = Answer> {
         body,
         final_info,
     })
+}
+
+fn context() -> impl Strategy<Value = ContextLength> {
+    (1..=MAX_CONTEXT_LENGTH).prop_map(|tokens| ContextLength::new(tokens).unwrap())
 }
 
 proptest! {
@@ -184,6 +190,27 @@ proptest! {
     }
 
     #[test]
+    fn contexts_survive(models in vec((".{0,40}", context(), context()), 0..6), length in context(), tail in 1usize..9) {
+        let question = WorkerQuery::from(TellContext { length });
+        prop_assert_eq!(WorkerQuery::decode(&question.encode()).unwrap(), question);
+        prop_assert_eq!(decode::<ContextTold>(&encode(&ContextTold)).unwrap(), ContextTold);
+        prop_assert_eq!(ClientQuery::decode(&encode(&GetContexts)).unwrap(), ClientQuery::GetContexts(GetContexts));
+        let models = models.into_iter().map(|(name, shortest, longest)| ModelContext { name, shortest, longest });
+        let contexts = Contexts { models: models.collect() };
+        let bytes = encode(&contexts);
+        prop_assert_eq!(decode::<Contexts>(&bytes).unwrap(), contexts);
+        prop_assert_eq!(decode::<Contexts>(&[&bytes[..], &vec![0; tail]].concat()), Err(DecodeError::Trailing(tail)));
+        prop_assert!(decode::<Contexts>(&bytes[..bytes.len() - 1]).is_err());
+    }
+
+    #[test]
+    fn no_length_outside_its_bounds_is_ever_read(length in any::<u32>()) {
+        let bytes = [TellContext::TL_ID.to_le_bytes(), length.to_le_bytes()].concat();
+        let is_fine = (1..=MAX_CONTEXT_LENGTH).contains(&length);
+        prop_assert_eq!(WorkerQuery::decode(&bytes).is_ok(), is_fine);
+    }
+
+    #[test]
     fn quotes_survive(
         (model, max_coefficient, max_tokens, query_bytes) in (".{0,40}", any::<i32>(), any::<i32>(), any::<i32>()),
         (quote_id, worker_evidence, first_token_seconds) in (any::<[u8; 32]>(), any::<[u8; 32]>(), 0.0..1e6f64),
@@ -213,7 +240,7 @@ proptest! {
             tcp::Query::TL_ID, tcp::QueryError::TL_ID, worker::ConnectToProxy::TL_ID, WorkReport::TL_ID,
             GetQuote::TL_ID, Quote::TL_ID, QuoteTerms::TL_ID, RunQuoted::TL_ID,
             SignedPayment::TL_ID_VOUCHER, client::ConnectedToProxy::TL_ID, worker::ExtendedCompareBalanceWithProxy::TL_ID,
-            CompareProof::TL_ID, Proof::TL_ID_RECEIPT, Proof::TL_ID_STATEMENT,
+            CompareProof::TL_ID, Proof::TL_ID_RECEIPT, Proof::TL_ID_STATEMENT, TellContext::TL_ID, Contexts::TL_ID,
         ];
         let data = match ids.get(id) {
             Some(id) => [&id.to_le_bytes()[..], &data].concat(),
@@ -225,6 +252,7 @@ proptest! {
         let _ = (ProxyQuery::decode(&data), Request::decode(&data), Response::decode(&data));
         let _ = (tcp::Message::decode(&data).map(|m| m.encode()), AttestedPeerInfo::parse(&data));
         let _ = (decode::<client::WorkerTypesV2>(&data), decode::<client::ConnectedToProxy>(&data), decode::<Proof>(&data));
+        let _ = decode::<Contexts>(&data);
         let mut session = Session::accept(Instant::now());
         let _ = session.receive(&data, Instant::now());
     }
@@ -261,6 +289,13 @@ fn connected(now: Instant) -> (Session, Session) {
         (Some(Event::Connected), Some(Event::Connected))
     );
     (a, b)
+}
+
+#[test]
+fn a_hostile_count_of_models_reserves_nothing() {
+    let mut data = Contexts::TL_ID.to_le_bytes().to_vec();
+    data.extend(u32::MAX.to_le_bytes());
+    assert!(decode::<Contexts>(&data).is_err());
 }
 
 #[test]

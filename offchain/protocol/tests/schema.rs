@@ -134,7 +134,7 @@ fn ids_are_unique_and_only_our_own_names_are_added() {
 
 #[test]
 fn the_code_uses_the_ids_of_the_schema() {
-    use cocoon_protocol::{client, extension, http, key, proxy, tcp, worker};
+    use cocoon_protocol::{client, context, extension, http, key, proxy, tcp, worker};
     let ids = schema_ids();
     let id = |name: &str| ids.iter().find(|(n, _)| n == name).map(|(_, id)| *id).unwrap();
     assert_eq!(client::RunQueryEx::TL_ID, id("client.runQueryEx"));
@@ -158,6 +158,8 @@ fn the_code_uses_the_ids_of_the_schema() {
     assert_eq!(extension::RunQuoted::TL_ID, id("cocoon.runQuoted"));
     assert_eq!(extension::ProveSession::TL_ID, id("cocoon.proveSession"));
     assert_eq!(extension::SessionProof::TL_ID, id("cocoon.sessionProof"));
+    assert_eq!(context::TellContext::TL_ID, id("cocoon.tellContext"));
+    assert_eq!(context::Contexts::TL_ID, id("cocoon.contexts"));
     assert_eq!(key::GetKey::TL_ID, id("cocoon.getKey"));
     assert_eq!(key::KeyRoot::TL_ID, id("cocoon.keyRoot"));
 }
