@@ -50,10 +50,12 @@ pub(crate) struct LocalEngine<E> {
 }
 
 impl<E: Executor> LocalEngine<E> {
-    pub(crate) fn new(parts: ModelParts, executor: E, options: EngineOptions) -> Self {
+    pub(crate) fn new(mut parts: ModelParts, executor: E, options: EngineOptions) -> Self {
         let blocks = executor.blocks();
         let positions = options.max_kv_tokens.min(blocks.saturating_mul(KV_BLOCK));
         let context = parts.card.max_model_len.min(positions);
+        // Others are told what a sequence can have here, not what the model could have elsewhere.
+        parts.card.max_model_len = context;
         let scheduler = Scheduler::new(Bounds {
             max_num_seqs: options.max_num_seqs,
             max_waiting: options.max_waiting,

@@ -180,6 +180,11 @@ fn sequences_beyond_the_cache_wait() {
     let mut options = EngineOptions::default();
     options.max_kv_tokens = 100;
     let mut engine = engine_with(options);
+    assert_eq!(
+        engine.card().max_model_len,
+        100,
+        "nobody is told of more than the cache holds"
+    );
     let ids: Vec<_> = QUESTIONS
         .iter()
         .zip(0..)
