@@ -344,6 +344,7 @@ async fn query(proxy: &Arc<Proxy>, client: &Arc<ClientPeer>, id: i64, data: &[u8
         }
         Ok(ClientQuery::GetWorkerTypesV2(_)) => encode(&models::list(proxy)),
         Ok(ClientQuery::GetWorkerTypes(_)) => encode(&models::old_list(proxy)),
+        Ok(ClientQuery::GetContexts(_)) if client.version.has_extensions() => encode(&models::contexts(proxy)),
         Ok(ClientQuery::RequestRefund(_)) => {
             let active_queries = i64::try_from(client.running()).unwrap_or(i64::MAX);
             encode(&Refund::Rejected { active_queries })

@@ -8,6 +8,7 @@ use cocoon_bindings::units::Coefficient;
 use cocoon_protocol::ErrorCode;
 use cocoon_protocol::answer::Answer;
 use cocoon_protocol::codec::encode;
+use cocoon_protocol::context::ContextTold;
 use cocoon_protocol::message::{WorkerPacket, WorkerQuery};
 use cocoon_protocol::worker::PaymentStatus;
 use cocoon_ratls::{Peer, SessionBinding};
@@ -127,6 +128,10 @@ async fn query(proxy: &Proxy, worker: &WorkerPeer, id: i64, data: &[u8]) -> bool
                 max_tokens: shown.max_tokens,
             };
             worker.link.answer(id, encode(&status)).await
+        }
+        Ok(WorkerQuery::TellContext(told)) if worker.version.has_extensions() => {
+            worker.set_context(told.length);
+            worker.link.answer(id, encode(&ContextTold)).await
         }
         Ok(_) => {
             worker

@@ -4,7 +4,7 @@ mod lease;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cocoon_bindings::ton::{Address, HashBytes};
@@ -12,6 +12,7 @@ use cocoon_bindings::units::Coefficient;
 use cocoon_manifest::ModelName;
 use cocoon_market::{Desk, Offer, Rates, Refusal, WorkerView, prefix_hashes};
 use cocoon_protocol::Version;
+use cocoon_protocol::context::ContextLength;
 use cocoon_runner::link::LinkHandle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
@@ -44,6 +45,8 @@ pub(crate) struct WorkerPeer {
     /// Held while totals are read and sent: the worker must never see them go down.
     pub(crate) telling: tokio::sync::Mutex<()>,
     is_gone: AtomicBool,
+    /// Tokens that its model takes; 0 until it has told that.
+    context: AtomicU32,
     requests: Mutex<HashMap<[u8; 32], Slot>>,
 }
 
@@ -99,6 +102,16 @@ impl WorkerPeer {
     /// Whether its connection is over.
     pub(crate) fn is_gone(&self) -> bool {
         self.is_gone.load(Ordering::Acquire) || self.link.is_closed()
+    }
+
+    /// It tells what its model takes.
+    pub(crate) fn set_context(&self, length: ContextLength) {
+        self.context.store(length.tokens(), Ordering::Release);
+    }
+
+    /// What its model takes, if it has told that.
+    pub(crate) fn context(&self) -> Option<ContextLength> {
+        ContextLength::new(self.context.load(Ordering::Acquire))
     }
 
     pub(crate) fn close_request(&self, id: &[u8; 32]) {
@@ -205,6 +218,7 @@ impl Workers {
                 ahead: Arc::new(Semaphore::new(SIGN_QUEUE)),
                 telling: tokio::sync::Mutex::default(),
                 is_gone: AtomicBool::new(false),
+                context: AtomicU32::new(0),
                 requests: Mutex::default(),
             });
             inner.desk.add(id, peer.model.base(), offer, now);

@@ -18,6 +18,7 @@ use crate::answering::Answering;
 use bytes::Bytes;
 use cocoon_engine::{EngineLoad, Payer, PayerSalt};
 use cocoon_openai::{ApiError, Request};
+use cocoon_protocol::context::ContextLength;
 use cocoon_protocol::http::{Header, Response};
 use cocoon_receipt::FinishReason;
 use cocoon_runner::link::LinkError;
@@ -106,6 +107,16 @@ impl Backend {
             Self::Embeddings(embeddings) => Some(embeddings.load()),
             Self::Upstream(_) => None,
         }
+    }
+
+    /// What its model takes; a server beside it is not asked.
+    pub(crate) fn context(&self) -> Option<ContextLength> {
+        let card = match self {
+            Self::Local(local) => local.engine().card(),
+            Self::Embeddings(embeddings) => embeddings.card(),
+            Self::Upstream(_) => return None,
+        };
+        ContextLength::at_most(card.max_model_len)
     }
 
     /// For statistics.

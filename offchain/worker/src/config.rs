@@ -9,6 +9,7 @@ use cocoon_bindings::ton::{Address, parse_address};
 use cocoon_bindings::units::{Coefficient, Nanoton};
 use cocoon_manifest::ModelName;
 use cocoon_manifest::verity::RootHash;
+use cocoon_protocol::context::ContextLength;
 use cocoon_runner::admin::AdminConfig;
 use cocoon_runner::config::{AttestationConfig, ChainConfig, NamesFiles, WalletConfig};
 use cocoon_runner::seal::KeyManagerConfig;
@@ -77,6 +78,10 @@ pub struct ModelConfig {
     /// Requests at once, over all proxies.
     #[serde(default = "default_max_active_requests")]
     pub max_active_requests: u32,
+    /// Tokens of a prompt and its answer together, as clients are told. What the engine of this program can do if absent, and
+    /// never more than that; of an upstream server nothing is told without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_length: Option<u32>,
     /// What answers.
     pub backend: BackendConfig,
 }
@@ -89,6 +94,7 @@ impl ModelConfig {
             coefficient: default_coefficient(),
             pricing: None,
             max_active_requests: default_max_active_requests(),
+            context_length: None,
             backend,
         }
     }
@@ -141,6 +147,7 @@ pub(crate) struct ParsedModel {
     pub(crate) coefficient: Coefficient,
     pub(crate) pricing: Option<PricingConfig>,
     pub(crate) max_active_requests: u32,
+    pub(crate) context_length: Option<ContextLength>,
 }
 
 impl WorkerConfig {
@@ -182,6 +189,10 @@ impl ModelConfig {
         if self.max_active_requests == 0 || self.max_active_requests > limits::MAX_ACTIVE_REQUESTS {
             return Err(bad("models.max_active_requests", "must be from 1 to 4096"));
         }
+        let context_length = self.context_length.map(|tokens| {
+            let bad = || bad("models.context_length", "must be from 1 to 16777216");
+            ContextLength::new(tokens).ok_or_else(bad)
+        });
         if let Some(pricing) = &self.pricing {
             pricing.check()?;
         }
@@ -198,6 +209,7 @@ impl ModelConfig {
             coefficient: Coefficient::new(self.coefficient),
             pricing: self.pricing,
             max_active_requests: self.max_active_requests,
+            context_length: context_length.transpose()?,
         })
     }
 }
@@ -360,6 +372,8 @@ mod tests {
         for (key, text) in [
             ("models.coefficient", format!("{TEXT}\ncoefficient = 1000000000")),
             ("models.max_active_requests", format!("{TEXT}\nmax_active_requests = 0")),
+            ("models.context_length", format!("{TEXT}\ncontext_length = 0")),
+            ("models.context_length", format!("{TEXT}\ncontext_length = 16777217")),
             ("proxy_connections", format!("proxy_connections = 0\n{TEXT}")),
             ("models", format!("{TEXT}\n{second}")),
             (

@@ -10,15 +10,16 @@ use crate::worker::Worker;
 use cocoon_bindings::Multipliers;
 use cocoon_bindings::units::{Coefficient, Nanoton};
 use cocoon_protocol::codec::decode;
+use cocoon_protocol::context::TellContext;
 use cocoon_protocol::error_code::ErrorCode;
 use cocoon_protocol::extension::SignReceipt;
-use cocoon_protocol::limits::PAYMENT_STATUS_TIMEOUT;
+use cocoon_protocol::limits::{CONTEXTS_TIMEOUT, PAYMENT_STATUS_TIMEOUT};
 use cocoon_protocol::message::{ProxyQuery, ProxyToWorker, WorkerPacket, WorkerQuery};
 use cocoon_protocol::proxy::WorkerRequestPayment;
 use cocoon_protocol::version::Version;
 use cocoon_protocol::worker::{EnabledDisabled, NewCoefficient, PaymentStatus, UpdatePaymentStatus};
 use cocoon_receipt::FinishReason;
-use cocoon_runner::link::{CloseReason, LinkEvent, LinkHandle};
+use cocoon_runner::link::{CloseReason, LinkError, LinkEvent, LinkHandle};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -214,6 +215,7 @@ impl Session {
         tokio::select! {
             error = self.tell_state() => error,
             error = self.ask_for_vouchers(statuses) => error,
+            error = self.tell_context() => error,
         }
     }
 
@@ -251,6 +253,21 @@ impl Session {
                 return WorkerError::Task;
             }
         }
+    }
+
+    /// Tells the proxy what the model takes. One of an earlier build does not know the question, and serves without it.
+    async fn tell_context(&self) -> WorkerError {
+        if let Some(length) = self.worker.context.filter(|_| self.version.has_extensions()) {
+            let question = WorkerQuery::from(TellContext { length }).encode();
+            match self.link.query(question, CONTEXTS_TIMEOUT).await {
+                Ok(_) => {}
+                Err(error @ (LinkError::Refused { .. } | LinkError::Timeout)) => {
+                    tracing::debug!(%error, "the proxy does not take the length of the context");
+                }
+                Err(error) => return error.into(),
+            }
+        }
+        std::future::pending().await
     }
 
     async fn ask_for_vouchers(&self, statuses: mpsc::Sender<Paper>) -> WorkerError {

@@ -12,6 +12,7 @@ use cocoon_bindings::units::Coefficient;
 use cocoon_chain::RootView;
 use cocoon_engine::{Payer, PayerSalt};
 use cocoon_manifest::ModelName;
+use cocoon_protocol::context::ContextLength;
 use cocoon_ratls::SharedClock;
 use cocoon_receipt::salted_hash;
 use cocoon_runner::telemetry::Tracer;
@@ -34,6 +35,8 @@ pub(crate) struct Worker {
     pub(crate) switch: Switch,
     pub(crate) counters: Counters,
     pub(crate) pricing: Pricing,
+    /// What proxies are told that the model takes; `None` when it is not known.
+    pub(crate) context: Option<ContextLength>,
     pub(crate) max_active_requests: u32,
     pub(crate) proxy_connections: u32,
     /// Begins traces of requests.
@@ -70,7 +73,9 @@ impl Worker {
             proxy_connections,
             tracer,
         } = shared;
+        let known = [backend.context(), model.context_length];
         Self {
+            context: known.into_iter().flatten().min(),
             model: model.name,
             manifest_hash,
             owner,

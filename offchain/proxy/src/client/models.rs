@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use cocoon_market::WorkerView;
 use cocoon_protocol::client::{WorkerInstanceV2, WorkerType, WorkerTypeV2, WorkerTypes, WorkerTypesV2};
+use cocoon_protocol::context::{ContextLength, Contexts, ModelContext};
 
 use crate::state::Proxy;
 
@@ -37,11 +39,39 @@ pub(super) fn old_list(proxy: &Proxy) -> WorkerTypes {
     }
 }
 
+/// What the models take, of those workers that have told it.
+pub(super) fn contexts(proxy: &Proxy) -> Contexts {
+    let mut models: BTreeMap<String, (ContextLength, ContextLength)> = BTreeMap::new();
+    for (worker, state) in proxy.workers.views() {
+        let Some(context) = worker.context().filter(|_| is_served(&state)) else {
+            continue;
+        };
+        let (shortest, longest) = models
+            .entry(worker.model.base().to_owned())
+            .or_insert((context, context));
+        *shortest = context.min(*shortest);
+        *longest = context.max(*longest);
+    }
+    let row = |(name, (shortest, longest))| ModelContext {
+        name,
+        shortest,
+        longest,
+    };
+    Contexts {
+        models: models.into_iter().map(row).collect(),
+    }
+}
+
+/// Whether a worker takes requests.
+fn is_served(state: &WorkerView) -> bool {
+    state.is_enabled && !state.is_draining
+}
+
 fn by_model(proxy: &Proxy) -> BTreeMap<String, Vec<WorkerInstanceV2>> {
     let number = |value: u32| i32::try_from(value).unwrap_or(i32::MAX);
     let mut models: BTreeMap<String, Vec<WorkerInstanceV2>> = BTreeMap::new();
     for (worker, state) in proxy.workers.views() {
-        if state.is_enabled && !state.is_draining {
+        if is_served(&state) {
             models
                 .entry(worker.model.base().to_owned())
                 .or_default()

@@ -8,6 +8,7 @@ use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::TokenCount;
 use cocoon_chain::SharedChain;
 use cocoon_ledger::{ClientChannel, ContractState, WorkerChannel};
+use cocoon_protocol::context::ContextLength;
 use cocoon_runner::report::{Exposition, Report, nanoton, root_config};
 use serde_json::{Value, json};
 
@@ -126,6 +127,7 @@ pub(super) fn worker_connections(proxy: &Proxy) -> Vec<Value> {
             "protocol": worker.version.to_wire(),
             "running_queries": state.running,
             "max_running_queries": state.slots,
+            "context_length": worker.context().map(ContextLength::tokens),
             "finished_queries": state.finished,
             "succeeded_queries": state.succeeded,
             "average_seconds": state.average_seconds,

@@ -11,6 +11,7 @@ mod administration;
 mod anchoring;
 mod bounds;
 mod challenges;
+mod contexts;
 mod countersigning;
 mod proofs;
 mod publishing;

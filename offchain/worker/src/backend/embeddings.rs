@@ -5,7 +5,7 @@ use super::{Asked, Trouble, ok_head};
 use crate::answering::Answering;
 use bytes::Bytes;
 use cocoon_bindings::tokens::TokenCounts;
-use cocoon_engine::{EmbedderHandle, EmbeddingInput, EmbeddingRequest, EngineLoad};
+use cocoon_engine::{EmbedderHandle, EmbeddingInput, EmbeddingRequest, EngineLoad, ModelCard};
 use cocoon_openai::embeddings::{EmbeddingResponse, Input, Vector};
 use cocoon_openai::{ApiError, Endpoint, Request};
 use cocoon_receipt::FinishReason;
@@ -42,6 +42,10 @@ impl Embeddings {
             "running": load.occupancy.running,
             "waiting": load.occupancy.waiting,
         })
+    }
+
+    pub(super) fn card(&self) -> &ModelCard {
+        self.embedder.card()
     }
 
     pub(super) fn load(&self) -> EngineLoad {

@@ -9,6 +9,7 @@ use crate::worker::Worker;
 use async_trait::async_trait;
 use cocoon_bindings::ton::{Address, friendly};
 use cocoon_chain::SharedChain;
+use cocoon_protocol::context::ContextLength;
 use cocoon_runner::report::{Exposition, Report, nanoton, root_config};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -142,6 +143,7 @@ fn model(worker: &Worker) -> Value {
         "pricing": worker.pricing.config(),
         "load": worker.pricing.load(),
         "max_active_requests": worker.max_active_requests,
+        "context_length": worker.context.map(ContextLength::tokens),
         "running_requests": worker.active_requests(),
         "proxy_connections": worker.connections(),
         "stats": Counters::sum_to_json(&[&worker.counters]),

@@ -5,12 +5,14 @@ use crate::error::WorkerError;
 use bytes::Bytes;
 use cocoon_bindings::units::Coefficient;
 use cocoon_protocol::codec::{decode, encode};
+use cocoon_protocol::context::{ContextTold, TellContext};
 use cocoon_protocol::extension::{Cancel, Countersigned, ReceiptSignature, SignReceipt};
 use cocoon_protocol::http::Request;
-use cocoon_protocol::message::{ProxyToWorker, WorkerPacket};
+use cocoon_protocol::message::{ProxyToWorker, WorkerPacket, WorkerQuery};
 use cocoon_protocol::proxy::{SignedPayment, WorkerRequestPayment};
 use cocoon_protocol::version::VersionRange;
 use cocoon_receipt::{ChannelHead, Signature, WorkStatement, salted_hash};
+use cocoon_runner::link::LinkEvent;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -296,4 +298,43 @@ async fn the_proxy_hears_of_switches_and_prices() {
     assert!(matches!(play.packet().await, WorkerPacket::EnabledDisabled(told) if told.disabled == 0));
     play.worker.coefficient().send_replace(Coefficient::new(1500));
     assert!(matches!(play.packet().await, WorkerPacket::NewCoefficient(told) if told.new_coefficient == 1500));
+}
+
+/// The next question within a second, which is long before the first one about payments.
+async fn asked(play: &mut Play) -> Option<(i64, WorkerQuery)> {
+    let wait = std::time::Duration::from_secs(1);
+    match tokio::time::timeout(wait, play.events.recv()).await.ok()? {
+        Some(LinkEvent::Query { id, data }) => Some((id, WorkerQuery::decode(&data).unwrap())),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn the_proxy_hears_once_what_the_model_takes() {
+    let mut play = Play::begin(2, VersionRange::ACCEPTED).await;
+    let (id, question) = asked(&mut play).await.unwrap();
+    let WorkerQuery::TellContext(TellContext { length }) = question else {
+        panic!("{question:?}")
+    };
+    // The parrot's own.
+    assert_eq!(length.tokens(), 1 << 20);
+    play.link.answer(id, encode(&ContextTold)).await.unwrap();
+    assert_eq!(asked(&mut play).await, None);
+}
+
+#[tokio::test]
+async fn a_proxy_that_does_not_know_what_a_context_is_is_served_all_the_same() {
+    let mut play = Play::begin(2, VersionRange::ACCEPTED).await;
+    let (id, _) = asked(&mut play).await.unwrap();
+    let refused = play.link.answer_error(id, 0, "unexpected constructor 0x12345678");
+    refused.await.unwrap();
+    play.ask(1, &chat("one two", &[])).await;
+    assert!(play.answer(1).await.report.is_some());
+}
+
+#[tokio::test]
+async fn a_deployed_proxy_is_not_told_what_the_model_takes() {
+    let mut play = Play::begin(2, VersionRange { min: 0, max: 2 }).await;
+    assert_eq!(asked(&mut play).await, None);
+    assert!(!play.serving.is_finished());
 }
