@@ -13,7 +13,8 @@ use cocoon_protocol::answer::Answer;
 use cocoon_protocol::client::{GetWorkerTypes, GetWorkerTypesV2, PaymentStatus, UpdatePaymentStatus};
 use cocoon_protocol::client::{WorkerTypes, WorkerTypesV2};
 use cocoon_protocol::codec::{DecodeError, decode, encode};
-use cocoon_protocol::limits::{PAYMENT_STATUS_TIMEOUT, WORKER_TYPES_TIMEOUT};
+use cocoon_protocol::context::{Contexts, GetContexts};
+use cocoon_protocol::limits::{CONTEXTS_TIMEOUT, PAYMENT_STATUS_TIMEOUT, WORKER_TYPES_TIMEOUT};
 use cocoon_protocol::message::{ClientPacket, ProxyToClient};
 use cocoon_protocol::proxy::SignedPayment;
 use cocoon_ratls::{Peer, SessionBinding};
@@ -181,6 +182,19 @@ impl ProxyConnection {
             workers: vec![],
         });
         Ok(WorkerTypesV2 { types: types.collect() })
+    }
+
+    /// What the models of this proxy take. `None`: it is of an earlier build, or did not say it in time.
+    pub(crate) async fn contexts(&self) -> Option<Contexts> {
+        if !self.version.has_extensions() {
+            return None;
+        }
+        let answer = self.link.query(encode(&GetContexts), CONTEXTS_TIMEOUT).await;
+        let contexts = answer.and_then(|answer| decode(&answer).map_err(malformed));
+        if let Err(error) = &contexts {
+            tracing::debug!(proxy = %self.proxy.contract, %error, "the proxy did not tell what its models take");
+        }
+        contexts.ok()
     }
 
     /// Totals and the latest voucher.

@@ -40,6 +40,12 @@ pub struct Model {
     /// Whether that evidence is of a simulated platform, which protects nothing.
     #[serde(default)]
     pub simulated: bool,
+    /// Tokens of a prompt and its answer together that every worker takes of those that tell it; absent while none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_length: Option<u32>,
+    /// From the worker that takes least to the one that takes most, where they differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_range: Option<ContextRange>,
     /// SHA-256 of its full name, in hex, as the root contract lists it; `None` while only its short name is known.
     #[serde(default)]
     pub model_hash: Option<String>,
@@ -61,6 +67,26 @@ pub struct CoefficientRange {
     pub min: u32,
     /// Thousandths.
     pub max: u32,
+}
+
+/// From the shortest context to the longest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContextRange {
+    /// Tokens.
+    pub min: u32,
+    /// Tokens.
+    pub max: u32,
+}
+
+impl ContextRange {
+    /// The range that holds both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+        }
+    }
 }
 
 /// One worker of a model.
@@ -97,11 +123,19 @@ impl Model {
             pricing: None,
             attested: false,
             simulated: false,
+            context_length: None,
+            context_range: None,
             model_hash: None,
             manifest_hash: None,
             retires_at: None,
             extra: Map::new(),
         }
+    }
+
+    /// Tells what its workers take.
+    pub fn set_context(&mut self, range: ContextRange) {
+        self.context_length = Some(range.min);
+        self.context_range = (range.min != range.max).then_some(range);
     }
 }
 
@@ -130,6 +164,18 @@ mod tests {
             (&row["manifest_hash"], &row["retires_at"]),
             (&Value::Null, &Value::Null)
         );
+        assert!(
+            row.get("context_length").is_none() && row.get("context_range").is_none(),
+            "{row}"
+        );
+        let mut model = Model::new("m", "o", Vec::new());
+        let (short, long) = (ContextRange { min: 40, max: 40 }, ContextRange { min: 64, max: 64 });
+        model.set_context(short);
+        assert_eq!((model.context_length, model.context_range), (Some(40), None));
+        model.set_context(long.and(short));
+        let row = serde_json::to_value(&model).unwrap();
+        assert_eq!(row["context_length"], 40);
+        assert_eq!(row["context_range"], serde_json::json!({"min": 40, "max": 64}));
         assert_eq!(Model::new("m", "o", Vec::new()).coefficient, None);
         // As clients of before wrote it.
         let old: Model = serde_json::from_str(r#"{"id":"m","object":"model","created":0,"owned_by":"o"}"#).unwrap();

@@ -1,6 +1,6 @@
 //! `GET /v1/models` and `GET /v1/models/{name}`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
@@ -9,8 +9,10 @@ use axum::response::{IntoResponse, Response};
 use cocoon_bindings::units::ModelHash;
 use cocoon_chain::RootView;
 use cocoon_openai::ApiError;
-use cocoon_openai::models::{Model, ModelList, ModelWorker};
+use cocoon_openai::models::{ContextRange, Model, ModelList, ModelWorker};
 use cocoon_protocol::client::WorkerTypeV2;
+use cocoon_protocol::context::ContextLength;
+use futures_util::future::join_all;
 
 use super::App;
 use super::provider::{model_hash, tariff};
@@ -42,10 +44,8 @@ pub(super) async fn one(State(app): State<Arc<App>>, Path(name): Path<String>) -
 
 async fn fetch(app: &App) -> Result<Vec<Model>, ApiError> {
     let connection = app.connection()?;
-    let types = connection
-        .worker_types()
-        .await
-        .map_err(|error| ApiError::bad_gateway(format!("The proxy did not list its models: {error}.")))?;
+    let (types, contexts) = tokio::join!(connection.worker_types(), contexts(app));
+    let types = types.map_err(|error| ApiError::bad_gateway(format!("The proxy did not list its models: {error}.")))?;
     let number = |n: i32| u32::try_from(n).unwrap_or(0);
     let (tariff, root, names) = (tariff(app, &connection), app.context.root(), app.quotes.models());
     let row = |model: WorkerTypeV2| {
@@ -58,10 +58,31 @@ async fn fetch(app: &App) -> Result<Vec<Model>, ApiError> {
         row.pricing = row.coefficient.map(|range| tariff.at(range.min));
         row.attested = connection.peer.claims.is_some();
         row.simulated = connection.peer.simulated;
+        if let Some(range) = contexts.get(&row.id) {
+            row.set_context(*range);
+        }
         describe(&mut row, &root, &names);
         row
     };
     Ok(types.types.into_iter().map(row).collect())
+}
+
+/// What the models take at all proxies that a request may go to.
+async fn contexts(app: &App) -> BTreeMap<String, ContextRange> {
+    let connections = app.upstream.borrow().connections.clone();
+    let living = connections.iter().filter(|connection| !connection.is_closed());
+    let told = join_all(living.map(|connection| connection.contexts())).await;
+    let mut ranges: BTreeMap<String, ContextRange> = BTreeMap::new();
+    for model in told.into_iter().flatten().flat_map(|contexts| contexts.models) {
+        let [shortest, longest] = [model.shortest, model.longest].map(ContextLength::tokens);
+        let range = ContextRange {
+            min: shortest.min(longest),
+            max: longest.max(shortest),
+        };
+        let known = ranges.entry(model.name).or_insert(range);
+        *known = known.and(range);
+    }
+    ranges
 }
 
 /// Adds what the root contract says of the model. It lists full names by their hashes, and proxies list short names: of models whose

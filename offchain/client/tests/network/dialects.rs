@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails, fails loudly")]
 
+use std::sync::Arc;
+
+use crate::common::chain::{FixedChain, listing};
 use crate::common::proxy::Request;
 use crate::common::{Options, World, error_of, receipts};
+use cocoon_bindings::units::{ManifestHash, ModelHash};
+use cocoon_bindings::{HashDescriptor, HashEntry, TrustTimes};
 use cocoon_receipt::ChannelHead;
 use serde_json::{Value, json};
 use sha2::Digest;
@@ -287,4 +292,66 @@ async fn listings_tell_prices_and_what_the_root_contract_says() {
     let document: Value = world.get("/v1/cocoon/openapi.json").await.json().await.unwrap();
     assert_eq!(document["openapi"], "3.1.0");
     assert!(document["paths"]["/v1/messages"]["post"].is_object());
+}
+
+/// The only row of `/v1/models`, and the same of its own page.
+async fn row(options: Options) -> Value {
+    let world = World::new(options).await;
+    let models: Value = world.get("/v1/models").await.json().await.unwrap();
+    let one: Value = world.get("/v1/models/tiny").await.json().await.unwrap();
+    assert_eq!(models["data"], json!([one]));
+    one
+}
+
+#[tokio::test]
+async fn listings_tell_what_models_take_as_far_as_their_proxy_does() {
+    let says = |contexts| Options {
+        contexts: Some(contexts),
+        ..Options::default()
+    };
+    let equal = row(says([8192, 8192])).await;
+    assert_eq!(
+        (&equal["context_length"], equal.get("context_range")),
+        (&json!(8192), None)
+    );
+    for lengths in [[4096, 8192], [8192, 4096]] {
+        let apart = row(says(lengths)).await;
+        assert_eq!(apart["context_length"], 4096, "{apart}");
+        assert_eq!(apart["context_range"], json!({"min": 4096, "max": 8192}));
+    }
+    // Nonsense, an earlier build, and a deployed proxy: the row is there without it.
+    for options in [says([0, 4096]), says([4096, -1]), Options::default(), deployed()] {
+        let silent = row(options).await;
+        assert_eq!(silent["id"], "tiny");
+        assert_eq!(
+            (silent.get("context_length"), silent.get("context_range")),
+            (None, None)
+        );
+    }
+}
+
+#[tokio::test]
+async fn listings_tell_the_date_on_which_the_root_contract_retires_a_model() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (chain, root) = FixedChain::new(address, false);
+    let mut data = listing(address);
+    let descriptor = HashDescriptor {
+        manifest_hash: Some(ManifestHash::new([7; 32])),
+        times: TrustTimes {
+            not_before: 0,
+            retire_after: 2_000_000_000,
+        },
+        ..HashDescriptor::default()
+    };
+    let hash = ModelHash::new(sha2::Sha256::digest(b"tiny").into());
+    data.model_hashes
+        .describe(hash, HashEntry::described(&descriptor).unwrap());
+    chain.list(&data);
+    let world = World::on(Arc::new(chain), root, listener, None, Options::default()).await;
+    world.connected().await;
+    let row: Value = world.get("/v1/models/tiny").await.json().await.unwrap();
+    assert_eq!(row["retires_at"], 2_000_000_000_u32, "{row}");
+    assert_eq!(row["manifest_hash"], hex::encode([7; 32]));
+    assert_eq!(row["model_hash"], hash.to_string());
 }

@@ -9,10 +9,16 @@ use crate::common::chain::{FixedChain, listing};
 use crate::common::proxy::{FakeProxy, ProxyKeys};
 use crate::common::{Options, World, error_of};
 use cocoon_attest::simulated::SimulatedPlatform;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// A client and two proxies, connected to both.
 async fn world() -> (World, FakeProxy) {
+    world_with([None; 2]).await
+}
+
+/// The same; the proxies say these lengths of contexts.
+async fn world_with([first_says, second_says]: [Option<[i32; 2]>; 2]) -> (World, FakeProxy) {
     let bind = || TcpListener::bind("127.0.0.1:0");
     let (first, second) = (bind().await.unwrap(), bind().await.unwrap());
     let address = first.local_addr().unwrap();
@@ -24,11 +30,16 @@ async fn world() -> (World, FakeProxy) {
     chain.list(&both);
     let options = Options {
         proxy_connections: 2,
+        contexts: first_says,
         ..Options::default()
     };
     let world = World::on(Arc::new(chain), Arc::clone(&root), first, None, options.clone()).await;
     let platform = std::fs::read_to_string(world.folder.path().join("platform.json")).unwrap();
     let platform = SimulatedPlatform::from_json(&platform).unwrap();
+    let options = Options {
+        contexts: second_says,
+        ..options
+    };
     let second = FakeProxy::start(second, ProxyKeys::new(root), platform, options);
     until_connected(&world, 2).await;
     (world, second)
@@ -102,4 +113,25 @@ async fn what_was_sent_is_lost_with_its_proxy_and_the_next_request_goes_to_the_o
     // The one that was lost is dialed again.
     until_connected(&world, 2).await;
     assert_eq!(world.get("/health").await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_model_takes_what_it_takes_at_every_proxy() {
+    for (says, shortest, range) in [
+        (
+            [Some([4096, 8192]), Some([2048, 2048])],
+            2048,
+            json!({"min": 2048, "max": 8192}),
+        ),
+        ([Some([4096, 4096]), Some([4096, 4096])], 4096, Value::Null),
+        ([None, Some([4096, 4096])], 4096, Value::Null),
+    ] {
+        let (world, _second) = world_with(says).await;
+        let models: Value = world.get("/v1/models").await.json().await.unwrap();
+        let row = &models["data"][0];
+        assert_eq!(
+            (&row["context_length"], &row["context_range"]),
+            (&json!(shortest), &range)
+        );
+    }
 }

@@ -60,6 +60,8 @@ pub(crate) struct Options {
     pub(crate) foreign_contract: bool,
     /// The proxy's quotes are signed by another key.
     pub(crate) forged_quote: bool,
+    /// What the proxy says that its model takes, least and most; one of an earlier build does not know the question.
+    pub(crate) contexts: Option<[i32; 2]>,
     /// The root contract lists no image.
     pub(crate) unlisted_image: bool,
     /// The proxy demands a registration through the chain.
@@ -78,6 +80,7 @@ impl Default for Options {
             proxy_connections: 1,
             foreign_contract: false,
             forged_quote: false,
+            contexts: None,
             unlisted_image: false,
             long_nonce: None,
             access: cocoon_client::AccessConfig::default(),

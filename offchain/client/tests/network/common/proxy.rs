@@ -13,6 +13,7 @@ use cocoon_protocol::client::{
     PaymentStatus, ProxyConnectionAuth, RunQueryEx, WorkerInstanceV2, WorkerTypeV2, WorkerTypesV2,
 };
 use cocoon_protocol::codec::{decode, encode};
+use cocoon_protocol::context::{ContextLength, Contexts, ModelContext};
 use cocoon_protocol::extension::{Evidence, GetQuote, Quote, QuoteTerms};
 use cocoon_protocol::handshake::{AuthorizeStep, ProxyClientHandshake, ProxyRules};
 use cocoon_protocol::http::{Header, Response};
@@ -162,6 +163,10 @@ async fn serve(
                         max_tokens: 0,
                     }),
                     ClientQuery::GetWorkerTypesV2(_) => encode(&models()),
+                    ClientQuery::GetContexts(_) if options.contexts.is_some() => {
+                        assert!(options.version >= 3, "a deployed proxy is not asked");
+                        contexts(options.contexts.unwrap())
+                    }
                     ClientQuery::GetQuote(m) if options.version >= 3 => {
                         encode(&sign_quote(&keys, contract.as_ref().unwrap(), m, options.forged_quote))
                     }
@@ -270,6 +275,19 @@ fn sign_quote(keys: &ProxyKeys, client: &Address, asked: &GetQuote, is_forged: b
     let key = if is_forged { &other } else { &keys.key };
     let signature = key.sign(&signed_bytes(&terms)).to_bytes().to_vec().into();
     Quote { terms, signature }
+}
+
+/// What the model takes, as bytes: a proxy may say what our types do not.
+fn contexts(lengths: [i32; 2]) -> bytes::Bytes {
+    let row = ModelContext {
+        name: "tiny".into(),
+        shortest: ContextLength::MAX,
+        longest: ContextLength::MAX,
+    };
+    let mut bytes = encode(&Contexts { models: vec![row] }).to_vec();
+    bytes.truncate(bytes.len() - 8);
+    bytes.extend(lengths.into_iter().flat_map(i32::to_le_bytes));
+    bytes.into()
 }
 
 fn models() -> WorkerTypesV2 {
