@@ -79,6 +79,17 @@ async fn both_models_are_listed_and_answer_side_by_side_with_receipts_of_their_o
         assert!(model["manifest_hash"].is_string(), "{model:#}");
     }
     assert_eq!(stats["stats"]["success"][0], 20.0);
+    // What the engines take has come to the client by now.
+    let listed = api.get("/v1/models").await.unwrap().body;
+    for at in [0, 1] {
+        let (row, takes) = (&listed["data"][at], &stats["models"][at]["backend"]["max_model_len"]);
+        assert!(takes.as_u64().is_some_and(|tokens| tokens > 0), "{stats:#}");
+        assert_eq!(
+            (&row["context_length"], row.get("context_range")),
+            (takes, None),
+            "{listed:#}"
+        );
+    }
     // One contract earns for both: the owner claims once.
     let claims = worker.get("/claims").await.unwrap().body;
     assert_eq!(claims.as_array().unwrap().len(), 1, "{claims:#}");
