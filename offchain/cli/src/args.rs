@@ -30,7 +30,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use self::ask::{ChatArgs, QuoteArgs};
+pub use self::ask::{ApiKeyArgs, ChatArgs, QuoteArgs};
 use self::attest::AttestCommand;
 use self::audit::AuditArgs;
 use self::dispute::DisputeCommand;

@@ -3,9 +3,12 @@
 use std::time::{Duration, Instant};
 
 use cocoon_openai::sse::{DONE, SseDecoder, SseEvent};
+use reqwest::StatusCode;
+use reqwest::header::{AUTHORIZATION, HeaderMap};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::api_key::{self, ApiKey};
 use crate::failure::{Exit, Failure, OrFail as _};
 use crate::output::Output;
 
@@ -76,9 +79,16 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// Asks the client at `url`.
-    pub fn new(url: String, max_tokens: Option<u32>, temperature: Option<f64>) -> Result<Self, Failure> {
+    /// Asks the client at `url`, with a key if it wants one.
+    pub(crate) fn new(
+        url: String,
+        key: Option<&ApiKey>,
+        max_tokens: Option<u32>,
+        temperature: Option<f64>,
+    ) -> Result<Self, Failure> {
+        let headers = key.map(|key| (AUTHORIZATION, key.header()));
         let http = reqwest::Client::builder()
+            .default_headers(HeaderMap::from_iter(headers))
             .connect_timeout(CONNECT_TIMEOUT)
             .no_proxy()
             .build()
@@ -134,6 +144,9 @@ impl Asker {
             .send()
             .await
             .or_fail(Exit::Peer, &self.unreachable(), NOT_REACHED)?;
+        if matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+            return Err(refusal(response).await);
+        }
         let list: Value = response.json().await.or_fail(
             Exit::Peer,
             "the client's list of models is not JSON",
@@ -214,9 +227,7 @@ impl Asker {
         if response.status().is_success() {
             return Ok(response);
         }
-        let status = response.status();
-        let body: Value = response.json().await.unwrap_or_default();
-        Err(refused(&format!("status {status}"), &body["error"]))
+        Err(refusal(response).await)
     }
 
     fn unreachable(&self) -> String {
@@ -261,6 +272,16 @@ fn take(
         on_text(text)?;
     }
     Ok(())
+}
+
+/// What a client says that does not do what it was asked.
+async fn refusal(response: reqwest::Response) -> Failure {
+    let status = response.status();
+    let body: Value = response.json().await.unwrap_or_default();
+    match status {
+        StatusCode::UNAUTHORIZED => api_key::unauthorized(body["error"]["message"].as_str()),
+        _ => refused(&format!("status {status}"), &body["error"]),
+    }
 }
 
 fn refused(place: &str, error: &Value) -> Failure {

@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+mod api_key;
 pub mod args;
 pub mod ask;
 mod command;
@@ -261,7 +262,7 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
             WorkerCommand::Payee(PayeeCommand::Operate(command)) => {
                 command::operate::run(&global, Role::Worker, command, output).await
             }
-            WorkerCommand::Payee(PayeeCommand::Claims { url }) => command::claims::worker(&global, url, output).await,
+            WorkerCommand::Claims { url } => command::claims::worker(&global, url, output).await,
             WorkerCommand::Owner(command) => command::owner::worker(&global, command, output).await,
         },
         Command::Client { command } => match command {
@@ -271,7 +272,7 @@ async fn dispatch(cli: Cli, output: Output) -> Result<Exit, Failure> {
             ClientCommand::Payee(PayeeCommand::Operate(command)) => {
                 command::operate::run(&global, Role::Client, command, output).await
             }
-            ClientCommand::Payee(PayeeCommand::Claims { url }) => command::claims::client(&global, url, output).await,
+            ClientCommand::Claims { url, key } => command::claims::client(&global, url, &key, output).await,
             ClientCommand::Owner(command) => command::owner::client(&global, command, output).await,
             ClientCommand::Key { command } => Box::pin(command::access::run(&global, command, output)).await,
         },

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "command_line/api_key.rs"]
+mod api_key;
 #[path = "command_line/localnet.rs"]
 mod localnet;
 #[path = "command_line/owners/mod.rs"]

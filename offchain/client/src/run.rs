@@ -195,15 +195,9 @@ async fn start_in(
     })
 }
 
-/// The view of the network for this client's page, if it is shown: it asks nothing until somebody looks.
-fn explorer(
-    config: &ClientConfig,
-    context: &Context,
-    stop: &CancellationToken,
-) -> Result<Option<Explorer>, ClientError> {
-    if !config.page.network {
-        return Ok(None);
-    }
+/// The view of the network for this client's page. It is there also where it is not shown, since a reload may show it: it asks
+/// nothing until somebody looks.
+fn explorer(config: &ClientConfig, context: &Context, stop: &CancellationToken) -> Result<Explorer, ClientError> {
     let mut logs: Vec<String> = config.logs.iter().map(|place| place.url.clone()).collect();
     logs.dedup();
     let settings = Settings::new(context.root().address.clone(), logs);
@@ -213,7 +207,7 @@ fn explorer(
         settings,
         stop.clone(),
     );
-    started.map(Some).map_err(|error| wrong_value("logs", &error))
+    started.map_err(|error| wrong_value("logs", &error))
 }
 
 async fn context(

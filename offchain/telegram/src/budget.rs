@@ -28,10 +28,10 @@ impl Used {
 
 /// A request that runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Open {
-    user: i64,
-    day: u64,
-    nanoton: u64,
+pub(crate) struct Open {
+    pub(crate) user: i64,
+    pub(crate) day: u64,
+    pub(crate) nanoton: u64,
 }
 
 /// Why nothing is reserved.
@@ -145,11 +145,16 @@ impl Budgets {
         }
     }
 
-    /// What is written down when the journal is begun anew: the day, what was spent on it, and what was seen.
+    /// What is written down when the journal is begun anew: the day, what was spent on it, and what was seen. Who has spent
+    /// nothing is among them: the day is known by its users.
     pub(crate) fn settled(&self) -> (u64, Vec<(i64, u64)>, Vec<i64>) {
         let spent = self.users.iter().map(|(user, used)| (*user, used.spent));
-        let spent = spent.filter(|(_, spent)| *spent > 0).collect();
-        (self.day, spent, self.seen.iter().copied().collect())
+        (self.day, spent.collect(), self.seen.iter().copied().collect())
+    }
+
+    /// The requests that run, by the update that asked.
+    pub(crate) fn open(&self) -> &BTreeMap<i64, Open> {
+        &self.open
     }
 
     /// Takes up what was written down.

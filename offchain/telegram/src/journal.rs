@@ -1,7 +1,10 @@
 //! What users have spent, on disk: one line of JSON for each thing that happened, synced before it counts. No text is in it.
 //!
 //! At a start the file is read, requests of which the end is not written are taken to have cost all that they may, and the file
-//! is written anew with the sums of the day.
+//! is written anew with the sums of the day. It is written anew as well whenever it has grown well beyond what it says; then
+//! requests that run stay open.
+
+mod anew;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -11,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::Budgets;
 use crate::error::TelegramError;
-use crate::limits::MAX_JOURNAL_BYTES;
+use crate::limits::{JOURNAL_SLACK_BYTES, MAX_JOURNAL_BYTES};
 
 /// One thing that happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +64,12 @@ pub(crate) struct Journal {
     file: File,
     /// Set when a write failed: half a line may stand there, and nothing may follow it.
     is_broken: bool,
+    /// Bytes of the file.
+    bytes: u64,
+    /// Beyond so many bytes it is written anew.
+    due_at: u64,
+    /// See [`JOURNAL_SLACK_BYTES`].
+    slack: u64,
     /// Held as long as this is.
     _lock: File,
 }
@@ -85,18 +94,18 @@ impl Journal {
         }
         let mut budgets = read(&path)?;
         budgets.settle_all();
-        let new = folder.join("budgets.jsonl.new");
-        let file = write_anew(&new, &budgets).map_err(failed("written"))?;
-        std::fs::rename(&new, &path).map_err(failed("replaced"))?;
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed("synced"))?;
-        let journal = Self {
+        let new = anew::write(&anew::beside(&path), &budgets).map_err(failed("written"))?;
+        anew::put_in_place(&path).map_err(failed("replaced"))?;
+        let mut journal = Self {
             path,
-            file,
+            file: new.file,
             is_broken: false,
+            bytes: 0,
+            due_at: 0,
+            slack: JOURNAL_SLACK_BYTES,
             _lock: lock,
         };
+        journal.is_new(new.bytes);
         Ok((journal, budgets))
     }
 
@@ -108,15 +117,54 @@ impl Journal {
         if self.is_broken {
             return Err(TelegramError::Lost);
         }
-        let written = lines(records)
-            .and_then(|lines| self.file.write_all(&lines))
-            .and_then(|()| self.file.sync_data());
+        let written = lines(records).and_then(|lines| {
+            self.file.write_all(&lines)?;
+            self.file.sync_data()?;
+            Ok(as_u64(lines.len()))
+        });
         self.is_broken = written.is_err();
-        written.map_err(|source| TelegramError::Journal {
-            path: self.path.clone(),
-            what: "written",
-            source,
-        })
+        self.bytes = self
+            .bytes
+            .saturating_add(written.map_err(|source| self.failed("written", source))?);
+        match self.bytes > self.due_at {
+            true => self.compact(),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes the file anew, as it stands on disk. Until it is in its place the old one is, and goes on if that fails.
+    fn compact(&mut self) -> Result<(), TelegramError> {
+        let beside = anew::beside(&self.path);
+        let written = read(&self.path)
+            .and_then(|budgets| anew::write(&beside, &budgets).map_err(|source| self.failed("written anew", source)));
+        let new = match written {
+            Ok(new) => new,
+            Err(error) => {
+                tracing::warn!(%error, hint = error.hint(), "the journal grows on, it could not be written anew");
+                self.due_at = self.bytes.saturating_add(self.slack);
+                return Ok(());
+            }
+        };
+        if let Err(source) = anew::put_in_place(&self.path) {
+            // Which of both files a restart would find is not known: nothing may follow in either.
+            self.is_broken = true;
+            return Err(self.failed("replaced", source));
+        }
+        tracing::debug!(before = self.bytes, after = new.bytes, "the journal was written anew");
+        self.file = new.file;
+        self.is_new(new.bytes);
+        Ok(())
+    }
+
+    /// The file has just been written anew, with so many bytes.
+    fn is_new(&mut self, bytes: u64) {
+        self.bytes = bytes;
+        self.due_at = bytes.saturating_mul(2).saturating_add(self.slack);
+    }
+
+    fn failed(&self, what: &'static str, source: io::Error) -> TelegramError {
+        let path = self.path.clone();
+        TelegramError::Journal { path, what, source }
     }
 }
 
@@ -138,17 +186,8 @@ fn private(path: &Path, is_new: bool) -> io::Result<File> {
     options.open(path)
 }
 
-fn write_anew(path: &Path, budgets: &Budgets) -> io::Result<File> {
-    let (day, spent, seen) = budgets.settled();
-    let spent = spent
-        .into_iter()
-        .map(|(user, nanoton)| Record::Spent { user, day, nanoton });
-    let seen = seen.into_iter().map(|update| Record::Seen { update });
-    let records: Vec<Record> = spent.chain(seen).collect();
-    let mut file = private(path, true)?;
-    file.write_all(&lines(&records)?)?;
-    file.sync_all()?;
-    Ok(file)
+fn as_u64(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 /// Reads all whole lines. The last one may be cut: then its record never counted.
@@ -187,65 +226,4 @@ fn read(path: &Path) -> Result<Budgets, TelegramError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn record() -> impl Strategy<Value = Record> {
-        prop_oneof![
-            (0i64..20).prop_map(|update| Record::Seen { update }),
-            (0i64..20, 0i64..4, 1u64..3, 0u64..99).prop_map(|(update, user, day, nanoton)| Record::Began {
-                update,
-                user,
-                day,
-                nanoton
-            }),
-            (0i64..20, 0u64..99).prop_map(|(update, nanoton)| Record::Ended { update, nanoton }),
-        ]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
-        #[test]
-        fn a_bot_that_was_killed_knows_what_was_spent_and_takes_the_worst_of_what_ran(
-            records in proptest::collection::vec(record(), 0..40), cut in 0usize..30,
-        ) {
-            let folder = tempfile::tempdir().unwrap();
-            let mut expected = Budgets::default();
-            {
-                let (mut journal, empty) = Journal::open(folder.path()).unwrap();
-                prop_assert_eq!(empty, Budgets::default());
-                journal.append(&records).unwrap();
-            }
-            for record in &records {
-                record.apply(&mut expected);
-            }
-            expected.settle_all();
-            // A line that was being written when the machine stopped.
-            let half = &br#"{"ended":{"update":1,"nanoton":5}}"#[..cut];
-            let mut file = OpenOptions::new().append(true).open(folder.path().join("budgets.jsonl")).unwrap();
-            file.write_all(half).unwrap();
-            for _ in 0..2 {
-                let (_journal, found) = Journal::open(folder.path()).unwrap();
-                for user in 0..4 {
-                    prop_assert_eq!(found.used(user, 2), expected.used(user, 2));
-                }
-                for update in 0..20 {
-                    prop_assert_eq!(found.is_seen(update), expected.is_seen(update));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn one_bot_at_a_time_has_a_folder_and_a_broken_line_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let open = Journal::open(folder.path()).unwrap();
-        assert!(matches!(Journal::open(folder.path()), Err(TelegramError::InUse { .. })));
-        drop(open);
-        std::fs::write(folder.path().join("budgets.jsonl"), "{\"seen\":{\"update\":1}}\nno\n").unwrap();
-        let error = Journal::open(folder.path()).unwrap_err();
-        assert!(matches!(error, TelegramError::JournalLine { line: 2, .. }), "{error}");
-    }
-}
+mod tests;

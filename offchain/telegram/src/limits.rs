@@ -76,8 +76,12 @@ pub const DRAIN: Duration = Duration::from_secs(30);
 /// Bytes of the token's file. A token has less than a hundred.
 pub const MAX_TOKEN_BYTES: u64 = 4096;
 
-/// Bytes of the journal that are read at the start: hundreds of thousands of requests. It is written anew at every start.
+/// Bytes of the journal that are read: far more than it may grow to, which is three times what [`MAX_USERS`] have spent.
 pub const MAX_JOURNAL_BYTES: u64 = 256 << 20;
+
+/// Bytes that the journal may grow beyond twice what it had when it was written anew; then that is done again. Thousands of
+/// requests, so that it is rarely done and costs little beside them, and little enough to be read at once.
+pub const JOURNAL_SLACK_BYTES: u64 = 1 << 20;
 
 /// Models that `/model` lists.
 pub const MAX_LISTED_MODELS: usize = 30;

@@ -1,6 +1,16 @@
 //! What can be typed to ask the network.
 
+use std::path::PathBuf;
+
 use clap::Args;
+
+/// The key that a client may want.
+#[derive(Debug, Clone, Args)]
+pub struct ApiKeyArgs {
+    /// File with an API key, alone on one line and private, for a client that wants one
+    #[arg(long, value_name = "FILE", env = "COCOON_API_KEY_FILE", hide_env_values = true)]
+    pub api_key_file: Option<PathBuf>,
+}
 
 /// Options of `chat`.
 #[derive(Debug, Args)]
@@ -9,7 +19,8 @@ Examples:
   cocoon chat \"Hello\"
   echo \"Hello\" | cocoon chat
   cocoon chat                 a conversation, line by line
-  cocoon chat --url http://127.0.0.1:10000 --max-tokens 32 \"Hello\"")]
+  cocoon chat --url http://127.0.0.1:10000 --max-tokens 32 \"Hello\"
+  cocoon chat --url https://models.example --api-key-file laptop.key \"Hello\"")]
 pub struct ChatArgs {
     /// What to ask; without it, lines are read from the terminal
     pub prompt: Option<String>,
@@ -25,6 +36,9 @@ pub struct ChatArgs {
     /// Temperature of sampling; 0 takes the likeliest token
     #[arg(long, value_name = "T")]
     pub temperature: Option<f64>,
+    /// What the client may want.
+    #[command(flatten)]
+    pub key: ApiKeyArgs,
 }
 
 /// Options of `quote`.
@@ -35,7 +49,8 @@ quote's id in its header x-cocoon-quote is served by the worker that is named, a
 
 Examples:
   cocoon quote
-  cocoon quote --model cocoon/tiny --max-tokens 500 --max-coefficient 1500 --json")]
+  cocoon quote --model cocoon/tiny --max-tokens 500 --max-coefficient 1500 --json
+  cocoon quote --url https://models.example --api-key-file laptop.key")]
 pub struct QuoteArgs {
     /// The client's URL, instead of the local network's
     #[arg(long, value_name = "URL")]
@@ -49,4 +64,7 @@ pub struct QuoteArgs {
     /// Price in thousandths of the network's that is paid at most
     #[arg(long, value_name = "N", default_value_t = 4000)]
     pub max_coefficient: u32,
+    /// What the client may want.
+    #[command(flatten)]
+    pub key: ApiKeyArgs,
 }

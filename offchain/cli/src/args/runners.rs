@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::access::KeyCommand;
+use super::ask::ApiKeyArgs;
 use super::govern::ProxyListCommand;
 use super::operate::{OperateCommand, SettleCommand};
 use super::owner::{ClientOwnerCommand, ProxyOwnerCommand, WorkerOwnerCommand};
@@ -15,6 +16,15 @@ pub enum WorkerCommand {
     /// What all do whose accounts a proxy keeps.
     #[command(flatten)]
     Payee(PayeeCommand),
+    /// Print the unsigned messages by which its owner settles on chain when a proxy is silent
+    #[command(after_help = "\
+For each proxy two messages: the claim, by what the proxy has signed, begins the delay in which the
+proxy may settle by itself; the other one settles when the delay is over.")]
+    Claims {
+        /// URL of the running runner, instead of the local network's
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+    },
     /// What its owner does on chain.
     #[command(flatten)]
     Owner(WorkerOwnerCommand),
@@ -27,6 +37,22 @@ pub enum ClientCommand {
     /// What all do whose accounts a proxy keeps.
     #[command(flatten)]
     Payee(PayeeCommand),
+    /// Print the unsigned messages by which its owner settles on chain when a proxy is silent
+    #[command(after_help = "\
+For each proxy two messages: the claim, by what the proxy has signed, begins the delay in which the
+proxy may settle by itself; the other one settles when the delay is over.
+
+Examples:
+  cocoon client claims
+  cocoon client claims --url https://models.example --api-key-file laptop.key --json")]
+    Claims {
+        /// URL of the running runner, instead of the local network's
+        #[arg(long, value_name = "URL")]
+        url: Option<String>,
+        /// What the client may want.
+        #[command(flatten)]
+        key: ApiKeyArgs,
+    },
     /// What its owner does on chain.
     #[command(flatten)]
     Owner(ClientOwnerCommand),
@@ -105,13 +131,4 @@ pub enum PayeeCommand {
     /// What every running daemon can be asked.
     #[command(flatten)]
     Operate(OperateCommand),
-    /// Print the unsigned messages by which its owner settles on chain when a proxy is silent
-    #[command(after_help = "\
-For each proxy two messages: the claim, by what the proxy has signed, begins the delay in which the
-proxy may settle by itself; the other one settles when the delay is over.")]
-    Claims {
-        /// URL of the running runner, instead of the local network's
-        #[arg(long, value_name = "URL")]
-        url: Option<String>,
-    },
 }

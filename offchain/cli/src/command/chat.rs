@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 
+use crate::api_key::ApiKey;
 use crate::args::{ChatArgs, Global};
 use crate::ask::{Answer, Asker, Message};
 use crate::failure::{Exit, Failure, OrFail as _};
@@ -18,7 +19,8 @@ pub(crate) async fn run(global: &Global, args: ChatArgs, output: Output) -> Resu
             (network.client_url, Some(network.model))
         }
     };
-    let mut asker = Asker::new(url, args.max_tokens, args.temperature)?;
+    let key = ApiKey::load(&args.key)?;
+    let mut asker = Asker::new(url, key.as_ref(), args.max_tokens, args.temperature)?;
     match args.model.or(local_model) {
         Some(model) => asker.use_model(model),
         None => asker.use_first_model(output).await?,

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::api_key::ApiKey;
 use crate::args::{Global, QuoteArgs};
 use crate::ask::Asker;
 use crate::failure::{Exit, Failure};
@@ -18,7 +19,8 @@ pub(crate) async fn run(global: &Global, args: QuoteArgs, output: Output) -> Res
             (network.client_url, Some(network.model))
         }
     };
-    let mut asker = Asker::new(url, None, None)?;
+    let key = ApiKey::load(&args.key)?;
+    let mut asker = Asker::new(url, key.as_ref(), None, None)?;
     match args.model.or(local_model) {
         Some(model) => asker.use_model(model),
         None => asker.use_first_model(output).await?,

@@ -135,7 +135,7 @@ async fn answer_once(
     let file = network.file().clone();
     let chain = network.chain().clone();
     let before = Balances::fetch(&chain, &file).await?;
-    let mut asker = Asker::new(file.client_url.clone(), Some(max_tokens), None)?;
+    let mut asker = Asker::new(file.client_url.clone(), None, Some(max_tokens), None)?;
     asker.use_model(file.model.clone());
     let work = async {
         let answer = chat::ask(&asker, &[Message::user(prompt)], output).await?;

@@ -11,6 +11,7 @@ use cocoon_ratls::SharedClock;
 use tokio::time::Instant;
 
 use super::config::AccessConfig;
+use super::forwarded::Forwarded;
 use super::keys::{ApiKey, EndpointName, KeysError, KeysFile, PREFIX, Scope, hash};
 use super::origin;
 use super::rates::{Busy, Rates};
@@ -30,6 +31,8 @@ pub(crate) struct Gate {
     begun: Instant,
     clock: SharedClock,
     pub(crate) refusals: Refusals,
+    /// Requests without a key that a proxy sent on.
+    pub(crate) forwarded: Forwarded,
 }
 
 /// The keys of one state of the file.
@@ -112,6 +115,7 @@ impl Gate {
             begun,
             clock,
             refusals: Refusals::default(),
+            forwarded: Forwarded::default(),
         })
     }
 
@@ -126,6 +130,14 @@ impl Gate {
             return Ok(Caller::default());
         }
         let Some(key) = self.identify(headers)? else {
+            if let Some(header) = self.forwarded.see(headers) {
+                tracing::warn!(
+                    header,
+                    hint = "set require_keys = true under [access], and give its callers keys",
+                    "a proxy sends requests of others on to this client, which asks for no key on loopback: whoever reaches \
+                     that proxy asks at this client's cost"
+                );
+            }
             return Ok(Caller::default());
         };
         let scope = match need {

@@ -9,6 +9,7 @@ pub(crate) mod attempt;
 pub mod budget;
 pub mod config;
 pub(crate) mod durable;
+pub(crate) mod forwarded;
 pub(crate) mod gate;
 pub mod keys;
 pub(crate) mod origin;

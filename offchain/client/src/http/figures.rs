@@ -52,6 +52,11 @@ const REFUSALS: Metric = Metric::counter(
 )
 .by(&["reason"]);
 
+const FORWARDED: Metric = Metric::counter(
+    "cocoon_client_forwarded_requests_total",
+    "Requests without an API key that a proxy sent on for others; [access] require_keys asks them for one.",
+);
+
 /// Every figure of a client.
 pub const METRICS: &[Metric] = &[
     CONNECTED,
@@ -68,6 +73,7 @@ pub const METRICS: &[Metric] = &[
     CHAIN_AGE,
     LOG_LOOKUPS,
     REFUSALS,
+    FORWARDED,
 ];
 
 pub(super) fn write(app: &App, page: &mut Exposition) {
@@ -112,4 +118,5 @@ pub(super) fn write(app: &App, page: &mut Exposition) {
     for why in Why::ALL {
         refusals.sample(&[("reason", why.word())], app.access.gate.refusals.of(why) as f64);
     }
+    page.one(&FORWARDED, app.access.gate.forwarded.total() as f64);
 }

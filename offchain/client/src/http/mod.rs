@@ -75,8 +75,8 @@ pub(crate) struct App {
     pub(crate) owner: String,
     /// Operations on the client contracts that a person asked for.
     pub(crate) book: Arc<Book>,
-    /// The view of the network, if it is shown.
-    pub(crate) explorer: Option<Explorer>,
+    /// The view of the network, which asks nothing until somebody looks.
+    pub(crate) explorer: Explorer,
     pub(crate) stop: CancellationToken,
     /// Who may ask, how fast, and for how much.
     pub(crate) access: Access,

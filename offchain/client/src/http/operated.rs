@@ -10,7 +10,7 @@ use super::report::{Pages, connections};
 use crate::config::ClientConfig;
 
 /// What a reload takes over; everything else is built in at the start.
-const RELOADABLE: &[&str] = &["funding", "max_body_bytes", "wait_for_receipts"];
+const RELOADABLE: &[&str] = &["funding", "max_body_bytes", "page", "wait_for_receipts"];
 
 impl Operated for Pages {
     fn state(&self) -> &'static str {
@@ -47,6 +47,7 @@ impl Operated for Pages {
         next.funding = new.funding;
         next.max_body_bytes = new.max_body_bytes;
         next.wait_for_receipts = new.wait_for_receipts;
+        next.page = new.page;
         app.context.funding.set(new.funding);
         app.live.set(next);
         Ok(sort_changes(changes, RELOADABLE))

@@ -7,5 +7,6 @@ mod common;
 mod contract;
 mod dialects;
 mod failures;
+mod page;
 mod quotes;
 mod several;

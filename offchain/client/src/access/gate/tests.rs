@@ -152,3 +152,28 @@ async fn a_key_that_is_revoked_counts_no_longer_after_a_second() {
     tokio::time::advance(KEYS_LOOK_EVERY).await;
     assert_eq!(gate.all().len(), 1);
 }
+
+#[tokio::test]
+async fn requests_that_a_proxy_on_this_machine_sends_on_are_counted_where_no_key_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = add(folder.path(), "a", |_| {});
+    let admit = |gate: &Gate, path: &'static str, secret: Option<&str>| {
+        let mut headers = HeaderMap::new();
+        // The proxy calls the client by a name of this machine, whatever its callers said.
+        headers.insert(header::HOST, "127.0.0.1:10000".parse().unwrap());
+        headers.insert("x-forwarded-for", "203.0.113.9".parse().unwrap());
+        if let Some(secret) = secret {
+            headers.insert(header::AUTHORIZATION, format!("Bearer {secret}").parse().unwrap());
+        }
+        gate.admit(&Method::GET, &Uri::from_static(path), &headers).is_ok()
+    };
+    let open = gate(folder.path(), "127.0.0.1:1", false).unwrap();
+    for _ in 0..3 {
+        assert!(admit(&open, "/v1/models", None));
+    }
+    assert!(admit(&open, "/health", None) && admit(&open, "/v1/models", Some(&secret)));
+    assert_eq!(open.forwarded.total(), 3);
+    let closed = gate(folder.path(), "127.0.0.1:1", true).unwrap();
+    assert!(!admit(&closed, "/v1/models", None) && admit(&closed, "/v1/models", Some(&secret)));
+    assert_eq!(closed.forwarded.total(), 0);
+}

@@ -68,6 +68,8 @@ pub(crate) struct Options {
     pub(crate) long_nonce: Option<i64>,
     /// Who may ask.
     pub(crate) access: cocoon_client::AccessConfig,
+    /// What the page shows.
+    pub(crate) page: cocoon_client::PageConfig,
 }
 
 impl Default for Options {
@@ -84,6 +86,7 @@ impl Default for Options {
             unlisted_image: false,
             long_nonce: None,
             access: cocoon_client::AccessConfig::default(),
+            page: cocoon_client::PageConfig::default(),
         }
     }
 }
@@ -123,7 +126,10 @@ impl World {
         let address = root.address.to_string();
         let proxy = FakeProxy::start(listener, ProxyKeys::new(root), platform, options.clone());
         let config = ClientConfig {
-            admin: AdminConfig::in_folder(&data_dir),
+            admin: AdminConfig {
+                file: Some(folder.path().join("client.toml")),
+                ..AdminConfig::in_folder(&data_dir)
+            },
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             data_dir,
             secret_file: None,
@@ -151,7 +157,7 @@ impl World {
             funding,
             logs: Vec::new(),
             access: options.access.clone(),
-            page: cocoon_client::PageConfig::default(),
+            page: options.page,
             telemetry: Default::default(),
         };
         let stop = CancellationToken::new();
