@@ -296,6 +296,7 @@ mod tests {
             receipt: receipt.clone(),
             request_salt: [1; 32],
             response_salt: [2; 32],
+            max_coefficient: None,
             verified_at: 3,
             fault: None,
         };
