@@ -69,6 +69,9 @@ pub const MAX_KEY_NAME: usize = 64;
 pub const KEYS_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Attempts of one key whose cost is not known: their list is written anew with each. Beyond it the oldest counts as spent for good.
 pub const MAX_OPEN_HOLDS: usize = 1024;
+/// Answers that ended by their proxy's word and that its count may lack, told apart by when they ended. It is asked for its count
+/// within twenty seconds; of more of them the oldest are taken for one.
+pub const MAX_TOLD_ENDS: usize = 256;
 /// Tokens that are held beyond the proxy's formula: four classes are rounded one by one, and the sum may differ by that.
 pub const HOLD_MARGIN_TOKENS: u64 = 4;
 /// Longest idempotency key, bytes, as elsewhere.

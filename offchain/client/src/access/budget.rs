@@ -4,12 +4,15 @@
 //! held counts like what is spent, so requests at once never exceed a limit, whatever becomes of them and in whatever order. A hold
 //! whose outcome is not known stays: after a crash what was held counts as spent, until a receipt says what it was.
 
+mod channel;
+
 use std::collections::BTreeMap;
 
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::Nanoton;
 use serde::{Deserialize, Serialize};
 
+pub use self::channel::ChannelAccount;
 use super::keys::KeyLimits;
 use crate::limits::MAX_OPEN_HOLDS;
 
@@ -42,16 +45,6 @@ pub struct KeyAccount {
     pub spent_on_day: Nanoton,
     /// What may still be spent by attempts whose cost is not known.
     pub holds: Vec<Hold>,
-}
-
-/// The account of one channel: our contract at one proxy. In adjusted tokens, ever.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ChannelAccount {
-    /// What balance and stake cover, used tokens included; `None`: not known, so nothing is refused.
-    pub cover: Option<u64>,
-    /// What was used.
-    pub used: u64,
-    holds: BTreeMap<Attempt, u64>,
 }
 
 /// What an attempt may use at most.
@@ -197,18 +190,6 @@ impl KeyAccount {
     }
 }
 
-impl ChannelAccount {
-    /// Adjusted tokens that may still be held; `None`: not known.
-    pub fn left(&self) -> Option<u64> {
-        let held = self
-            .holds
-            .values()
-            .fold(0_u64, |sum, tokens| sum.saturating_add(*tokens));
-        self.cover
-            .map(|cover| cover.saturating_sub(self.used).saturating_sub(held))
-    }
-}
-
 impl Budgets {
     /// Takes over the account of a key as it was kept.
     pub fn restore(&mut self, key: String, account: KeyAccount) {
@@ -225,18 +206,18 @@ impl Budgets {
         self.channels.get(channel)
     }
 
-    /// Takes note of what chain and proxy say of a channel. What was used only grows.
-    pub fn see_channel(&mut self, channel: &Address, cover: Option<u64>, used: u64) {
+    /// Takes note of what chain and proxy count of a channel, which only grows. `asked`: when they were asked for it, on the clock of
+    /// [`settle`](Self::settle); `None`: they told it unasked.
+    pub fn see_channel(&mut self, channel: &Address, cover: Option<u64>, counted: u64, asked: Option<u64>) {
         let account = self.channels.entry(channel.clone()).or_default();
-        account.cover = cover;
-        account.used = account.used.max(used);
+        account.see(cover, counted, asked);
     }
 
     /// Holds what an attempt may cost, of key and channel, or of neither.
     pub fn hold(&mut self, wish: &Wish) -> Result<(), Short> {
         let amount = wish.price.checked_mul(wish.tokens).ok_or(Short::Absurd)?;
         let known = self.channels.get(&wish.channel);
-        if known.is_some_and(|account| account.holds.contains_key(&wish.attempt)) {
+        if known.is_some_and(|account| account.has(&wish.attempt)) {
             return Err(Short::Twice);
         }
         if let Some(left) = known.and_then(ChannelAccount::left)
@@ -259,34 +240,24 @@ impl Budgets {
             account.hold(limits, hold)?;
         }
         let account = self.channels.entry(wish.channel.clone()).or_default();
-        account.holds.insert(wish.attempt, wish.tokens);
+        account.hold(wish.attempt, wish.tokens);
         Ok(())
     }
 
     /// The answer has ended and the proxy says what it used: no more than that is held until the receipt.
     pub fn shrink(&mut self, wish: &Wish, tokens: u64) {
-        if let Some(held) = self
-            .channels
-            .get_mut(&wish.channel)
-            .and_then(|channel| channel.holds.get_mut(&wish.attempt))
-        {
-            *held = (*held).min(tokens);
+        if let Some(channel) = self.channels.get_mut(&wish.channel) {
+            channel.shrink(&wish.attempt, tokens);
         }
         if let Some(account) = wish.key.as_ref().and_then(|(key, _)| self.keys.get_mut(key)) {
             account.shrink(&wish.attempt, tokens);
         }
     }
 
-    /// Ends a hold with what it used.
-    pub fn settle(&mut self, wish: &Wish, used: Used) {
-        if let Some(channel) = self.channels.get_mut(&wish.channel)
-            && let Some(held) = channel.holds.remove(&wish.attempt)
-        {
-            channel.used = match used {
-                Used::Receipt { total, .. } => channel.used.max(total),
-                // A worker may say any number; nobody is charged beyond the reservation, which is not more than what is held.
-                Used::Told(tokens) => channel.used.saturating_add(tokens.min(held)),
-            };
+    /// Ends a hold with what it used. `now`: milliseconds of a clock that never goes back.
+    pub fn settle(&mut self, wish: &Wish, used: Used, now: u64) {
+        if let Some(channel) = self.channels.get_mut(&wish.channel) {
+            channel.settle(&wish.attempt, used, now);
         }
         if let Some(account) = wish.key.as_ref().and_then(|(key, _)| self.keys.get_mut(key)) {
             account.settle(&wish.attempt, used.tokens());
@@ -303,7 +274,7 @@ impl Budgets {
     /// Ends a hold of which nothing was or will be charged.
     pub fn release(&mut self, wish: &Wish) {
         if let Some(channel) = self.channels.get_mut(&wish.channel) {
-            channel.holds.remove(&wish.attempt);
+            channel.forget(&wish.attempt);
         }
         if let Some(account) = wish.key.as_ref().and_then(|(key, _)| self.keys.get_mut(key)) {
             account.release(&wish.attempt);
@@ -313,7 +284,7 @@ impl Budgets {
     /// Nobody knows what an attempt cost. Of the key it stays held; what the channel has used is for the proxy to tell.
     pub fn give_up(&mut self, wish: &Wish) {
         if let Some(channel) = self.channels.get_mut(&wish.channel) {
-            channel.holds.remove(&wish.attempt);
+            channel.forget(&wish.attempt);
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::Nanoton;
 use cocoon_store::StoreError;
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::budget::{Budgets, KeyAccount, Short, Used, Wish};
 use super::durable::{Rows, Unwritten};
@@ -17,6 +19,7 @@ const DAY: u64 = 86_400;
 pub(crate) struct Spending {
     budgets: Mutex<Budgets>,
     rows: Arc<Rows>,
+    begun: Instant,
 }
 
 impl Spending {
@@ -24,6 +27,7 @@ impl Spending {
         Arc::new(Self {
             budgets: Mutex::default(),
             rows,
+            begun: Instant::now(),
         })
     }
 
@@ -64,9 +68,15 @@ impl Spending {
         Ok(self.lock().key(key).cloned().unwrap_or_default())
     }
 
-    /// Works on the accounts of channels.
-    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Budgets) -> T) -> T {
-        work(&mut self.lock())
+    /// Takes note of what chain and proxy count of a channel, and of when the proxy was asked for it.
+    pub(crate) fn see_channel(&self, channel: &Address, cover: Option<u64>, counted: u64, asked: Option<Instant>) {
+        let asked = asked.map(|at| self.milliseconds(at));
+        self.lock().see_channel(channel, cover, counted, asked);
+    }
+
+    fn milliseconds(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.begun);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Holds what an attempt may cost. What a key pays is on disk when it returns.
@@ -156,7 +166,8 @@ impl Held {
     /// It used this.
     pub(crate) async fn settle(mut self, used: Used) {
         self.is_ended = true;
-        self.end(|budgets, wish| budgets.settle(wish, used)).await;
+        let now = self.spending.milliseconds(Instant::now());
+        self.end(|budgets, wish| budgets.settle(wish, used, now)).await;
     }
 
     /// It costs nothing.
@@ -227,7 +238,6 @@ pub(crate) fn refusal(short: Short) -> Refusal {
 mod tests {
     use std::path::Path;
 
-    use cocoon_bindings::ton::Address;
     use cocoon_receipt::{ChannelHead, SignedReceipt};
     use cocoon_store::{ClientStore, StoredReceipt};
     use tokio::sync::mpsc;

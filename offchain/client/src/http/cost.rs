@@ -80,12 +80,12 @@ fn cost(
 
 /// Takes note of what chain and proxy say of a channel.
 fn see(app: &App, connection: &ProxyConnection, account: Option<&ClientAccount>) {
-    let counted = connection.payments().max;
-    let used = counted.max(account.map_or(0, |account| account.tokens_used.get()));
+    let payments = connection.payments();
+    let counted = payments.max.max(account.map_or(0, |account| account.tokens_used.get()));
     let cover = account.and_then(cover);
     app.access
         .spending
-        .with(|budgets| budgets.see_channel(&connection.client_contract, cover, used));
+        .see_channel(&connection.client_contract, cover, counted, payments.asked);
 }
 
 /// Adjusted tokens that balance and stake cover, used ones included. `None`: tokens cost nothing, or the contract is being wound up,
