@@ -361,7 +361,8 @@ impl Driver {
         if self.is_due() {
             has_come |= self.receipt(LATE_RECEIPT_WAIT).await.is_some();
         }
-        self.attempt.is_over().await;
+        let gives_receipts = self.connection.version.has_extensions();
+        self.attempt.is_over(gives_receipts).await;
         has_come
     }
 

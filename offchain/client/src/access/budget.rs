@@ -5,6 +5,7 @@
 //! whose outcome is not known stays: after a crash what was held counts as spent, until a receipt says what it was.
 
 mod channel;
+mod hold;
 
 use std::collections::BTreeMap;
 
@@ -13,26 +14,12 @@ use cocoon_bindings::units::Nanoton;
 use serde::{Deserialize, Serialize};
 
 pub use self::channel::ChannelAccount;
+pub use self::hold::{Hold, Open};
 use super::keys::KeyLimits;
 use crate::limits::MAX_OPEN_HOLDS;
 
 /// Name of an attempt: that of its request between client and proxy.
 pub type Attempt = [u8; 32];
-
-/// The most that one attempt may cost one key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
-    /// Name of the request.
-    pub request: HashBytes,
-    /// Adjusted tokens.
-    pub tokens: u64,
-    /// Of one token.
-    pub price: Nanoton,
-    /// Money: tokens times price.
-    pub amount: Nanoton,
-    /// Day (UTC, since 1970) that it counts for.
-    pub day: u64,
-}
 
 /// The account of one key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,12 +43,16 @@ pub struct Wish {
     pub key: Option<(String, KeyLimits)>,
     /// Our contract at the proxy.
     pub channel: Address,
+    /// The proxy's own.
+    pub proxy: Address,
     /// Adjusted tokens at most.
     pub tokens: u64,
     /// Of one token.
     pub price: Nanoton,
     /// The day, UTC, since 1970.
     pub day: u64,
+    /// When it begins, Unix seconds.
+    pub since: u64,
 }
 
 /// Why nothing is held.
@@ -77,6 +68,17 @@ pub enum Short {
     Twice,
     /// The amount is beyond all money.
     Absurd,
+}
+
+/// Why a hold is not ended by the operator's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByHand {
+    /// The key has none of that name.
+    Unknown,
+    /// It runs, or waits for its receipt, and ends by itself.
+    Running,
+    /// So much is held, and more was said.
+    TooMuch(Nanoton),
 }
 
 /// What an attempt has used, as far as it is known.
@@ -175,6 +177,18 @@ impl KeyAccount {
         true
     }
 
+    /// Ends a hold with what somebody says that it cost; says what was held.
+    fn settle_by_hand(&mut self, attempt: &Attempt, charge: Nanoton) -> Result<Nanoton, ByHand> {
+        let place = self.place(attempt).ok_or(ByHand::Unknown)?;
+        let held = self.holds.get(place).map_or(Nanoton::ZERO, |hold| hold.amount);
+        if charge > held {
+            return Err(ByHand::TooMuch(held));
+        }
+        let hold = self.holds.remove(place);
+        self.spend(hold.day, charge);
+        Ok(held)
+    }
+
     fn release(&mut self, attempt: &Attempt) {
         if let Some(place) = self.place(attempt) {
             self.holds.remove(place);
@@ -236,6 +250,9 @@ impl Budgets {
                 price: wish.price,
                 amount,
                 day: wish.day,
+                since: Some(wish.since),
+                proxy: Some(wish.proxy.clone()),
+                open: Open::default(),
             };
             account.hold(limits, hold)?;
         }
@@ -282,9 +299,32 @@ impl Budgets {
     }
 
     /// Nobody knows what an attempt cost. Of the key it stays held; what the channel has used is for the proxy to tell.
-    pub fn give_up(&mut self, wish: &Wish) {
+    pub fn give_up(&mut self, wish: &Wish, why: Open) {
         if let Some(channel) = self.channels.get_mut(&wish.channel) {
             channel.forget(&wish.attempt);
+        }
+        let account = wish.key.as_ref().and_then(|(key, _)| self.keys.get_mut(key));
+        if let Some(account) = account
+            && let Some(place) = account.place(&wish.attempt)
+            && let Some(hold) = account.holds.get_mut(place)
+        {
+            hold.open = why;
+        }
+    }
+
+    /// Whether an attempt runs, or waits for its receipt.
+    pub fn is_running(&self, attempt: &Attempt) -> bool {
+        self.channels.values().any(|channel| channel.has(attempt))
+    }
+
+    /// Ends a hold that nothing else ends, by the word of the operator: it cost this much. Says what was held. Whatever comes of the
+    /// attempt after that books nothing more.
+    pub fn settle_by_hand(&mut self, key: &str, attempt: &Attempt, charge: Nanoton) -> Result<Nanoton, ByHand> {
+        let is_running = self.is_running(attempt);
+        let account = self.keys.get_mut(key).ok_or(ByHand::Unknown)?;
+        match account.place(attempt) {
+            Some(_) if is_running => Err(ByHand::Running),
+            _ => account.settle_by_hand(attempt, charge),
         }
     }
 }

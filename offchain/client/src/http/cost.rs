@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use super::{App, guard};
 use crate::access::attempt::{Asker, Attempt, Cost, NotMade};
-use crate::access::spending::day;
 use crate::calls::RequestId;
 use crate::connection::ProxyConnection;
 use crate::driver::{Job, Unsent};
@@ -72,9 +71,10 @@ fn cost(
     let of_contract = account.map_or(Nanoton::ZERO, |account| account.params.price_per_token);
     Ok(Cost {
         channel: connection.client_contract.clone(),
+        proxy: connection.proxy.contract.clone(),
         tokens: tokens.get().saturating_add(HOLD_MARGIN_TOKENS),
         price: root.params.price_per_token.max(of_contract),
-        day: day(app.context.clock.now()),
+        now: app.context.clock.now(),
     })
 }
 

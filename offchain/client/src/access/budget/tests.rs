@@ -24,10 +24,44 @@ fn wish(tag: u8, limits: KeyLimits, tokens: u64, day: u64) -> Wish {
         attempt: [tag; 32],
         key: Some((KEY.to_owned(), limits)),
         channel: channel(0),
+        proxy: channel(9),
         tokens,
         price: Nanoton::new(2),
         day,
+        since: day * 86_400,
     }
+}
+
+#[test]
+fn only_what_does_not_run_is_settled_by_hand_and_for_no_more_than_was_held() {
+    let mut budgets = Budgets::default();
+    let asked = wish(1, limits(Some(100), Some(90)), 40, 5);
+    budgets.hold(&asked).unwrap();
+    let by_hand = |budgets: &mut Budgets, charge| budgets.settle_by_hand(KEY, &asked.attempt, Nanoton::new(charge));
+    assert_eq!(by_hand(&mut budgets, 1), Err(ByHand::Running));
+    budgets.give_up(&asked, Open::NoReceipts);
+    assert_eq!(budgets.key(KEY).unwrap().holds[0].open, Open::NoReceipts);
+    assert_eq!(by_hand(&mut budgets, 81), Err(ByHand::TooMuch(Nanoton::new(80))));
+    assert_eq!(by_hand(&mut budgets, 30), Ok(Nanoton::new(80)));
+    assert_eq!(by_hand(&mut budgets, 30), Err(ByHand::Unknown));
+    // What comes after that books nothing.
+    budgets.settle_key(KEY, &asked.attempt, 40);
+    budgets.settle(&asked, Used::Receipt { tokens: 40, total: 40 }, 0);
+    let account = budgets.key(KEY).unwrap();
+    assert_eq!(
+        (account.spent, account.spent_on_day),
+        (Nanoton::new(30), Nanoton::new(30))
+    );
+    assert!(account.holds.is_empty());
+}
+
+#[test]
+fn a_hold_of_a_version_before_is_read() {
+    let before = serde_json::json!({
+        "request": HashBytes([1; 32]), "tokens": 5, "price": "2", "amount": "10", "day": 5,
+    });
+    let hold: Hold = serde_json::from_value(before).unwrap();
+    assert_eq!((hold.since, hold.proxy, hold.open), (None, None, Open::CutOff));
 }
 
 #[test]
@@ -143,7 +177,7 @@ fn holds_that_nobody_ends_are_bounded_and_stay_spent() {
         let mut asked = wish(0, limits, 1, 0);
         asked.attempt[..8].copy_from_slice(&number.to_le_bytes());
         budgets.hold(&asked).unwrap();
-        budgets.give_up(&asked);
+        budgets.give_up(&asked, Open::NoReceipt);
     }
     let account = budgets.key(KEY).unwrap();
     assert_eq!((account.holds.len(), account.spent), (MAX_OPEN_HOLDS, Nanoton::new(2)));
@@ -245,7 +279,7 @@ proptest! {
                     attempt[..8].copy_from_slice(&number.to_le_bytes());
                     let wish = Wish {
                         attempt, key: Some((key.to_string(), limits)), channel: channel(tag), tokens,
-                        price: Nanoton::new(2), day,
+                        proxy: channel(9), price: Nanoton::new(2), day, since: day * 86_400,
                     };
                     if budgets.hold(&wish).is_ok() {
                         running.push(Running { key, channel: tag, wish, most: tokens });
@@ -271,7 +305,7 @@ proptest! {
                     truth.charge(&lost, lost.most * u64::from(share) / 255);
                     // By then the proxy has told its total.
                     look(&mut budgets, &truth);
-                    budgets.give_up(&lost.wish);
+                    budgets.give_up(&lost.wish, Open::NoReceipt);
                 },
                 Event::Crash => {
                     let kept: BTreeMap<String, KeyAccount> =
