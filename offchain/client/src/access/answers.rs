@@ -4,8 +4,10 @@
 //! memory, bounded in bytes and time. So after a crash it is known that a request was run, and by its name whether there is a
 //! receipt; it is never run again.
 
+mod ticket;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cocoon_bindings::ton::HashBytes;
 use cocoon_openai::ApiError;
@@ -16,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use self::ticket::Fate;
+pub(crate) use self::ticket::Ticket;
 use super::durable::{Rows, Unwritten};
 use super::recording::Recording;
 use crate::limits::{ANSWERS_KEPT, IDEMPOTENCY_KEPT, MAX_IDEMPOTENCY_KEYS, MAX_KEPT_ANSWERS_BYTES};
@@ -84,54 +88,6 @@ pub(crate) enum Found {
     First(Arc<Recording>, Arc<Ticket>),
     /// It runs, or has run; the receipt if it is known.
     Again(Arc<Recording>, Option<ReceiptId>),
-}
-
-/// How far a request with an idempotency key has come.
-pub(crate) struct Ticket {
-    id: Id,
-    /// Which keeps this.
-    answers: Weak<Answers>,
-    fate: Mutex<Fate>,
-    receipt: OnceLock<ReceiptId>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// Nothing has left, or nothing of it was taken: it may run again.
-    Nothing,
-    /// It has left under a name.
-    Left([u8; 32]),
-}
-
-impl Ticket {
-    /// It is about to leave under a name: what is handed to the disk must be there before.
-    pub(crate) fn leaves(&self, request: &[u8; 32]) {
-        *lock(&self.fate) = Fate::Left(*request);
-        if let Some(answers) = self.answers.upgrade() {
-            answers.left(&self.id, request);
-        }
-    }
-
-    /// A proxy refused it before a worker saw it, or it was not sent after all: it costs nothing and may be run again.
-    pub(crate) fn refused(&self) {
-        *lock(&self.fate) = Fate::Nothing;
-    }
-
-    /// Its receipt has come.
-    pub(crate) fn receipt(&self, id: ReceiptId) {
-        // There is one for a request.
-        let _ = self.receipt.set(id);
-    }
-
-    /// Its answer is written down to the end, or it will have none.
-    pub(crate) async fn ends(&self, recording: &Recording) {
-        let fate = *lock(&self.fate);
-        let Some(answers) = self.answers.upgrade() else { return };
-        if answers.ends(&self.id, fate, recording) {
-            // A failure ends the client; without the row its outcome is unknown after that.
-            let _ = answers.flush().await;
-        }
-    }
 }
 
 impl Answers {
