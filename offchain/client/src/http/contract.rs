@@ -1,6 +1,6 @@
 //! `POST /request/topup`, `/request/charge`, `/request/close` and `/request/withdraw`, as the deployed runner names them: what
-//! the client's wallet does to its contract at a proxy; `GET /access/keys`, what all API keys have spent; and what is held of them. Only on the
-//! administration socket: whoever may ask questions may not move money.
+//! the client's wallet does to its contract at a proxy; `GET /access/keys`, what all API keys have spent; and what is held of them.
+//! Only on the administration socket: whoever may ask questions may not move money.
 
 use std::sync::Arc;
 
