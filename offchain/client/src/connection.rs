@@ -24,6 +24,7 @@ use cocoon_runner::standing::Standing;
 use cocoon_runner::telemetry::Tracer;
 use cocoon_store::ClientStore;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 
 use crate::calls::{Call, Calls, RequestId};
 use crate::context::Context;
@@ -278,9 +279,9 @@ impl ProxyConnection {
         match Answer::from_proxy(packet).map_err(|packet| *packet) {
             Ok(answer) => self.calls.answer(answer),
             Err(ProxyToClient::RequestPayment(m)) => {
-                self.take_payment(&m.signed_payment, Some((m.db_tokens, m.max_tokens)))?;
+                self.take_payment(&m.signed_payment, Some((m.db_tokens, m.max_tokens)), None)?;
             }
-            Err(ProxyToClient::SignedPayment(m)) => self.take_payment(&m, None)?,
+            Err(ProxyToClient::SignedPayment(m)) => self.take_payment(&m, None, None)?,
             Err(ProxyToClient::Receipt(message)) => {
                 let (exchange, reply) = self.calls.exchange(&message.request_id).unzip();
                 // The keeper lives as long as this loop.
@@ -295,13 +296,19 @@ impl ProxyConnection {
         Ok(())
     }
 
-    fn take_payment(&self, payment: &SignedPayment, totals: Option<(i64, i64)>) -> Result<(), String> {
+    fn take_payment(
+        &self,
+        payment: &SignedPayment,
+        totals: Option<(i64, i64)>,
+        asked: Option<Instant>,
+    ) -> Result<(), String> {
         let has_grown = {
             let mut payments = self.payments.lock().unwrap_or_else(PoisonError::into_inner);
             let before = payments.signed;
             payments
                 .update(&self.rules, payment, totals)
                 .map_err(|e| e.to_string())?;
+            payments.asked = asked.or(payments.asked);
             payments.signed > before
         };
         if has_grown {
@@ -331,13 +338,18 @@ impl ProxyConnection {
                 _ = self.link.closed() => return,
                 () = tokio::time::sleep(pause) => {}
             }
+            let asked = Instant::now();
             let answer = self
                 .link
                 .query(encode(&UpdatePaymentStatus), PAYMENT_STATUS_TIMEOUT)
                 .await;
             let taken = answer.map_err(|e| e.to_string()).and_then(|answer| {
                 let status: PaymentStatus = decode(&answer).map_err(|e| e.to_string())?;
-                self.take_payment(&status.signed_payment, Some((status.db_tokens, status.max_tokens)))
+                self.take_payment(
+                    &status.signed_payment,
+                    Some((status.db_tokens, status.max_tokens)),
+                    Some(asked),
+                )
             });
             if let Err(fault) = taken {
                 tracing::warn!(fault, "payment status is not known");

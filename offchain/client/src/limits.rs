@@ -69,13 +69,17 @@ pub const MAX_KEY_NAME: usize = 64;
 pub const KEYS_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Attempts of one key whose cost is not known: their list is written anew with each. Beyond it the oldest counts as spent for good.
 pub const MAX_OPEN_HOLDS: usize = 1024;
+/// Answers that ended by their proxy's word and that its count may lack, told apart by when they ended. It is asked for its count
+/// within twenty seconds; of more of them the oldest are taken for one.
+pub const MAX_TOLD_ENDS: usize = 256;
 /// Tokens that are held beyond the proxy's formula: four classes are rounded one by one, and the sum may differ by that.
 pub const HOLD_MARGIN_TOKENS: u64 = 4;
 /// Longest idempotency key, bytes, as elsewhere.
 pub const MAX_IDEMPOTENCY_KEY: usize = 255;
 /// How long an idempotency key is remembered, so that its request is never run again.
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
-/// Idempotency keys that are remembered; beyond it the oldest that does not run is forgotten before its time.
+/// Idempotency keys that are remembered, of all callers together: some hundred bytes of memory and disk for each. None is forgotten
+/// before its time, since its request could run and be charged again; beyond it a new one is refused until the oldest may go.
 pub const MAX_IDEMPOTENCY_KEYS: usize = 65_536;
 /// How long an answer is kept in memory for a caller that asks again with its idempotency key.
 pub const ANSWERS_KEPT: Duration = Duration::from_secs(600);

@@ -4,6 +4,7 @@ use cocoon_bindings::ton::{Address, parse_boc};
 use cocoon_bindings::units::PublicKey;
 use cocoon_bindings::voucher::{SignedVoucher, VoucherOp};
 use cocoon_protocol::proxy::SignedPayment;
+use tokio::time::Instant;
 
 use crate::error::ClientError;
 
@@ -16,6 +17,8 @@ pub struct Payments {
     pub committed_to_db: u64,
     /// Everything that the proxy counts.
     pub max: u64,
+    /// When the proxy was asked for the newest of these totals that it told because it was asked.
+    pub asked: Option<Instant>,
     /// The latest voucher, BoC.
     pub voucher: Option<Vec<u8>>,
 }

@@ -188,6 +188,7 @@ impl ReceiptKeeper {
             receipt: built,
             request_salt: job.message.request_salt,
             response_salt: job.message.response_salt,
+            max_coefficient: job.exchange.as_ref().map(|exchange| exchange.max_coefficient),
             verified_at: self.rules.clock.now(),
             fault,
         }

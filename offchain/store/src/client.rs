@@ -29,6 +29,9 @@ pub struct StoredReceipt {
     pub request_salt: [u8; 32],
     /// Salt of the response hash.
     pub response_salt: [u8; 32],
+    /// The highest coefficient that its request accepted, thousandths; `None` when that was not known any more, and in what
+    /// versions before kept.
+    pub max_coefficient: Option<u32>,
     /// Unix seconds when it was verified.
     pub verified_at: u64,
     /// What did not verify, in words; `None` when everything did.
@@ -44,6 +47,9 @@ pub struct NewReceipt {
     pub request_salt: [u8; 32],
     /// Salt of the response hash.
     pub response_salt: [u8; 32],
+    /// The highest coefficient that its request accepted, thousandths; `None` when that was not known any more, and in what
+    /// versions before kept.
+    pub max_coefficient: Option<u32>,
     /// Unix seconds when it was verified.
     pub verified_at: u64,
     /// What did not verify, in words; `None` when everything did.
@@ -56,6 +62,7 @@ impl From<StoredReceipt> for NewReceipt {
             receipt: stored.receipt.into(),
             request_salt: stored.request_salt,
             response_salt: stored.response_salt,
+            max_coefficient: stored.max_coefficient,
             verified_at: stored.verified_at,
             fault: stored.fault,
         }
@@ -117,6 +124,7 @@ impl ClientStore {
                 place,
                 request_salt: new.request_salt,
                 response_salt: new.response_salt,
+                max_coefficient: new.max_coefficient,
                 verified_at: new.verified_at,
                 fault: new.fault.clone(),
             };
@@ -151,6 +159,7 @@ impl ClientStore {
             receipt,
             request_salt: row.request_salt,
             response_salt: row.response_salt,
+            max_coefficient: row.max_coefficient,
             verified_at: row.verified_at,
             fault: row.fault,
         }))

@@ -1,7 +1,8 @@
 //! The bytes of the rows that are written with every receipt. Versions before wrote JSON, which is still read.
 //!
 //! ```text
-//! receipt   = version:1 where request_salt:32 response_salt:32 verified_at:8 fault     (integers little-endian)
+//! receipt   = version:1 where request_salt:32 response_salt:32 ceiling verified_at:8 fault     (integers little-endian)
+//! ceiling   = max_coefficient:4                                    (from version 2 on; without one the version is 1)
 //! where     = 0:1 offset:8 | 1:1 length:4 boc:length              (in the log, or here)
 //! fault     = 0:1 | 1:1 text                                      (UTF-8, up to the end)
 //! statement = version:1 signature:64 boc                          (up to the end)
@@ -13,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 /// First byte of a row of this version; one of JSON begins with a brace.
 const VERSION: u8 = 1;
+/// That of a receipt's row which says the highest coefficient that was accepted.
+const WITH_CEILING: u8 = 2;
 const JSON: u8 = b'{';
 
 const NEWER: &str = "a newer version wrote it";
@@ -23,6 +26,7 @@ pub(crate) struct ReceiptRow {
     pub(crate) place: Place,
     pub(crate) request_salt: [u8; 32],
     pub(crate) response_salt: [u8; 32],
+    pub(crate) max_coefficient: Option<u32>,
     pub(crate) verified_at: u64,
     pub(crate) fault: Option<String>,
 }
@@ -65,8 +69,8 @@ impl ReceiptRow {
             Place::Here(boc) => boc.len(),
         };
         let fault = self.fault.as_deref().map_or(0, str::len);
-        let mut bytes = Vec::with_capacity(84 + here + fault);
-        bytes.push(VERSION);
+        let mut bytes = Vec::with_capacity(88 + here + fault);
+        bytes.push(self.max_coefficient.map_or(VERSION, |_| WITH_CEILING));
         match &self.place {
             Place::Log(offset) => {
                 bytes.push(0);
@@ -80,6 +84,9 @@ impl ReceiptRow {
         }
         bytes.extend_from_slice(&self.request_salt);
         bytes.extend_from_slice(&self.response_salt);
+        if let Some(highest) = self.max_coefficient {
+            bytes.extend_from_slice(&highest.to_le_bytes());
+        }
         bytes.extend_from_slice(&self.verified_at.to_le_bytes());
         bytes.push(u8::from(self.fault.is_some()));
         bytes.extend_from_slice(self.fault.as_deref().unwrap_or_default().as_bytes());
@@ -91,7 +98,11 @@ impl ReceiptRow {
         if bytes.first() == Some(&JSON) {
             return old_receipt(bytes);
         }
-        let mut rest = versioned(bytes)?;
+        let has_ceiling = bytes.first() == Some(&WITH_CEILING);
+        let mut rest = match bytes {
+            [WITH_CEILING, rest @ ..] => rest,
+            _ => versioned(bytes)?,
+        };
         let place = match take(&mut rest)? {
             [0] => Place::Log(u64::from_le_bytes(take(&mut rest)?)),
             [1] => {
@@ -101,6 +112,10 @@ impl ReceiptRow {
             _ => return Err(NEWER),
         };
         let (request_salt, response_salt) = (take(&mut rest)?, take(&mut rest)?);
+        let max_coefficient = match has_ceiling {
+            true => Some(u32::from_le_bytes(take(&mut rest)?)),
+            false => None,
+        };
         let verified_at = u64::from_le_bytes(take(&mut rest)?);
         let fault = match (take(&mut rest)?, rest) {
             ([0], []) => None,
@@ -112,6 +127,7 @@ impl ReceiptRow {
             place,
             request_salt,
             response_salt,
+            max_coefficient,
             verified_at,
             fault,
         })
@@ -149,6 +165,7 @@ fn old_receipt(bytes: &[u8]) -> Result<ReceiptRow, &'static str> {
         place: Place::Here(hex::decode(&old.receipt).map_err(|_| "its receipt is not hex")?),
         request_salt: old.request_salt.0,
         response_salt: old.response_salt.0,
+        max_coefficient: None,
         verified_at: old.verified_at,
         fault: old.fault,
     })
@@ -195,15 +212,17 @@ mod tests {
         let place = prop_oneof![any::<u64>().prop_map(Place::Log), boc.prop_map(Place::Here)];
         let salts = any::<([u8; 32], [u8; 32])>();
         let fault = prop::option::of(".{0,40}");
-        (place, salts, any::<u64>(), fault).prop_map(|(place, (request_salt, response_salt), verified_at, fault)| {
-            ReceiptRow {
+        let read = (place, salts, any::<Option<u32>>(), any::<u64>(), fault);
+        read.prop_map(
+            |(place, (request_salt, response_salt), max_coefficient, verified_at, fault)| ReceiptRow {
                 place,
                 request_salt,
                 response_salt,
+                max_coefficient,
                 verified_at,
                 fault,
-            }
-        })
+            },
+        )
     }
 
     fn any_statement() -> impl Strategy<Value = StatementRow> {
@@ -240,7 +259,7 @@ mod tests {
                 fault: row.fault.clone(),
             };
             let read = ReceiptRow::decode(&serde_json::to_vec(&old).unwrap());
-            prop_assert_eq!(read, Ok(ReceiptRow { place: Place::Here(boc), ..row }));
+            prop_assert_eq!(read, Ok(ReceiptRow { place: Place::Here(boc), max_coefficient: None, ..row }));
             let old = OldStatementRow {
                 statement: statement.statement.clone(),
                 signature: statement.signature.0.to_vec(),
@@ -252,9 +271,9 @@ mod tests {
         }
 
         #[test]
-        fn decoding_garbage_never_panics(mut bytes in prop::collection::vec(any::<u8>(), 0..200), is_versioned: bool) {
-            if is_versioned && let Some(first) = bytes.first_mut() {
-                *first = VERSION;
+        fn decoding_garbage_never_panics(mut bytes in prop::collection::vec(any::<u8>(), 0..200), version in 0..4u8) {
+            if version > 0 && let Some(first) = bytes.first_mut() {
+                *first = version;
             }
             if let Ok(row) = ReceiptRow::decode(&bytes) {
                 prop_assert_eq!(row.encode(), bytes.clone());
@@ -267,8 +286,25 @@ mod tests {
     }
 
     #[test]
+    fn a_row_of_the_version_before_has_no_ceiling() {
+        let row = |max_coefficient| ReceiptRow {
+            place: Place::Log(7),
+            request_salt: [1; 32],
+            response_salt: [2; 32],
+            max_coefficient,
+            verified_at: 3,
+            fault: None,
+        };
+        let mut before = vec![VERSION, 0, 7, 0, 0, 0, 0, 0, 0, 0];
+        before.extend([[1; 32], [2; 32]].concat());
+        before.extend([3, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(ReceiptRow::decode(&before), Ok(row(None)));
+        assert_eq!(ReceiptRow::decode(&row(Some(999)).encode()), Ok(row(Some(999))));
+    }
+
+    #[test]
     fn a_row_of_a_newer_version_is_refused() {
-        assert_eq!(ReceiptRow::decode(&[2; 90]), Err(NEWER));
+        assert_eq!(ReceiptRow::decode(&[3; 90]), Err(NEWER));
         assert_eq!(StatementRow::decode(&[2; 90]), Err(NEWER));
         assert!(ReceiptRow::decode(&[]).is_err() && StatementRow::decode(&[]).is_err());
     }

@@ -56,6 +56,7 @@ fn stored(receipt: &SignedReceipt) -> StoredReceipt {
         receipt: receipt.clone(),
         request_salt: [1; 32],
         response_salt: [2; 32],
+        max_coefficient: Some(1000),
         verified_at: 3,
         fault: None,
     }

@@ -7,6 +7,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use cocoon_bindings::Nanoton;
 use cocoon_client::access::keys::{EndpointName, Scope};
 
+use super::operate::AdminPlace;
+
 /// Commands on a client's API keys.
 #[derive(Debug, Subcommand)]
 pub enum KeyCommand {
@@ -39,6 +41,24 @@ Examples:
   cocoon client key limit batch --spend 20
   cocoon client key limit batch --spend-per-day none --concurrency 4")]
     Limit(LimitKeyArgs),
+    /// List what keys have held of their limits for requests whose cost is not known
+    #[command(after_help = "\
+Before a request leaves, the most that it may cost is held of its key's limit; its receipt ends that. An
+answer that broke off at a proxy without receipts stays held until `cocoon client key settle`.
+
+Examples:
+  cocoon client key holds
+  cocoon client key holds --config /etc/cocoon/client.toml --json")]
+    Holds(AdminPlace),
+    /// End what is held for a request: what it cost, or that it cost nothing
+    #[command(after_help = "\
+Only of a request that no longer runs. What is said here stands: a receipt that comes later is kept,
+and books nothing more.
+
+Examples:
+  cocoon client key settle HOLD --charge 0.004
+  cocoon client key settle HOLD --release")]
+    Settle(SettleHoldArgs),
 }
 
 /// Where the keys are.
@@ -101,6 +121,28 @@ pub struct LimitKeyArgs {
     /// Where the keys are.
     #[command(flatten)]
     pub place: KeysPlace,
+}
+
+/// Options of `client key settle`.
+#[derive(Clone, Debug, Args)]
+pub struct SettleHoldArgs {
+    /// The request that it is held for, 64 hex digits, as `cocoon client key holds` shows it
+    #[arg(value_name = "HOLD", value_parser = hold)]
+    pub hold: String,
+    /// What it cost, in TON: at most what is held
+    #[arg(
+        long,
+        value_name = "TON",
+        required_unless_present = "release",
+        conflicts_with = "release"
+    )]
+    pub charge: Option<Nanoton>,
+    /// It cost nothing
+    #[arg(long)]
+    pub release: bool,
+    /// Where the client is.
+    #[command(flatten)]
+    pub place: AdminPlace,
 }
 
 /// How much a key may use.
@@ -199,6 +241,14 @@ impl From<Endpoint> for EndpointName {
     }
 }
 
+fn hold(text: &str) -> Result<String, String> {
+    let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match is_hash {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err("64 hex digits are expected".to_owned()),
+    }
+}
+
 fn ending(text: &str) -> Result<Ending, String> {
     let of = |unit: char, seconds: u64| {
         let number = text.strip_suffix(unit)?.parse::<u64>().ok()?;
@@ -227,6 +277,8 @@ mod tests {
         assert_eq!(ending("2d"), Ok(Ending::After(172_800)));
         assert_eq!(ending("12h"), Ok(Ending::After(43_200)));
         assert_eq!(ending("1970-01-01"), Ok(Ending::At(86_400)));
+        assert_eq!(hold(&"aB".repeat(32)), Ok("ab".repeat(32)));
+        assert!(hold("ab").is_err() && hold(&"g".repeat(64)).is_err());
         for text in ["", "d", "0d", "5m", "1999", "-3h", "999999999999d"] {
             assert!(ending(text).is_err(), "{text}");
         }

@@ -1,4 +1,6 @@
-//! `cocoon client key`: the API keys of a client, in their file.
+//! `cocoon client key`: the API keys of a client, in their file, and what its running client holds of their limits.
+
+mod holds;
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -55,6 +57,8 @@ pub(crate) async fn run(global: &Global, command: KeyCommand, output: Output) ->
         KeyCommand::Show(args) => show(global, args, output).await,
         KeyCommand::Revoke(args) => revoke(global, args, output),
         KeyCommand::Limit(args) => limit(global, args, output),
+        KeyCommand::Holds(place) => holds::list(global, &place, output).await,
+        KeyCommand::Settle(args) => holds::settle(global, args, output).await,
     }
 }
 

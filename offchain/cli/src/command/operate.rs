@@ -76,7 +76,7 @@ fn of(name: &'static str, value: Option<String>) -> Vec<(&'static str, String)> 
 }
 
 /// The socket of a daemon: as typed, or of its configuration, or of the local network.
-fn socket(global: &Global, role: Role, place: &AdminPlace) -> Result<PathBuf, Failure> {
+pub(crate) fn socket(global: &Global, role: Role, place: &AdminPlace) -> Result<PathBuf, Failure> {
     if let Some(socket) = &place.socket {
         return Ok(socket.clone());
     }
@@ -129,6 +129,18 @@ async fn ask(
     query: &[(&str, String)],
     output: Output,
 ) -> Result<Exit, Failure> {
+    let value = answer(socket, is_change, path, query).await?;
+    output.result(&value, lines)?;
+    Ok(Exit::Done)
+}
+
+/// What a daemon answers; a refusal of it is an error with its words.
+pub(crate) async fn answer(
+    socket: &Path,
+    is_change: bool,
+    path: &str,
+    query: &[(&str, String)],
+) -> Result<Value, Failure> {
     let http = reqwest::Client::builder()
         .unix_socket(socket)
         .timeout(PATIENCE)
@@ -151,12 +163,14 @@ async fn ask(
         let hint = text("hint").unwrap_or_else(|| "the daemon's log says more".to_owned());
         return Err(Failure::new(Exit::Peer, error, hint));
     }
-    output.result(&value, |value| {
-        let mut lines = Vec::new();
-        show("", value, &mut lines);
-        lines.join("\n")
-    })?;
-    Ok(Exit::Done)
+    Ok(value)
+}
+
+/// An answer for people: a line for each value.
+fn lines(value: &Value) -> String {
+    let mut lines = Vec::new();
+    show("", value, &mut lines);
+    lines.join("\n")
 }
 
 /// One line for each value, with its dotted name.

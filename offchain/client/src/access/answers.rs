@@ -4,20 +4,28 @@
 //! memory, bounded in bytes and time. So after a crash it is known that a request was run, and by its name whether there is a
 //! receipt; it is never run again.
 
+mod ticket;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use cocoon_bindings::ton::HashBytes;
 use cocoon_openai::ApiError;
 use cocoon_ratls::SharedClock;
 use cocoon_receipt::ReceiptId;
+use cocoon_store::StoreError;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use self::ticket::Fate;
+pub(crate) use self::ticket::Ticket;
 use super::durable::{Rows, Unwritten};
 use super::recording::Recording;
 use crate::limits::{ANSWERS_KEPT, IDEMPOTENCY_KEPT, MAX_IDEMPOTENCY_KEYS, MAX_KEPT_ANSWERS_BYTES};
+
+/// Code of the error that refuses a new key because all places are taken.
+pub(crate) const EXHAUSTED: &str = "idempotency_keys_exhausted";
 
 /// SHA-256 over whose key it is and what it says.
 type Id = [u8; 32];
@@ -27,6 +35,8 @@ pub(crate) struct Answers {
     inner: Mutex<Inner>,
     rows: Arc<Rows>,
     clock: SharedClock,
+    /// Keys that are remembered at most.
+    most: usize,
 }
 
 #[derive(Default)]
@@ -80,57 +90,13 @@ pub(crate) enum Found {
     Again(Arc<Recording>, Option<ReceiptId>),
 }
 
-/// How far a request with an idempotency key has come.
-pub(crate) struct Ticket {
-    id: Id,
-    /// Which keeps this.
-    answers: Weak<Answers>,
-    fate: Mutex<Fate>,
-    receipt: OnceLock<ReceiptId>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// Nothing has left, or nothing of it was taken: it may run again.
-    Nothing,
-    /// It has left under a name.
-    Left([u8; 32]),
-}
-
-impl Ticket {
-    /// It is about to leave under a name: what is handed to the disk must be there before.
-    pub(crate) fn leaves(&self, request: &[u8; 32]) {
-        *lock(&self.fate) = Fate::Left(*request);
-        if let Some(answers) = self.answers.upgrade() {
-            answers.left(&self.id, request);
-        }
-    }
-
-    /// A proxy refused it before a worker saw it, or it was not sent after all: it costs nothing and may be run again.
-    pub(crate) fn refused(&self) {
-        *lock(&self.fate) = Fate::Nothing;
-    }
-
-    /// Its receipt has come.
-    pub(crate) fn receipt(&self, id: ReceiptId) {
-        // There is one for a request.
-        let _ = self.receipt.set(id);
-    }
-
-    /// Its answer is written down to the end, or it will have none.
-    pub(crate) async fn ends(&self, recording: &Recording) {
-        let fate = *lock(&self.fate);
-        let Some(answers) = self.answers.upgrade() else { return };
-        if answers.ends(&self.id, fate, recording) {
-            // A failure ends the client; without the row its outcome is unknown after that.
-            let _ = answers.flush().await;
-        }
-    }
-}
-
 impl Answers {
     /// Takes over what is on disk.
-    pub(crate) fn open(rows: Arc<Rows>, clock: SharedClock) -> Result<Arc<Self>, cocoon_store::StoreError> {
+    pub(crate) fn open(rows: Arc<Rows>, clock: SharedClock) -> Result<Arc<Self>, StoreError> {
+        Self::open_for(rows, clock, MAX_IDEMPOTENCY_KEYS)
+    }
+
+    fn open_for(rows: Arc<Rows>, clock: SharedClock, most: usize) -> Result<Arc<Self>, StoreError> {
         let mut inner = Inner::default();
         let now = clock.now();
         while let Some(row) = rows.read::<Option<Row>>(&row_name(inner.places))? {
@@ -138,7 +104,7 @@ impl Answers {
             inner.places += 1;
             match row.filter(|row| now < row.since.saturating_add(IDEMPOTENCY_KEPT.as_secs())) {
                 None => inner.free.push(place),
-                // One that was forgotten before its time and ran again is there twice: the newer one counts.
+                // Versions before forgot some before their time, which ran again: of two the newer one counts.
                 Some(row) if inner.is_newer(&row) => inner.free.push(place),
                 Some(row) => {
                     inner.remove(&row.id.0);
@@ -164,6 +130,7 @@ impl Answers {
             inner: Mutex::new(inner),
             rows,
             clock,
+            most,
         }))
     }
 
@@ -185,6 +152,9 @@ impl Answers {
             let (state, request) = (entry.state, entry.request);
             drop(inner);
             return Err(self.gone(state, request));
+        }
+        if inner.entries.len() >= self.most {
+            return Err(exhausted(inner.oldest_ends(), now));
         }
         let recording = Recording::new();
         let ticket = Arc::new(Ticket {
@@ -310,21 +280,24 @@ impl Inner {
         entry.place
     }
 
-    /// Forgets keys whose time is over, and the oldest when there are too many; answers whose time is over are dropped.
+    /// Forgets keys whose time is over and that do not run; answers whose time is over are dropped.
     fn forget(&mut self, now: u64) {
-        let is_old = |since: u64| now >= since.saturating_add(IDEMPOTENCY_KEPT.as_secs());
         loop {
-            let surplus = self.entries.len() >= MAX_IDEMPOTENCY_KEYS;
             let mut candidates = self.by_age.iter().filter(|(_, id)| {
                 let state = self.entries.get(id).map(|entry| entry.state);
                 state != Some(State::Running)
             });
             match candidates.next().copied() {
-                Some((since, id)) if surplus || is_old(since) => self.remove(&id),
+                Some((since, id)) if now >= ends(since) => self.remove(&id),
                 _ => break,
             };
         }
         self.drop_answers(|at, _| now >= at.saturating_add(ANSWERS_KEPT.as_secs()));
+    }
+
+    /// When the oldest may be forgotten, Unix seconds.
+    fn oldest_ends(&self) -> u64 {
+        self.by_age.first().map_or(0, |(since, _)| ends(*since))
     }
 
     /// Drops answers, the oldest first, while something holds of when one ended and of the bytes of all.
@@ -344,6 +317,23 @@ impl Inner {
                 self.bytes = self.bytes.saturating_sub(bytes);
             }
         }
+    }
+}
+
+/// When a key may be forgotten that was first seen at a time, Unix seconds.
+fn ends(since: u64) -> u64 {
+    since.saturating_add(IDEMPOTENCY_KEPT.as_secs())
+}
+
+/// Nothing new is taken until a time: what is remembered is not forgotten for it.
+fn exhausted(until: u64, now: u64) -> ApiError {
+    let seconds = u32::try_from(until.saturating_sub(now).max(1)).unwrap_or(u32::MAX);
+    let text = "This client remembers as many idempotency keys as it may. Keys that it knows go on working; without one the request can \
+                be sent now.";
+    ApiError {
+        code: EXHAUSTED,
+        retry_after: Some(seconds),
+        ..ApiError::rate_limited(text)
     }
 }
 

@@ -7,7 +7,7 @@ use cocoon_bindings::units::Nanoton;
 use cocoon_openai::ApiError;
 
 use super::answers::{Answers, Ticket};
-use super::budget::{Short, Used, Wish};
+use super::budget::{Open, Short, Used, Wish};
 use super::durable::Unwritten;
 use super::gate::{Caller, Gate};
 use super::refusal::Refusal;
@@ -33,12 +33,14 @@ pub(crate) struct Asker {
 /// What an attempt may cost.
 pub(crate) struct Cost {
     pub(crate) channel: Address,
+    /// Contract of the proxy.
+    pub(crate) proxy: Address,
     /// Adjusted tokens.
     pub(crate) tokens: u64,
     /// Of one token.
     pub(crate) price: Nanoton,
-    /// UTC, since 1970.
-    pub(crate) day: u64,
+    /// Unix seconds; the day of UTC that it counts for follows from it.
+    pub(crate) now: u64,
 }
 
 /// Why an attempt is not made.
@@ -71,9 +73,11 @@ impl Attempt {
             attempt: id,
             key: key.map(|key| (key.hash.clone(), key.limits)),
             channel: cost.channel,
+            proxy: cost.proxy,
             tokens: cost.tokens,
             price: cost.price,
-            day: cost.day,
+            day: spending::day(cost.now),
+            since: cost.now,
         };
         // Before the hold, which waits for the disk.
         if let Some(ticket) = &asker.ticket {
@@ -149,12 +153,17 @@ impl Attempt {
         self.settle(used).await;
     }
 
-    /// No receipt comes any more. Of one whose answer did not end nobody knows what it cost: it stays held.
-    pub(crate) async fn is_over(&mut self) {
+    /// No receipt comes any more. Of one whose answer did not end nobody knows what it cost: it stays held, until the operator says.
+    pub(crate) async fn is_over(&mut self, gives_receipts: bool) {
         if let Some(tokens) = self.told {
             self.settle(Used::Told(tokens)).await;
         }
-        self.held = None;
+        if let Some(held) = self.held.take() {
+            held.give_up(match gives_receipts {
+                true => Open::NoReceipt,
+                false => Open::NoReceipts,
+            });
+        }
     }
 
     async fn settle(&mut self, used: Used) {

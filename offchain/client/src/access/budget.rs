@@ -4,32 +4,22 @@
 //! held counts like what is spent, so requests at once never exceed a limit, whatever becomes of them and in whatever order. A hold
 //! whose outcome is not known stays: after a crash what was held counts as spent, until a receipt says what it was.
 
+mod channel;
+mod hold;
+
 use std::collections::BTreeMap;
 
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_bindings::units::Nanoton;
 use serde::{Deserialize, Serialize};
 
+pub use self::channel::ChannelAccount;
+pub use self::hold::{Hold, Open};
 use super::keys::KeyLimits;
 use crate::limits::MAX_OPEN_HOLDS;
 
 /// Name of an attempt: that of its request between client and proxy.
 pub type Attempt = [u8; 32];
-
-/// The most that one attempt may cost one key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
-    /// Name of the request.
-    pub request: HashBytes,
-    /// Adjusted tokens.
-    pub tokens: u64,
-    /// Of one token.
-    pub price: Nanoton,
-    /// Money: tokens times price.
-    pub amount: Nanoton,
-    /// Day (UTC, since 1970) that it counts for.
-    pub day: u64,
-}
 
 /// The account of one key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,16 +34,6 @@ pub struct KeyAccount {
     pub holds: Vec<Hold>,
 }
 
-/// The account of one channel: our contract at one proxy. In adjusted tokens, ever.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ChannelAccount {
-    /// What balance and stake cover, used tokens included; `None`: not known, so nothing is refused.
-    pub cover: Option<u64>,
-    /// What was used.
-    pub used: u64,
-    holds: BTreeMap<Attempt, u64>,
-}
-
 /// What an attempt may use at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
@@ -63,12 +43,16 @@ pub struct Wish {
     pub key: Option<(String, KeyLimits)>,
     /// Our contract at the proxy.
     pub channel: Address,
+    /// The proxy's own.
+    pub proxy: Address,
     /// Adjusted tokens at most.
     pub tokens: u64,
     /// Of one token.
     pub price: Nanoton,
     /// The day, UTC, since 1970.
     pub day: u64,
+    /// When it begins, Unix seconds.
+    pub since: u64,
 }
 
 /// Why nothing is held.
@@ -84,6 +68,17 @@ pub enum Short {
     Twice,
     /// The amount is beyond all money.
     Absurd,
+}
+
+/// Why a hold is not ended by the operator's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByHand {
+    /// The key has none of that name.
+    Unknown,
+    /// It runs, or waits for its receipt, and ends by itself.
+    Running,
+    /// So much is held, and more was said.
+    TooMuch(Nanoton),
 }
 
 /// What an attempt has used, as far as it is known.
@@ -182,6 +177,18 @@ impl KeyAccount {
         true
     }
 
+    /// Ends a hold with what somebody says that it cost; says what was held.
+    fn settle_by_hand(&mut self, attempt: &Attempt, charge: Nanoton) -> Result<Nanoton, ByHand> {
+        let place = self.place(attempt).ok_or(ByHand::Unknown)?;
+        let held = self.holds.get(place).map_or(Nanoton::ZERO, |hold| hold.amount);
+        if charge > held {
+            return Err(ByHand::TooMuch(held));
+        }
+        let hold = self.holds.remove(place);
+        self.spend(hold.day, charge);
+        Ok(held)
+    }
+
     fn release(&mut self, attempt: &Attempt) {
         if let Some(place) = self.place(attempt) {
             self.holds.remove(place);
@@ -194,18 +201,6 @@ impl KeyAccount {
         };
         hold.tokens = hold.tokens.min(tokens);
         hold.amount = hold.price.checked_mul(hold.tokens).unwrap_or(hold.amount);
-    }
-}
-
-impl ChannelAccount {
-    /// Adjusted tokens that may still be held; `None`: not known.
-    pub fn left(&self) -> Option<u64> {
-        let held = self
-            .holds
-            .values()
-            .fold(0_u64, |sum, tokens| sum.saturating_add(*tokens));
-        self.cover
-            .map(|cover| cover.saturating_sub(self.used).saturating_sub(held))
     }
 }
 
@@ -225,18 +220,18 @@ impl Budgets {
         self.channels.get(channel)
     }
 
-    /// Takes note of what chain and proxy say of a channel. What was used only grows.
-    pub fn see_channel(&mut self, channel: &Address, cover: Option<u64>, used: u64) {
+    /// Takes note of what chain and proxy count of a channel, which only grows. `asked`: when they were asked for it, on the clock of
+    /// [`settle`](Self::settle); `None`: they told it unasked.
+    pub fn see_channel(&mut self, channel: &Address, cover: Option<u64>, counted: u64, asked: Option<u64>) {
         let account = self.channels.entry(channel.clone()).or_default();
-        account.cover = cover;
-        account.used = account.used.max(used);
+        account.see(cover, counted, asked);
     }
 
     /// Holds what an attempt may cost, of key and channel, or of neither.
     pub fn hold(&mut self, wish: &Wish) -> Result<(), Short> {
         let amount = wish.price.checked_mul(wish.tokens).ok_or(Short::Absurd)?;
         let known = self.channels.get(&wish.channel);
-        if known.is_some_and(|account| account.holds.contains_key(&wish.attempt)) {
+        if known.is_some_and(|account| account.has(&wish.attempt)) {
             return Err(Short::Twice);
         }
         if let Some(left) = known.and_then(ChannelAccount::left)
@@ -255,38 +250,31 @@ impl Budgets {
                 price: wish.price,
                 amount,
                 day: wish.day,
+                since: Some(wish.since),
+                proxy: Some(wish.proxy.clone()),
+                open: Open::default(),
             };
             account.hold(limits, hold)?;
         }
         let account = self.channels.entry(wish.channel.clone()).or_default();
-        account.holds.insert(wish.attempt, wish.tokens);
+        account.hold(wish.attempt, wish.tokens);
         Ok(())
     }
 
     /// The answer has ended and the proxy says what it used: no more than that is held until the receipt.
     pub fn shrink(&mut self, wish: &Wish, tokens: u64) {
-        if let Some(held) = self
-            .channels
-            .get_mut(&wish.channel)
-            .and_then(|channel| channel.holds.get_mut(&wish.attempt))
-        {
-            *held = (*held).min(tokens);
+        if let Some(channel) = self.channels.get_mut(&wish.channel) {
+            channel.shrink(&wish.attempt, tokens);
         }
         if let Some(account) = wish.key.as_ref().and_then(|(key, _)| self.keys.get_mut(key)) {
             account.shrink(&wish.attempt, tokens);
         }
     }
 
-    /// Ends a hold with what it used.
-    pub fn settle(&mut self, wish: &Wish, used: Used) {
-        if let Some(channel) = self.channels.get_mut(&wish.channel)
-            && let Some(held) = channel.holds.remove(&wish.attempt)
-        {
-            channel.used = match used {
-                Used::Receipt { total, .. } => channel.used.max(total),
-                // A worker may say any number; nobody is charged beyond the reservation, which is not more than what is held.
-                Used::Told(tokens) => channel.used.saturating_add(tokens.min(held)),
-            };
+    /// Ends a hold with what it used. `now`: milliseconds of a clock that never goes back.
+    pub fn settle(&mut self, wish: &Wish, used: Used, now: u64) {
+        if let Some(channel) = self.channels.get_mut(&wish.channel) {
+            channel.settle(&wish.attempt, used, now);
         }
         if let Some(account) = wish.key.as_ref().and_then(|(key, _)| self.keys.get_mut(key)) {
             account.settle(&wish.attempt, used.tokens());
@@ -303,7 +291,7 @@ impl Budgets {
     /// Ends a hold of which nothing was or will be charged.
     pub fn release(&mut self, wish: &Wish) {
         if let Some(channel) = self.channels.get_mut(&wish.channel) {
-            channel.holds.remove(&wish.attempt);
+            channel.forget(&wish.attempt);
         }
         if let Some(account) = wish.key.as_ref().and_then(|(key, _)| self.keys.get_mut(key)) {
             account.release(&wish.attempt);
@@ -311,9 +299,32 @@ impl Budgets {
     }
 
     /// Nobody knows what an attempt cost. Of the key it stays held; what the channel has used is for the proxy to tell.
-    pub fn give_up(&mut self, wish: &Wish) {
+    pub fn give_up(&mut self, wish: &Wish, why: Open) {
         if let Some(channel) = self.channels.get_mut(&wish.channel) {
-            channel.holds.remove(&wish.attempt);
+            channel.forget(&wish.attempt);
+        }
+        let account = wish.key.as_ref().and_then(|(key, _)| self.keys.get_mut(key));
+        if let Some(account) = account
+            && let Some(place) = account.place(&wish.attempt)
+            && let Some(hold) = account.holds.get_mut(place)
+        {
+            hold.open = why;
+        }
+    }
+
+    /// Whether an attempt runs, or waits for its receipt.
+    pub fn is_running(&self, attempt: &Attempt) -> bool {
+        self.channels.values().any(|channel| channel.has(attempt))
+    }
+
+    /// Ends a hold that nothing else ends, by the word of the operator: it cost this much. Says what was held. Whatever comes of the
+    /// attempt after that books nothing more.
+    pub fn settle_by_hand(&mut self, key: &str, attempt: &Attempt, charge: Nanoton) -> Result<Nanoton, ByHand> {
+        let is_running = self.is_running(attempt);
+        let account = self.keys.get_mut(key).ok_or(ByHand::Unknown)?;
+        match account.place(attempt) {
+            Some(_) if is_running => Err(ByHand::Running),
+            _ => account.settle_by_hand(attempt, charge),
         }
     }
 }

@@ -1,12 +1,16 @@
 //! Holds of running requests: kept on disk before anything leaves, ended by what the receipt says.
 
+pub(crate) mod holds;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::Nanoton;
 use cocoon_store::StoreError;
 use serde_json::json;
+use tokio::time::Instant;
 
-use super::budget::{Budgets, KeyAccount, Short, Used, Wish};
+use super::budget::{Budgets, KeyAccount, Open, Short, Used, Wish};
 use super::durable::{Rows, Unwritten};
 use super::refusal::{Refusal, Why};
 
@@ -17,6 +21,7 @@ const DAY: u64 = 86_400;
 pub(crate) struct Spending {
     budgets: Mutex<Budgets>,
     rows: Arc<Rows>,
+    begun: Instant,
 }
 
 impl Spending {
@@ -24,6 +29,7 @@ impl Spending {
         Arc::new(Self {
             budgets: Mutex::default(),
             rows,
+            begun: Instant::now(),
         })
     }
 
@@ -64,9 +70,15 @@ impl Spending {
         Ok(self.lock().key(key).cloned().unwrap_or_default())
     }
 
-    /// Works on the accounts of channels.
-    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Budgets) -> T) -> T {
-        work(&mut self.lock())
+    /// Takes note of what chain and proxy count of a channel, and of when the proxy was asked for it.
+    pub(crate) fn see_channel(&self, channel: &Address, cover: Option<u64>, counted: u64, asked: Option<Instant>) {
+        let asked = asked.map(|at| self.milliseconds(at));
+        self.lock().see_channel(channel, cover, counted, asked);
+    }
+
+    fn milliseconds(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.begun);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Holds what an attempt may cost. What a key pays is on disk when it returns.
@@ -104,9 +116,13 @@ impl Spending {
 
     /// Hands the row of a wish's key on to the disk.
     fn note(&self, budgets: &Budgets, wish: &Wish) {
-        if let Some((key, _)) = &wish.key
-            && let Some(account) = budgets.key(key)
-        {
+        if let Some((key, _)) = &wish.key {
+            self.note_key(budgets, key);
+        }
+    }
+
+    fn note_key(&self, budgets: &Budgets, key: &str) {
+        if let Some(account) = budgets.key(key) {
             self.rows.put(row_name(key), json!(account));
         }
     }
@@ -156,7 +172,17 @@ impl Held {
     /// It used this.
     pub(crate) async fn settle(mut self, used: Used) {
         self.is_ended = true;
-        self.end(|budgets, wish| budgets.settle(wish, used)).await;
+        let now = self.spending.milliseconds(Instant::now());
+        self.end(|budgets, wish| budgets.settle(wish, used, now)).await;
+    }
+
+    /// Nobody knows what it cost, and this is why: it stays held of the key. The disk learns the reason with the next row; without it
+    /// the hold is there all the same.
+    pub(crate) fn give_up(mut self, why: Open) {
+        self.is_ended = true;
+        let mut budgets = self.spending.lock();
+        budgets.give_up(&self.wish, why);
+        self.spending.note(&budgets, &self.wish);
     }
 
     /// It costs nothing.
@@ -185,7 +211,7 @@ impl Drop for Held {
         }
         let mut budgets = self.spending.lock();
         if self.may_leave {
-            budgets.give_up(&self.wish);
+            budgets.give_up(&self.wish, Open::CutOff);
         } else {
             budgets.release(&self.wish);
             self.spending.note(&budgets, &self.wish);
@@ -227,12 +253,13 @@ pub(crate) fn refusal(short: Short) -> Refusal {
 mod tests {
     use std::path::Path;
 
-    use cocoon_bindings::ton::Address;
     use cocoon_receipt::{ChannelHead, SignedReceipt};
     use cocoon_store::{ClientStore, StoredReceipt};
     use tokio::sync::mpsc;
 
+    use super::super::budget::ByHand;
     use super::super::keys::KeyLimits;
+    use super::holds::Unsettled;
     use super::*;
 
     fn open(folder: &Path) -> Arc<Spending> {
@@ -249,9 +276,11 @@ mod tests {
             attempt: [tag; 32],
             key: Some(("a".to_owned(), limits)),
             channel: Address::default(),
+            proxy: Address::default(),
             tokens,
             price: Nanoton::new(1),
             day: day(86_400 * 5),
+            since: 86_400 * 5,
         }
     }
 
@@ -275,34 +304,74 @@ mod tests {
         assert_eq!(spending.account("a").unwrap().spent, Nanoton::new(13));
     }
 
-    #[tokio::test]
-    async fn a_receipt_that_came_after_a_crash_settles_what_was_held() {
-        let folder = tempfile::tempdir().unwrap();
+    /// A receipt of the vectors.
+    fn a_receipt() -> SignedReceipt {
         let vectors = include_str!("../../../../tests/vectors/receipts.json");
         let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
         let boc = hex::decode(vectors["valid"][0]["boc"].as_str().unwrap()).unwrap();
-        let receipt = SignedReceipt::from_boc(&boc).unwrap();
+        SignedReceipt::from_boc(&boc).unwrap()
+    }
+
+    /// Keeps it as the client does when it came and verified.
+    fn keep(folder: &Path, receipt: &SignedReceipt) {
         let (statement, link) = (&receipt.receipt.statement, &receipt.receipt.channel);
         let head = ChannelHead {
             seqno: link.seqno,
             hash: receipt.id().0,
             total: link.after,
         };
-        let mut asked = wish(0, 50);
-        asked.attempt = receipt.receipt.request_id.0;
-        let spending = open(folder.path());
-        drop((spending.hold(asked).await.unwrap(), spending));
         let stored = StoredReceipt {
             receipt: receipt.clone(),
             request_salt: [1; 32],
             response_salt: [2; 32],
+            max_coefficient: None,
             verified_at: 3,
             fault: None,
         };
-        let mut store = ClientStore::open(folder.path()).unwrap();
+        let mut store = ClientStore::open(folder).unwrap();
         let place = (&statement.proxy, &receipt.receipt.client, &head);
         store.put_receipts(&[stored.into()], place).unwrap();
-        drop(store);
+    }
+
+    #[tokio::test]
+    async fn a_hold_that_was_settled_by_hand_is_not_booked_again_by_its_receipt_nor_over_a_crash() {
+        let folder = tempfile::tempdir().unwrap();
+        let receipt = a_receipt();
+        let mut asked = wish(0, 50);
+        asked.attempt = receipt.receipt.request_id.0;
+        let attempt = asked.attempt;
+        let spending = open(folder.path());
+        let held = spending.hold(asked).await.unwrap();
+        let refused = spending.settle_by_hand("a", &attempt, Nanoton::new(7)).await;
+        assert!(
+            matches!(refused, Err(Unsettled::Refused(ByHand::Running))),
+            "{refused:?}"
+        );
+        held.give_up(Open::NoReceipts);
+        let open_holds = spending.holds("a").unwrap();
+        assert_eq!(open_holds.len(), 1);
+        assert_eq!(open_holds[0].why(), Open::NoReceipts.says());
+        let settled = spending.settle_by_hand("a", &attempt, Nanoton::new(7)).await;
+        assert_eq!(settled.unwrap(), Nanoton::new(50));
+        // A crash, and then the receipt.
+        drop(spending);
+        keep(folder.path(), &receipt);
+        let spending = open(folder.path());
+        let account = spending.account("a").unwrap();
+        assert_eq!((account.spent, account.holds.len()), (Nanoton::new(7), 0));
+        let again = spending.settle_by_hand("a", &attempt, Nanoton::new(7)).await;
+        assert!(matches!(again, Err(Unsettled::Refused(ByHand::Unknown))), "{again:?}");
+    }
+
+    #[tokio::test]
+    async fn a_receipt_that_came_after_a_crash_settles_what_was_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let receipt = a_receipt();
+        let mut asked = wish(0, 50);
+        asked.attempt = receipt.receipt.request_id.0;
+        let spending = open(folder.path());
+        drop((spending.hold(asked).await.unwrap(), spending));
+        keep(folder.path(), &receipt);
         let account = open(folder.path()).account("a").unwrap();
         assert!(account.holds.is_empty() && account.spent > Nanoton::ZERO, "{account:?}");
     }

@@ -21,10 +21,14 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Whether another one, made later, would do the same as this one said.
+    /// Whether another one, made later, would do the same as this one said. Bodies are not compared: each has a query id of its own.
     pub(crate) fn still_holds(&self, later: &Self) -> bool {
-        let told = |plan: &Self| (plan.order.step, plan.order.says.clone(), plan.order.message.value);
-        (self.wish, &self.contract) == (later.wish, &later.contract) && told(self) == told(later)
+        let (one, other) = (&self.order, &later.order);
+        let (sent, again) = (&one.message, &other.message);
+        (self.wish, &self.contract) == (later.wish, &later.contract)
+            && (one.step, &one.says) == (other.step, &other.says)
+            && (&sent.to, sent.value, sent.bounce) == (&again.to, again.value, again.bounce)
+            && sent.state_init == again.state_init
     }
 }
 
@@ -54,5 +58,50 @@ async fn look(context: &Context, wish: Wish, contract: Address) -> Result<Plan, 
         (Next::Unseen(_) | Next::Send(_), _) => {
             Err(Refusal::new(409, "wait", "the chain has not shown the last step yet"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cocoon_bindings::message::InternalMessage;
+    use cocoon_bindings::ton::{Cell, HashBytes};
+    use cocoon_bindings::units::Nanoton;
+
+    use super::*;
+
+    fn plan(to: u8, value: u128) -> Plan {
+        let address = |tag| Address::new(0, HashBytes([tag; 32]));
+        Plan {
+            wish: Wish::Withdraw,
+            contract: address(1),
+            order: Order {
+                step: "withdraw",
+                says: "take back what exceeds the stake".to_owned(),
+                message: InternalMessage {
+                    to: address(to),
+                    value: Nanoton::new(value),
+                    bounce: true,
+                    body: Cell::default(),
+                    state_init: None,
+                },
+                roles: Vec::new(),
+            },
+            preview: Preview {
+                accounts: Vec::new(),
+                fees: Nanoton::ZERO,
+                transactions: 1,
+                refused: None,
+            },
+        }
+    }
+
+    #[test]
+    fn a_plan_whose_message_would_go_elsewhere_or_carry_more_holds_no_longer() {
+        assert!(plan(1, 5).still_holds(&plan(1, 5)));
+        assert!(!plan(1, 5).still_holds(&plan(2, 5)));
+        assert!(!plan(1, 5).still_holds(&plan(1, 6)));
+        let mut again = plan(1, 5);
+        again.order.message.bounce = false;
+        assert!(!plan(1, 5).still_holds(&again));
     }
 }

@@ -1,6 +1,6 @@
 //! `POST /request/topup`, `/request/charge`, `/request/close` and `/request/withdraw`, as the deployed runner names them: what
-//! the client's wallet does to its contract at a proxy; and `GET /access/keys`, what all API keys have spent. Only on the
-//! administration socket: whoever may ask questions may not move money.
+//! the client's wallet does to its contract at a proxy; `GET /access/keys`, what all API keys have spent; and what is held of them.
+//! Only on the administration socket: whoever may ask questions may not move money.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use cocoon_bindings::units::Nanoton;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::App;
+use super::{App, holds};
 use crate::connection::ProxyConnection;
 use crate::contract;
 use crate::error::ClientError;
@@ -22,6 +22,8 @@ use crate::error::ClientError;
 pub(crate) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/access/keys", get(super::keys::all))
+        .route("/access/holds", get(holds::list))
+        .route("/access/holds/{hold}", post(holds::settle))
         .route("/request/topup", post(top_up))
         .route("/request/charge", post(charge))
         .route("/request/close", post(close))
@@ -39,9 +41,9 @@ struct About {
     amount: Option<u64>,
 }
 
-type Answer = (StatusCode, Json<Value>);
+pub(super) type Answer = (StatusCode, Json<Value>);
 
-fn refused(status: StatusCode, error: &str, hint: &str) -> Answer {
+pub(super) fn refused(status: StatusCode, error: &str, hint: &str) -> Answer {
     (status, Json(json!({ "error": error, "hint": hint })))
 }
 

@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use super::{App, guard};
 use crate::access::attempt::{Asker, Attempt, Cost, NotMade};
-use crate::access::spending::day;
 use crate::calls::RequestId;
 use crate::connection::ProxyConnection;
 use crate::driver::{Job, Unsent};
@@ -72,20 +71,21 @@ fn cost(
     let of_contract = account.map_or(Nanoton::ZERO, |account| account.params.price_per_token);
     Ok(Cost {
         channel: connection.client_contract.clone(),
+        proxy: connection.proxy.contract.clone(),
         tokens: tokens.get().saturating_add(HOLD_MARGIN_TOKENS),
         price: root.params.price_per_token.max(of_contract),
-        day: day(app.context.clock.now()),
+        now: app.context.clock.now(),
     })
 }
 
 /// Takes note of what chain and proxy say of a channel.
 fn see(app: &App, connection: &ProxyConnection, account: Option<&ClientAccount>) {
-    let counted = connection.payments().max;
-    let used = counted.max(account.map_or(0, |account| account.tokens_used.get()));
+    let payments = connection.payments();
+    let counted = payments.max.max(account.map_or(0, |account| account.tokens_used.get()));
     let cover = account.and_then(cover);
     app.access
         .spending
-        .with(|budgets| budgets.see_channel(&connection.client_contract, cover, used));
+        .see_channel(&connection.client_contract, cover, counted, payments.asked);
 }
 
 /// Adjusted tokens that balance and stake cover, used ones included. `None`: tokens cost nothing, or the contract is being wound up,

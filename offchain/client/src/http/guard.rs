@@ -12,7 +12,7 @@ use cocoon_openai::{ApiError, Dialect, Endpoint, anthropic};
 use super::App;
 use super::inference::read_body;
 use super::reply::{RECEIPT_ID, reply_in, set};
-use crate::access::answers::Found;
+use crate::access::answers::{EXHAUSTED, Found};
 use crate::access::attempt::Asker;
 use crate::access::gate::Caller;
 use crate::access::keys::EndpointName;
@@ -48,8 +48,8 @@ pub(super) async fn guard(State(app): State<Arc<App>>, mut request: Request, nex
     if is_question && let Some(key) = request.headers().get(IDEMPOTENCY_KEY).cloned() {
         return once(&app, caller, &key, request, next).await.unwrap_or_else(|error| {
             let mut response = reply_in(dialect, &error);
-            if response.status() == StatusCode::CONFLICT {
-                // Packages ask again after a 409 unless they are told not to.
+            if response.status() == StatusCode::CONFLICT || error.code == EXHAUSTED {
+                // Packages ask again after a 409 or a 429 unless they are told not to; a place may take hours.
                 set(&mut response, SHOULD_RETRY, "false");
             }
             response

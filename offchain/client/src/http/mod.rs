@@ -9,6 +9,7 @@ pub(crate) mod contract;
 mod cost;
 pub(crate) mod figures;
 mod guard;
+mod holds;
 mod inclusion;
 mod inference;
 pub(crate) mod keys;

@@ -3,12 +3,14 @@
 //! A test walks the sources' routes and this table and refuses a difference; another compares the document with the copy in
 //! `docs/reference/openapi.json`.
 
+mod operation;
 mod operations;
 
 use axum::Json;
 use serde_json::{Map, Value, json};
 
-use operations::{ALL, Answer, Operation};
+use operation::{Answer, Operation};
+use operations::ALL;
 
 /// Schemas, parameters and headers that operations refer to.
 const COMPONENTS: &str = include_str!("openapi/components.json");

@@ -98,7 +98,7 @@ fn of_receipt(app: &App, stored: &StoredReceipt, kept: &Kept, inclusion: Option<
             salt: hex::encode(stored.response_salt),
             ..ResponseDocument::default()
         }),
-        max_coefficient: None,
+        max_coefficient: stored.max_coefficient,
         prices: Some(PricesDocument {
             version: root.params_version().get(),
             multipliers: root.params.multipliers,

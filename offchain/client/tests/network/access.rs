@@ -235,6 +235,95 @@ async fn an_answer_that_used_up_its_reservation_is_not_free_and_not_run_again() 
     assert_eq!(again.headers()["idempotency-replayed"], "true");
 }
 
+/// A proxy of the deployed network gives no receipts: what an answer that broke off may have cost stays held until the operator says.
+#[tokio::test]
+async fn what_a_broken_answer_holds_is_listed_and_settled_by_the_operator() {
+    let options = Options {
+        version: 2,
+        ..Options::default()
+    };
+    let (world, folder) = guarded(options).await;
+    let secret = key(&folder, "a", |key| key.limits.spend = Some(Nanoton::new(1_000_000))).await;
+    let socket = world.folder.path().join("client/admin.sock");
+    let operator = reqwest::Client::builder().unix_socket(socket).no_proxy();
+    let operator = operator.build().unwrap();
+    let holds = async || {
+        let listed = operator.get("http://client/access/holds").send().await.unwrap();
+        let mut listed: Value = listed.json().await.unwrap();
+        listed["holds"].take()
+    };
+    let settle = async |id: &str, how: &str| {
+        let url = format!("http://client/access/holds/{id}{how}");
+        let settled = operator.post(url).send().await.unwrap();
+        (settled.status().as_u16(), settled.json::<Value>().await.unwrap())
+    };
+    assert_eq!(holds().await, serde_json::json!([]));
+    let (begun, request) = tokio::join!(ask(&world, &secret, r#","stream":true"#).send(), async {
+        let request = world.proxy.request().await;
+        request.head("text/event-stream").await;
+        request.part(EVENTS[0]).await;
+        request
+    });
+    let id = hex::encode(request.query.request_id);
+    let shown = holds().await;
+    assert_eq!(
+        (&shown[0]["hold"], &shown[0]["running"]),
+        (&id.as_str().into(), &true.into()),
+        "{shown}"
+    );
+    assert_eq!(settle(&id, "?release=true").await.0, 409);
+    drop(begun.unwrap());
+    let mut shown = holds().await;
+    for _ in 0..100 {
+        if shown[0]["running"] == false {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        shown = holds().await;
+    }
+    let (open, of_key) = (&shown[0], account(&world, &secret).await);
+    assert_eq!(
+        (&open["key"], &open["running"]),
+        (&"a".into(), &false.into()),
+        "{shown}"
+    );
+    assert_eq!(open["proxy"], world.proxy.keys.identity.contract.to_string(), "{shown}");
+    assert!(open["why"].as_str().unwrap().contains("gives no receipts"), "{shown}");
+    assert!(open["since"].as_u64().is_some() && open["receipt"].is_null(), "{shown}");
+    assert_eq!(
+        (&open["amount"], &of_key["spent"]),
+        (&of_key["held"], &"0".into()),
+        "{shown} {of_key}"
+    );
+    for how in [
+        "",
+        "?charge=1&release=true",
+        "?release=false",
+        "?charge=-1",
+        "?charge=900000000",
+    ] {
+        let (status, body) = settle(&id, how).await;
+        assert_eq!((status, body["hint"].is_string()), (400, true), "{how}: {body}");
+    }
+    let (status, settled) = settle(&id, "?charge=140").await;
+    assert_eq!((status, &settled["charged"]), (200, &"140".into()), "{settled}");
+    assert_eq!(settled["held"], open["amount"], "{settled}");
+    let of_key = account(&world, &secret).await;
+    assert_eq!(
+        (&of_key["spent"], &of_key["held"]),
+        (&"140".into(), &"0".into()),
+        "{of_key}"
+    );
+    assert_eq!(
+        (holds().await, settle(&id, "?charge=140").await.0),
+        (serde_json::json!([]), 404)
+    );
+    // Not over the port for questions, whatever the key may.
+    let admin = key(&folder, "admin", |key| key.scopes = [Scope::Admin].into()).await;
+    let over_port = world.http.post(world.url(&format!("/access/holds/{id}?release=true")));
+    assert_eq!(over_port.bearer_auth(&admin).send().await.unwrap().status(), 404);
+}
+
 /// The connection is dropped before the answer; the retry gets it, from the same run, and is charged once.
 #[tokio::test]
 async fn a_retry_of_a_dropped_request_gets_its_answer_and_is_charged_once() {

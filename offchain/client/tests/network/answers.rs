@@ -199,6 +199,13 @@ async fn receipts_with_a_wrong_price_worker_or_place_show_their_fault() {
             shown["fault"].as_str().unwrap_or("none").contains(expected),
             "{number}: {shown}"
         );
+        if number == 3 {
+            // Whoever judges it again without this client is told what was accepted.
+            assert_eq!(shown["verification"]["max_coefficient"], 999, "{shown}");
+            let checks = shown["checks"].as_array().unwrap();
+            let price = checks.iter().find(|check| check["name"] == "price").unwrap();
+            assert_eq!(price["outcome"], "refuted", "{price}");
+        }
     }
 }
 

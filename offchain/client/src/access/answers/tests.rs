@@ -108,6 +108,38 @@ async fn after_a_crash_what_had_left_is_never_run_again() {
 }
 
 #[tokio::test]
+async fn no_key_is_forgotten_before_its_time_and_a_new_one_waits_for_the_oldest() {
+    const MOST: usize = 3;
+    let world = World::new();
+    let store = ClientStore::open(world.folder.path()).unwrap();
+    let rows = Rows::new(Arc::new(Mutex::new(store)), mpsc::channel(1).0);
+    let answers = Answers::open_for(rows, world.clock.clone(), MOST).unwrap();
+    let scopes = ["a", "b", "c"];
+    for scope in scopes {
+        let (recording, ticket) = first(&answers, scope, "one");
+        ticket.leaves(&[7; 32]);
+        run(&recording, &ticket, 3).await;
+        world.clock.advance(10);
+    }
+    let refused = || {
+        let found = answers.find("d", b"key", [b"/v1/chat/completions", b"one"]);
+        let error = found.err().unwrap();
+        (error.status, error.code, error.retry_after)
+    };
+    let left = u32::try_from(IDEMPOTENCY_KEPT.as_secs()).unwrap() - 30;
+    assert_eq!(refused(), (429, EXHAUSTED, Some(left)));
+    // Not even the oldest runs again for it.
+    for scope in scopes {
+        assert!(matches!(find(&answers, scope, "one"), Ok(Found::Again(..))), "{scope}");
+    }
+    world.clock.advance(u64::from(left) - 1);
+    assert_eq!(refused(), (429, EXHAUSTED, Some(1)));
+    world.clock.advance(1);
+    first(&answers, "d", "one");
+    assert_eq!(find(&answers, "b", "one").err(), Some((409, "answer_not_kept")));
+}
+
+#[tokio::test]
 async fn answers_are_kept_so_long_and_so_many() {
     let world = World::new();
     let answers = world.open();

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::limits::MAX_TOLD_ENDS;
 
 const KEY: &str = "k";
 
@@ -23,10 +24,44 @@ fn wish(tag: u8, limits: KeyLimits, tokens: u64, day: u64) -> Wish {
         attempt: [tag; 32],
         key: Some((KEY.to_owned(), limits)),
         channel: channel(0),
+        proxy: channel(9),
         tokens,
         price: Nanoton::new(2),
         day,
+        since: day * 86_400,
     }
+}
+
+#[test]
+fn only_what_does_not_run_is_settled_by_hand_and_for_no_more_than_was_held() {
+    let mut budgets = Budgets::default();
+    let asked = wish(1, limits(Some(100), Some(90)), 40, 5);
+    budgets.hold(&asked).unwrap();
+    let by_hand = |budgets: &mut Budgets, charge| budgets.settle_by_hand(KEY, &asked.attempt, Nanoton::new(charge));
+    assert_eq!(by_hand(&mut budgets, 1), Err(ByHand::Running));
+    budgets.give_up(&asked, Open::NoReceipts);
+    assert_eq!(budgets.key(KEY).unwrap().holds[0].open, Open::NoReceipts);
+    assert_eq!(by_hand(&mut budgets, 81), Err(ByHand::TooMuch(Nanoton::new(80))));
+    assert_eq!(by_hand(&mut budgets, 30), Ok(Nanoton::new(80)));
+    assert_eq!(by_hand(&mut budgets, 30), Err(ByHand::Unknown));
+    // What comes after that books nothing.
+    budgets.settle_key(KEY, &asked.attempt, 40);
+    budgets.settle(&asked, Used::Receipt { tokens: 40, total: 40 }, 0);
+    let account = budgets.key(KEY).unwrap();
+    assert_eq!(
+        (account.spent, account.spent_on_day),
+        (Nanoton::new(30), Nanoton::new(30))
+    );
+    assert!(account.holds.is_empty());
+}
+
+#[test]
+fn a_hold_of_a_version_before_is_read() {
+    let before = serde_json::json!({
+        "request": HashBytes([1; 32]), "tokens": 5, "price": "2", "amount": "10", "day": 5,
+    });
+    let hold: Hold = serde_json::from_value(before).unwrap();
+    assert_eq!((hold.since, hold.proxy, hold.open), (None, None, Open::CutOff));
 }
 
 #[test]
@@ -34,8 +69,45 @@ fn what_a_worker_says_uses_up_no_more_of_a_channel_than_was_held() {
     let mut budgets = Budgets::default();
     let asked = wish(1, limits(None, None), 40, 5);
     budgets.hold(&asked).unwrap();
-    budgets.settle(&asked, Used::Told(1 << 60));
-    assert_eq!(budgets.channels[&channel(0)].used, 40);
+    budgets.settle(&asked, Used::Told(1 << 60), 0);
+    assert_eq!(budgets.channels[&channel(0)].used(), 40);
+}
+
+#[test]
+fn what_the_proxy_counts_already_is_not_counted_again_by_its_word() {
+    let mut budgets = Budgets::default();
+    let left = |budgets: &Budgets| budgets.channel(&channel(0)).unwrap().left();
+    budgets.see_channel(&channel(0), Some(100), 10, Some(1));
+    let asked = wish(1, limits(None, None), 40, 5);
+    budgets.hold(&asked).unwrap();
+    // The count comes right behind the answer, and before its end was taken.
+    budgets.see_channel(&channel(0), Some(100), 30, Some(1));
+    budgets.settle(&asked, Used::Told(20), 5);
+    // Nobody knows yet whether the count has it; a count of before does not tell.
+    assert_eq!(left(&budgets), Some(50));
+    budgets.see_channel(&channel(0), Some(100), 30, Some(5));
+    budgets.see_channel(&channel(0), Some(100), 30, None);
+    assert_eq!(left(&budgets), Some(50));
+    budgets.see_channel(&channel(0), Some(100), 30, Some(6));
+    assert_eq!(left(&budgets), Some(70));
+}
+
+#[test]
+fn what_ends_by_a_proxys_word_is_bounded_and_none_of_it_is_lost() {
+    let mut budgets = Budgets::default();
+    for number in 0..=MAX_TOLD_ENDS as u64 {
+        let mut asked = wish(0, limits(None, None), 3, 5);
+        asked.attempt[..8].copy_from_slice(&number.to_le_bytes());
+        budgets.hold(&asked).unwrap();
+        budgets.settle(&asked, Used::Told(3), number);
+    }
+    let used = |budgets: &Budgets| budgets.channels[&channel(0)].used();
+    assert_eq!(used(&budgets), 3 * (MAX_TOLD_ENDS as u64 + 1));
+    // The two oldest are one, which ends with the newer of them.
+    budgets.see_channel(&channel(0), None, 0, Some(1));
+    assert_eq!(used(&budgets), 3 * (MAX_TOLD_ENDS as u64 + 1));
+    budgets.see_channel(&channel(0), None, 0, Some(2));
+    assert_eq!(used(&budgets), 3 * (MAX_TOLD_ENDS as u64 - 1));
 }
 
 #[test]
@@ -49,11 +121,11 @@ fn what_is_held_counts_until_the_receipt_says_less() {
     assert_eq!(budgets.hold(&first), Err(Short::Twice));
     budgets.shrink(&first, 30);
     budgets.hold(&wish(2, limits, 20, 5)).unwrap();
-    budgets.settle(&first, Used::Receipt { tokens: 10, total: 10 });
+    budgets.settle(&first, Used::Receipt { tokens: 10, total: 10 }, 0);
     let account = budgets.key(KEY).unwrap();
     assert_eq!((account.spent, account.holds.len()), (Nanoton::new(20), 1));
     // A second settlement of the same changes nothing.
-    budgets.settle(&first, Used::Told(10));
+    budgets.settle(&first, Used::Told(10), 0);
     assert_eq!(budgets.key(KEY).unwrap().spent, Nanoton::new(20));
 }
 
@@ -66,7 +138,7 @@ fn a_new_day_begins_with_its_own_limit_and_a_clock_that_goes_back_does_not() {
     budgets.hold(&wish(2, limits, 10, 6)).unwrap();
     assert!(matches!(budgets.hold(&wish(3, limits, 1, 5)), Err(Short::Day(..))));
     // What began yesterday was yesterday's money.
-    budgets.settle(&wish(1, limits, 10, 5), Used::Told(10));
+    budgets.settle(&wish(1, limits, 10, 5), Used::Told(10), 0);
     let account = budgets.key(KEY).unwrap();
     assert_eq!((account.spent, account.spent_on_day), (Nanoton::new(20), Nanoton::ZERO));
 }
@@ -77,16 +149,16 @@ fn a_channel_refuses_what_it_does_not_cover_and_holds_nothing_of_the_key_then() 
     let mut budgets = Budgets::default();
     budgets.hold(&wish(1, free, 1_000, 0)).unwrap();
     budgets.release(&wish(1, free, 1_000, 0));
-    budgets.see_channel(&channel(0), Some(50), 10);
+    budgets.see_channel(&channel(0), Some(50), 10, None);
     assert_eq!(budgets.hold(&wish(2, free, 41, 0)), Err(Short::Channel(40, 41)));
     assert!(budgets.key(KEY).unwrap().holds.is_empty());
     budgets.hold(&wish(2, free, 40, 0)).unwrap();
-    budgets.settle(&wish(2, free, 40, 0), Used::Receipt { tokens: 5, total: 15 });
+    budgets.settle(&wish(2, free, 40, 0), Used::Receipt { tokens: 5, total: 15 }, 0);
     assert_eq!(budgets.channel(&channel(0)).unwrap().left(), Some(35));
     // The proxy counts more than we knew of.
-    budgets.see_channel(&channel(0), Some(50), 20);
+    budgets.see_channel(&channel(0), Some(50), 20, None);
     assert_eq!(budgets.channel(&channel(0)).unwrap().left(), Some(30));
-    budgets.see_channel(&channel(0), Some(50), 0);
+    budgets.see_channel(&channel(0), Some(50), 0, None);
     assert_eq!(budgets.channel(&channel(0)).unwrap().left(), Some(30));
 }
 
@@ -105,7 +177,7 @@ fn holds_that_nobody_ends_are_bounded_and_stay_spent() {
         let mut asked = wish(0, limits, 1, 0);
         asked.attempt[..8].copy_from_slice(&number.to_le_bytes());
         budgets.hold(&asked).unwrap();
-        budgets.give_up(&asked);
+        budgets.give_up(&asked, Open::NoReceipt);
     }
     let account = budgets.key(KEY).unwrap();
     assert_eq!((account.holds.len(), account.spent), (MAX_OPEN_HOLDS, Nanoton::new(2)));
@@ -193,7 +265,8 @@ proptest! {
         let mut budgets = Budgets::default();
         let look = |budgets: &mut Budgets, truth: &Truth| for tag in 0..2u8 {
             let place = usize::from(tag);
-            budgets.see_channel(&channel(tag), Some(truth.cover[place]), truth.used[place]);
+            // It is asked for after all that has ended.
+            budgets.see_channel(&channel(tag), Some(truth.cover[place]), truth.used[place], Some(1));
         };
         look(&mut budgets, &truth);
         let (mut running, mut day, mut number) = (Vec::<Running>::new(), 3u64, 0u64);
@@ -206,7 +279,7 @@ proptest! {
                     attempt[..8].copy_from_slice(&number.to_le_bytes());
                     let wish = Wish {
                         attempt, key: Some((key.to_string(), limits)), channel: channel(tag), tokens,
-                        price: Nanoton::new(2), day,
+                        proxy: channel(9), price: Nanoton::new(2), day, since: day * 86_400,
                     };
                     if budgets.hold(&wish).is_ok() {
                         running.push(Running { key, channel: tag, wish, most: tokens });
@@ -217,7 +290,7 @@ proptest! {
                     let tokens = ended.most * u64::from(share) / 255;
                     let total = truth.charge(&ended, tokens);
                     let used = if is_receipt { Used::Receipt { tokens, total } } else { Used::Told(tokens) };
-                    budgets.settle(&ended.wish, used);
+                    budgets.settle(&ended.wish, used, 0);
                 },
                 Event::Shrink { which, share } => if let Some(place) = pick(which, &running) {
                     let one = &mut running[place];
@@ -232,7 +305,7 @@ proptest! {
                     truth.charge(&lost, lost.most * u64::from(share) / 255);
                     // By then the proxy has told its total.
                     look(&mut budgets, &truth);
-                    budgets.give_up(&lost.wish);
+                    budgets.give_up(&lost.wish, Open::NoReceipt);
                 },
                 Event::Crash => {
                     let kept: BTreeMap<String, KeyAccount> =
