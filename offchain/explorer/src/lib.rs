@@ -23,6 +23,7 @@ mod contracts;
 mod feed;
 mod http;
 pub mod limits;
+mod proxies;
 mod read;
 mod receipts;
 mod start;

@@ -47,6 +47,9 @@ pub const SIGNATURE_WINDOW: u64 = 512;
 /// Proxy contracts of one key that receipts of a log may name: one for each version of the terms.
 pub const MAX_PROXIES_OF_A_LOG: usize = 32;
 
+/// Codes of proxy contracts that a root contract named over time. It changes them with a version of the contracts, a few times a year.
+pub const MAX_CODES: usize = 256;
+
 /// Anchors that are kept.
 pub const MAX_ANCHORS: usize = 2_000;
 

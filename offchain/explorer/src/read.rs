@@ -59,8 +59,10 @@ impl Reader {
         if !is_there {
             return;
         }
+        // It names the codes by which the contracts of logs are known.
+        let rules = self.read_rules().await;
         self.look_at_logs().await;
-        if let Err(problem) = self.look_at_contracts().await {
+        if let Err(problem) = rules.and(self.look_at_contracts().await) {
             self.note_chain(Some(problem));
         }
         self.compare_anchors().await;

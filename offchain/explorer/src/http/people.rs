@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{Explored, as_of, prices, shown};
 use crate::contracts::{Held, ProxyHeld, proxy_tail, worker_tail};
 use crate::sums::{Coefficients, ModelSum, WorkerSum};
-use crate::view::{RootSeen, View};
+use crate::view::{LogSeen, RootSeen, View};
 use crate::words::Kind;
 
 /// Proxies: places that are listed, and contracts that are known.
@@ -26,9 +26,16 @@ pub(super) async fn proxies(State(inner): Explored) -> Response {
             "as_of": as_of(&inner, view),
             "listed": root.snapshot.proxies,
             "contracts": rows.collect::<Vec<_>>(),
+            "strangers": view.logs.iter().flat_map(strangers).collect::<Vec<_>>(),
         }))
     })
     .await
+}
+
+/// Contracts that a log names and that are no proxy contracts of this network.
+fn strangers(log: &LogSeen) -> impl Iterator<Item = Value> {
+    let row = |(contract, reason): (&Address, &String)| json!({ "contract": contract.to_string(), "reason": reason, "log": log.url });
+    log.strangers.iter().map(row)
 }
 
 fn proxy(view: &View, address: &Address, held: &ProxyHeld) -> Value {

@@ -3,7 +3,8 @@
 use cocoon_bindings::proxy::ProxyStorage;
 use cocoon_bindings::ton::{Address, Load as _};
 use cocoon_bindings::types::{ClientStep, WorkerStep};
-use cocoon_bindings::{client_state_init, worker_state_init};
+use cocoon_bindings::units::PublicKey;
+use cocoon_bindings::{BindingsError, Params, StateInit, client_state_init, worker_state_init};
 use cocoon_chain::{ChainError, ClientAccount, Transaction, WorkerAccount};
 
 use super::Reader;
@@ -16,13 +17,25 @@ use crate::view::View;
 use crate::words::Kind;
 
 impl Reader {
-    /// Reads what happened to root contract, governor and proxies, and to clients and workers of which something was heard.
+    /// Reads what happened to the root contract.
+    pub(super) async fn read_rules(&mut self) -> Result<(), String> {
+        let root = self.root.clone();
+        let is_due = |view: &View| view.contracts.get(&root).is_some_and(|contract| contract.is_due);
+        if is_due(&self.view.read()) {
+            let read = self.read_history(&root, Kind::Root).await;
+            read.map_err(|error| format!("{error} ({})", error.hint()))?;
+        }
+        self.view.write().codes.is_read = true;
+        Ok(())
+    }
+
+    /// Reads what happened to governor and proxies, and to clients and workers of which something was heard.
     pub(super) async fn look_at_contracts(&mut self) -> Result<(), String> {
         let told = |error: ChainError| format!("{error} ({})", error.hint());
         let first: Vec<(Address, Kind)> = {
             let view = self.view.read();
             let due = view.contracts.iter().filter(|(_, contract)| contract.is_due);
-            let is_first = |kind| matches!(kind, Kind::Root | Kind::Governor | Kind::Proxy);
+            let is_first = |kind| matches!(kind, Kind::Governor | Kind::Proxy);
             due.filter(|(_, contract)| is_first(contract.kind))
                 .map(|(address, contract)| (address.clone(), contract.kind))
                 .collect()
@@ -66,7 +79,9 @@ impl Reader {
         };
         let last = account.account.last.map_or(0, |last| last.lt);
         let proxy = account.constants.proxy.clone();
-        self.keep(address, &proxy, Held::Client(Box::new(account)), last);
+        let owner = account.constants.owner.clone();
+        let derive = |key: &PublicKey, params: &Params| client_state_init(&owner, &proxy, key, params);
+        self.keep(address, &proxy, Held::Client(Box::new(account)), last, derive);
         self.read_history_since(address, Kind::Client, last).await
     }
 
@@ -77,7 +92,9 @@ impl Reader {
         };
         let last = account.account.last.map_or(0, |last| last.lt);
         let proxy = account.proxy.clone();
-        self.keep(address, &proxy, Held::Worker(Box::new(account)), last);
+        let owner = account.owner.clone();
+        let derive = |key: &PublicKey, params: &Params| worker_state_init(&owner, &proxy, key, params);
+        self.keep(address, &proxy, Held::Worker(Box::new(account)), last, derive);
         self.read_history_since(address, Kind::Worker, last).await
     }
 
@@ -98,14 +115,30 @@ impl Reader {
         Ok(())
     }
 
-    fn keep(&self, address: &Address, proxy: &Address, held: Held, last: u64) {
+    /// Keeps what a contract holds, if its address follows from its owner and its proxy contract: `derive` makes it from the key
+    /// and the terms of that.
+    fn keep(
+        &self,
+        address: &Address,
+        proxy: &Address,
+        held: Held,
+        last: u64,
+        derive: impl FnOnce(&PublicKey, &Params) -> Result<StateInit, BindingsError>,
+    ) {
         let mut view = self.view.write();
-        let is_ours = view.contracts.kind(proxy) == Kind::Proxy;
+        let is_ours = match view.contracts.get(proxy).map(|contract| &contract.held) {
+            Some(Held::Proxy(proxy)) => {
+                let derived = derive(&proxy.account.proxy_public_key, &proxy.account.params);
+                let derived = derived.and_then(|init| init.address());
+                derived.is_ok_and(|derived| derived == *address)
+            }
+            _ => false,
+        };
         if let Some(contract) = view.contracts.get_mut(address) {
             if is_ours {
                 contract.held = held;
             } else {
-                // A contract of the same form at a proxy that is none of this view.
+                // A contract of the same form at a proxy that is none of this view, or of other code.
                 contract.kind = Kind::Somebody;
             }
             contract.is_due = is_ours && last > contract.lt;
@@ -138,9 +171,13 @@ impl Reader {
             contracts,
             feed,
             anchors,
+            codes,
             ..
         } = &mut *view;
         for transaction in &transactions {
+            if kind == Kind::Root {
+                codes.hear(transaction);
+            }
             if kind == Kind::Proxy {
                 hear(contracts, address, transaction);
                 if let Some(anchor) = Anchor::of(transaction) {

@@ -14,6 +14,7 @@ use cocoon_tlog::{Description, PublishedLog, SharedSource, TlogError, Who};
 
 use crate::contracts::{Held, ProxyHeld};
 use crate::limits::{BATCHES_OF_A_ROUND, MAX_BACKLOG_BATCHES, MAX_PROXIES_OF_A_LOG, SIGNATURE_WINDOW};
+use crate::proxies::{Belongs, belongs};
 use crate::receipts::Proven;
 use crate::view::{RootSeen, Shared, View};
 use crate::words::Kind;
@@ -120,11 +121,8 @@ impl LogReader {
         let account = fetch(chain, &proxy).await?;
         let account = account
             .ok_or_else(|| Trouble::Refused(format!("the proxy contract {proxy} that it names is not there")))?;
-        if account.root != *root {
-            let problem = format!(
-                "its proxy contract {proxy} is of another network, with root contract {}",
-                account.root
-            );
+        if let Err(reason) = self.is_ours(&account, root, view)? {
+            let problem = format!("its contract {proxy} is not a proxy of this network: {reason}");
             return Err(Trouble::Refused(problem));
         }
         let key = account.proxy_public_key;
@@ -175,8 +173,8 @@ impl LogReader {
             let decoded = off_thread(move || proven(&batch, &key, place)).await;
             let (receipts, unsound) = decoded.map_err(|error| Trouble::Away(error.to_string()))??;
             for receipt in &receipts {
-                self.learn(chain, log.key(), &receipt.signed.receipt.statement.proxy)
-                    .await?;
+                let named = &receipt.signed.receipt.statement.proxy;
+                self.learn(chain, log.key(), named, root, view).await?;
             }
             let end = (number * TILE_WIDTH).saturating_add(TILE_WIDTH).min(log.size());
             self.take(receipts, unsound, end, root, view);
@@ -184,14 +182,41 @@ impl LogReader {
         Ok(())
     }
 
-    /// Learns whether a proxy contract that a receipt names holds the key. Its key never changes.
-    async fn learn(&mut self, chain: &dyn ChainClient, key: &PublicKey, proxy: &Address) -> Result<(), Trouble> {
+    /// Learns whether a contract that a receipt names is a proxy contract of this network and holds the key. Its key never changes.
+    async fn learn(
+        &mut self,
+        chain: &dyn ChainClient,
+        key: &PublicKey,
+        proxy: &Address,
+        root: &Address,
+        view: &Shared,
+    ) -> Result<(), Trouble> {
         if !self.proxies.contains_key(proxy) && self.proxies.len() < MAX_PROXIES_OF_A_LOG {
-            let account = fetch(chain, proxy).await?;
-            let holds = account.is_some_and(|account| account.proxy_public_key == *key);
+            let holds = match fetch(chain, proxy).await? {
+                Some(account) => self.is_ours(&account, root, view)?.is_ok() && account.proxy_public_key == *key,
+                None => false,
+            };
             self.proxies.insert(proxy.clone(), holds);
         }
         Ok(())
+    }
+
+    /// Whether a contract is a proxy contract of this network; why not, which is kept to be shown.
+    fn is_ours(&self, account: &ProxyAccount, root: &Address, view: &Shared) -> Result<Result<(), String>, Trouble> {
+        let address = &account.account.address;
+        let mut view = view.write();
+        match belongs(account, root, view.root.as_ref(), &view.codes) {
+            Belongs::Here => Ok(Ok(())),
+            Belongs::Nowhere(reason) => {
+                if let Some(seen) = view.logs.get_mut(self.place) {
+                    seen.note_stranger(address, &reason);
+                }
+                Ok(Err(reason))
+            }
+            Belongs::Unclear(reason) => Err(Trouble::Away(format!(
+                "whether contract {address} is a proxy of this network is not known yet: {reason}"
+            ))),
+        }
     }
 
     fn take(&mut self, receipts: Vec<Proven>, unsound: u64, end: u64, root: &Address, view: &Shared) {

@@ -53,6 +53,7 @@ impl Reader {
         let mut view = self.view.write();
         view.time = head.time.max(seen.snapshot.time);
         view.seqno = head.seqno;
+        view.codes.note(&seen.params);
         view.root = Some(seen);
         view.contracts.follow(&self.root, Kind::Root);
         let mut due = vec![(self.root.clone(), last)];
