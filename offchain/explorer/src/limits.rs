@@ -32,7 +32,10 @@ pub const MAX_FEED: usize = 5_000;
 /// Messages of one transaction that are kept. The chain lets a transaction send up to 255; our contracts send three.
 pub const MAX_SENT: usize = 8;
 
-/// Receipts that are kept for searching, about 2 KiB each.
+/// How far the chain's time may be behind an answer that has just ended: blocks take seconds, and servers lag behind them.
+pub const CHAIN_LAG: Duration = Duration::from_secs(60);
+
+/// Receipts that are kept for searching, about 2 KiB each. Of several logs each has its share, and what others leave of theirs.
 pub const MAX_RECEIPTS: usize = 20_000;
 
 /// Batches of 256 receipts that are read of a log when it is seen first, from its end: the sums begin there.

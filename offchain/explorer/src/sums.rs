@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_receipt::reputation::{Record, Reputation};
-use cocoon_receipt::{FinishReason, Receipt, SignedReceipt, WorkStatement};
+use cocoon_receipt::{FinishReason, Receipt, WorkStatement};
 
 use crate::limits::{MAX_MODELS_OF_A_WORKER, MAX_REPUTATION_GROUPS, MAX_SUMS};
+use crate::receipts::Proven;
 
 /// Coefficients that were seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,10 +111,11 @@ pub(crate) struct Sums {
 
 impl Sums {
     /// Counts a receipt that was proven.
-    pub(crate) fn count(&mut self, signed: &SignedReceipt) {
+    pub(crate) fn count(&mut self, proven: &Proven) {
+        let signed = &proven.signed;
         let receipt = &signed.receipt;
         let statement = &receipt.statement;
-        let (charged, ended) = (receipt.charged(), statement.timing.finished_ms);
+        let (charged, ended) = (receipt.charged(), proven.ended_ms);
         let coefficient = statement.coefficient.get();
         if let Some(sum) = place(&mut self.proxies, &statement.proxy, &mut self.is_full) {
             sum.receipts += 1;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use cocoon_bindings::proxy_state_init;
 use cocoon_bindings::ton::{Address, parse_address};
@@ -13,7 +14,7 @@ use cocoon_tlog::paths::CHECKPOINT;
 use cocoon_tlog::{Description, PublishedLog, SharedSource, TlogError, Who};
 
 use crate::contracts::{Held, ProxyHeld};
-use crate::limits::{BATCHES_OF_A_ROUND, MAX_BACKLOG_BATCHES, MAX_PROXIES_OF_A_LOG, SIGNATURE_WINDOW};
+use crate::limits::{BATCHES_OF_A_ROUND, CHAIN_LAG, MAX_BACKLOG_BATCHES, MAX_PROXIES_OF_A_LOG, SIGNATURE_WINDOW};
 use crate::proxies::{Belongs, belongs};
 use crate::receipts::Proven;
 use crate::view::{RootSeen, Shared, View};
@@ -169,8 +170,8 @@ impl LogReader {
         let from = first / TILE_WIDTH;
         for number in from..log.batches().min(from.saturating_add(BATCHES_OF_A_ROUND)) {
             let batch = log.batch(number).await?;
-            let (key, place) = (*log.key(), self.place);
-            let decoded = off_thread(move || proven(&batch, &key, place)).await;
+            let (key, place, latest) = (*log.key(), self.place, latest_end(view));
+            let decoded = off_thread(move || proven(&batch, &key, place, latest)).await;
             let (receipts, unsound) = decoded.map_err(|error| Trouble::Away(error.to_string()))??;
             for receipt in &receipts {
                 let named = &receipt.signed.receipt.statement.proxy;
@@ -238,7 +239,7 @@ impl LogReader {
                 continue;
             }
             if is_new {
-                sums.count(&proven.signed);
+                sums.count(&proven);
                 contracts.follow(&receipt.client, Kind::Client);
                 contracts.follow(&receipt.statement.worker, Kind::Worker);
                 if proven.signed.worker_signature.is_none() {
@@ -262,13 +263,21 @@ impl LogReader {
     }
 }
 
-/// The receipts of a batch that the key signed, and how many it did not sign.
-fn proven(batch: &cocoon_tlog::Batch, key: &PublicKey, log: usize) -> Result<(Vec<Proven>, u64), Trouble> {
+/// When an answer can have ended at the latest whose receipt is read now, Unix milliseconds.
+fn latest_end(view: &Shared) -> u64 {
+    let latest = Duration::from_secs(view.read().time.into()).saturating_add(CHAIN_LAG);
+    u64::try_from(latest.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The receipts of a batch that the key signed, and how many it did not sign. None counts as later than `latest`: whoever signs a
+/// time to come would else stand before everybody.
+fn proven(batch: &cocoon_tlog::Batch, key: &PublicKey, log: usize, latest: u64) -> Result<(Vec<Proven>, u64), Trouble> {
     let decoded = batch.decode()?;
     let (mut receipts, mut unsound) = (Vec::with_capacity(decoded.len()), 0);
     for ((index, id), signed) in (batch.first..).zip(&batch.ids).zip(decoded) {
         if signed.verify_proxy(key).is_ok() {
             receipts.push(Proven {
+                ended_ms: signed.receipt.statement.timing.finished_ms.min(latest),
                 signed,
                 id: *id,
                 index,

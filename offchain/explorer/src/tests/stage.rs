@@ -292,6 +292,11 @@ impl Stage {
         }
     }
 
+    /// A receipt that was published.
+    pub(super) fn sample(&self) -> SignedReceipt {
+        self.receipts[0].clone()
+    }
+
     pub(super) fn publish_without_signature(&mut self) -> ReceiptId {
         self.write(&key(), false, &key())
     }
