@@ -5,6 +5,16 @@ use std::time::Duration;
 /// Pause between two looks at chain and logs unless another is asked for.
 pub const POLL_EVERY: Duration = Duration::from_secs(5);
 
+/// After a look the reader rests so many times as long as the chain's answers took: a public server answers one question after the
+/// other in about 0.2 s each, and is then asked about once a second, which such servers allow to whoever has no key.
+pub const REST_FACTOR: u32 = 4;
+
+/// Longest rest that a slow or refusing chain server brings about: what is shown must not grow older than a person waits.
+pub const MAX_REST: Duration = Duration::from_secs(120);
+
+/// Longest time that clients and workers take of one look; the others wait for the next.
+pub const CONTRACTS_TIME: Duration = Duration::from_secs(10);
+
 /// After so long without a question a reader that is not to run always stops asking servers.
 pub const IDLE_AFTER: Duration = Duration::from_secs(120);
 

@@ -2,6 +2,7 @@
 
 mod fair;
 mod forged;
+mod pace;
 mod pages;
 mod stage;
 

@@ -6,32 +6,40 @@ use cocoon_bindings::types::{ClientStep, WorkerStep};
 use cocoon_bindings::units::PublicKey;
 use cocoon_bindings::{BindingsError, Params, StateInit, client_state_init, worker_state_init};
 use cocoon_chain::{ChainError, ClientAccount, Transaction, WorkerAccount};
+use tokio::time::Instant;
 
 use super::Reader;
+use super::chain::NoChain;
 use super::history::newest;
 use crate::anchors::Anchor;
 use crate::contracts::{Contracts, Held};
 use crate::feed::Item;
-use crate::limits::{CONTRACTS_IN_PASSING, CONTRACTS_OF_A_ROUND};
+use crate::limits::{CONTRACTS_IN_PASSING, CONTRACTS_OF_A_ROUND, CONTRACTS_TIME};
 use crate::view::View;
 use crate::words::Kind;
 
+/// A client or worker contract that is looked at.
+struct Child {
+    address: Address,
+    kind: Kind,
+    /// Whether something was heard of it.
+    is_due: bool,
+}
+
 impl Reader {
     /// Reads what happened to the root contract.
-    pub(super) async fn read_rules(&mut self) -> Result<(), String> {
+    pub(super) async fn read_rules(&mut self) -> Result<(), NoChain> {
         let root = self.root.clone();
         let is_due = |view: &View| view.contracts.get(&root).is_some_and(|contract| contract.is_due);
         if is_due(&self.view.read()) {
-            let read = self.read_history(&root, Kind::Root).await;
-            read.map_err(|error| format!("{error} ({})", error.hint()))?;
+            self.read_history(&root, Kind::Root).await?;
         }
         self.view.write().codes.is_read = true;
         Ok(())
     }
 
     /// Reads what happened to governor and proxies, and to clients and workers of which something was heard.
-    pub(super) async fn look_at_contracts(&mut self) -> Result<(), String> {
-        let told = |error: ChainError| format!("{error} ({})", error.hint());
+    pub(super) async fn look_at_contracts(&mut self) -> Result<(), NoChain> {
         let first: Vec<(Address, Kind)> = {
             let view = self.view.read();
             let due = view.contracts.iter().filter(|(_, contract)| contract.is_due);
@@ -41,19 +49,33 @@ impl Reader {
                 .collect()
         };
         for (address, kind) in first {
-            self.read_history(&address, kind).await.map_err(told)?;
+            self.read_history(&address, kind).await?;
         }
-        for (address, kind) in self.children() {
-            match kind {
-                Kind::Client => self.read_client(&address).await.map_err(told)?,
-                _ => self.read_worker(&address).await.map_err(told)?,
+        let began = Instant::now();
+        let mut unreadable = None;
+        for child in self.children() {
+            if began.elapsed() > CONTRACTS_TIME {
+                break;
+            }
+            let read = match child.kind {
+                Kind::Client => self.read_client(&child.address).await,
+                _ => self.read_worker(&child.address).await,
+            };
+            if child.is_due {
+                self.behind = Some(child.address);
+            }
+            match read {
+                Ok(()) => {}
+                // Receipts name any account: what a server cannot tell of one must not keep the others from being read.
+                Err(error @ ChainError::Response { .. }) => unreadable = Some(error),
+                Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        unreadable.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Clients and workers that are looked at in this round.
-    fn children(&mut self) -> Vec<(Address, Kind)> {
+    /// Clients and workers that are looked at in this round: behind the one that was the last, so that each has its turn.
+    fn children(&mut self) -> Vec<Child> {
         let view = self.view.read();
         let is_child = |kind| matches!(kind, Kind::Client | Kind::Worker);
         let all = view.contracts.iter().filter(|(_, contract)| is_child(contract.kind));
@@ -64,9 +86,16 @@ impl Reader {
             .cycle()
             .skip(turn)
             .take(CONTRACTS_IN_PASSING.min(others.len()));
-        let chosen = due.iter().take(CONTRACTS_OF_A_ROUND).chain(passing);
+        let is_before = |address: &Address| self.behind.as_ref().is_some_and(|behind| address <= behind);
+        let (before, after): (Vec<_>, Vec<_>) = due.iter().partition(|(address, _)| is_before(address));
+        let due = after.into_iter().chain(before).take(CONTRACTS_OF_A_ROUND);
+        let chosen = due.chain(passing);
         let chosen = chosen
-            .map(|(address, contract)| ((*address).clone(), contract.kind))
+            .map(|(address, contract)| Child {
+                address: (*address).clone(),
+                kind: contract.kind,
+                is_due: contract.is_due,
+            })
             .collect();
         self.turn = turn.saturating_add(CONTRACTS_IN_PASSING);
         chosen

@@ -12,7 +12,9 @@ use cocoon_ratls::off_thread;
 use cocoon_receipt::log::{Checkpoint, TILE_WIDTH};
 use cocoon_tlog::paths::CHECKPOINT;
 use cocoon_tlog::{Description, PublishedLog, SharedSource, TlogError, Who};
+use tokio::time::Instant;
 
+use super::chain::{Cost, is_limited};
 use crate::contracts::{Held, ProxyHeld};
 use crate::limits::{BATCHES_OF_A_ROUND, CHAIN_LAG, MAX_BACKLOG_BATCHES, MAX_PROXIES_OF_A_LOG, SIGNATURE_WINDOW};
 use crate::proxies::{Belongs, belongs};
@@ -55,6 +57,8 @@ pub(super) struct LogReader {
     unsigned: BTreeSet<u64>,
     /// Proxy contracts that receipts name, and whether they hold the key.
     proxies: BTreeMap<Address, bool>,
+    /// What it asked the chain since that was taken.
+    pub(super) cost: Cost,
 }
 
 impl LogReader {
@@ -68,6 +72,7 @@ impl LogReader {
             has_begun: false,
             unsigned: BTreeSet::new(),
             proxies: BTreeMap::new(),
+            cost: Cost::default(),
         }
     }
 
@@ -119,7 +124,7 @@ impl LogReader {
         let described = Description::read(self.source.as_ref()).await?;
         let proxy = parse_address(&described.proxy)
             .map_err(|error| Trouble::Refused(format!("it names no proxy contract: {error}")))?;
-        let account = fetch(chain, &proxy).await?;
+        let account = self.fetch(chain, &proxy).await?;
         let account = account
             .ok_or_else(|| Trouble::Refused(format!("the proxy contract {proxy} that it names is not there")))?;
         if let Err(reason) = self.is_ours(&account, root, view)? {
@@ -193,13 +198,28 @@ impl LogReader {
         view: &Shared,
     ) -> Result<(), Trouble> {
         if !self.proxies.contains_key(proxy) && self.proxies.len() < MAX_PROXIES_OF_A_LOG {
-            let holds = match fetch(chain, proxy).await? {
+            let holds = match self.fetch(chain, proxy).await? {
                 Some(account) => self.is_ours(&account, root, view)?.is_ok() && account.proxy_public_key == *key,
                 None => false,
             };
             self.proxies.insert(proxy.clone(), holds);
         }
         Ok(())
+    }
+
+    /// A proxy contract, if there is one.
+    async fn fetch(&mut self, chain: &dyn ChainClient, proxy: &Address) -> Result<Option<ProxyAccount>, Trouble> {
+        let began = Instant::now();
+        let fetched = ProxyAccount::fetch(chain, proxy).await;
+        self.cost.took = self.cost.took.saturating_add(began.elapsed());
+        match fetched {
+            Ok(account) => Ok(Some(account)),
+            Err(ChainError::NotDeployed { .. } | ChainError::Data { .. }) => Ok(None),
+            Err(error) => {
+                self.cost.is_limited |= is_limited(&error);
+                Err(away(error))
+            }
+        }
     }
 
     /// Whether a contract is a proxy contract of this network; why not, which is kept to be shown.
@@ -288,15 +308,6 @@ fn proven(batch: &cocoon_tlog::Batch, key: &PublicKey, log: usize, latest: u64) 
         }
     }
     Ok((receipts, unsound))
-}
-
-/// A proxy contract, if there is one.
-async fn fetch(chain: &dyn ChainClient, proxy: &Address) -> Result<Option<ProxyAccount>, Trouble> {
-    match ProxyAccount::fetch(chain, proxy).await {
-        Ok(account) => Ok(Some(account)),
-        Err(ChainError::NotDeployed { .. } | ChainError::Data { .. }) => Ok(None),
-        Err(error) => Err(away(error)),
-    }
 }
 
 fn away(error: ChainError) -> Trouble {

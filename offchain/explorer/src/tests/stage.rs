@@ -1,6 +1,8 @@
 //! Root, proxy, client and worker contracts, and a log of receipts between them.
 
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use axum::Router;
@@ -21,7 +23,7 @@ use cocoon_bindings::{
     ContractKind, Governance, Multipliers, Params, ProxyEndpoints, RootData, STRUCT_VERSION, StateInit,
     client_state_init, governor_state_init, proxy_state_init, root_state_init, worker_state_init,
 };
-use cocoon_chain::EmulatedChain;
+use cocoon_chain::{ChainClient as _, ChainPool, EmulatedChain, HttpApi, SharedChain};
 use cocoon_emulator::{Emulator, NetworkConfig};
 use cocoon_ratls::SystemClock;
 use cocoon_receipt::tree::{self, leaf_hash};
@@ -34,7 +36,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
-use crate::read::Reader;
+use crate::read::{Cost, Reader};
 use crate::{Explorer, Settings};
 
 const NOW: u32 = 1_790_000_000;
@@ -43,6 +45,7 @@ const WORKER_SEED: [u8; 32] = [2; 32];
 
 pub(super) struct Stage {
     chain: EmulatedChain,
+    asked: Arc<ChainPool>,
     reader: Reader,
     router: Router,
     folder: TempDir,
@@ -112,7 +115,9 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().display().to_string();
         let settings = Settings::new(root.clone(), vec![place.clone()]);
-        let shared: cocoon_chain::SharedChain = Arc::new(chain.clone());
+        // It counts what is asked.
+        let asked = Arc::new(ChainPool::of_clients(vec![("chain".to_owned(), Arc::new(chain.clone()))]).unwrap());
+        let shared: SharedChain = asked.clone();
         let stop = CancellationToken::new();
         let explorer = Explorer::start(Arc::clone(&shared), SystemClock::shared(), settings, stop.clone()).unwrap();
         // The looks are those of the test.
@@ -122,6 +127,7 @@ impl Stage {
         let reader = Reader::new(shared, SystemClock::shared(), root.clone(), vec![(place, log)], view);
         let stage = Self {
             chain,
+            asked,
             reader,
             router: explorer.router(),
             folder,
@@ -181,8 +187,29 @@ impl Stage {
         assert!(sent.unwrap(), "the contract refuses the message");
     }
 
-    pub(super) async fn look(&mut self) {
-        self.reader.look().await;
+    pub(super) async fn look(&mut self) -> Cost {
+        self.reader.look().await
+    }
+
+    /// How many questions were asked of the chain so far.
+    pub(super) fn questions(&self) -> u64 {
+        self.asked.endpoints().iter().map(|server| server.requests).sum()
+    }
+
+    /// From now on a chain server is asked that refuses every question for there being too many.
+    pub(super) fn limit(&mut self) {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", server.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for mut connection in server.incoming().flatten() {
+                // The question is small: it comes in one piece.
+                let _ = connection.read(&mut [0; 8_192]);
+                let _ = connection
+                    .write_all(b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            }
+        });
+        let chain: SharedChain = Arc::new(HttpApi::new(&url, None).unwrap());
+        self.reader.ask_instead(chain);
     }
 
     async fn answer(&self, path: &str) -> (u16, Value) {
