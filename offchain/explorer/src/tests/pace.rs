@@ -11,8 +11,8 @@ async fn a_look_at_a_network_where_nothing_happens_asks_a_handful_of_questions()
     }
     let before = stage.questions();
     let cost = stage.look().await;
-    // Head, root contract, the proxy contract of the one log, and two of clients and workers in passing.
-    assert_eq!(stage.questions() - before, 5);
+    // Head, root contract and its owner, the proxy contract of the one log, and two of clients and workers in passing.
+    assert_eq!(stage.questions() - before, 6);
     assert!(!cost.is_limited);
 }
 
