@@ -26,6 +26,7 @@ pub mod limits;
 mod proxies;
 mod read;
 mod receipts;
+mod share;
 mod start;
 mod sums;
 #[cfg(test)]

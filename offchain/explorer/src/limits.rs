@@ -27,6 +27,9 @@ pub const LOG_TIME: Duration = Duration::from_secs(30);
 /// Contracts whose transactions are followed: each takes questions to the chain server.
 pub const MAX_CONTRACTS: usize = 2_000;
 
+/// Of them, those that only receipts name, all logs together: the others wrote to a proxy contract, which costs them fees.
+pub const MAX_NAMED_CONTRACTS: usize = 1_500;
+
 /// Contracts that nothing was heard of, looked at in each round, so that what they refused shows in time.
 pub const CONTRACTS_IN_PASSING: usize = 2;
 
@@ -75,7 +78,8 @@ pub const MAX_SUMS: usize = 2_000;
 /// Models of one worker that are told.
 pub const MAX_MODELS_OF_A_WORKER: usize = 64;
 
-/// Groups (worker, payer, day) that reputations are made from, about 100 bytes each. Beyond it there are none.
+/// Groups (worker, payer, day) that reputations are made from, about 100 bytes each. A worker for which a log would need more than its
+/// share has no reputation.
 pub const MAX_REPUTATION_GROUPS: usize = 200_000;
 
 /// Proofs that are made at once: each reads some dozen files of a log.

@@ -19,6 +19,7 @@ use crate::contracts::{Held, ProxyHeld};
 use crate::limits::{BATCHES_OF_A_ROUND, CHAIN_LAG, MAX_BACKLOG_BATCHES, MAX_PROXIES_OF_A_LOG, SIGNATURE_WINDOW};
 use crate::proxies::{Belongs, belongs};
 use crate::receipts::Proven;
+use crate::share::OfLog;
 use crate::view::{RootSeen, Shared, View};
 use crate::words::Kind;
 
@@ -101,6 +102,16 @@ impl LogReader {
         let log = Arc::new(log);
         {
             let mut view = view.write();
+            // Read twice, its receipts would count twice.
+            let others = view.logs.iter().enumerate().filter(|(place, _)| *place != self.place);
+            let mut same = others.filter(|(_, other)| other.is_key_on_chain && other.key == Some(key));
+            if let Some((_, other)) = same.next() {
+                let problem = format!(
+                    "it is the log of {}, which is read already: each is counted once",
+                    other.url
+                );
+                return Err(Trouble::Refused(problem));
+            }
             if let Some(seen) = view.logs.get_mut(self.place) {
                 if seen.log.is_none() {
                     seen.read_from = self.next;
@@ -249,6 +260,10 @@ impl LogReader {
             logs,
             ..
         } = &mut *view;
+        let of = OfLog {
+            log: self.place,
+            logs: logs.len(),
+        };
         let mut left_out = if end > self.next { unsound } else { 0 };
         for proven in receipts {
             let receipt = &proven.signed.receipt;
@@ -259,9 +274,9 @@ impl LogReader {
                 continue;
             }
             if is_new {
-                sums.count(&proven);
-                contracts.follow(&receipt.client, Kind::Client);
-                contracts.follow(&receipt.statement.worker, Kind::Worker);
+                sums.count(&proven, of.logs);
+                contracts.follow_named(&receipt.client, Kind::Client, of);
+                contracts.follow_named(&receipt.statement.worker, Kind::Worker, of);
                 if proven.signed.worker_signature.is_none() {
                     self.unsigned.insert(proven.index);
                 }

@@ -91,6 +91,11 @@ impl Stage {
     pub(super) const ENDED_MS: u64 = NOW as u64 * 1000;
 
     pub(super) async fn new() -> Self {
+        Self::reading(1).await
+    }
+
+    /// The same log, named so many times.
+    pub(super) async fn reading(times: usize) -> Self {
         let chain = EmulatedChain::new(Emulator::new(&NetworkConfig::default(), NOW).unwrap());
         let (owner, public) = (Address::new(0, HashBytes([6; 32])), Self::key());
         let places = ProxyEndpoints {
@@ -114,7 +119,7 @@ impl Stage {
         let (client, worker) = (stage(&client_init), stage(&worker_init));
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().display().to_string();
-        let settings = Settings::new(root.clone(), vec![place.clone()]);
+        let settings = Settings::new(root.clone(), vec![place.clone(); times]);
         // It counts what is asked.
         let asked = Arc::new(ChainPool::of_clients(vec![("chain".to_owned(), Arc::new(chain.clone()))]).unwrap());
         let shared: SharedChain = asked.clone();
@@ -122,9 +127,10 @@ impl Stage {
         let explorer = Explorer::start(Arc::clone(&shared), SystemClock::shared(), settings, stop.clone()).unwrap();
         // The looks are those of the test.
         stop.cancel();
-        let log: SharedSource = source(&place).unwrap();
+        let log = || -> (String, SharedSource) { (place.clone(), source(&place).unwrap()) };
+        let logs = (0..times).map(|_| log()).collect();
         let view = explorer.inner.view.clone();
-        let reader = Reader::new(shared, SystemClock::shared(), root.clone(), vec![(place, log)], view);
+        let reader = Reader::new(shared, SystemClock::shared(), root.clone(), logs, view);
         let stage = Self {
             chain,
             asked,
