@@ -25,6 +25,12 @@ impl Shares {
         }
         has_left
     }
+
+    /// Notes what a log has, whether its share is enough for it or not.
+    pub(crate) fn note(&mut self, log: usize, count: usize) {
+        let taken = self.0.entry(log).or_default();
+        *taken = taken.saturating_add(count);
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocoon_bindings::ton::{Address, HashBytes};
-use cocoon_receipt::reputation::{Record, Reputation};
+use cocoon_receipt::reputation::{Record, Reputation, day_of};
 use cocoon_receipt::{FinishReason, Receipt, WorkStatement};
 
 use crate::limits::{MAX_MODELS_OF_A_WORKER, MAX_REPUTATION_GROUPS, MAX_SUMS};
@@ -61,6 +61,8 @@ pub(crate) struct WorkerSum {
     /// End of the first and last answer, Unix milliseconds.
     pub(crate) seen_ms: Option<(u64, u64)>,
     record: Record,
+    /// The log that named it first.
+    log: usize,
     /// Whether there is no reputation of it: there was no place for all that would make it.
     is_unrated: bool,
 }
@@ -106,6 +108,8 @@ pub(crate) struct Sums {
     /// Whether there were more than sums are kept of.
     pub(crate) is_full: bool,
     taken: Taken,
+    /// The day of the newest answer.
+    day: u64,
 }
 
 /// What each log took of the places.
@@ -126,6 +130,10 @@ impl Sums {
         let statement = &receipt.statement;
         let (charged, ended) = (receipt.charged(), proven.ended_ms);
         let coefficient = statement.coefficient.get();
+        if day_of(ended) > self.day {
+            self.day = day_of(ended);
+            self.forget();
+        }
         if let Some(sum) = place(&mut self.proxies, &statement.proxy, &mut self.taken.proxies, of) {
             sum.receipts += 1;
             sum.tokens = sum.tokens.saturating_add(charged);
@@ -149,6 +157,9 @@ impl Sums {
             self.is_full = true;
             return;
         };
+        if sum.receipts == 0 {
+            sum.log = of.log;
+        }
         sum.proxy = Some(statement.proxy.clone());
         sum.receipts += 1;
         sum.tokens = sum.tokens.saturating_add(charged);
@@ -177,6 +188,15 @@ impl Sums {
         let more = sum.record.groups().saturating_sub(before);
         if more > 0 && !self.taken.groups.take(of, more, MAX_REPUTATION_GROUPS) {
             (sum.record, sum.is_unrated) = (Record::default(), true);
+        }
+    }
+
+    /// Forgets what no longer counts for a reputation, which leaves its place to what comes.
+    fn forget(&mut self) {
+        self.taken.groups = Shares::default();
+        for sum in self.workers.values_mut() {
+            sum.record.forget_before(self.day);
+            self.taken.groups.note(sum.log, sum.record.groups());
         }
     }
 

@@ -166,3 +166,23 @@ async fn a_log_that_is_named_twice_is_counted_once() {
         "{status:#}"
     );
 }
+
+#[tokio::test]
+async fn days_that_no_longer_count_leave_their_place_to_new_ones() {
+    let mut stage = Stage::new().await;
+    stage.publish(1);
+    let signed = stage.sample();
+    let mut sums = Sums::default();
+    for number in 0..MAX_REPUTATION_GROUPS {
+        sums.count(&naming(&signed, 0, number, |one, name| one.receipt.client = name), 1);
+    }
+    let later = 100 * 86_400_000;
+    let mut other = naming(&signed, 0, 0, |one, name| one.receipt.statement.worker = name);
+    other.signed.receipt.statement.timing.started_ms += later;
+    other.ended_ms = signed.receipt.statement.timing.finished_ms + later;
+    sums.count(&other, 1);
+    let day = u64::MAX;
+    let of = |worker| sums.workers[worker].reputation(day);
+    assert!(of(&other.signed.receipt.statement.worker).is_some());
+    assert!(of(&stage.worker).is_some());
+}

@@ -1,5 +1,7 @@
 //! Root, proxy, client and worker contracts, and a log of receipts between them.
 
+mod forge;
+
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -12,13 +14,13 @@ use cocoon_bindings::checkpoint::{AnchorSigned, Checkpoint, SignedCheckpoint};
 use cocoon_bindings::client::AskToTopUp;
 use cocoon_bindings::governor::ProposeFromSigner;
 use cocoon_bindings::message::InternalMessage;
-use cocoon_bindings::proxy::{AskToIncreaseProxyStake, ProxyStorage};
-use cocoon_bindings::root::{AddModelHashFromOwner, ChangeCodesFromOwner, ChangeOwnerFromOwner};
+use cocoon_bindings::proxy::AskToIncreaseProxyStake;
+use cocoon_bindings::root::{AddModelHashFromOwner, ChangeOwnerFromOwner};
 use cocoon_bindings::tokens::{TokenCounts, TokensUsed};
-use cocoon_bindings::ton::{Address, Cell, CellBuilder, HashBytes, Load as _, to_cell};
+use cocoon_bindings::ton::{Address, Cell, CellBuilder, HashBytes, to_cell};
 use cocoon_bindings::units::{Coefficient, ModelHash, Nanoton, ParamsVersion, PublicKey, QueryId, TokenCount};
 use cocoon_bindings::voucher::{SignedVoucher, VoucherOp};
-use cocoon_bindings::worker::{RegisterWorkerFromOwner, WorkerStorage};
+use cocoon_bindings::worker::RegisterWorkerFromOwner;
 use cocoon_bindings::{
     ContractKind, Governance, Multipliers, Params, ProxyEndpoints, RootData, STRUCT_VERSION, StateInit,
     client_state_init, governor_state_init, proxy_state_init, root_state_init, worker_state_init,
@@ -368,75 +370,6 @@ impl Stage {
         self.receipts.reverse();
         self.publish_all(&key());
         self.publish(count);
-    }
-
-    /// Code that accepts every message and does nothing.
-    fn other_code() -> Cell {
-        CellBuilder::new().build().unwrap()
-    }
-
-    /// A contract that holds what the proxy contract was deployed with, and whose code is another.
-    pub(super) fn forge_proxy(&self) -> Address {
-        let data = proxy_state_init(&self.owner, &Self::key(), &self.root, &params())
-            .unwrap()
-            .data;
-        self.deploy(Self::other_code(), data)
-    }
-
-    /// A contract with the code of proxies that began with earnings.
-    pub(super) fn deploy_rich_proxy(&self) -> Address {
-        let StateInit { code, data } = proxy_state_init(&self.owner, &Self::key(), &self.root, &params()).unwrap();
-        let held = ProxyStorage::load_from(&mut data.as_ref().as_slice().unwrap()).unwrap();
-        let rich = ProxyStorage {
-            balance: Nanoton::from_ton(1_000_000),
-            ..held
-        };
-        self.deploy(code, to_cell(&rich).unwrap())
-    }
-
-    /// A contract that says that it is a worker of the proxy contract with a great many tokens paid, and whose code is another.
-    pub(super) fn forge_worker(&self) -> Address {
-        let data = worker_state_init(&self.owner, &self.proxy, &Self::key(), &params())
-            .unwrap()
-            .data;
-        let held = WorkerStorage::load_from(&mut data.as_ref().as_slice().unwrap()).unwrap();
-        let rich = WorkerStorage {
-            tokens: TokenCount::new(1_000_000_000),
-            ..held
-        };
-        self.deploy(Self::other_code(), to_cell(&rich).unwrap())
-    }
-
-    fn deploy(&self, code: Cell, data: Cell) -> Address {
-        let init = StateInit { code, data };
-        let address = init.address().unwrap();
-        self.send_with(&address, CellBuilder::new().build().unwrap(), Some(init));
-        address
-    }
-
-    /// The root contract names other code for proxies; a contract of it is deployed, and the root contract changes back. Says
-    /// where that contract is.
-    pub(super) fn deploy_proxy_of_earlier_code(&self) -> Address {
-        self.change_codes(Self::other_code());
-        let earlier = Params {
-            params_version: ParamsVersion::new(3),
-            proxy_code: Some(Self::other_code()),
-            ..params()
-        };
-        let init = proxy_state_init(&self.owner, &Self::key(), &self.root, &earlier).unwrap();
-        let address = self.deploy(init.code, init.data);
-        self.change_codes(ContractKind::Proxy.code().unwrap());
-        address
-    }
-
-    fn change_codes(&self, proxy_code: Cell) {
-        let change = ChangeCodesFromOwner {
-            query_id: QueryId::new(1),
-            proxy_code,
-            worker_code: ContractKind::Worker.code().unwrap(),
-            client_code: ContractKind::Client.code().unwrap(),
-        };
-        self.send_with(&self.root, to_cell(&change).unwrap(), None);
     }
 
     fn voucher(&self, op: VoucherOp, tokens: u64, contract: &Address) {
