@@ -7,7 +7,8 @@ use cocoon_bindings::ton::{Address, Cell, Load};
 use cocoon_bindings::worker::WorkerTail;
 use cocoon_chain::{ClientAccount, ProxyAccount, WorkerAccount};
 
-use crate::limits::MAX_CONTRACTS;
+use crate::limits::{MAX_CONTRACTS, MAX_NAMED_CONTRACTS};
+use crate::share::{OfLog, Shares};
 use crate::words::Kind;
 
 /// What a contract held when it was last looked at.
@@ -53,6 +54,7 @@ pub(crate) struct Contract {
 #[derive(Debug, Default)]
 pub(crate) struct Contracts {
     all: BTreeMap<Address, Contract>,
+    named: Shares,
     /// Whether there are more than are followed.
     pub(crate) is_full: bool,
 }
@@ -75,6 +77,18 @@ impl Contracts {
             is_due: true,
         };
         self.all.insert(address.clone(), contract);
+    }
+
+    /// Follows a contract that a receipt names, while the share of that log lasts.
+    pub(crate) fn follow_named(&mut self, address: &Address, kind: Kind, of: OfLog) {
+        if self.all.contains_key(address) {
+            return;
+        }
+        if self.named.take(of, 1, MAX_NAMED_CONTRACTS) {
+            self.follow(address, kind);
+        } else {
+            self.is_full = true;
+        }
     }
 
     /// One of them.

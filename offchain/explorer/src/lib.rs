@@ -23,8 +23,10 @@ mod contracts;
 mod feed;
 mod http;
 pub mod limits;
+mod proxies;
 mod read;
 mod receipts;
+mod share;
 mod start;
 mod sums;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The reader: one look after the other at chain and logs.
 
+mod chain;
 mod compare;
 mod contracts;
 mod history;
@@ -10,6 +11,9 @@ use cocoon_bindings::ton::Address;
 use cocoon_chain::SharedChain;
 use cocoon_ratls::SharedClock;
 use cocoon_tlog::SharedSource;
+use tokio::time::Instant;
+
+pub(crate) use chain::{Cost, Pace};
 
 use crate::limits::LOG_TIME;
 use crate::view::{Shared, View};
@@ -27,6 +31,8 @@ pub(crate) struct Reader {
     meanings: Meanings,
     /// How many contracts of which nothing was heard were looked at, in turn.
     turn: usize,
+    /// The last contract of which something was heard and that was looked at: the next look goes on behind it.
+    behind: Option<Address>,
 }
 
 impl Reader {
@@ -48,22 +54,48 @@ impl Reader {
             view,
             meanings: Meanings::default(),
             turn: 0,
+            behind: None,
         }
     }
 
-    /// Looks once. What cannot be read stays as it was, with the reason.
-    pub(crate) async fn look(&mut self) {
+    /// Looks once, and says what that cost the chain. What cannot be read stays as it was, with the reason.
+    pub(crate) async fn look(&mut self) -> Cost {
+        let mut cost = Cost::default();
+        let began = Instant::now();
         let looked = self.look_at_network().await;
-        let is_there = looked.is_ok();
-        self.note_chain(looked.err());
-        if !is_there {
-            return;
+        // It names the codes by which the contracts of logs are known.
+        let rules = if looked.is_ok() {
+            self.read_rules().await
+        } else {
+            Ok(())
+        };
+        cost.took = began.elapsed();
+        if let Err(refused) = looked {
+            cost.note(&refused);
+            self.note_chain(Some(refused.problem));
+            return cost;
         }
-        self.look_at_logs().await;
-        if let Err(problem) = self.look_at_contracts().await {
-            self.note_chain(Some(problem));
+        self.look_at_logs(&mut cost).await;
+        let began = Instant::now();
+        let contracts = if cost.is_limited {
+            Ok(())
+        } else {
+            self.look_at_contracts().await
+        };
+        cost.took = cost.took.saturating_add(began.elapsed());
+        let refused = rules.and(contracts).err();
+        if let Some(refused) = &refused {
+            cost.note(refused);
         }
+        self.note_chain(refused.map(|refused| refused.problem));
         self.compare_anchors().await;
+        cost
+    }
+
+    /// Asks another chain server from now on.
+    #[cfg(test)]
+    pub(crate) fn ask_instead(&mut self, chain: SharedChain) {
+        self.chain = chain;
     }
 
     fn note_chain(&self, problem: Option<String>) {
@@ -82,17 +114,19 @@ impl Reader {
         self.meanings = Meanings::default();
     }
 
-    async fn look_at_logs(&mut self) {
+    async fn look_at_logs(&mut self, cost: &mut Cost) {
         let (chain, root, view) = (&self.chain, &self.root, &self.view);
         let looks = self.logs.iter_mut().map(|log| async move {
             let looked = tokio::time::timeout(LOG_TIME, log.look(chain.as_ref(), root, view)).await;
             let looked = looked.unwrap_or_else(|_| Err(Trouble::Away("it was not read in time".to_owned())));
-            (log.place, looked)
+            (log.place, looked, std::mem::take(&mut log.cost))
         });
         let found = futures_util::future::join_all(looks).await;
         let now = self.clock.now();
         let mut view = self.view.write();
-        for (place, looked) in found {
+        for (place, looked, asked) in found {
+            cost.took = cost.took.saturating_add(asked.took);
+            cost.is_limited |= asked.is_limited;
             let Some(seen) = view.logs.get_mut(place) else { continue };
             let problem = match looked {
                 Ok(()) => {

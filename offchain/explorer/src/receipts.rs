@@ -1,13 +1,13 @@
 //! Receipts that were proven, the newest ones.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cocoon_bindings::ton::{Address, HashBytes};
 use cocoon_receipt::{ReceiptId, SignedReceipt};
 
 use crate::limits::MAX_RECEIPTS;
 
-/// Where a receipt stands: newer ones are larger. Time at which its answer ended, Unix milliseconds, and its id.
+/// Where a receipt stands: newer ones are larger. When its answer counts as ended, Unix milliseconds, and its id.
 pub(crate) type Place = (u64, HashBytes);
 
 /// A receipt of a log: proven to be in it, and signed by the key of the proxy contract.
@@ -21,12 +21,14 @@ pub(crate) struct Proven {
     pub(crate) index: u64,
     /// Which log, by its place among those that are read.
     pub(crate) log: usize,
+    /// When its answer counts as ended, Unix milliseconds: as the proxy signed it, but no later than it can have been when it was read.
+    pub(crate) ended_ms: u64,
 }
 
 impl Proven {
     /// Its place.
     pub(crate) fn place(&self) -> Place {
-        (self.signed.receipt.statement.timing.finished_ms, self.id.0)
+        (self.ended_ms, self.id.0)
     }
 }
 
@@ -61,24 +63,34 @@ impl Wanted {
     }
 }
 
-/// The newest receipts of all logs together.
+/// The newest receipts of all logs together. When there are too many, the log that has most of them loses its oldest: a log with no
+/// more than its share loses none, whatever times the others sign.
 #[derive(Debug, Default)]
 pub(crate) struct Receipts {
     by_time: BTreeMap<Place, Proven>,
     places: HashMap<HashBytes, Place>,
+    by_log: BTreeMap<usize, BTreeSet<Place>>,
     /// Whether older ones made place.
     pub(crate) has_lost: bool,
 }
 
 impl Receipts {
-    /// Adds one that was proven; the oldest makes place.
+    /// Adds one that was proven, unless it is there; the oldest of the log that has most makes place.
     pub(crate) fn add(&mut self, proven: Proven) {
         let place = proven.place();
+        if self.places.contains_key(&proven.id.0) {
+            return;
+        }
         self.places.insert(proven.id.0, place);
+        self.by_log.entry(proven.log).or_default().insert(place);
         self.by_time.insert(place, proven);
         while self.by_time.len() > MAX_RECEIPTS {
-            if let Some((_, oldest)) = self.by_time.pop_first() {
-                self.places.remove(&oldest.id.0);
+            let most = self.by_log.values_mut().max_by_key(|places| places.len());
+            let Some(oldest) = most.and_then(BTreeSet::pop_first) else {
+                break;
+            };
+            if let Some(lost) = self.by_time.remove(&oldest) {
+                self.places.remove(&lost.id.0);
             }
             self.has_lost = true;
         }
@@ -86,7 +98,10 @@ impl Receipts {
 
     /// Takes over a worker's signature that came later; says whether it is new.
     pub(crate) fn countersign(&mut self, newer: &Proven) -> bool {
-        let known = self.by_time.get_mut(&newer.place());
+        let known = self
+            .places
+            .get(&newer.id.0)
+            .and_then(|place| self.by_time.get_mut(place));
         match known.filter(|known| known.signed.worker_signature.is_none()) {
             Some(known) => {
                 known.signed.worker_signature = newer.signed.worker_signature;

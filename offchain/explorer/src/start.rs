@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::http;
 use crate::limits::{FIRST_WAIT, IDLE_AFTER, MAX_PROOFS, POLL_EVERY};
-use crate::read::Reader;
+use crate::read::{Pace, Reader};
 use crate::view::{Shared, View};
 
 /// What is read, and how often.
@@ -24,7 +24,7 @@ pub struct Settings {
     pub root: Address,
     /// URLs or folders of the logs.
     pub logs: Vec<String>,
-    /// Pause between two looks.
+    /// Pause between two looks. It is longer after one for which the chain's answers took long, or were refused.
     pub every: Duration,
     /// Whether it reads also while nobody asks. Otherwise it begins with the first question and rests after some minutes without one.
     pub reads_always: bool,
@@ -156,6 +156,7 @@ impl Inner {
 
 async fn read(mut reader: Reader, inner: Arc<Inner>, ended: watch::Sender<u64>, stop: CancellationToken) {
     let mut has_looked = false;
+    let mut pace = Pace::new(inner.settings.every);
     loop {
         if inner.rests(has_looked) {
             tokio::select! {
@@ -166,16 +167,16 @@ async fn read(mut reader: Reader, inner: Arc<Inner>, ended: watch::Sender<u64>, 
         }
         has_looked = true;
         // What is stopped begins nothing.
-        tokio::select! {
+        let cost = tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            () = Box::pin(reader.look()) => {}
-        }
+            cost = Box::pin(reader.look()) => cost,
+        };
         ended.send_modify(|looks| *looks = looks.saturating_add(1));
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(inner.settings.every) => {}
+            () = tokio::time::sleep(pace.after(cost)) => {}
         }
     }
 }

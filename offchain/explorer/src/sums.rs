@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocoon_bindings::ton::{Address, HashBytes};
-use cocoon_receipt::reputation::{Record, Reputation};
-use cocoon_receipt::{FinishReason, Receipt, SignedReceipt, WorkStatement};
+use cocoon_receipt::reputation::{Record, Reputation, day_of};
+use cocoon_receipt::{FinishReason, Receipt, WorkStatement};
 
 use crate::limits::{MAX_MODELS_OF_A_WORKER, MAX_REPUTATION_GROUPS, MAX_SUMS};
+use crate::receipts::Proven;
+use crate::share::{OfLog, Shares};
 
 /// Coefficients that were seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,20 +61,22 @@ pub(crate) struct WorkerSum {
     /// End of the first and last answer, Unix milliseconds.
     pub(crate) seen_ms: Option<(u64, u64)>,
     record: Record,
+    /// The log that named it first.
+    log: usize,
+    /// Whether there is no reputation of it: there was no place for all that would make it.
+    is_unrated: bool,
 }
 
 impl WorkerSum {
-    /// Its reputation on a day.
-    pub(crate) fn reputation(&self, day: u64) -> Reputation {
-        self.record.on(day)
+    /// Its reputation on a day, unless there was too much that would make it.
+    pub(crate) fn reputation(&self, day: u64) -> Option<Reputation> {
+        (!self.is_unrated).then(|| self.record.on(day))
     }
 }
 
 /// What receipts say of one model.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ModelSum {
-    /// Workers that ran it.
-    pub(crate) workers: BTreeSet<Address>,
     /// Receipts.
     pub(crate) receipts: u64,
     /// Tokens charged.
@@ -101,36 +105,61 @@ pub(crate) struct Sums {
     pub(crate) models: BTreeMap<HashBytes, ModelSum>,
     /// By proxy contract.
     pub(crate) proxies: BTreeMap<Address, ProxySum>,
-    groups: usize,
     /// Whether there were more than sums are kept of.
     pub(crate) is_full: bool,
-    /// Whether reputations can be told.
-    pub(crate) has_no_reputations: bool,
+    taken: Taken,
+    /// The day of the newest answer.
+    day: u64,
+}
+
+/// What each log took of the places.
+#[derive(Debug, Default)]
+struct Taken {
+    workers: Shares,
+    models: Shares,
+    proxies: Shares,
+    groups: Shares,
 }
 
 impl Sums {
-    /// Counts a receipt that was proven.
-    pub(crate) fn count(&mut self, signed: &SignedReceipt) {
+    /// Counts a receipt that was proven, of one of so many logs.
+    pub(crate) fn count(&mut self, proven: &Proven, logs: usize) {
+        let of = OfLog { log: proven.log, logs };
+        let signed = &proven.signed;
         let receipt = &signed.receipt;
         let statement = &receipt.statement;
-        let (charged, ended) = (receipt.charged(), statement.timing.finished_ms);
+        let (charged, ended) = (receipt.charged(), proven.ended_ms);
         let coefficient = statement.coefficient.get();
-        if let Some(sum) = place(&mut self.proxies, &statement.proxy, &mut self.is_full) {
+        if day_of(ended) > self.day {
+            self.day = day_of(ended);
+            self.forget();
+        }
+        if let Some(sum) = place(&mut self.proxies, &statement.proxy, &mut self.taken.proxies, of) {
             sum.receipts += 1;
             sum.tokens = sum.tokens.saturating_add(charged);
+        } else {
+            self.is_full = true;
         }
-        if let Some(sum) = place(&mut self.models, &statement.model.to_hash_bytes(), &mut self.is_full) {
-            if sum.workers.len() < MAX_SUMS {
-                sum.workers.insert(statement.worker.clone());
-            }
+        if let Some(sum) = place(
+            &mut self.models,
+            &statement.model.to_hash_bytes(),
+            &mut self.taken.models,
+            of,
+        ) {
             sum.receipts += 1;
             sum.tokens = sum.tokens.saturating_add(charged);
             Coefficients::see(&mut sum.coefficients, coefficient, ended);
             sum.last_seen_ms = sum.last_seen_ms.max(ended);
+        } else {
+            self.is_full = true;
         }
-        let Some(sum) = place(&mut self.workers, &statement.worker, &mut self.is_full) else {
+        let Some(sum) = place(&mut self.workers, &statement.worker, &mut self.taken.workers, of) else {
+            self.is_full = true;
             return;
         };
+        if sum.receipts == 0 {
+            sum.log = of.log;
+        }
         sum.proxy = Some(statement.proxy.clone());
         sum.receipts += 1;
         sum.tokens = sum.tokens.saturating_add(charged);
@@ -150,36 +179,54 @@ impl Sums {
         }
         let (first, last) = sum.seen_ms.unwrap_or((ended, ended));
         sum.seen_ms = Some((first.min(ended), last.max(ended)));
-        if self.has_no_reputations {
+        if sum.is_unrated {
             return;
         }
         let before = sum.record.groups();
         sum.record
             .note(&of_contract(receipt), signed.worker_signature.is_some());
-        self.groups += sum.record.groups() - before;
-        if self.groups > MAX_REPUTATION_GROUPS {
-            self.has_no_reputations = true;
-            self.workers.values_mut().for_each(|sum| sum.record = Record::default());
+        let more = sum.record.groups().saturating_sub(before);
+        if more > 0 && !self.taken.groups.take(of, more, MAX_REPUTATION_GROUPS) {
+            (sum.record, sum.is_unrated) = (Record::default(), true);
         }
+    }
+
+    /// Forgets what no longer counts for a reputation, which leaves its place to what comes.
+    fn forget(&mut self) {
+        self.taken.groups = Shares::default();
+        for sum in self.workers.values_mut() {
+            sum.record.forget_before(self.day);
+            self.taken.groups.note(sum.log, sum.record.groups());
+        }
+    }
+
+    /// How many workers ran each model, by what is kept of the workers.
+    pub(crate) fn workers_of_models(&self) -> BTreeMap<HashBytes, usize> {
+        let mut counts = BTreeMap::new();
+        for model in self.workers.values().flat_map(|sum| &sum.models) {
+            *counts.entry(*model).or_default() += 1;
+        }
+        counts
     }
 
     /// Counts the worker's signature of a receipt that was counted without it.
     pub(crate) fn countersign(&mut self, receipt: &Receipt) {
         if let Some(sum) = self.workers.get_mut(&receipt.statement.worker) {
             sum.signed += 1;
+            // Of one without a reputation nothing is kept that this could change.
             sum.record.countersign(&of_contract(receipt));
         }
     }
 }
 
-/// The entry of a key, unless there are too many.
+/// The entry of a key; none for a new one of a log whose share is used up.
 fn place<'a, K: Ord + Clone, V: Default>(
     sums: &'a mut BTreeMap<K, V>,
     key: &K,
-    is_full: &mut bool,
+    taken: &mut Shares,
+    of: OfLog,
 ) -> Option<&'a mut V> {
-    if !sums.contains_key(key) && sums.len() >= MAX_SUMS {
-        *is_full = true;
+    if !sums.contains_key(key) && !taken.take(of, 1, MAX_SUMS) {
         return None;
     }
     Some(sums.entry(key.clone()).or_default())

@@ -1,5 +1,8 @@
 //! A whole network on a chain in this process, with a log in a folder, read and served.
 
+mod fair;
+mod forged;
+mod pace;
 mod pages;
 mod stage;
 

@@ -1,5 +1,6 @@
 //! Everything that was found, as it is served.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -13,7 +14,8 @@ use serde_json::Value;
 use crate::anchors::Anchors;
 use crate::contracts::Contracts;
 use crate::feed::Feed;
-use crate::limits::MAX_PROBLEM;
+use crate::limits::{MAX_PROBLEM, MAX_PROXIES_OF_A_LOG};
+use crate::proxies::Codes;
 use crate::receipts::Receipts;
 use crate::sums::Sums;
 
@@ -91,6 +93,17 @@ pub(crate) struct LogSeen {
     pub(crate) reach: Reach,
     /// As it was opened last, for proofs.
     pub(crate) log: Option<Arc<PublishedLog>>,
+    /// Contracts that it names and that are no proxy contracts of this network, and why not.
+    pub(crate) strangers: BTreeMap<Address, String>,
+}
+
+impl LogSeen {
+    /// Notes a contract that is no proxy contract of this network.
+    pub(crate) fn note_stranger(&mut self, contract: &Address, reason: &str) {
+        if self.strangers.len() < MAX_PROXIES_OF_A_LOG || self.strangers.contains_key(contract) {
+            self.strangers.insert(contract.clone(), reason.to_owned());
+        }
+    }
 }
 
 /// The whole view.
@@ -104,6 +117,8 @@ pub(crate) struct View {
     pub(crate) seqno: Option<u32>,
     /// Whether the chain can be read.
     pub(crate) chain: Reach,
+    /// Codes of proxy contracts.
+    pub(crate) codes: Codes,
     /// Contracts that are followed.
     pub(crate) contracts: Contracts,
     /// Their transactions.

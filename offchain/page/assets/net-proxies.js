@@ -2,14 +2,15 @@
 
 import { json } from "./api.js";
 import { fill, h, table, terms } from "./dom.js";
-import { grouped, long, moment, ton } from "./format.js";
+import { grouped, long, moment, ton, worded } from "./format.js";
 import { mark } from "./mark.js";
 import { freshness } from "./notice.js";
 
 export async function show(place) {
     const page = await json("/v1/cocoon/network/proxies");
-    fill(place, freshness(page.as_of), listed(page.listed), page.contracts.map(contract));
-    if (page.contracts.length === 0) place.append(h("p", { class: "empty" }, "No published log names a proxy contract yet."));
+    const others = page.strangers ?? [];
+    fill(place, freshness(page.as_of), listed(page.listed), page.contracts.map(contract), others.length > 0 && strangers(others));
+    if (page.contracts.length + others.length === 0) place.append(h("p", { class: "empty" }, "No published log names a proxy contract yet."));
 }
 
 function listed(rows) {
@@ -30,8 +31,27 @@ function listed(rows) {
     );
 }
 
+function strangers(rows) {
+    return h(
+        "section",
+        { class: "card" },
+        h("h2", null, "Not proxies of this network"),
+        h("p", null, "Logs name these contracts. Nothing of them is counted."),
+        table(
+            "Contracts that are not proxies of this network",
+            [
+                { title: "Contract", cell: (row) => long(row.contract) },
+                { title: "Why not", cell: (row) => worded(row.reason) },
+                { title: "Log", cell: (row) => row.log },
+            ],
+            rows,
+        ),
+    );
+}
+
 function contract(proxy) {
     const anchor = proxy.anchor;
+    const earlier = `By its code; its terms are those of version ${proxy.params_version}, not today's`;
     return h(
         "section",
         { class: "card", "aria-label": `Proxy contract ${proxy.contract}` },
@@ -43,7 +63,7 @@ function contract(proxy) {
             proxy.is_slashed && h("p", { class: "tag warn" }, "Slashed"),
         ),
         terms(
-            ["Of this network", mark(proxy.is_of_root ? "proven" : "refuted", proxy.is_of_root ? "Yes, by its address" : "No: its address does not follow from these rules")],
+            ["Of this network", mark(proxy.is_of_root ? "proven" : "unknown", proxy.is_of_root ? "Yes, by its address" : earlier)],
             ["Receipts read", `${grouped(proxy.receipts)}, ${grouped(proxy.tokens)} tokens`],
             ["Workers and clients", `${proxy.workers} and ${proxy.clients}`],
             ["Stake", ton(proxy.stake)],

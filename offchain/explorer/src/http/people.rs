@@ -1,17 +1,19 @@
 //! `/proxies`, `/workers` and `/models`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use axum::extract::State;
 use axum::response::Response;
-use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_bindings::ton::Address;
 use cocoon_owner::governance::ListedHash;
 use cocoon_owner::{date, lifecycle};
-use cocoon_receipt::reputation::day_of;
+use cocoon_receipt::reputation::{Reputation, day_of};
 use serde_json::{Value, json};
 
 use super::{Explored, as_of, prices, shown};
 use crate::contracts::{Held, ProxyHeld, proxy_tail, worker_tail};
 use crate::sums::{Coefficients, ModelSum, WorkerSum};
-use crate::view::{RootSeen, View};
+use crate::view::{LogSeen, RootSeen, View};
 use crate::words::Kind;
 
 /// Proxies: places that are listed, and contracts that are known.
@@ -26,9 +28,16 @@ pub(super) async fn proxies(State(inner): Explored) -> Response {
             "as_of": as_of(&inner, view),
             "listed": root.snapshot.proxies,
             "contracts": rows.collect::<Vec<_>>(),
+            "strangers": view.logs.iter().flat_map(strangers).collect::<Vec<_>>(),
         }))
     })
     .await
+}
+
+/// Contracts that a log names and that are no proxy contracts of this network.
+fn strangers(log: &LogSeen) -> impl Iterator<Item = Value> {
+    let row = |(contract, reason): (&Address, &String)| json!({ "contract": contract.to_string(), "reason": reason, "log": log.url });
+    log.strangers.iter().map(row)
 }
 
 fn proxy(view: &View, address: &Address, held: &ProxyHeld) -> Value {
@@ -75,7 +84,7 @@ pub(super) async fn workers(State(inner): Explored) -> Response {
     shown(&inner, |view, _| {
         let day = day_of(u64::from(view.time).saturating_mul(1000));
         let known = view.contracts.of(Kind::Worker).map(|(address, _)| address);
-        let all: std::collections::BTreeSet<&Address> = known.chain(view.sums.workers.keys()).collect();
+        let all: BTreeSet<&Address> = known.chain(view.sums.workers.keys()).collect();
         let rows = all
             .into_iter()
             .map(|address| worker(view, address, day))
@@ -103,7 +112,7 @@ fn worker(view: &View, address: &Address, day: u64) -> Value {
         .or_else(|| sum.proxy.clone());
     let score = account.and_then(worker_tail).map(|tail| tail.score);
     let (waited, of) = sum.first_token_ms;
-    let reputation = (!view.sums.has_no_reputations).then(|| sum.reputation(day).get());
+    let reputation = sum.reputation(day).map(Reputation::get);
     json!({
         "contract": address.to_string(),
         "proxy": proxy.map(|proxy| proxy.to_string()),
@@ -138,26 +147,25 @@ fn coefficients(seen: Option<&Coefficients>) -> Value {
 /// Models: those that the root contract lists, and those of receipts.
 pub(super) async fn models(State(inner): Explored) -> Response {
     shown(&inner, |view, root| {
+        let workers = view.sums.workers_of_models();
+        let seen = view.sums.models.iter().map(|(hash, sum)| {
+            let workers = workers.get(hash).copied().unwrap_or_default();
+            (hash.to_string(), (sum, workers))
+        });
+        let seen: BTreeMap<String, (&ModelSum, usize)> = seen.collect();
+        let named: BTreeSet<&str> = root.snapshot.models.iter().map(|listed| listed.hash.as_str()).collect();
         let listed = root.snapshot.models.iter();
-        let is_listed = |hash: &HashBytes| {
-            root.snapshot
-                .models
-                .iter()
-                .any(|listed| listed.hash == hash.to_string())
-        };
-        let seen = view.sums.models.iter().filter(|(hash, _)| !is_listed(hash));
-        let sum = |listed: &ListedHash| {
-            let of = |(hash, sum): (&HashBytes, &ModelSum)| (hash.to_string() == listed.hash).then(|| sum.clone());
-            view.sums.models.iter().find_map(of)
-        };
-        let listed = listed.map(|listed| model(root, &listed.hash, Some(listed), sum(listed).as_ref()));
-        let others = seen.map(|(hash, sum)| model(root, &hash.to_string(), None, Some(sum)));
+        let listed = listed.map(|listed| model(root, &listed.hash, Some(listed), seen.get(&listed.hash)));
+        let others = seen.iter().filter(|(hash, _)| !named.contains(hash.as_str()));
+        let others = others.map(|(hash, seen)| model(root, hash, None, Some(seen)));
         Ok(json!({ "as_of": as_of(&inner, view), "models": listed.chain(others).collect::<Vec<_>>() }))
     })
     .await
 }
 
-fn model(root: &RootSeen, hash: &str, listed: Option<&ListedHash>, sum: Option<&ModelSum>) -> Value {
+/// A model with what receipts say of it, and how many workers ran it.
+fn model(root: &RootSeen, hash: &str, listed: Option<&ListedHash>, seen: Option<&(&ModelSum, usize)>) -> Value {
+    let (sum, workers) = (seen.map(|(sum, _)| *sum), seen.map_or(0, |(_, workers)| *workers));
     let seen = sum.and_then(|sum| sum.coefficients);
     json!({
         "hash": hash,
@@ -167,7 +175,7 @@ fn model(root: &RootSeen, hash: &str, listed: Option<&ListedHash>, sum: Option<&
         "not_before": listed.and_then(|listed| listed.not_before),
         "retire_after": listed.and_then(|listed| listed.retire_after),
         "manifest_hash": listed.and_then(|listed| listed.manifest_hash.clone()),
-        "workers": sum.map_or(0, |sum| sum.workers.len()),
+        "workers": workers,
         "receipts": sum.map_or(0, |sum| sum.receipts),
         "tokens": sum.map_or(0, |sum| sum.tokens),
         "coefficient": coefficients(seen.as_ref()),

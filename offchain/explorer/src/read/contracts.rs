@@ -3,44 +3,79 @@
 use cocoon_bindings::proxy::ProxyStorage;
 use cocoon_bindings::ton::{Address, Load as _};
 use cocoon_bindings::types::{ClientStep, WorkerStep};
-use cocoon_bindings::{client_state_init, worker_state_init};
+use cocoon_bindings::units::PublicKey;
+use cocoon_bindings::{BindingsError, Params, StateInit, client_state_init, worker_state_init};
 use cocoon_chain::{ChainError, ClientAccount, Transaction, WorkerAccount};
+use tokio::time::Instant;
 
 use super::Reader;
+use super::chain::NoChain;
 use super::history::newest;
 use crate::anchors::Anchor;
 use crate::contracts::{Contracts, Held};
 use crate::feed::Item;
-use crate::limits::{CONTRACTS_IN_PASSING, CONTRACTS_OF_A_ROUND};
+use crate::limits::{CONTRACTS_IN_PASSING, CONTRACTS_OF_A_ROUND, CONTRACTS_TIME};
 use crate::view::View;
 use crate::words::Kind;
 
+/// A client or worker contract that is looked at.
+struct Child {
+    address: Address,
+    kind: Kind,
+    /// Whether something was heard of it.
+    is_due: bool,
+}
+
 impl Reader {
-    /// Reads what happened to root contract, governor and proxies, and to clients and workers of which something was heard.
-    pub(super) async fn look_at_contracts(&mut self) -> Result<(), String> {
-        let told = |error: ChainError| format!("{error} ({})", error.hint());
+    /// Reads what happened to the root contract.
+    pub(super) async fn read_rules(&mut self) -> Result<(), NoChain> {
+        let root = self.root.clone();
+        let is_due = |view: &View| view.contracts.get(&root).is_some_and(|contract| contract.is_due);
+        if is_due(&self.view.read()) {
+            self.read_history(&root, Kind::Root).await?;
+        }
+        self.view.write().codes.is_read = true;
+        Ok(())
+    }
+
+    /// Reads what happened to governor and proxies, and to clients and workers of which something was heard.
+    pub(super) async fn look_at_contracts(&mut self) -> Result<(), NoChain> {
         let first: Vec<(Address, Kind)> = {
             let view = self.view.read();
             let due = view.contracts.iter().filter(|(_, contract)| contract.is_due);
-            let is_first = |kind| matches!(kind, Kind::Root | Kind::Governor | Kind::Proxy);
+            let is_first = |kind| matches!(kind, Kind::Governor | Kind::Proxy);
             due.filter(|(_, contract)| is_first(contract.kind))
                 .map(|(address, contract)| (address.clone(), contract.kind))
                 .collect()
         };
         for (address, kind) in first {
-            self.read_history(&address, kind).await.map_err(told)?;
+            self.read_history(&address, kind).await?;
         }
-        for (address, kind) in self.children() {
-            match kind {
-                Kind::Client => self.read_client(&address).await.map_err(told)?,
-                _ => self.read_worker(&address).await.map_err(told)?,
+        let began = Instant::now();
+        let mut unreadable = None;
+        for child in self.children() {
+            if began.elapsed() > CONTRACTS_TIME {
+                break;
+            }
+            let read = match child.kind {
+                Kind::Client => self.read_client(&child.address).await,
+                _ => self.read_worker(&child.address).await,
+            };
+            if child.is_due {
+                self.behind = Some(child.address);
+            }
+            match read {
+                Ok(()) => {}
+                // Receipts name any account: what a server cannot tell of one must not keep the others from being read.
+                Err(error @ ChainError::Response { .. }) => unreadable = Some(error),
+                Err(error) => return Err(error.into()),
             }
         }
-        Ok(())
+        unreadable.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Clients and workers that are looked at in this round.
-    fn children(&mut self) -> Vec<(Address, Kind)> {
+    /// Clients and workers that are looked at in this round: behind the one that was the last, so that each has its turn.
+    fn children(&mut self) -> Vec<Child> {
         let view = self.view.read();
         let is_child = |kind| matches!(kind, Kind::Client | Kind::Worker);
         let all = view.contracts.iter().filter(|(_, contract)| is_child(contract.kind));
@@ -51,9 +86,16 @@ impl Reader {
             .cycle()
             .skip(turn)
             .take(CONTRACTS_IN_PASSING.min(others.len()));
-        let chosen = due.iter().take(CONTRACTS_OF_A_ROUND).chain(passing);
+        let is_before = |address: &Address| self.behind.as_ref().is_some_and(|behind| address <= behind);
+        let (before, after): (Vec<_>, Vec<_>) = due.iter().partition(|(address, _)| is_before(address));
+        let due = after.into_iter().chain(before).take(CONTRACTS_OF_A_ROUND);
+        let chosen = due.chain(passing);
         let chosen = chosen
-            .map(|(address, contract)| ((*address).clone(), contract.kind))
+            .map(|(address, contract)| Child {
+                address: (*address).clone(),
+                kind: contract.kind,
+                is_due: contract.is_due,
+            })
             .collect();
         self.turn = turn.saturating_add(CONTRACTS_IN_PASSING);
         chosen
@@ -66,7 +108,9 @@ impl Reader {
         };
         let last = account.account.last.map_or(0, |last| last.lt);
         let proxy = account.constants.proxy.clone();
-        self.keep(address, &proxy, Held::Client(Box::new(account)), last);
+        let owner = account.constants.owner.clone();
+        let derive = |key: &PublicKey, params: &Params| client_state_init(&owner, &proxy, key, params);
+        self.keep(address, &proxy, Held::Client(Box::new(account)), last, derive);
         self.read_history_since(address, Kind::Client, last).await
     }
 
@@ -77,7 +121,9 @@ impl Reader {
         };
         let last = account.account.last.map_or(0, |last| last.lt);
         let proxy = account.proxy.clone();
-        self.keep(address, &proxy, Held::Worker(Box::new(account)), last);
+        let owner = account.owner.clone();
+        let derive = |key: &PublicKey, params: &Params| worker_state_init(&owner, &proxy, key, params);
+        self.keep(address, &proxy, Held::Worker(Box::new(account)), last, derive);
         self.read_history_since(address, Kind::Worker, last).await
     }
 
@@ -98,14 +144,30 @@ impl Reader {
         Ok(())
     }
 
-    fn keep(&self, address: &Address, proxy: &Address, held: Held, last: u64) {
+    /// Keeps what a contract holds, if its address follows from its owner and its proxy contract: `derive` makes it from the key
+    /// and the terms of that.
+    fn keep(
+        &self,
+        address: &Address,
+        proxy: &Address,
+        held: Held,
+        last: u64,
+        derive: impl FnOnce(&PublicKey, &Params) -> Result<StateInit, BindingsError>,
+    ) {
         let mut view = self.view.write();
-        let is_ours = view.contracts.kind(proxy) == Kind::Proxy;
+        let is_ours = match view.contracts.get(proxy).map(|contract| &contract.held) {
+            Some(Held::Proxy(proxy)) => {
+                let derived = derive(&proxy.account.proxy_public_key, &proxy.account.params);
+                let derived = derived.and_then(|init| init.address());
+                derived.is_ok_and(|derived| derived == *address)
+            }
+            _ => false,
+        };
         if let Some(contract) = view.contracts.get_mut(address) {
             if is_ours {
                 contract.held = held;
             } else {
-                // A contract of the same form at a proxy that is none of this view.
+                // A contract of the same form at a proxy that is none of this view, or of other code.
                 contract.kind = Kind::Somebody;
             }
             contract.is_due = is_ours && last > contract.lt;
@@ -138,9 +200,13 @@ impl Reader {
             contracts,
             feed,
             anchors,
+            codes,
             ..
         } = &mut *view;
         for transaction in &transactions {
+            if kind == Kind::Root {
+                codes.hear(transaction);
+            }
             if kind == Kind::Proxy {
                 hear(contracts, address, transaction);
                 if let Some(anchor) = Anchor::of(transaction) {

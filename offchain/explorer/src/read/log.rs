@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use cocoon_bindings::proxy_state_init;
 use cocoon_bindings::ton::{Address, parse_address};
@@ -11,10 +12,14 @@ use cocoon_ratls::off_thread;
 use cocoon_receipt::log::{Checkpoint, TILE_WIDTH};
 use cocoon_tlog::paths::CHECKPOINT;
 use cocoon_tlog::{Description, PublishedLog, SharedSource, TlogError, Who};
+use tokio::time::Instant;
 
+use super::chain::{Cost, is_limited};
 use crate::contracts::{Held, ProxyHeld};
-use crate::limits::{BATCHES_OF_A_ROUND, MAX_BACKLOG_BATCHES, MAX_PROXIES_OF_A_LOG, SIGNATURE_WINDOW};
+use crate::limits::{BATCHES_OF_A_ROUND, CHAIN_LAG, MAX_BACKLOG_BATCHES, MAX_PROXIES_OF_A_LOG, SIGNATURE_WINDOW};
+use crate::proxies::{Belongs, belongs};
 use crate::receipts::Proven;
+use crate::share::OfLog;
 use crate::view::{RootSeen, Shared, View};
 use crate::words::Kind;
 
@@ -53,6 +58,8 @@ pub(super) struct LogReader {
     unsigned: BTreeSet<u64>,
     /// Proxy contracts that receipts name, and whether they hold the key.
     proxies: BTreeMap<Address, bool>,
+    /// What it asked the chain since that was taken.
+    pub(super) cost: Cost,
 }
 
 impl LogReader {
@@ -66,6 +73,7 @@ impl LogReader {
             has_begun: false,
             unsigned: BTreeSet::new(),
             proxies: BTreeMap::new(),
+            cost: Cost::default(),
         }
     }
 
@@ -94,6 +102,16 @@ impl LogReader {
         let log = Arc::new(log);
         {
             let mut view = view.write();
+            // Read twice, its receipts would count twice.
+            let others = view.logs.iter().enumerate().filter(|(place, _)| *place != self.place);
+            let mut same = others.filter(|(_, other)| other.is_key_on_chain && other.key == Some(key));
+            if let Some((_, other)) = same.next() {
+                let problem = format!(
+                    "it is the log of {}, which is read already: each is counted once",
+                    other.url
+                );
+                return Err(Trouble::Refused(problem));
+            }
             if let Some(seen) = view.logs.get_mut(self.place) {
                 if seen.log.is_none() {
                     seen.read_from = self.next;
@@ -117,14 +135,11 @@ impl LogReader {
         let described = Description::read(self.source.as_ref()).await?;
         let proxy = parse_address(&described.proxy)
             .map_err(|error| Trouble::Refused(format!("it names no proxy contract: {error}")))?;
-        let account = fetch(chain, &proxy).await?;
+        let account = self.fetch(chain, &proxy).await?;
         let account = account
             .ok_or_else(|| Trouble::Refused(format!("the proxy contract {proxy} that it names is not there")))?;
-        if account.root != *root {
-            let problem = format!(
-                "its proxy contract {proxy} is of another network, with root contract {}",
-                account.root
-            );
+        if let Err(reason) = self.is_ours(&account, root, view)? {
+            let problem = format!("its contract {proxy} is not a proxy of this network: {reason}");
             return Err(Trouble::Refused(problem));
         }
         let key = account.proxy_public_key;
@@ -171,12 +186,12 @@ impl LogReader {
         let from = first / TILE_WIDTH;
         for number in from..log.batches().min(from.saturating_add(BATCHES_OF_A_ROUND)) {
             let batch = log.batch(number).await?;
-            let (key, place) = (*log.key(), self.place);
-            let decoded = off_thread(move || proven(&batch, &key, place)).await;
+            let (key, place, latest) = (*log.key(), self.place, latest_end(view));
+            let decoded = off_thread(move || proven(&batch, &key, place, latest)).await;
             let (receipts, unsound) = decoded.map_err(|error| Trouble::Away(error.to_string()))??;
             for receipt in &receipts {
-                self.learn(chain, log.key(), &receipt.signed.receipt.statement.proxy)
-                    .await?;
+                let named = &receipt.signed.receipt.statement.proxy;
+                self.learn(chain, log.key(), named, root, view).await?;
             }
             let end = (number * TILE_WIDTH).saturating_add(TILE_WIDTH).min(log.size());
             self.take(receipts, unsound, end, root, view);
@@ -184,14 +199,56 @@ impl LogReader {
         Ok(())
     }
 
-    /// Learns whether a proxy contract that a receipt names holds the key. Its key never changes.
-    async fn learn(&mut self, chain: &dyn ChainClient, key: &PublicKey, proxy: &Address) -> Result<(), Trouble> {
+    /// Learns whether a contract that a receipt names is a proxy contract of this network and holds the key. Its key never changes.
+    async fn learn(
+        &mut self,
+        chain: &dyn ChainClient,
+        key: &PublicKey,
+        proxy: &Address,
+        root: &Address,
+        view: &Shared,
+    ) -> Result<(), Trouble> {
         if !self.proxies.contains_key(proxy) && self.proxies.len() < MAX_PROXIES_OF_A_LOG {
-            let account = fetch(chain, proxy).await?;
-            let holds = account.is_some_and(|account| account.proxy_public_key == *key);
+            let holds = match self.fetch(chain, proxy).await? {
+                Some(account) => self.is_ours(&account, root, view)?.is_ok() && account.proxy_public_key == *key,
+                None => false,
+            };
             self.proxies.insert(proxy.clone(), holds);
         }
         Ok(())
+    }
+
+    /// A proxy contract, if there is one.
+    async fn fetch(&mut self, chain: &dyn ChainClient, proxy: &Address) -> Result<Option<ProxyAccount>, Trouble> {
+        let began = Instant::now();
+        let fetched = ProxyAccount::fetch(chain, proxy).await;
+        self.cost.took = self.cost.took.saturating_add(began.elapsed());
+        match fetched {
+            Ok(account) => Ok(Some(account)),
+            Err(ChainError::NotDeployed { .. } | ChainError::Data { .. }) => Ok(None),
+            Err(error) => {
+                self.cost.is_limited |= is_limited(&error);
+                Err(away(error))
+            }
+        }
+    }
+
+    /// Whether a contract is a proxy contract of this network; why not, which is kept to be shown.
+    fn is_ours(&self, account: &ProxyAccount, root: &Address, view: &Shared) -> Result<Result<(), String>, Trouble> {
+        let address = &account.account.address;
+        let mut view = view.write();
+        match belongs(account, root, view.root.as_ref(), &view.codes) {
+            Belongs::Here => Ok(Ok(())),
+            Belongs::Nowhere(reason) => {
+                if let Some(seen) = view.logs.get_mut(self.place) {
+                    seen.note_stranger(address, &reason);
+                }
+                Ok(Err(reason))
+            }
+            Belongs::Unclear(reason) => Err(Trouble::Away(format!(
+                "whether contract {address} is a proxy of this network is not known yet: {reason}"
+            ))),
+        }
     }
 
     fn take(&mut self, receipts: Vec<Proven>, unsound: u64, end: u64, root: &Address, view: &Shared) {
@@ -203,6 +260,10 @@ impl LogReader {
             logs,
             ..
         } = &mut *view;
+        let of = OfLog {
+            log: self.place,
+            logs: logs.len(),
+        };
         let mut left_out = if end > self.next { unsound } else { 0 };
         for proven in receipts {
             let receipt = &proven.signed.receipt;
@@ -213,9 +274,9 @@ impl LogReader {
                 continue;
             }
             if is_new {
-                sums.count(&proven.signed);
-                contracts.follow(&receipt.client, Kind::Client);
-                contracts.follow(&receipt.statement.worker, Kind::Worker);
+                sums.count(&proven, of.logs);
+                contracts.follow_named(&receipt.client, Kind::Client, of);
+                contracts.follow_named(&receipt.statement.worker, Kind::Worker, of);
                 if proven.signed.worker_signature.is_none() {
                     self.unsigned.insert(proven.index);
                 }
@@ -237,13 +298,21 @@ impl LogReader {
     }
 }
 
-/// The receipts of a batch that the key signed, and how many it did not sign.
-fn proven(batch: &cocoon_tlog::Batch, key: &PublicKey, log: usize) -> Result<(Vec<Proven>, u64), Trouble> {
+/// When an answer can have ended at the latest whose receipt is read now, Unix milliseconds.
+fn latest_end(view: &Shared) -> u64 {
+    let latest = Duration::from_secs(view.read().time.into()).saturating_add(CHAIN_LAG);
+    u64::try_from(latest.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The receipts of a batch that the key signed, and how many it did not sign. None counts as later than `latest`: whoever signs a
+/// time to come would else stand before everybody.
+fn proven(batch: &cocoon_tlog::Batch, key: &PublicKey, log: usize, latest: u64) -> Result<(Vec<Proven>, u64), Trouble> {
     let decoded = batch.decode()?;
     let (mut receipts, mut unsound) = (Vec::with_capacity(decoded.len()), 0);
     for ((index, id), signed) in (batch.first..).zip(&batch.ids).zip(decoded) {
         if signed.verify_proxy(key).is_ok() {
             receipts.push(Proven {
+                ended_ms: signed.receipt.statement.timing.finished_ms.min(latest),
                 signed,
                 id: *id,
                 index,
@@ -254,15 +323,6 @@ fn proven(batch: &cocoon_tlog::Batch, key: &PublicKey, log: usize) -> Result<(Ve
         }
     }
     Ok((receipts, unsound))
-}
-
-/// A proxy contract, if there is one.
-async fn fetch(chain: &dyn ChainClient, proxy: &Address) -> Result<Option<ProxyAccount>, Trouble> {
-    match ProxyAccount::fetch(chain, proxy).await {
-        Ok(account) => Ok(Some(account)),
-        Err(ChainError::NotDeployed { .. } | ChainError::Data { .. }) => Ok(None),
-        Err(error) => Err(away(error)),
-    }
 }
 
 fn away(error: ChainError) -> Trouble {

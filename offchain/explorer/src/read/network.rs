@@ -12,6 +12,7 @@ use cocoon_ratls::off_thread;
 use serde_json::{Value, json};
 
 use super::Reader;
+use super::chain::NoChain;
 use crate::view::RootSeen;
 use crate::words::Kind;
 
@@ -24,16 +25,9 @@ pub(super) struct Meanings {
 
 impl Reader {
     /// Reads root contract and governor, and what the proposals would do.
-    pub(super) async fn look_at_network(&mut self) -> Result<(), String> {
-        let told = |error: cocoon_owner::OwnerError| format!("{error} ({})", error.hint());
-        let head = self
-            .chain
-            .head()
-            .await
-            .map_err(|error| format!("{error} ({})", error.hint()))?;
-        let network = Network::fetch(self.chain.as_ref(), &self.root, None)
-            .await
-            .map_err(told)?;
+    pub(super) async fn look_at_network(&mut self) -> Result<(), NoChain> {
+        let head = self.chain.head().await?;
+        let network = Network::fetch(self.chain.as_ref(), &self.root, None).await?;
         let last = network.root.account.last.map_or(0, |last| last.lt);
         if self
             .view
@@ -53,6 +47,7 @@ impl Reader {
         let mut view = self.view.write();
         view.time = head.time.max(seen.snapshot.time);
         view.seqno = head.seqno;
+        view.codes.note(&seen.params);
         view.root = Some(seen);
         view.contracts.follow(&self.root, Kind::Root);
         let mut due = vec![(self.root.clone(), last)];

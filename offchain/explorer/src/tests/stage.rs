@@ -1,6 +1,10 @@
 //! Root, proxy, client and worker contracts, and a log of receipts between them.
 
+mod forge;
+
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use axum::Router;
@@ -21,7 +25,7 @@ use cocoon_bindings::{
     ContractKind, Governance, Multipliers, Params, ProxyEndpoints, RootData, STRUCT_VERSION, StateInit,
     client_state_init, governor_state_init, proxy_state_init, root_state_init, worker_state_init,
 };
-use cocoon_chain::EmulatedChain;
+use cocoon_chain::{ChainClient as _, ChainPool, EmulatedChain, HttpApi, SharedChain};
 use cocoon_emulator::{Emulator, NetworkConfig};
 use cocoon_ratls::SystemClock;
 use cocoon_receipt::tree::{self, leaf_hash};
@@ -34,7 +38,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
-use crate::read::Reader;
+use crate::read::{Cost, Reader};
 use crate::{Explorer, Settings};
 
 const NOW: u32 = 1_790_000_000;
@@ -43,15 +47,21 @@ const WORKER_SEED: [u8; 32] = [2; 32];
 
 pub(super) struct Stage {
     chain: EmulatedChain,
+    asked: Arc<ChainPool>,
     reader: Reader,
     router: Router,
     folder: TempDir,
     receipts: Vec<SignedReceipt>,
     owner: Address,
     root: Address,
+    /// The contract that the log and its receipts name.
     pub(super) proxy: Address,
     pub(super) client: Address,
     pub(super) worker: Address,
+    /// Another contract that receipts name, where the log names `proxy`.
+    pub(super) charged_by: Option<Address>,
+    /// How much later than the chain's time the answers end, milliseconds.
+    pub(super) ahead_ms: u64,
 }
 
 fn key() -> SigningKey {
@@ -83,6 +93,11 @@ impl Stage {
     pub(super) const ENDED_MS: u64 = NOW as u64 * 1000;
 
     pub(super) async fn new() -> Self {
+        Self::reading(1).await
+    }
+
+    /// The same log, named so many times.
+    pub(super) async fn reading(times: usize) -> Self {
         let chain = EmulatedChain::new(Emulator::new(&NetworkConfig::default(), NOW).unwrap());
         let (owner, public) = (Address::new(0, HashBytes([6; 32])), Self::key());
         let places = ProxyEndpoints {
@@ -106,17 +121,21 @@ impl Stage {
         let (client, worker) = (stage(&client_init), stage(&worker_init));
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().display().to_string();
-        let settings = Settings::new(root.clone(), vec![place.clone()]);
-        let shared: cocoon_chain::SharedChain = Arc::new(chain.clone());
+        let settings = Settings::new(root.clone(), vec![place.clone(); times]);
+        // It counts what is asked.
+        let asked = Arc::new(ChainPool::of_clients(vec![("chain".to_owned(), Arc::new(chain.clone()))]).unwrap());
+        let shared: SharedChain = asked.clone();
         let stop = CancellationToken::new();
         let explorer = Explorer::start(Arc::clone(&shared), SystemClock::shared(), settings, stop.clone()).unwrap();
         // The looks are those of the test.
         stop.cancel();
-        let log: SharedSource = source(&place).unwrap();
+        let log = || -> (String, SharedSource) { (place.clone(), source(&place).unwrap()) };
+        let logs = (0..times).map(|_| log()).collect();
         let view = explorer.inner.view.clone();
-        let reader = Reader::new(shared, SystemClock::shared(), root.clone(), vec![(place, log)], view);
+        let reader = Reader::new(shared, SystemClock::shared(), root.clone(), logs, view);
         let stage = Self {
             chain,
+            asked,
             reader,
             router: explorer.router(),
             folder,
@@ -126,6 +145,8 @@ impl Stage {
             proxy,
             client,
             worker,
+            charged_by: None,
+            ahead_ms: 0,
         };
         let query_id = QueryId::new(1);
         stage.send_with(&stage.root, CellBuilder::new().build().unwrap(), Some(init));
@@ -174,8 +195,29 @@ impl Stage {
         assert!(sent.unwrap(), "the contract refuses the message");
     }
 
-    pub(super) async fn look(&mut self) {
-        self.reader.look().await;
+    pub(super) async fn look(&mut self) -> Cost {
+        self.reader.look().await
+    }
+
+    /// How many questions were asked of the chain so far.
+    pub(super) fn questions(&self) -> u64 {
+        self.asked.endpoints().iter().map(|server| server.requests).sum()
+    }
+
+    /// From now on a chain server is asked that refuses every question for there being too many.
+    pub(super) fn limit(&mut self) {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", server.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for mut connection in server.incoming().flatten() {
+                // The question is small: it comes in one piece.
+                let _ = connection.read(&mut [0; 8_192]);
+                let _ = connection
+                    .write_all(b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            }
+        });
+        let chain: SharedChain = Arc::new(HttpApi::new(&url, None).unwrap());
+        self.reader.ask_instead(chain);
     }
 
     async fn answer(&self, path: &str) -> (u16, Value) {
@@ -214,7 +256,7 @@ impl Stage {
         let statement = WorkStatement {
             root: self.root.clone(),
             params_version: ParamsVersion::new(2),
-            proxy: self.proxy.clone(),
+            proxy: self.charged_by.as_ref().unwrap_or(&self.proxy).clone(),
             worker: self.worker.clone(),
             client: HashBytes([3; 32]),
             request_id,
@@ -242,7 +284,7 @@ impl Stage {
             timing: Timing {
                 started_ms: Self::ENDED_MS - 500,
                 first_token_ms: Self::ENDED_MS - 459,
-                finished_ms: Self::ENDED_MS + number,
+                finished_ms: Self::ENDED_MS + self.ahead_ms + number,
             },
             finish: FinishReason::Length,
         };
@@ -283,6 +325,11 @@ impl Stage {
         for _ in 0..count {
             self.write(&key(), true, &key());
         }
+    }
+
+    /// A receipt that was published.
+    pub(super) fn sample(&self) -> SignedReceipt {
+        self.receipts[0].clone()
     }
 
     pub(super) fn publish_without_signature(&mut self) -> ReceiptId {
