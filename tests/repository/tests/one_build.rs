@@ -10,7 +10,15 @@ use std::process::Command;
 fn packages(arguments: &[&str]) -> BTreeSet<String> {
     let cargo = std::env::var_os("CARGO").expect("cargo runs this test");
     let output = Command::new(cargo)
-        .args(["tree", "--locked", "--offline", "--prefix", "none", "--format", "{p}|{f}"])
+        .args([
+            "tree",
+            "--locked",
+            "--offline",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}|{f}",
+        ])
         .args(arguments)
         .current_dir(cocoon_repository_tests::root())
         .output()
