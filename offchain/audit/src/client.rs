@@ -86,7 +86,8 @@ pub(crate) fn check(
             ));
         }
         if channel.tokens() == TokenCount::ZERO {
-            return Ok(report(address, channel, &Replay::new(Nanoton::ZERO, Nanoton::ZERO)));
+            let nothing = Replay::new(Nanoton::ZERO, Nanoton::ZERO);
+            return Ok(report(address, channel, &nothing, true));
         }
         return Err(differs(Kind::Contract, "there is no contract, but receipts charge it"));
     };
@@ -126,17 +127,20 @@ pub(crate) fn check(
         let what = format!("its history leaves {}, it holds {}", replay.balance, account.balance);
         return Err(differs(Kind::Balance, &what));
     }
-    Ok(report(address, channel, &replay))
+    let is_free = account.params.price_per_token == Nanoton::ZERO;
+    Ok(report(address, channel, &replay, is_free))
 }
 
-fn report(address: &Address, channel: &Channel, replay: &Replay) -> ChannelReport {
+fn report(address: &Address, channel: &Channel, replay: &Replay, is_free: bool) -> ChannelReport {
+    let unsettled = channel.tokens().saturating_sub(replay.tokens);
     ChannelReport {
         role: Role::Client,
         contract: address.clone(),
         receipts: channel.receipts,
         tokens: channel.tokens(),
         settled: replay.tokens,
-        open: channel.tokens().saturating_sub(replay.tokens),
+        // No proxy pays gas for a charge of nothing.
+        open: if is_free { TokenCount::ZERO } else { unsettled },
         amount: replay.charged,
         settlements: replay.charges,
     }

@@ -155,7 +155,7 @@ pub struct ChannelReport {
     pub tokens: TokenCount,
     /// Tokens that the contract has settled.
     pub settled: TokenCount,
-    /// Tokens that it has not.
+    /// Tokens that it has not and that somebody owes for: none where a token costs nothing.
     pub open: TokenCount,
     /// What the settled tokens cost the client, or earned the worker.
     pub amount: Nanoton,

@@ -98,7 +98,10 @@ pub(crate) fn check(
                 "it wrote to its proxy contract, but is not there",
             ));
         }
-        return Ok(report(address, channel, &Replay::new(Nanoton::ZERO, Nanoton::ZERO)));
+        let proxy = channel.proxy.as_ref().and_then(|proxy| chain.contract(proxy));
+        let is_free = proxy.is_some_and(|proxy| proxy.account.params.worker_fee_per_token == Nanoton::ZERO);
+        let nothing = Replay::new(Nanoton::ZERO, Nanoton::ZERO);
+        return Ok(report(address, channel, &nothing, is_free));
     };
     let account = &contract.account;
     let Some(proxy) = chain.contract(&account.proxy) else {
@@ -129,17 +132,20 @@ pub(crate) fn check(
         let what = format!("its history pays {} tokens, it says {}", replay.tokens, account.tokens);
         return Err(differs(Kind::Balance, &what));
     }
-    Ok(report(address, channel, &replay))
+    let is_free = account.params.worker_fee_per_token == Nanoton::ZERO;
+    Ok(report(address, channel, &replay, is_free))
 }
 
-fn report(address: &Address, channel: &Channel, replay: &Replay) -> ChannelReport {
+fn report(address: &Address, channel: &Channel, replay: &Replay, is_free: bool) -> ChannelReport {
+    let unsettled = channel.tokens().saturating_sub(replay.tokens);
     ChannelReport {
         role: Role::Worker,
         contract: address.clone(),
         receipts: channel.receipts,
         tokens: channel.tokens(),
         settled: replay.tokens,
-        open: channel.tokens().saturating_sub(replay.tokens),
+        // No proxy pays gas for a payout of nothing.
+        open: if is_free { TokenCount::ZERO } else { unsettled },
         amount: replay.paid,
         settlements: replay.payouts,
     }

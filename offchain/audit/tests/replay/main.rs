@@ -82,6 +82,24 @@ fn what_is_not_settled_is_stated_and_is_not_equality() {
 }
 
 #[test]
+fn a_worker_that_gets_nothing_for_a_token_is_owed_nothing() {
+    let mut stage = Stage::new();
+    stage.change_terms(PRICE, 0);
+    stage.serve(100);
+    stage.charge(100);
+    let report = stage.audit();
+    assert_eq!(
+        (report.verdict, report.exit_code()),
+        (Verdict::Equal, 0),
+        "{}",
+        report.sentence()
+    );
+    stage.serve(30);
+    let report = stage.audit();
+    assert_eq!(report.verdict, Verdict::Open, "the client owes: {}", report.sentence());
+}
+
+#[test]
 fn a_charge_beyond_the_receipts_is_found() {
     let mut stage = Stage::new();
     let last = stage.serve(100);

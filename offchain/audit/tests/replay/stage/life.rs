@@ -17,13 +17,19 @@ use cocoon_tlog::{DiskFolder, Publisher};
 impl Stage {
     /// The root contract's prices change: the proxy, the client and the worker have other contracts from then on.
     pub(crate) fn change_prices(&mut self, price: u128) {
+        self.change_terms(price, FEE);
+    }
+
+    /// The same, and of the price the worker gets `fee`.
+    pub(crate) fn change_terms(&mut self, price: u128, fee: u128) {
         let change = ChangePricesFromOwner {
             query_id: self.next_query(),
             price_per_token: Nanoton::new(price),
-            worker_fee_per_token: Nanoton::new(FEE),
+            worker_fee_per_token: Nanoton::new(fee),
         };
         self.send(&person(1), &self.root.clone(), 1, to_cell(&change).unwrap(), None);
         self.params.price_per_token = Nanoton::new(price);
+        self.params.worker_fee_per_token = Nanoton::new(fee);
         self.params.params_version = ParamsVersion::new(self.params.params_version.get() + 1);
         let public_key = PublicKey::from(&self.key);
         let proxy = proxy_state_init(&person(2), &public_key, &self.root, &self.params).unwrap();
