@@ -22,6 +22,7 @@ use cocoon_runner::link::{LinkError, LinkEvent, LinkHandle};
 use cocoon_runner::off_thread;
 use cocoon_runner::standing::Standing;
 use cocoon_runner::telemetry::Tracer;
+use cocoon_runner::wear::Wear;
 use cocoon_store::ClientStore;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
@@ -218,14 +219,18 @@ impl ProxyConnection {
         self.link.is_closed()
     }
 
-    /// Ends it when the root contract takes back what the proxy was admitted for.
-    pub(crate) async fn keep_while(self: Arc<Self>, mut standing: Standing) {
+    /// Ends it when the root contract takes back what the proxy was admitted for, and when its certificate is worn.
+    pub(crate) async fn keep_while(self: Arc<Self>, mut standing: Standing, wear: Wear) {
         tokio::select! {
             biased;
             _ = self.link.closed() => {}
             revoked = standing.revoked() => {
                 tracing::warn!(proxy = %self.proxy.contract, image = ?self.peer.image_hash, %revoked, "proxy dropped");
                 self.link.revoke(revoked);
+            }
+            () = wear.worn_out(|| self.running_requests() == 0) => {
+                tracing::info!(proxy = %self.proxy.contract, "the proxy's certificate is worn: the connection is made anew");
+                self.link.close().await;
             }
         }
     }

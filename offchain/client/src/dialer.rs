@@ -12,6 +12,7 @@ use cocoon_runner::backoff::Backoff;
 use cocoon_runner::choice::{Choice, Choices};
 use cocoon_runner::link::{Link, LinkConfig};
 use cocoon_runner::standing::Standing;
+use cocoon_runner::wear::Wear;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -172,9 +173,12 @@ impl Dialing {
         let (link, events) = Link::dial(made.stream, LinkConfig::default()).await?;
         let entry = address.clone();
         let is_listed = move |root: &RootView| root.data.proxies.get(&seqno).is_some_and(|p| p.clients == entry);
+        let clock = || context.clock.clone();
         let standing = Standing::of_proxy(context.root.clone(), &made.peer, is_listed);
+        let standing = standing.until_certificate(clock(), &made.peer);
+        let wear = Wear::new(clock(), [made.peer.not_after]);
         let connection = ProxyConnection::open(link, events, made.peer, made.session, address, context).await?;
-        tokio::spawn(Arc::clone(&connection).keep_while(standing));
+        tokio::spawn(Arc::clone(&connection).keep_while(standing, wear));
         Ok(connection)
     }
 }

@@ -36,6 +36,10 @@ pub(crate) async fn serve(
         return;
     };
     let mut standing = Standing::of_worker(proxy.root.clone(), &peer, greeted.model.model_hash());
+    // Receipts name the certificate of the connection. Deployed workers sign none.
+    if greeted.version.has_extensions() {
+        standing = standing.until_certificate(proxy.clock.clone(), &peer);
+    }
     let (sign_queue, sign_jobs) = mpsc::channel(SIGN_QUEUE);
     let signer = signer::run(Arc::clone(&proxy.books), link.clone(), peer.leaf_key, sign_jobs);
     proxy.shutdown.spawn(signer);

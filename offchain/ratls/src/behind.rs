@@ -104,6 +104,7 @@ fn judge(info: &AttestedPeerInfo, frame: Vec<u8>, trust: &TrustStore, policy: &P
         image_hash: None,
         claims: None,
         simulated: false,
+        not_after: None,
     };
     let PeerPolicy::Attested { allowed } = policy else {
         return Ok(peer);

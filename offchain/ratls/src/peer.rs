@@ -20,6 +20,8 @@ pub struct Peer {
     pub claims: Option<Claims>,
     /// Whether the evidence is of a simulated platform.
     pub simulated: bool,
+    /// When its certificate ends, Unix seconds; behind a router nobody tells.
+    pub not_after: Option<u64>,
 }
 
 impl Peer {
@@ -68,5 +70,6 @@ pub(crate) fn verify_parsed(
         image_hash: claims.as_ref().map(Claims::image_hash),
         simulated: claims.as_ref().is_some_and(|claims| claims.simulated),
         claims,
+        not_after: Some(parsed.not_after),
     })
 }

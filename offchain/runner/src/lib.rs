@@ -46,6 +46,7 @@ pub mod standing;
 mod surroundings;
 pub mod telemetry;
 pub mod trust;
+pub mod wear;
 pub mod web;
 
 pub use cocoon_ratls::{NotDone, off_thread};

@@ -115,6 +115,24 @@ pub const TRUST_LOOK: Duration = Duration::from_secs(30);
 /// themselves. The question is a lookup in memory.
 pub const STANDING_CHECK: Duration = Duration::from_secs(1);
 
+/// A connection ends so long before a certificate that it was made with: clocks differ, and what was answered last is judged by
+/// that certificate a little later.
+pub const CERTIFICATE_MARGIN: Duration = Duration::from_secs(60);
+
+/// From so long before the end of a certificate on, a quarter of a day, a connection is made anew when nothing runs over it.
+/// Its holder has had a new one for two hours then.
+pub const WORN_CERTIFICATE: Duration = Duration::from_secs(6 * 3600);
+
+/// From so long before its end on nothing new should begin: requests take up to an hour.
+pub const OLD_CERTIFICATE: Duration = Duration::from_secs(3 * 3600);
+
+/// A connection that was made with a certificate that is worn already is not made anew before: the same would be shown again.
+pub const REMADE_AFTER: Duration = Duration::from_secs(3600);
+
+/// How many looks, a [`STANDING_CHECK`] apart, nothing must run before a connection is made anew: what belongs to the last answer,
+/// signatures and vouchers, follows within.
+pub const REMAKE_QUIET: u32 = 5;
+
 /// Most bytes of a file of the system that the doctor looks at: the first processor's flags are within.
 pub const MAX_DOCTOR_FILE_BYTES: u64 = 64 << 10;
 

@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use cocoon_bindings::{ImageHash, ModelHash};
 use cocoon_chain::RootView;
-use cocoon_ratls::Peer;
+use cocoon_ratls::{Peer, SharedClock};
 use tokio::sync::watch;
 
-use crate::limits::STANDING_CHECK;
+use crate::limits::{CERTIFICATE_MARGIN, STANDING_CHECK};
 
-/// What the root contract no longer allows of a peer.
+/// What is no longer allowed of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Revoked {
@@ -28,6 +28,9 @@ pub enum Revoked {
     /// Evidence of a simulated platform.
     #[error("the root contract is no test any more, and its platform is simulated")]
     Simulated,
+    /// The certificate that it showed; it has a newer one by then.
+    #[error("its certificate comes to its end: it is to connect with a newer one")]
+    Expired,
 }
 
 type Check = dyn Fn(&RootView) -> Option<Revoked> + Send + Sync;
@@ -36,6 +39,7 @@ type Check = dyn Fn(&RootView) -> Option<Revoked> + Send + Sync;
 pub struct Standing {
     root: watch::Receiver<Arc<RootView>>,
     check: Box<Check>,
+    certificate: Option<(SharedClock, u64)>,
 }
 
 impl Standing {
@@ -47,7 +51,15 @@ impl Standing {
         Self {
             root,
             check: Box::new(check),
+            certificate: None,
         }
+    }
+
+    /// The same, that also ends with the certificate that the peer showed, where its end is known.
+    #[must_use]
+    pub fn until_certificate(mut self, clock: SharedClock, peer: &Peer) -> Self {
+        self.certificate = peer.not_after.map(|end| (clock, end));
+        self
     }
 
     /// Of an attested worker that serves `model`.
@@ -76,7 +88,10 @@ impl Standing {
 
     /// What is revoked at this moment, if anything.
     pub fn now(&self) -> Option<Revoked> {
-        (self.check)(&self.root.borrow())
+        let margin = CERTIFICATE_MARGIN.as_secs();
+        let is_over = |(clock, end): &(SharedClock, u64)| clock.now().saturating_add(margin) >= *end;
+        let expired = self.certificate.as_ref().filter(|certificate| is_over(certificate));
+        (self.check)(&self.root.borrow()).or_else(|| expired.map(|_| Revoked::Expired))
     }
 
     /// Waits until something is revoked, which may be at once.

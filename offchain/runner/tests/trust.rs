@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use cocoon_attest::simulated::{CollateralTerms, SimulatedPlatform, simulated_measurements};
 use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_bindings::units::PublicKey;
 use cocoon_bindings::{Multipliers, Nanoton, Params, ParamsVersion, RootData};
 use cocoon_chain::RootView;
 use cocoon_guest::{SimulatedTrust, Simulator};
-use cocoon_ratls::{Clock as _, Identity, PeerPolicy, SystemClock, verify_certificate};
+use cocoon_ratls::{Clock as _, Identity, ManualClock, Peer, PeerPolicy, SystemClock, verify_certificate};
 use cocoon_runner::RunnerError;
 use cocoon_runner::config::AttestationConfig;
+use cocoon_runner::limits::CERTIFICATE_MARGIN;
 use cocoon_runner::standing::{Revoked, Standing};
 use cocoon_runner::trust::Trust;
 use tokio::sync::watch;
@@ -114,6 +116,28 @@ async fn a_standing_ends_with_what_the_root_contract_takes_back() {
     changed.version = 2;
     sender.send(Arc::new(changed)).unwrap();
     assert_eq!(standing.revoked().await, Revoked::Image);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_standing_ends_before_the_certificate_that_was_shown() {
+    let (_sender, receiver) = watch::channel(Arc::new(root(true)));
+    let clock = Arc::new(ManualClock::new(1_000));
+    let peer = |not_after| Peer {
+        certificate: Vec::new(),
+        leaf_key: PublicKey::new([1; 32]),
+        image_hash: None,
+        claims: None,
+        simulated: false,
+        not_after,
+    };
+    let until =
+        |not_after| Standing::new(receiver.clone(), |_| None).until_certificate(clock.clone(), &peer(not_after));
+    let (mut ends, unknown) = (until(Some(2_000)), until(None));
+    clock.advance(1_000 - CERTIFICATE_MARGIN.as_secs() - 1);
+    assert_eq!(ends.now(), None);
+    clock.advance(1);
+    assert_eq!(ends.revoked().await, Revoked::Expired);
+    assert_eq!(unknown.now(), None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,6 +25,7 @@ use cocoon_runner::link::{Link, LinkConfig, LinkHandle, OpenLink, prove_session}
 use cocoon_runner::off_thread;
 use cocoon_runner::standing::Standing;
 use cocoon_runner::trust::Trust;
+use cocoon_runner::wear::Wear;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 
@@ -44,6 +45,8 @@ pub(crate) struct TlsSession {
     pub(crate) binding: Option<SessionBinding>,
     /// What is offered on it.
     pub(crate) versions: VersionRange,
+    /// Its certificates.
+    pub(crate) wear: Wear,
 }
 
 /// Keeps one connection to some proxy, until the worker's own disk fails: a database that met an error of the disk takes
@@ -116,12 +119,15 @@ async fn connect(
     tracing::debug!(address = listed, image = ?peer.image_hash, "connected");
     let entry = listed.to_owned();
     let is_listed = move |root: &RootView| address(root, seqno) == Some(entry.as_str());
-    let mut standing = Standing::of_proxy(worker.root.clone(), &peer, is_listed);
+    let mut standing =
+        Standing::of_proxy(worker.root.clone(), &peer, is_listed).until_certificate(worker.clock.clone(), &peer);
+    let wear = Wear::new(worker.clock.clone(), [peer.not_after, Some(identity.expires_at())]);
     let handle = link.0.clone();
     let session = TlsSession {
         identity,
         versions: dialing.trust.versions(VersionRange::OFFERED, session.is_some()),
         binding: session,
+        wear,
     };
     tokio::select! {
         biased;
@@ -163,6 +169,7 @@ pub(crate) async fn serve_link(
         price: root.params.price_per_token,
         desk: Arc::new(Mutex::new(desk)),
         told,
+        wear: session.wear,
     };
     Ok(session.serve(events).await?.to_string())
 }

@@ -20,6 +20,7 @@ use cocoon_protocol::version::Version;
 use cocoon_protocol::worker::{EnabledDisabled, NewCoefficient, PaymentStatus, UpdatePaymentStatus};
 use cocoon_receipt::FinishReason;
 use cocoon_runner::link::{CloseReason, LinkError, LinkEvent, LinkHandle};
+use cocoon_runner::wear::Wear;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +39,8 @@ pub(crate) struct Session {
     pub(crate) desk: Arc<Mutex<SignDesk>>,
     /// What the handshake told the proxy.
     pub(crate) told: Told,
+    /// Its certificates.
+    pub(crate) wear: Wear,
 }
 
 /// What a proxy was told of this worker last.
@@ -61,7 +64,8 @@ impl Session {
         let (statuses, mut status) = mpsc::channel(1);
         let mut keeping = tokio::spawn(papers::run(self.desk.clone(), self.link.clone(), taken));
         let side = self.side_tasks(statuses);
-        tokio::pin!(side);
+        let retired = self.retired(running.clone());
+        tokio::pin!(side, retired);
         // Dropped with the session: what a lost connection asked for is not worked on.
         let mut jobs = JoinSet::new();
         let mut newest = None;
@@ -85,6 +89,10 @@ impl Session {
                     None => break Ok(CloseReason::Local),
                 },
                 error = &mut side => break Err(error),
+                retired = &mut retired => {
+                    self.link.close().await;
+                    break retired.map(|()| CloseReason::Local);
+                }
                 Some(status) = status.recv() => newest = Some(status),
                 // Only the proxy's faults end it before its queue does.
                 _ = papers.closed() => break Ok(CloseReason::Local),
@@ -208,6 +216,23 @@ impl Session {
         };
         // A link that is gone is noticed by the session.
         let _ = self.link.answer_error(id, code.to_wire(), message).await;
+    }
+
+    /// Waits until a certificate of the connection is worn and nothing runs: it is made anew then. When that takes too long, the
+    /// proxy is told to send nothing more over it.
+    async fn retired(&self, running: Running) -> Result<(), WorkerError> {
+        let worn_out = || self.wear.worn_out(|| lock(&running).is_empty());
+        tokio::select! {
+            biased;
+            () = worn_out() => {}
+            () = self.wear.old() => {
+                let no_more = WorkerPacket::from(EnabledDisabled { disabled: 1 });
+                self.link.send_packet(no_more.encode()).await?;
+                worn_out().await;
+            }
+        }
+        tracing::info!("the certificates of the connection to the proxy are worn: it is made anew");
+        Ok(())
     }
 
     /// What runs beside the events; ends only with an error.

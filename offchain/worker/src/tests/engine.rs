@@ -300,9 +300,13 @@ async fn the_proxy_hears_of_switches_and_prices() {
     assert!(matches!(play.packet().await, WorkerPacket::NewCoefficient(told) if told.new_coefficient == 1500));
 }
 
-/// The next question within a second, which is long before the first one about payments.
-async fn asked(play: &mut Play) -> Option<(i64, WorkerQuery)> {
-    let wait = std::time::Duration::from_secs(1);
+/// The next question; `None` when none comes within a second, which is long before the first one about payments.
+async fn asked(play: &mut Play, is_expected: bool) -> Option<(i64, WorkerQuery)> {
+    let wait = if is_expected {
+        LIMIT
+    } else {
+        std::time::Duration::from_secs(1)
+    };
     match tokio::time::timeout(wait, play.events.recv()).await.ok()? {
         Some(LinkEvent::Query { id, data }) => Some((id, WorkerQuery::decode(&data).unwrap())),
         other => panic!("{other:?}"),
@@ -312,20 +316,20 @@ async fn asked(play: &mut Play) -> Option<(i64, WorkerQuery)> {
 #[tokio::test]
 async fn the_proxy_hears_once_what_the_model_takes() {
     let mut play = Play::begin(2, VersionRange::ACCEPTED).await;
-    let (id, question) = asked(&mut play).await.unwrap();
+    let (id, question) = asked(&mut play, true).await.unwrap();
     let WorkerQuery::TellContext(TellContext { length }) = question else {
         panic!("{question:?}")
     };
     // The parrot's own.
     assert_eq!(length.tokens(), 1 << 20);
     play.link.answer(id, encode(&ContextTold)).await.unwrap();
-    assert_eq!(asked(&mut play).await, None);
+    assert_eq!(asked(&mut play, false).await, None);
 }
 
 #[tokio::test]
 async fn a_proxy_that_does_not_know_what_a_context_is_is_served_all_the_same() {
     let mut play = Play::begin(2, VersionRange::ACCEPTED).await;
-    let (id, _) = asked(&mut play).await.unwrap();
+    let (id, _) = asked(&mut play, true).await.unwrap();
     let refused = play.link.answer_error(id, 0, "unexpected constructor 0x12345678");
     refused.await.unwrap();
     play.ask(1, &chat("one two", &[])).await;
@@ -335,6 +339,19 @@ async fn a_proxy_that_does_not_know_what_a_context_is_is_served_all_the_same() {
 #[tokio::test]
 async fn a_deployed_proxy_is_not_told_what_the_model_takes() {
     let mut play = Play::begin(2, VersionRange { min: 0, max: 2 }).await;
-    assert_eq!(asked(&mut play).await, None);
+    assert_eq!(asked(&mut play, false).await, None);
     assert!(!play.serving.is_finished());
+}
+
+#[tokio::test]
+async fn a_connection_whose_certificates_are_old_takes_no_more_work_and_is_made_anew() {
+    let mut play = Play::begin(2, VersionRange { min: 0, max: 2 }).await;
+    play.age.advance(22 * 3600);
+    let no_more = play.packet().await;
+    assert!(
+        matches!(&no_more, WorkerPacket::EnabledDisabled(told) if told.disabled == 1),
+        "{no_more:?}"
+    );
+    let ended = tokio::time::timeout(LIMIT, &mut play.serving).await;
+    assert!(ended.unwrap().unwrap().is_ok());
 }

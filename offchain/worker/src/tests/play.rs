@@ -19,9 +19,10 @@ use cocoon_protocol::http::{Request, Response};
 use cocoon_protocol::message::{ProxyToWorker, WorkerPacket, WorkerQuery};
 use cocoon_protocol::proxy::{Params as ProxyParams, RunQueryEx, SignedPayment};
 use cocoon_protocol::version::VersionRange;
-use cocoon_ratls::{Identity, NoEvidence, SystemClock};
+use cocoon_ratls::{Identity, ManualClock, NoEvidence, SystemClock};
 use cocoon_receipt::{ChannelHead, FinishReason, Timing, WorkStatement};
 use cocoon_runner::link::{Link, LinkConfig, LinkEvent, LinkHandle};
+use cocoon_runner::wear::Wear;
 use cocoon_store::WorkerStore;
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
@@ -75,6 +76,8 @@ fn root() -> RootView {
 pub(super) struct Play {
     pub(super) worker: Arc<Worker>,
     pub(super) identity: Arc<Identity>,
+    /// By which the certificates of the connection grow old.
+    pub(super) age: Arc<ManualClock>,
     pub(super) link: LinkHandle,
     pub(super) events: mpsc::Receiver<LinkEvent>,
     pub(super) serving: JoinHandle<Result<String, WorkerError>>,
@@ -126,6 +129,8 @@ impl Play {
         let worker = Arc::new(Worker::new(shared, parsed.models.remove(0), backend, None));
         worker.switch.change(|state| state.healthy = true);
         let identity = Arc::new(Identity::issue(&NoEvidence, worker.clock.now()).unwrap());
+        let age = Arc::new(ManualClock::new(worker.clock.now()));
+        let wear = Wear::new(age.clone(), [None, Some(identity.expires_at())]);
 
         let (near, far) = tokio::io::duplex(1 << 16);
         let dialing = {
@@ -136,6 +141,7 @@ impl Play {
                     identity,
                     binding: None,
                     versions: VersionRange::OFFERED,
+                    wear,
                 };
                 serve_link(&worker, open, session, || {}).await
             }
@@ -146,6 +152,7 @@ impl Play {
         Self {
             worker,
             identity,
+            age,
             link,
             events,
             serving,
