@@ -79,8 +79,9 @@ pub const MAX_IDEMPOTENCY_KEY: usize = 255;
 /// How long an idempotency key is remembered, so that its request is never run again.
 pub const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 3600);
 /// Idempotency keys that are remembered, of all callers together: some hundred bytes of memory and disk for each. None is forgotten
-/// before its time, since its request could run and be charged again; beyond it a new one is refused until the oldest may go.
-pub const MAX_IDEMPOTENCY_KEYS: usize = 65_536;
+/// before its time, since its request could run and be charged again; beyond it a new one is refused until the oldest may go. One
+/// caller has at most as many as are still free, so half of them when it is alone.
+pub const MAX_IDEMPOTENCY_KEYS: usize = 131_072;
 /// How long an answer is kept in memory for a caller that asks again with its idempotency key.
 pub const ANSWERS_KEPT: Duration = Duration::from_secs(600);
 /// Bytes of such answers together; beyond it the oldest are dropped.

@@ -282,12 +282,15 @@ impl Session {
 
     /// Tells the proxy what the model takes. One of an earlier build does not know the question, and serves without it.
     async fn tell_context(&self) -> WorkerError {
-        if let Some(length) = self.worker.context.filter(|_| self.version.has_extensions()) {
+        let told = self.worker.context.filter(|_| self.version.has_extensions());
+        while let Some(length) = told {
             let question = WorkerQuery::from(TellContext { length }).encode();
             match self.link.query(question, CONTEXTS_TIMEOUT).await {
-                Ok(_) => {}
-                Err(error @ (LinkError::Refused { .. } | LinkError::Timeout)) => {
+                Ok(_) => break,
+                Err(LinkError::Timeout) => tokio::time::sleep(CONTEXTS_TIMEOUT).await,
+                Err(error @ LinkError::Refused { .. }) => {
                     tracing::debug!(%error, "the proxy does not take the length of the context");
+                    break;
                 }
                 Err(error) => return error.into(),
             }

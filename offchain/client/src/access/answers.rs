@@ -43,6 +43,8 @@ pub(crate) struct Answers {
 struct Inner {
     entries: HashMap<Id, Entry>,
     by_age: BTreeSet<(u64, Id)>,
+    /// How many each caller has, those without any left out.
+    by_owner: HashMap<Id, usize>,
     /// Those whose answers are kept, by when they ended.
     kept: VecDeque<(u64, Id)>,
     /// Bytes of these answers.
@@ -53,6 +55,7 @@ struct Inner {
 }
 
 struct Entry {
+    owner: Id,
     body: [u8; 32],
     since: u64,
     state: State,
@@ -76,6 +79,9 @@ enum State {
 #[serde(deny_unknown_fields)]
 struct Row {
     id: HashBytes,
+    /// SHA-256 of who asked; versions before did not say.
+    #[serde(default)]
+    owner: HashBytes,
     body: HashBytes,
     request: HashBytes,
     since: u64,
@@ -109,6 +115,7 @@ impl Answers {
                 Some(row) => {
                     inner.remove(&row.id.0);
                     let entry = Entry {
+                        owner: row.owner.0,
                         body: row.body.0,
                         since: row.since,
                         state: if row.ended {
@@ -121,8 +128,7 @@ impl Answers {
                         ticket: None,
                         request: Some(row.request.0),
                     };
-                    inner.by_age.insert((row.since, row.id.0));
-                    inner.entries.insert(row.id.0, entry);
+                    inner.insert(row.id.0, entry);
                 }
             }
         }
@@ -137,6 +143,7 @@ impl Answers {
     /// Looks what a key stands for. `scope`: whose it is; `about`: the path and the body.
     pub(crate) fn find(self: &Arc<Self>, scope: &str, key: &[u8], about: [&[u8]; 2]) -> Result<Found, ApiError> {
         let (id, body) = (digest([scope.as_bytes(), key]), digest(about));
+        let owner: Id = Sha256::digest(scope).into();
         let now = self.clock.now();
         let mut inner = lock(&self.inner);
         inner.forget(now);
@@ -153,7 +160,9 @@ impl Answers {
             drop(inner);
             return Err(self.gone(state, request));
         }
-        if inner.entries.len() >= self.most {
+        // A caller has at most as many as are still free, so that one that takes all that it gets leaves some to the others.
+        let free = self.most.saturating_sub(inner.entries.len());
+        if inner.by_owner.get(&owner).copied().unwrap_or(0) >= free {
             return Err(exhausted(inner.oldest_ends(), now));
         }
         let recording = Recording::new();
@@ -164,6 +173,7 @@ impl Answers {
             receipt: OnceLock::new(),
         });
         let entry = Entry {
+            owner,
             body,
             since: now,
             state: State::Running,
@@ -172,8 +182,7 @@ impl Answers {
             ticket: Some(Arc::clone(&ticket)),
             request: None,
         };
-        inner.entries.insert(id, entry);
-        inner.by_age.insert((now, id));
+        inner.insert(id, entry);
         Ok(Found::First(recording, ticket))
     }
 
@@ -239,6 +248,7 @@ impl Answers {
         };
         let row = Row {
             id: HashBytes(*id),
+            owner: HashBytes(entry.owner),
             body: HashBytes(entry.body),
             request: HashBytes(request),
             since: entry.since,
@@ -268,10 +278,22 @@ impl Inner {
         })
     }
 
+    fn insert(&mut self, id: Id, entry: Entry) {
+        self.by_age.insert((entry.since, id));
+        *self.by_owner.entry(entry.owner).or_default() += 1;
+        self.entries.insert(id, entry);
+    }
+
     /// Forgets one; its place on disk is free.
     fn remove(&mut self, id: &Id) -> Option<u32> {
         let entry = self.entries.remove(id)?;
         self.by_age.remove(&(entry.since, *id));
+        if let Some(count) = self.by_owner.get_mut(&entry.owner) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.by_owner.remove(&entry.owner);
+            }
+        }
         if entry.state != State::Running {
             let bytes = entry.recording.map_or(0, |recording| recording.bytes());
             self.bytes = self.bytes.saturating_sub(bytes);

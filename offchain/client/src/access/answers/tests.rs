@@ -140,6 +140,21 @@ async fn no_key_is_forgotten_before_its_time_and_a_new_one_waits_for_the_oldest(
 }
 
 #[tokio::test]
+async fn a_caller_that_takes_all_names_it_gets_leaves_half_to_the_others() {
+    let world = World::new();
+    let store = ClientStore::open(world.folder.path()).unwrap();
+    let rows = Rows::new(Arc::new(Mutex::new(store)), mpsc::channel(1).0);
+    let answers = Answers::open_for(rows, world.clock.clone(), 8).unwrap();
+    let taken = |scope: &str| {
+        let take = |name: &u8| answers.find(scope, &[*name], [b"path", b"body"]).is_ok();
+        (0..20).take_while(take).count()
+    };
+    assert_eq!((taken("greedy"), taken("second"), taken("third")), (4, 2, 1));
+    // What it has it keeps, and it gets no more.
+    assert_eq!(taken("greedy"), 4);
+}
+
+#[tokio::test]
 async fn answers_are_kept_so_long_and_so_many() {
     let world = World::new();
     let answers = world.open();
