@@ -5,7 +5,7 @@ import sys
 
 import anthropic
 
-from shared import IMAGE, MAX_TOKENS, PROMPT, ROOM_FOR_JSON, SCHEMA, fits
+from shared import IMAGE, MAX_TOKENS, PROMPT, ROOM_FOR_JSON, SCHEMA, STREAMED_TOKENS, fits
 
 # The likeliest tokens: the API has it, and newer packages have no argument for it.
 COLD = {"temperature": 0}
@@ -37,7 +37,7 @@ def plain(client: anthropic.Anthropic, model: str) -> None:
 
 
 def streamed(client: anthropic.Anthropic, model: str) -> None:
-    with client.messages.stream(model=model, max_tokens=MAX_TOKENS, messages=ASKED, extra_body=COLD) as stream:
+    with client.messages.stream(model=model, max_tokens=STREAMED_TOKENS, messages=ASKED, extra_body=COLD) as stream:
         pieces = list(stream.text_stream)
         final = stream.get_final_message()
     assert len(pieces) > 1, f"{len(pieces)} pieces are no stream"
@@ -45,7 +45,7 @@ def streamed(client: anthropic.Anthropic, model: str) -> None:
     assert final.stop_reason in ("end_turn", "max_tokens"), final
     assert final.usage.input_tokens + final.usage.cache_read_input_tokens > 0, final.usage
     assert final.usage.output_tokens > 0, final.usage
-    whole = client.messages.create(model=model, max_tokens=MAX_TOKENS, messages=ASKED, extra_body=COLD)
+    whole = client.messages.create(model=model, max_tokens=STREAMED_TOKENS, messages=ASKED, extra_body=COLD)
     assert whole.content[0].text == final.content[0].text, "a stream says something else than a whole answer"
     kinds = [event.type for event in client.messages.create(model=model, max_tokens=4, messages=ASKED, stream=True)]
     assert kinds[0] == "message_start" and kinds[-2:] == ["message_delta", "message_stop"], kinds

@@ -7,7 +7,7 @@ import langchain_openai
 import openai
 from langchain_core.messages import HumanMessage, ToolMessage
 
-from shared import MAX_TOKENS, PROMPT, ROOM_FOR_JSON, SCHEMA, fits
+from shared import MAX_TOKENS, PROMPT, ROOM_FOR_JSON, SCHEMA, STREAMED_TOKENS, fits
 
 URL = f"{sys.argv[1]}/v1"
 
@@ -18,9 +18,10 @@ def chat(model: str, **options: object) -> langchain_openai.ChatOpenAI:
 
 
 def said() -> None:
-    answer = chat("tiny").invoke(PROMPT)
+    long = {"max_completion_tokens": STREAMED_TOKENS}
+    answer = chat("tiny", **long).invoke(PROMPT)
     assert answer.text and answer.usage_metadata["output_tokens"] > 0, answer
-    pieces = list(chat("tiny", stream_usage=True).stream(PROMPT))
+    pieces = list(chat("tiny", stream_usage=True, **long).stream(PROMPT))
     whole = pieces[0]
     for piece in pieces[1:]:
         whole += piece

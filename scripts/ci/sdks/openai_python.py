@@ -7,7 +7,7 @@ import sys
 
 import openai
 
-from shared import IMAGE, MAX_TOKENS, PROMPT, ROOM_FOR_JSON, SCHEMA, fits
+from shared import IMAGE, MAX_TOKENS, PROMPT, ROOM_FOR_JSON, SCHEMA, STREAMED_TOKENS, fits
 
 
 def plain(client: openai.OpenAI, model: str) -> None:
@@ -39,7 +39,7 @@ def streamed(client: openai.OpenAI, model: str) -> None:
     stream = client.chat.completions.create(
         model=model,
         messages=[{"role": "user", "content": PROMPT}],
-        max_tokens=MAX_TOKENS,
+        max_tokens=STREAMED_TOKENS,
         temperature=0,
         stream=True,
         stream_options={"include_usage": True},

@@ -2,6 +2,8 @@
 
 PROMPT = "What is Cocoon?"
 MAX_TOKENS = 16
+# Of answers that must come in several pieces: on a busy machine tokens that wait together are sent as one.
+STREAMED_TOKENS = 200
 # Between two parts of JSON up to 20 blanks may stand, and a tiny model likes them.
 ROOM_FOR_JSON = 400
 # Few values, so that a tiny model comes to an end.
