@@ -182,6 +182,7 @@ async fn a_key_that_is_on_disk_twice_counts_once_and_is_forgotten_in_its_time() 
     let rows = Rows::new(Arc::new(Mutex::new(store)), mpsc::channel(1).0);
     for (place, since) in [(0_u8, 1_000_000), (1, 999_000)] {
         let row = Row {
+            owner: HashBytes::ZERO,
             id: HashBytes(digest([b"a", b"key"])),
             body: HashBytes(digest([b"/v1/chat/completions", b"one"])),
             request: HashBytes([place; 32]),
