@@ -75,6 +75,13 @@ impl Reader {
             self.note_chain(Some(refused.problem));
             return cost;
         }
+        if let Err(refused) = &rules {
+            cost.note(refused);
+        }
+        if cost.is_limited {
+            self.note_chain(rules.err().map(|refused| refused.problem));
+            return cost;
+        }
         self.look_at_logs(&mut cost).await;
         let began = Instant::now();
         let contracts = if cost.is_limited {

@@ -2,6 +2,7 @@
 
 mod fair;
 mod forged;
+mod named;
 mod pace;
 mod pages;
 mod stage;

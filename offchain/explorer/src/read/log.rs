@@ -160,14 +160,19 @@ impl LogReader {
             (seen.key, seen.proxy) = (Some(key), Some(proxy.clone()));
             seen.url.clone()
         });
+        let mut is_new = false;
         view.contracts.follow(&proxy, Kind::Proxy);
         if let Some(contract) = view.contracts.get_mut(&proxy) {
+            is_new = matches!(contract.held, Held::Nothing);
             contract.held = Held::Proxy(Box::new(ProxyHeld {
                 account,
                 is_of_root,
                 log: log.unwrap_or_default(),
             }));
             contract.is_due = last > contract.lt;
+        }
+        if is_new {
+            view.contracts.look_again();
         }
         Ok(key)
     }
@@ -182,6 +187,10 @@ impl LogReader {
         let first = self.unsigned.first().copied().unwrap_or(self.next).min(self.next);
         if self.next >= log.size() && self.unsigned.is_empty() {
             return Ok(());
+        }
+        if self.next < log.size() {
+            // What was none may have become one since: a contract that was not there, or terms that were not read.
+            self.proxies.retain(|_, holds| *holds);
         }
         let from = first / TILE_WIDTH;
         for number in from..log.batches().min(from.saturating_add(BATCHES_OF_A_ROUND)) {
@@ -199,7 +208,8 @@ impl LogReader {
         Ok(())
     }
 
-    /// Learns whether a contract that a receipt names is a proxy contract of this network and holds the key. Its key never changes.
+    /// Learns whether a contract that a receipt names is a proxy contract of this network and holds the key. Its key never changes:
+    /// what is one stays one.
     async fn learn(
         &mut self,
         chain: &dyn ChainClient,
@@ -210,7 +220,9 @@ impl LogReader {
     ) -> Result<(), Trouble> {
         if !self.proxies.contains_key(proxy) && self.proxies.len() < MAX_PROXIES_OF_A_LOG {
             let holds = match self.fetch(chain, proxy).await? {
-                Some(account) => self.is_ours(&account, root, view)?.is_ok() && account.proxy_public_key == *key,
+                // What cannot be said at all keeps no other receipt of the log away.
+                Some(account) if account.proxy_public_key != *key || view.read().codes.is_cut_for(&account) => false,
+                Some(account) => self.is_ours(&account, root, view)?.is_ok(),
                 None => false,
             };
             self.proxies.insert(proxy.clone(), holds);
@@ -238,7 +250,12 @@ impl LogReader {
         let address = &account.account.address;
         let mut view = view.write();
         match belongs(account, root, view.root.as_ref(), &view.codes) {
-            Belongs::Here => Ok(Ok(())),
+            Belongs::Here => {
+                if let Some(seen) = view.logs.get_mut(self.place) {
+                    seen.forget_stranger(address);
+                }
+                Ok(Ok(()))
+            }
             Belongs::Nowhere(reason) => {
                 if let Some(seen) = view.logs.get_mut(self.place) {
                     seen.note_stranger(address, &reason);
@@ -283,9 +300,9 @@ impl LogReader {
                 kept.add(proven);
             } else if proven.signed.worker_signature.is_some()
                 && self.unsigned.remove(&proven.index)
-                && kept.countersign(&proven)
+                && let Some(signed) = kept.countersign(&proven)
             {
-                sums.countersign(&proven.signed.receipt);
+                sums.countersign(signed);
             }
         }
         self.next = self.next.max(end);

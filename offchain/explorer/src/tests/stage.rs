@@ -3,7 +3,7 @@
 mod forge;
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, Write as _};
 use std::net::TcpListener;
 use std::sync::Arc;
 
@@ -39,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
 use crate::read::{Cost, Reader};
+use crate::view::Shared;
 use crate::{Explorer, Settings};
 
 const NOW: u32 = 1_790_000_000;
@@ -49,11 +50,13 @@ pub(super) struct Stage {
     chain: EmulatedChain,
     asked: Arc<ChainPool>,
     reader: Reader,
+    /// What it writes down.
+    pub(super) view: Shared,
     router: Router,
     folder: TempDir,
     receipts: Vec<SignedReceipt>,
     owner: Address,
-    root: Address,
+    pub(super) root: Address,
     /// The contract that the log and its receipts name.
     pub(super) proxy: Address,
     pub(super) client: Address,
@@ -66,6 +69,24 @@ pub(super) struct Stage {
 
 fn key() -> SigningKey {
     SigningKey::from_bytes(&PROXY_SEED)
+}
+
+/// Reads an HTTP question to its end: lines up to an empty one, and as many bytes as one of them says.
+fn read_question(from: &mut impl BufRead) -> io::Result<()> {
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if from.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if line.trim_end().is_empty() {
+            break;
+        }
+        let told = line.split_once(':');
+        let told = told.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        length = told.map_or(length, |(_, value)| value.trim().parse().unwrap());
+    }
+    from.read_exact(&mut vec![0; length])
 }
 
 fn params() -> Params {
@@ -132,11 +153,12 @@ impl Stage {
         let log = || -> (String, SharedSource) { (place.clone(), source(&place).unwrap()) };
         let logs = (0..times).map(|_| log()).collect();
         let view = explorer.inner.view.clone();
-        let reader = Reader::new(shared, SystemClock::shared(), root.clone(), logs, view);
+        let reader = Reader::new(shared, SystemClock::shared(), root.clone(), logs, view.clone());
         let stage = Self {
             chain,
             asked,
             reader,
+            view,
             router: explorer.router(),
             folder,
             receipts: Vec::new(),
@@ -209,11 +231,14 @@ impl Stage {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", server.local_addr().unwrap());
         std::thread::spawn(move || {
-            for mut connection in server.incoming().flatten() {
-                // The question is small: it comes in one piece.
-                let _ = connection.read(&mut [0; 8_192]);
-                let _ = connection
-                    .write_all(b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            for connection in server.incoming().flatten() {
+                let mut question = BufReader::new(connection);
+                // What is closed before all of it was read is reset, and the answer is lost with it.
+                if read_question(&mut question).is_ok() {
+                    let _ = question
+                        .get_mut()
+                        .write_all(b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                }
             }
         });
         let chain: SharedChain = Arc::new(HttpApi::new(&url, None).unwrap());
