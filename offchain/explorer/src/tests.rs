@@ -2,6 +2,7 @@
 
 mod fair;
 mod forged;
+mod mirrored;
 mod named;
 mod pace;
 mod pages;

@@ -16,7 +16,9 @@ use tokio::time::Instant;
 
 use super::chain::{Cost, is_limited};
 use crate::contracts::{Held, ProxyHeld};
-use crate::limits::{BATCHES_OF_A_ROUND, CHAIN_LAG, MAX_BACKLOG_BATCHES, MAX_PROXIES_OF_A_LOG, SIGNATURE_WINDOW};
+use crate::limits::{
+    BATCHES_OF_A_ROUND, CHAIN_LAG, LOG_TIME, MAX_BACKLOG_BATCHES, MAX_PROXIES_OF_A_LOG, SIGNATURE_WINDOW,
+};
 use crate::proxies::{Belongs, belongs};
 use crate::receipts::Proven;
 use crate::share::OfLog;
@@ -30,6 +32,13 @@ pub(super) enum Trouble {
     Away(String),
     /// It is not what it says it is.
     Refused(String),
+    /// It is the same log as another that is read already.
+    Same {
+        /// The place of that.
+        of: usize,
+        /// It, opened.
+        log: Arc<PublishedLog>,
+    },
 }
 
 impl From<TlogError> for Trouble {
@@ -82,6 +91,24 @@ impl LogReader {
         *self = Self::new(self.place, Arc::clone(&self.source));
     }
 
+    /// Whether a log with its key, of which `is_away` says whether this one can be read, is better read in its place: it must
+    /// continue what was seen.
+    pub(super) async fn gives_way_to(&self, log: &PublishedLog, is_away: bool) -> Result<bool, Trouble> {
+        let Some(known) = &self.known else { return Ok(true) };
+        if log.size() < known.size || (log.size() == known.size && !is_away) {
+            return Ok(false);
+        }
+        let continued = tokio::time::timeout(LOG_TIME, log.must_continue(known)).await;
+        continued.map_err(|_| Trouble::Away("it was not read in time".to_owned()))??;
+        Ok(true)
+    }
+
+    /// Goes on with the source of another reader of the same log, which begins anew with this one's.
+    pub(super) fn exchange(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.source, &mut other.source);
+        other.forget();
+    }
+
     /// Reads what is new, at most so much.
     pub(super) async fn look(&mut self, chain: &dyn ChainClient, root: &Address, view: &Shared) -> Result<(), Trouble> {
         let key = self.contract_key(chain, root, view).await?;
@@ -105,12 +132,8 @@ impl LogReader {
             // Read twice, its receipts would count twice.
             let others = view.logs.iter().enumerate().filter(|(place, _)| *place != self.place);
             let mut same = others.filter(|(_, other)| other.is_key_on_chain && other.key == Some(key));
-            if let Some((_, other)) = same.next() {
-                let problem = format!(
-                    "it is the log of {}, which is read already: each is counted once",
-                    other.url
-                );
-                return Err(Trouble::Refused(problem));
+            if let Some((of, _)) = same.next() {
+                return Err(Trouble::Same { of, log });
             }
             if let Some(seen) = view.logs.get_mut(self.place) {
                 if seen.log.is_none() {
