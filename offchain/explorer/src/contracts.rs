@@ -38,8 +38,10 @@ pub(crate) struct ProxyHeld {
 /// A contract that is followed.
 #[derive(Debug, Clone)]
 pub(crate) struct Contract {
-    /// What it is.
+    /// What it is, or what a receipt says that it is.
     pub(crate) kind: Kind,
+    /// Whether that is known: its address follows from what it is. A receipt may name any address.
+    pub(crate) is_verified: bool,
     /// What it holds.
     pub(crate) held: Held,
     /// Logical time of the last transaction that was read.
@@ -60,17 +62,24 @@ pub(crate) struct Contracts {
 }
 
 impl Contracts {
-    /// Follows a contract from now on. What is known of one that is followed already stays.
+    /// Follows a contract of which it is known what it is. What is known of one that is followed already stays; what only a receipt
+    /// said gives way.
     pub(crate) fn follow(&mut self, address: &Address, kind: Kind) {
-        if self.all.contains_key(address) {
-            return;
-        }
-        if self.all.len() >= MAX_CONTRACTS {
-            self.is_full = true;
-            return;
+        self.add(address, kind, true);
+    }
+
+    fn add(&mut self, address: &Address, kind: Kind, is_verified: bool) {
+        match self.all.get(address) {
+            Some(known) if known.is_verified || !is_verified => return,
+            None if self.all.len() >= MAX_CONTRACTS => {
+                self.is_full = true;
+                return;
+            }
+            _ => {}
         }
         let contract = Contract {
             kind,
+            is_verified,
             held: Held::Nothing,
             lt: 0,
             is_whole: true,
@@ -85,9 +94,17 @@ impl Contracts {
             return;
         }
         if self.named.take(of, 1, MAX_NAMED_CONTRACTS) {
-            self.follow(address, kind);
+            self.add(address, kind, false);
         } else {
             self.is_full = true;
+        }
+    }
+
+    /// A proxy contract is known that was not before: what receipts name and what belonged to none may be a client or a worker of it.
+    pub(crate) fn look_again(&mut self) {
+        let named = self.all.values_mut().filter(|contract| !contract.is_verified);
+        for contract in named.filter(|contract| contract.kind == Kind::Somebody) {
+            (contract.kind, contract.is_due) = (Kind::Client, true);
         }
     }
 
@@ -165,5 +182,25 @@ mod tests {
         contracts.follow(&address(MAX_CONTRACTS), Kind::Worker);
         assert_eq!((contracts.len(), contracts.is_whole()), (MAX_CONTRACTS, false));
         assert_eq!(contracts.kind(&address(MAX_CONTRACTS)), Kind::Somebody);
+    }
+
+    #[test]
+    fn what_a_receipt_says_of_a_contract_gives_way_to_what_is_known_of_it() {
+        let mut contracts = Contracts::default();
+        let of = OfLog { log: 0, logs: 1 };
+        let address = Address::new(0, HashBytes([1; 32]));
+        contracts.follow_named(&address, Kind::Client, of);
+        contracts.follow_named(&address, Kind::Worker, of);
+        assert_eq!(contracts.kind(&address), Kind::Client);
+        let named = contracts.get_mut(&address).unwrap();
+        (named.kind, named.is_due) = (Kind::Somebody, false);
+        contracts.follow(&address, Kind::Proxy);
+        let known = contracts.get(&address).unwrap();
+        assert_eq!((known.kind, known.is_due), (Kind::Proxy, true));
+        contracts.follow_named(&address, Kind::Client, of);
+        contracts.follow(&address, Kind::Worker);
+        contracts.look_again();
+        assert_eq!(contracts.kind(&address), Kind::Proxy, "what is known stays");
+        assert_eq!(contracts.len(), 1);
     }
 }

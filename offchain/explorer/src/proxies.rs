@@ -8,7 +8,7 @@ use cocoon_bindings::ton::{Address, Cell, CellError, HashBytes, Load as _};
 use cocoon_bindings::{ContractKind, Params, proxy_state_init};
 use cocoon_chain::{ProxyAccount, Transaction};
 
-use crate::limits::MAX_CODES;
+use crate::limits::{MAX_CODES, MAX_HISTORY};
 use crate::view::RootSeen;
 
 /// Hashes of the codes that the root contract names for proxy contracts, or named in the history that was read.
@@ -17,6 +17,8 @@ pub(crate) struct Codes {
     hashes: BTreeSet<HashBytes>,
     /// Whether its history was read: before, an unknown code may be one of earlier terms.
     pub(crate) is_read: bool,
+    /// Whether that history was longer than is read: then an unknown code may always be one of earlier terms.
+    pub(crate) is_cut: bool,
 }
 
 impl Codes {
@@ -62,6 +64,14 @@ impl Codes {
     }
 }
 
+impl Codes {
+    /// Whether nothing can be said of a contract: its code may be one that the root contract named before what is read of it.
+    pub(crate) fn is_cut_for(&self, account: &ProxyAccount) -> bool {
+        let code = account.account.code.as_ref();
+        self.is_read && self.is_cut && code.is_some_and(|code| !self.has(code))
+    }
+}
+
 /// The data in a state init: `00` (no depth, not special), code, data, no library.
 fn initial_data(init: &Cell) -> Result<RootStorage, CellError> {
     storage(&init.reference_cloned(1).ok_or(CellError::CellUnderflow)?)
@@ -95,10 +105,14 @@ pub(crate) fn belongs(account: &ProxyAccount, root: &Address, seen: Option<&Root
             "its code {} is none that the root contract names for proxies, or named before",
             code.repr_hash()
         );
-        return if codes.is_read {
-            Belongs::Nowhere(told)
-        } else {
+        return if !codes.is_read {
             Belongs::Unclear(format!("{told}, as far as it was read"))
+        } else if codes.is_cut {
+            Belongs::Unclear(format!(
+                "{told} in its newest {MAX_HISTORY} transactions; it has more, which are not read"
+            ))
+        } else {
+            Belongs::Nowhere(told)
         };
     }
     // With that code nothing but what it began with decides what it can do.

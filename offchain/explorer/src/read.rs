@@ -7,10 +7,12 @@ mod history;
 mod log;
 mod network;
 
+use std::sync::Arc;
+
 use cocoon_bindings::ton::Address;
 use cocoon_chain::SharedChain;
 use cocoon_ratls::SharedClock;
-use cocoon_tlog::SharedSource;
+use cocoon_tlog::{PublishedLog, SharedSource};
 use tokio::time::Instant;
 
 pub(crate) use chain::{Cost, Pace};
@@ -75,6 +77,13 @@ impl Reader {
             self.note_chain(Some(refused.problem));
             return cost;
         }
+        if let Err(refused) = &rules {
+            cost.note(refused);
+        }
+        if cost.is_limited {
+            self.note_chain(rules.err().map(|refused| refused.problem));
+            return cost;
+        }
         self.look_at_logs(&mut cost).await;
         let began = Instant::now();
         let contracts = if cost.is_limited {
@@ -122,28 +131,90 @@ impl Reader {
             (log.place, looked, std::mem::take(&mut log.cost))
         });
         let found = futures_util::future::join_all(looks).await;
-        let now = self.clock.now();
-        let mut view = self.view.write();
+        let mut same = Vec::new();
         for (place, looked, asked) in found {
             cost.took = cost.took.saturating_add(asked.took);
             cost.is_limited |= asked.is_limited;
-            let Some(seen) = view.logs.get_mut(place) else { continue };
-            let problem = match looked {
-                Ok(()) => {
-                    seen.read_at = Some(now);
-                    None
-                }
-                Err(Trouble::Away(problem)) => Some(problem),
-                Err(Trouble::Refused(problem)) => Some(format!("REFUSED: {problem}")),
-            };
-            if let Some(problem) = &problem {
-                tracing::warn!(
-                    log = seen.url,
-                    problem,
-                    "a log cannot be read for the view of the network"
+            match looked {
+                Ok(()) => self.note_log(place, None),
+                Err(Trouble::Same { of, log }) => same.push((place, of, log)),
+                Err(trouble) => self.note_log(place, Some(trouble)),
+            }
+        }
+        for (place, of, log) in same {
+            self.settle(place, of, &log).await;
+        }
+    }
+
+    fn note_log(&self, place: usize, trouble: Option<Trouble>) {
+        let now = self.clock.now();
+        let mut view = self.view.write();
+        let problem = match trouble {
+            None => None,
+            Some(Trouble::Away(problem)) => Some(problem),
+            Some(Trouble::Refused(problem)) => Some(format!("REFUSED: {problem}")),
+            Some(Trouble::Same { of, .. }) => view.logs.get(of).map(|other| {
+                format!(
+                    "REFUSED: it is the log of {}, which is read already: each is counted once",
+                    other.url
+                )
+            }),
+        };
+        let Some(seen) = view.logs.get_mut(place) else { return };
+        match &problem {
+            Some(problem) => tracing::warn!(
+                log = seen.url,
+                problem,
+                "a log cannot be read for the view of the network"
+            ),
+            None => seen.read_at = Some(now),
+        }
+        seen.reach.note(problem, now);
+    }
+
+    /// Of a log that is named twice one is read: the other takes its place when it is longer, or when the one cannot be read. What
+    /// was counted stays with the place.
+    async fn settle(&mut self, place: usize, of: usize, log: &Arc<PublishedLog>) {
+        let is_away = {
+            let view = self.view.read();
+            view.logs.get(of).is_some_and(|one| one.reach.problem.is_some())
+        };
+        let Ok([one, other]) = self.logs.get_disjoint_mut([of, place]) else {
+            return;
+        };
+        match one.gives_way_to(log, is_away).await {
+            Ok(true) => {}
+            Ok(false) => {
+                return self.note_log(
+                    place,
+                    Some(Trouble::Same {
+                        of,
+                        log: Arc::clone(log),
+                    }),
                 );
             }
-            seen.reach.note(problem, now);
+            Err(trouble) => return self.note_log(place, Some(trouble)),
+        }
+        one.exchange(other);
+        self.urls.swap(of, place);
+        {
+            let mut view = self.view.write();
+            let Ok([one, other]) = view.logs.get_disjoint_mut([of, place]) else {
+                return;
+            };
+            tracing::info!(from = one.url, to = other.url, "a log is read from another place");
+            std::mem::swap(&mut one.url, &mut other.url);
+            other.reach = std::mem::take(&mut one.reach);
+            one.log = Some(Arc::clone(log));
+        }
+        if !is_away {
+            self.note_log(
+                place,
+                Some(Trouble::Same {
+                    of,
+                    log: Arc::clone(log),
+                }),
+            );
         }
     }
 }

@@ -96,19 +96,15 @@ impl Receipts {
         }
     }
 
-    /// Takes over a worker's signature that came later; says whether it is new.
-    pub(crate) fn countersign(&mut self, newer: &Proven) -> bool {
+    /// Takes over a worker's signature that came later; the receipt, if that is new.
+    pub(crate) fn countersign(&mut self, newer: &Proven) -> Option<&Proven> {
         let known = self
             .places
             .get(&newer.id.0)
             .and_then(|place| self.by_time.get_mut(place));
-        match known.filter(|known| known.signed.worker_signature.is_none()) {
-            Some(known) => {
-                known.signed.worker_signature = newer.signed.worker_signature;
-                known.signed.worker_signature.is_some()
-            }
-            None => false,
-        }
+        let known = known.filter(|known| known.signed.worker_signature.is_none() && known.log == newer.log)?;
+        known.signed.worker_signature = newer.signed.worker_signature;
+        known.signed.worker_signature.is_some().then_some(&*known)
     }
 
     /// One by its id.

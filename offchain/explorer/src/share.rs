@@ -26,6 +26,12 @@ impl Shares {
         has_left
     }
 
+    /// Takes back what a log no longer has.
+    pub(crate) fn give_back(&mut self, log: usize, count: usize) {
+        let taken = self.0.entry(log).or_default();
+        *taken = taken.saturating_sub(count);
+    }
+
     /// Notes what a log has, whether its share is enough for it or not.
     pub(crate) fn note(&mut self, log: usize, count: usize) {
         let taken = self.0.entry(log).or_default();

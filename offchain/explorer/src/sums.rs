@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_receipt::limits::REPUTATION_WINDOW_DAYS;
 use cocoon_receipt::reputation::{Record, Reputation, day_of};
 use cocoon_receipt::{FinishReason, Receipt, WorkStatement};
 
@@ -39,7 +40,7 @@ impl Coefficients {
     }
 }
 
-/// What receipts say of one worker contract.
+/// What receipts of one log say of one worker contract.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct WorkerSum {
     /// The proxy contract of the newest receipt.
@@ -61,16 +62,16 @@ pub(crate) struct WorkerSum {
     /// End of the first and last answer, Unix milliseconds.
     pub(crate) seen_ms: Option<(u64, u64)>,
     record: Record,
-    /// The log that named it first.
-    log: usize,
-    /// Whether there is no reputation of it: there was no place for all that would make it.
-    is_unrated: bool,
+    /// The last day for which there was no place for all that would make its reputation.
+    lost_on: Option<u64>,
 }
 
 impl WorkerSum {
     /// Its reputation on a day, unless there was too much that would make it.
     pub(crate) fn reputation(&self, day: u64) -> Option<Reputation> {
-        (!self.is_unrated).then(|| self.record.on(day))
+        let counted_from = day.saturating_sub(REPUTATION_WINDOW_DAYS);
+        let is_whole = self.lost_on.is_none_or(|lost| lost < counted_from);
+        is_whole.then(|| self.record.on(day))
     }
 }
 
@@ -99,8 +100,9 @@ pub(crate) struct ProxySum {
 /// All sums.
 #[derive(Debug, Default)]
 pub(crate) struct Sums {
-    /// By worker contract.
-    pub(crate) workers: BTreeMap<Address, WorkerSum>,
+    /// By worker contract and log, by the place of that among those that are read: a log may name any worker, and says nothing of
+    /// those of another.
+    pub(crate) workers: BTreeMap<(Address, usize), WorkerSum>,
     /// By model.
     pub(crate) models: BTreeMap<HashBytes, ModelSum>,
     /// By proxy contract.
@@ -153,13 +155,11 @@ impl Sums {
         } else {
             self.is_full = true;
         }
-        let Some(sum) = place(&mut self.workers, &statement.worker, &mut self.taken.workers, of) else {
+        let name = (statement.worker.clone(), of.log);
+        let Some(sum) = place(&mut self.workers, &name, &mut self.taken.workers, of) else {
             self.is_full = true;
             return;
         };
-        if sum.receipts == 0 {
-            sum.log = of.log;
-        }
         sum.proxy = Some(statement.proxy.clone());
         sum.receipts += 1;
         sum.tokens = sum.tokens.saturating_add(charged);
@@ -179,42 +179,85 @@ impl Sums {
         }
         let (first, last) = sum.seen_ms.unwrap_or((ended, ended));
         sum.seen_ms = Some((first.min(ended), last.max(ended)));
-        if sum.is_unrated {
+        self.rate(proven, name, of);
+    }
+
+    /// Notes what a receipt says of its worker's reputation, in the place that its log has for it.
+    fn rate(&mut self, proven: &Proven, name: (Address, usize), of: OfLog) {
+        let today = self.day;
+        let is_rated = is_in_window(proven, today);
+        let sum = self.workers.get_mut(&name);
+        let Some(sum) = sum.filter(|sum| is_rated && sum.lost_on != Some(today)) else {
+            return;
+        };
+        let before = sum.record.groups();
+        let is_signed = proven.signed.worker_signature.is_some();
+        sum.record.note(&of_contract(&proven.signed.receipt), is_signed);
+        let more = sum.record.groups().saturating_sub(before);
+        if more == 0 || self.taken.groups.take(of, more, MAX_REPUTATION_GROUPS) {
             return;
         }
-        let before = sum.record.groups();
-        sum.record
-            .note(&of_contract(receipt), signed.worker_signature.is_some());
-        let more = sum.record.groups().saturating_sub(before);
-        if more > 0 && !self.taken.groups.take(of, more, MAX_REPUTATION_GROUPS) {
-            (sum.record, sum.is_unrated) = (Record::default(), true);
+        // The worker that takes most of the log's place loses it, and none of another log.
+        self.taken.groups.note(of.log, more);
+        let of_log = self.workers.iter_mut().filter(|((_, log), _)| *log == of.log);
+        if let Some((_, most)) = of_log.max_by_key(|(_, sum)| sum.record.groups()) {
+            self.taken.groups.give_back(of.log, most.record.groups());
+            (most.record, most.lost_on) = (Record::default(), Some(today));
         }
     }
 
     /// Forgets what no longer counts for a reputation, which leaves its place to what comes.
     fn forget(&mut self) {
         self.taken.groups = Shares::default();
-        for sum in self.workers.values_mut() {
+        for ((_, log), sum) in &mut self.workers {
             sum.record.forget_before(self.day);
-            self.taken.groups.note(sum.log, sum.record.groups());
+            self.taken.groups.note(*log, sum.record.groups());
         }
     }
 
     /// How many workers ran each model, by what is kept of the workers.
     pub(crate) fn workers_of_models(&self) -> BTreeMap<HashBytes, usize> {
-        let mut counts = BTreeMap::new();
-        for model in self.workers.values().flat_map(|sum| &sum.models) {
-            *counts.entry(*model).or_default() += 1;
+        let mut workers: BTreeMap<HashBytes, BTreeSet<&Address>> = BTreeMap::new();
+        for ((worker, _), sum) in &self.workers {
+            for model in &sum.models {
+                workers.entry(*model).or_default().insert(worker);
+            }
         }
-        counts
+        workers
+            .into_iter()
+            .map(|(model, workers)| (model, workers.len()))
+            .collect()
+    }
+
+    /// How many workers there are.
+    pub(crate) fn workers(&self) -> usize {
+        let names: BTreeSet<&Address> = self.workers.keys().map(|(worker, _)| worker).collect();
+        names.len()
+    }
+
+    /// Groups that are kept, all together.
+    #[cfg(test)]
+    pub(crate) fn groups(&self) -> usize {
+        self.workers.values().map(|sum| sum.record.groups()).sum()
+    }
+
+    /// What the receipts of a log say of a worker; without a log, those of the first that names it.
+    pub(crate) fn worker(&self, address: &Address, log: Option<usize>) -> Option<&WorkerSum> {
+        let (first, last) = log.map_or((0, usize::MAX), |log| (log, log));
+        let mut sums = self.workers.range((address.clone(), first)..=(address.clone(), last));
+        sums.next().map(|(_, sum)| sum)
     }
 
     /// Counts the worker's signature of a receipt that was counted without it.
-    pub(crate) fn countersign(&mut self, receipt: &Receipt) {
-        if let Some(sum) = self.workers.get_mut(&receipt.statement.worker) {
+    pub(crate) fn countersign(&mut self, proven: &Proven) {
+        let receipt = &proven.signed.receipt;
+        let name = (receipt.statement.worker.clone(), proven.log);
+        if let Some(sum) = self.workers.get_mut(&name) {
             sum.signed += 1;
-            // Of one without a reputation nothing is kept that this could change.
-            sum.record.countersign(&of_contract(receipt));
+            if is_in_window(proven, self.day) {
+                // Of one without a reputation nothing is kept that this could change.
+                sum.record.countersign(&of_contract(receipt));
+            }
         }
     }
 }
@@ -230,6 +273,14 @@ fn place<'a, K: Ord + Clone, V: Default>(
         return None;
     }
     Some(sums.entry(key.clone()).or_default())
+}
+
+/// Whether a receipt counts for a reputation: its answer began neither before the days that count, nor after it ended. A proxy may
+/// sign any time, and what it signs of a time to come would keep its place for ever.
+fn is_in_window(proven: &Proven, today: u64) -> bool {
+    let began = day_of(proven.signed.receipt.statement.timing.started_ms);
+    let first = today.saturating_sub(REPUTATION_WINDOW_DAYS);
+    (first..=day_of(proven.ended_ms)).contains(&began)
 }
 
 fn is_fault(finish: FinishReason) -> bool {

@@ -2,6 +2,8 @@
 
 mod fair;
 mod forged;
+mod mirrored;
+mod named;
 mod pace;
 mod pages;
 mod stage;

@@ -98,6 +98,11 @@ pub(crate) struct LogSeen {
 }
 
 impl LogSeen {
+    /// Notes that a contract is a proxy contract of this network, whatever was said of it before.
+    pub(crate) fn forget_stranger(&mut self, contract: &Address) {
+        self.strangers.remove(contract);
+    }
+
     /// Notes a contract that is no proxy contract of this network.
     pub(crate) fn note_stranger(&mut self, contract: &Address, reason: &str) {
         if self.strangers.len() < MAX_PROXIES_OF_A_LOG || self.strangers.contains_key(contract) {

@@ -84,7 +84,9 @@ pub(super) async fn workers(State(inner): Explored) -> Response {
     shown(&inner, |view, _| {
         let day = day_of(u64::from(view.time).saturating_mul(1000));
         let known = view.contracts.of(Kind::Worker).map(|(address, _)| address);
-        let all: BTreeSet<&Address> = known.chain(view.sums.workers.keys()).collect();
+        let all: BTreeSet<&Address> = known
+            .chain(view.sums.workers.keys().map(|(address, _)| address))
+            .collect();
         let rows = all
             .into_iter()
             .map(|address| worker(view, address, day))
@@ -106,7 +108,12 @@ fn worker(view: &View, address: &Address, day: u64) -> Value {
         _ => None,
     };
     let empty = WorkerSum::default();
-    let sum = view.sums.workers.get(address).unwrap_or(&empty);
+    let sum = match account {
+        // Any log may name it: that of its own proxy contract tells what it did.
+        Some(account) => log_of(view, &account.proxy).and_then(|log| view.sums.worker(address, Some(log))),
+        None => view.sums.worker(address, None),
+    };
+    let sum = sum.unwrap_or(&empty);
     let proxy = account
         .map(|account| account.proxy.clone())
         .or_else(|| sum.proxy.clone());
@@ -135,6 +142,15 @@ fn worker(view: &View, address: &Address, day: u64) -> Value {
         "last_seen_ms": sum.seen_ms.map(|(_, last)| last),
         "reputation": reputation,
     })
+}
+
+/// The log of a proxy contract, by its place among those that are read.
+fn log_of(view: &View, proxy: &Address) -> Option<usize> {
+    let Some(Held::Proxy(held)) = view.contracts.get(proxy).map(|contract| &contract.held) else {
+        return None;
+    };
+    let key = Some(held.account.proxy_public_key);
+    view.logs.iter().position(|log| log.is_key_on_chain && log.key == key)
 }
 
 fn coefficients(seen: Option<&Coefficients>) -> Value {

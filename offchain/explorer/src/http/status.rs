@@ -33,7 +33,7 @@ pub(super) async fn show(State(inner): Explored) -> Response {
             "contracts": view.contracts.len(),
             "receipts": view.receipts.len(),
             "transactions": view.feed.len(),
-            "workers": view.sums.workers.len(),
+            "workers": view.sums.workers(),
             "models": view.sums.models.len(),
             "anchors": view.anchors.0.len(),
         },

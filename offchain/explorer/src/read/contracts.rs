@@ -34,7 +34,9 @@ impl Reader {
         if is_due(&self.view.read()) {
             self.read_history(&root, Kind::Root).await?;
         }
-        self.view.write().codes.is_read = true;
+        let mut view = self.view.write();
+        view.codes.is_cut = view.contracts.get(&root).is_some_and(|contract| !contract.is_whole);
+        view.codes.is_read = true;
         Ok(())
     }
 
@@ -57,10 +59,7 @@ impl Reader {
             if began.elapsed() > CONTRACTS_TIME {
                 break;
             }
-            let read = match child.kind {
-                Kind::Client => self.read_client(&child.address).await,
-                _ => self.read_worker(&child.address).await,
-            };
+            let read = self.read_child(&child).await;
             if child.is_due {
                 self.behind = Some(child.address);
             }
@@ -101,6 +100,29 @@ impl Reader {
         chosen
     }
 
+    /// Reads a client or worker contract. A receipt may name a worker as a client: what is not the one may be the other.
+    async fn read_child(&self, child: &Child) -> Result<(), ChainError> {
+        let known = self.view.read().contracts.get(&child.address).cloned();
+        let is_verified = known.is_some_and(|contract| contract.is_verified);
+        let (one, other) = match child.kind {
+            Kind::Client => (Kind::Client, Kind::Worker),
+            _ => (Kind::Worker, Kind::Client),
+        };
+        self.read_as(&child.address, one).await?;
+        let is_nothing = self.view.read().contracts.kind(&child.address) == Kind::Somebody;
+        if is_nothing && !is_verified {
+            self.read_as(&child.address, other).await?;
+        }
+        Ok(())
+    }
+
+    async fn read_as(&self, address: &Address, kind: Kind) -> Result<(), ChainError> {
+        match kind {
+            Kind::Client => self.read_client(address).await,
+            _ => self.read_worker(address).await,
+        }
+    }
+
     async fn read_client(&self, address: &Address) -> Result<(), ChainError> {
         let account = match ClientAccount::fetch(self.chain.as_ref(), address).await {
             Ok(account) => account,
@@ -110,7 +132,14 @@ impl Reader {
         let proxy = account.constants.proxy.clone();
         let owner = account.constants.owner.clone();
         let derive = |key: &PublicKey, params: &Params| client_state_init(&owner, &proxy, key, params);
-        self.keep(address, &proxy, Held::Client(Box::new(account)), last, derive);
+        self.keep(
+            address,
+            Kind::Client,
+            &proxy,
+            Held::Client(Box::new(account)),
+            last,
+            derive,
+        );
         self.read_history_since(address, Kind::Client, last).await
     }
 
@@ -123,7 +152,14 @@ impl Reader {
         let proxy = account.proxy.clone();
         let owner = account.owner.clone();
         let derive = |key: &PublicKey, params: &Params| worker_state_init(&owner, &proxy, key, params);
-        self.keep(address, &proxy, Held::Worker(Box::new(account)), last, derive);
+        self.keep(
+            address,
+            Kind::Worker,
+            &proxy,
+            Held::Worker(Box::new(account)),
+            last,
+            derive,
+        );
         self.read_history_since(address, Kind::Worker, last).await
     }
 
@@ -137,7 +173,9 @@ impl Reader {
             ChainError::NotDeployed { .. } => contract.is_due = false,
             ChainError::Data { .. } => {
                 contract.is_due = false;
-                contract.kind = Kind::Somebody;
+                if !contract.is_verified {
+                    contract.kind = Kind::Somebody;
+                }
             }
             error => return Err(error),
         }
@@ -149,6 +187,7 @@ impl Reader {
     fn keep(
         &self,
         address: &Address,
+        kind: Kind,
         proxy: &Address,
         held: Held,
         last: u64,
@@ -165,8 +204,8 @@ impl Reader {
         };
         if let Some(contract) = view.contracts.get_mut(address) {
             if is_ours {
-                contract.held = held;
-            } else {
+                (contract.kind, contract.is_verified, contract.held) = (kind, true, held);
+            } else if !contract.is_verified {
                 // A contract of the same form at a proxy that is none of this view, or of other code.
                 contract.kind = Kind::Somebody;
             }
@@ -233,7 +272,9 @@ fn hear(contracts: &mut Contracts, proxy: &Address, transaction: &Transaction) {
     let Some(source) = message.source.as_ref() else { return };
     if let Some(known) = contracts.get_mut(source) {
         known.is_due = true;
-        return;
+        if known.is_verified {
+            return;
+        }
     }
     let Some(Held::Proxy(held)) = contracts.get(proxy).map(|contract| &contract.held) else {
         return;

@@ -16,7 +16,9 @@ use tokio::time::Instant;
 
 use super::chain::{Cost, is_limited};
 use crate::contracts::{Held, ProxyHeld};
-use crate::limits::{BATCHES_OF_A_ROUND, CHAIN_LAG, MAX_BACKLOG_BATCHES, MAX_PROXIES_OF_A_LOG, SIGNATURE_WINDOW};
+use crate::limits::{
+    BATCHES_OF_A_ROUND, CHAIN_LAG, LOG_TIME, MAX_BACKLOG_BATCHES, MAX_PROXIES_OF_A_LOG, SIGNATURE_WINDOW,
+};
 use crate::proxies::{Belongs, belongs};
 use crate::receipts::Proven;
 use crate::share::OfLog;
@@ -30,6 +32,13 @@ pub(super) enum Trouble {
     Away(String),
     /// It is not what it says it is.
     Refused(String),
+    /// It is the same log as another that is read already.
+    Same {
+        /// The place of that.
+        of: usize,
+        /// It, opened.
+        log: Arc<PublishedLog>,
+    },
 }
 
 impl From<TlogError> for Trouble {
@@ -82,6 +91,24 @@ impl LogReader {
         *self = Self::new(self.place, Arc::clone(&self.source));
     }
 
+    /// Whether a log with its key, of which `is_away` says whether this one can be read, is better read in its place: it must
+    /// continue what was seen.
+    pub(super) async fn gives_way_to(&self, log: &PublishedLog, is_away: bool) -> Result<bool, Trouble> {
+        let Some(known) = &self.known else { return Ok(true) };
+        if log.size() < known.size || (log.size() == known.size && !is_away) {
+            return Ok(false);
+        }
+        let continued = tokio::time::timeout(LOG_TIME, log.must_continue(known)).await;
+        continued.map_err(|_| Trouble::Away("it was not read in time".to_owned()))??;
+        Ok(true)
+    }
+
+    /// Goes on with the source of another reader of the same log, which begins anew with this one's.
+    pub(super) fn exchange(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.source, &mut other.source);
+        other.forget();
+    }
+
     /// Reads what is new, at most so much.
     pub(super) async fn look(&mut self, chain: &dyn ChainClient, root: &Address, view: &Shared) -> Result<(), Trouble> {
         let key = self.contract_key(chain, root, view).await?;
@@ -105,12 +132,8 @@ impl LogReader {
             // Read twice, its receipts would count twice.
             let others = view.logs.iter().enumerate().filter(|(place, _)| *place != self.place);
             let mut same = others.filter(|(_, other)| other.is_key_on_chain && other.key == Some(key));
-            if let Some((_, other)) = same.next() {
-                let problem = format!(
-                    "it is the log of {}, which is read already: each is counted once",
-                    other.url
-                );
-                return Err(Trouble::Refused(problem));
+            if let Some((of, _)) = same.next() {
+                return Err(Trouble::Same { of, log });
             }
             if let Some(seen) = view.logs.get_mut(self.place) {
                 if seen.log.is_none() {
@@ -160,14 +183,19 @@ impl LogReader {
             (seen.key, seen.proxy) = (Some(key), Some(proxy.clone()));
             seen.url.clone()
         });
+        let mut is_new = false;
         view.contracts.follow(&proxy, Kind::Proxy);
         if let Some(contract) = view.contracts.get_mut(&proxy) {
+            is_new = matches!(contract.held, Held::Nothing);
             contract.held = Held::Proxy(Box::new(ProxyHeld {
                 account,
                 is_of_root,
                 log: log.unwrap_or_default(),
             }));
             contract.is_due = last > contract.lt;
+        }
+        if is_new {
+            view.contracts.look_again();
         }
         Ok(key)
     }
@@ -182,6 +210,10 @@ impl LogReader {
         let first = self.unsigned.first().copied().unwrap_or(self.next).min(self.next);
         if self.next >= log.size() && self.unsigned.is_empty() {
             return Ok(());
+        }
+        if self.next < log.size() {
+            // What was none may have become one since: a contract that was not there, or terms that were not read.
+            self.proxies.retain(|_, holds| *holds);
         }
         let from = first / TILE_WIDTH;
         for number in from..log.batches().min(from.saturating_add(BATCHES_OF_A_ROUND)) {
@@ -199,7 +231,8 @@ impl LogReader {
         Ok(())
     }
 
-    /// Learns whether a contract that a receipt names is a proxy contract of this network and holds the key. Its key never changes.
+    /// Learns whether a contract that a receipt names is a proxy contract of this network and holds the key. Its key never changes:
+    /// what is one stays one.
     async fn learn(
         &mut self,
         chain: &dyn ChainClient,
@@ -210,7 +243,9 @@ impl LogReader {
     ) -> Result<(), Trouble> {
         if !self.proxies.contains_key(proxy) && self.proxies.len() < MAX_PROXIES_OF_A_LOG {
             let holds = match self.fetch(chain, proxy).await? {
-                Some(account) => self.is_ours(&account, root, view)?.is_ok() && account.proxy_public_key == *key,
+                // What cannot be said at all keeps no other receipt of the log away.
+                Some(account) if account.proxy_public_key != *key || view.read().codes.is_cut_for(&account) => false,
+                Some(account) => self.is_ours(&account, root, view)?.is_ok(),
                 None => false,
             };
             self.proxies.insert(proxy.clone(), holds);
@@ -238,7 +273,12 @@ impl LogReader {
         let address = &account.account.address;
         let mut view = view.write();
         match belongs(account, root, view.root.as_ref(), &view.codes) {
-            Belongs::Here => Ok(Ok(())),
+            Belongs::Here => {
+                if let Some(seen) = view.logs.get_mut(self.place) {
+                    seen.forget_stranger(address);
+                }
+                Ok(Ok(()))
+            }
             Belongs::Nowhere(reason) => {
                 if let Some(seen) = view.logs.get_mut(self.place) {
                     seen.note_stranger(address, &reason);
@@ -283,9 +323,9 @@ impl LogReader {
                 kept.add(proven);
             } else if proven.signed.worker_signature.is_some()
                 && self.unsigned.remove(&proven.index)
-                && kept.countersign(&proven)
+                && let Some(signed) = kept.countersign(&proven)
             {
-                sums.countersign(&proven.signed.receipt);
+                sums.countersign(signed);
             }
         }
         self.next = self.next.max(end);

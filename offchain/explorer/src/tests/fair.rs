@@ -1,6 +1,7 @@
 //! What one log can do to the others.
 
 use cocoon_bindings::ton::{Address, HashBytes};
+use cocoon_receipt::reputation::{Reputation, day_of};
 use cocoon_receipt::{ReceiptId, SignedReceipt};
 use serde_json::Value;
 
@@ -95,7 +96,7 @@ async fn an_answer_of_a_time_to_come_counts_as_ended_when_it_was_read() {
 
 /// One whose worker, or payer, is another for each number.
 fn naming(signed: &SignedReceipt, log: usize, number: usize, set: impl FnOnce(&mut SignedReceipt, Address)) -> Proven {
-    let mut one = proven(signed, log, number, 10);
+    let mut one = proven(signed, log, number, signed.receipt.statement.timing.finished_ms);
     set(&mut one.signed, Address::new(0, one.id.0));
     one
 }
@@ -119,7 +120,7 @@ async fn no_log_fills_the_sums_and_the_contracts_for_another() {
     let name = &other.signed.receipt.statement.worker;
     sums.count(&other, 2);
     contracts.follow_named(name, Kind::Worker, OfLog { log: 1, logs: 2 });
-    assert!(sums.workers.contains_key(name));
+    assert!(sums.worker(name, Some(1)).is_some());
     assert_eq!(contracts.kind(name), Kind::Worker);
 }
 
@@ -133,12 +134,71 @@ async fn no_log_takes_away_the_reputation_of_anothers_worker() {
     for number in 0..MAX_REPUTATION_GROUPS / 2 + 2 {
         sums.count(&payer(0, number), 2);
     }
-    let day = u64::MAX;
-    assert!(sums.workers[&stage.worker].reputation(day).is_none());
+    let day = day_of(Stage::ENDED_MS) + 1;
+    assert!(sums.workers[&(stage.worker.clone(), 0)].reputation(day).is_none());
     let mut other = payer(1, 0);
     other.signed.receipt.statement.worker = stage.client.clone();
     sums.count(&other, 2);
-    assert!(sums.workers[&stage.client].reputation(day).is_some());
+    let of = |sums: &Sums, worker: &Address| sums.worker(worker, Some(1)).unwrap().reputation(day);
+    assert!(of(&sums, &stage.client).is_some());
+    // Nor if it names that very worker, before it or after it.
+    sums.count(&payer(1, 1), 2);
+    assert!(of(&sums, &stage.worker).is_some());
+    assert_eq!(sums.worker(&stage.worker, Some(1)).unwrap().receipts, 1);
+    let next = |number| later(payer(0, number), &signed, 1);
+    for number in 0..MAX_REPUTATION_GROUPS / 2 + 2 {
+        sums.count(&next(number), 2);
+    }
+    sums.count(&later(payer(1, 2), &signed, 1), 2);
+    assert!(of(&sums, &stage.worker).is_some());
+    assert!(sums.groups() <= MAX_REPUTATION_GROUPS);
+}
+
+/// So many days later.
+fn later(mut one: Proven, signed: &SignedReceipt, days: u64) -> Proven {
+    let timing = &mut one.signed.receipt.statement.timing;
+    timing.started_ms = signed.receipt.statement.timing.started_ms + days * 86_400_000;
+    timing.finished_ms = signed.receipt.statement.timing.finished_ms + days * 86_400_000;
+    one.ended_ms = timing.finished_ms;
+    one
+}
+
+#[tokio::test]
+async fn answers_of_days_to_come_take_no_place_among_those_that_make_reputations() {
+    let mut stage = Stage::new().await;
+    stage.publish(1);
+    let signed = stage.sample();
+    let mut sums = Sums::default();
+    for days in 1..100 {
+        let mut one = later(naming(&signed, 0, 0, |_, _| {}), &signed, days * 365);
+        one.ended_ms = Stage::ENDED_MS;
+        sums.count(&one, 1);
+    }
+    assert_eq!(
+        (sums.groups(), sums.workers[&(stage.worker.clone(), 0)].receipts),
+        (0, 99)
+    );
+    sums.count(&naming(&signed, 0, 1, |_, _| {}), 1);
+    assert_eq!(sums.groups(), 1);
+}
+
+#[tokio::test]
+async fn a_worker_without_a_reputation_has_one_again_when_what_is_missing_no_longer_counts() {
+    let mut stage = Stage::new().await;
+    stage.publish(1);
+    let signed = stage.sample();
+    let mut sums = Sums::default();
+    for number in 0..=MAX_REPUTATION_GROUPS {
+        sums.count(&naming(&signed, 0, number, |one, name| one.receipt.client = name), 1);
+    }
+    let lost = day_of(Stage::ENDED_MS);
+    for days in [1, 57] {
+        sums.count(&later(naming(&signed, 0, 0, |_, _| {}), &signed, days), 1);
+    }
+    let on = |day| sums.workers[&(stage.worker.clone(), 0)].reputation(day);
+    assert_eq!((on(lost + 1), on(lost + 56)), (None, None));
+    let again = on(lost + 58).unwrap();
+    assert_ne!(again, Reputation::UNKNOWN, "what came since counts");
 }
 
 #[tokio::test]
@@ -181,8 +241,8 @@ async fn days_that_no_longer_count_leave_their_place_to_new_ones() {
     other.signed.receipt.statement.timing.started_ms += later;
     other.ended_ms = signed.receipt.statement.timing.finished_ms + later;
     sums.count(&other, 1);
-    let day = u64::MAX;
-    let of = |worker| sums.workers[worker].reputation(day);
+    let day = day_of(other.ended_ms) + 1;
+    let of = |worker| sums.worker(worker, Some(0)).unwrap().reputation(day);
     assert!(of(&other.signed.receipt.statement.worker).is_some());
     assert!(of(&stage.worker).is_some());
 }

@@ -78,6 +78,57 @@ async fn a_contract_of_code_that_the_root_contract_named_before_is_one_of_the_ne
 }
 
 #[tokio::test]
+async fn where_the_root_contract_has_more_history_than_is_read_an_unknown_code_may_be_an_earlier_one() {
+    let mut stage = Stage::new().await;
+    stage.look().await;
+    let root = stage.root.clone();
+    stage.view.write().contracts.get_mut(&root).unwrap().is_whole = false;
+    let forged = stage.forge_proxy();
+    let proxy = std::mem::replace(&mut stage.proxy, forged);
+    stage.publish(1);
+    stage.look().await;
+    let status = stage.get("status").await;
+    let problem = status["logs"][0]["problem"].as_str().unwrap();
+    assert!(
+        !problem.starts_with("REFUSED") && problem.contains("is not known yet") && problem.contains("has more"),
+        "{problem}"
+    );
+    let proxies = stage.get("proxies").await;
+    assert_eq!(proxies["strangers"], Value::Array(Vec::new()), "{proxies:#}");
+    // A receipt that names it does not keep the others of a log away.
+    stage.charged_by = Some(std::mem::replace(&mut stage.proxy, proxy));
+    stage.publish(1);
+    stage.charged_by = None;
+    stage.publish(1);
+    stage.look().await;
+    let status = stage.get("status").await;
+    assert_eq!(
+        (&status["logs"][0]["problem"], &status["logs"][0]["left_out"]),
+        (&Value::Null, &2.into()),
+        "{status:#}"
+    );
+    assert_eq!(stage.get("receipts").await["receipts"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_contract_that_becomes_one_of_the_network_is_a_stranger_no_longer() {
+    let mut stage = Stage::new().await;
+    // The root contract names its code later than the log its receipts.
+    let earlier = stage.deploy_proxy_of_code_to_come();
+    stage.charged_by = Some(earlier.clone());
+    stage.publish(1);
+    stage.look().await;
+    is_a_stranger(&stage, &earlier, "its code").await;
+    stage.name_code_to_come();
+    stage.publish(1);
+    stage.look().await;
+    let proxies = stage.get("proxies").await;
+    assert_eq!(proxies["strangers"], Value::Array(Vec::new()), "{proxies:#}");
+    let receipts = stage.get("receipts").await;
+    assert_eq!(receipts["receipts"].as_array().unwrap().len(), 1, "{receipts:#}");
+}
+
+#[tokio::test]
 async fn what_a_worker_contract_with_other_code_holds_is_not_told() {
     let mut stage = Stage::new().await;
     stage.worker = stage.forge_worker();

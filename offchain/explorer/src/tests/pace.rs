@@ -34,3 +34,17 @@ async fn a_server_that_takes_no_more_questions_is_noticed_and_what_was_read_stay
         "{receipts:#}"
     );
 }
+
+#[tokio::test]
+async fn a_server_that_refuses_what_happened_to_the_root_contract_is_asked_nothing_else_in_that_look() {
+    let mut stage = Stage::new().await;
+    stage.look().await;
+    stage.name_code_to_come();
+    stage.publish(1);
+    stage.limit_histories();
+    assert!(stage.look().await.is_limited);
+    let receipts = stage.get("receipts").await;
+    assert_eq!(receipts["receipts"].as_array().unwrap().len(), 0, "{receipts:#}");
+    let problem = receipts["as_of"]["problem"].as_str().unwrap();
+    assert!(problem.contains("no more questions"), "{problem}");
+}

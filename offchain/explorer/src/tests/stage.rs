@@ -1,10 +1,12 @@
 //! Root, proxy, client and worker contracts, and a log of receipts between them.
 
 mod forge;
+mod refusing;
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, Write as _};
 use std::net::TcpListener;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -38,7 +40,10 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
+use refusing::Refusing;
+
 use crate::read::{Cost, Reader};
+use crate::view::Shared;
 use crate::{Explorer, Settings};
 
 const NOW: u32 = 1_790_000_000;
@@ -49,11 +54,13 @@ pub(super) struct Stage {
     chain: EmulatedChain,
     asked: Arc<ChainPool>,
     reader: Reader,
+    /// What it writes down.
+    pub(super) view: Shared,
     router: Router,
     folder: TempDir,
     receipts: Vec<SignedReceipt>,
     owner: Address,
-    root: Address,
+    pub(super) root: Address,
     /// The contract that the log and its receipts name.
     pub(super) proxy: Address,
     pub(super) client: Address,
@@ -66,6 +73,37 @@ pub(super) struct Stage {
 
 fn key() -> SigningKey {
     SigningKey::from_bytes(&PROXY_SEED)
+}
+
+/// Reads an HTTP question to its end: lines up to an empty one, and as many bytes as one of them says.
+fn read_question(from: &mut impl BufRead) -> io::Result<()> {
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        if from.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if line.trim_end().is_empty() {
+            break;
+        }
+        let told = line.split_once(':');
+        let told = told.filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        length = told.map_or(length, |(_, value)| value.trim().parse().unwrap());
+    }
+    from.read_exact(&mut vec![0; length])
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let place = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &place);
+        } else {
+            std::fs::copy(entry.path(), place).unwrap();
+        }
+    }
 }
 
 fn params() -> Params {
@@ -98,6 +136,37 @@ impl Stage {
 
     /// The same log, named so many times.
     pub(super) async fn reading(times: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().display().to_string();
+        Self::of(folder, vec![place; times]).await
+    }
+
+    /// The log, and before it a mirror of it.
+    pub(super) async fn behind_a_mirror(mirror: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().display().to_string();
+        Self::of(folder, vec![mirror.display().to_string(), place]).await
+    }
+
+    /// Copies the log as it is now.
+    pub(super) fn copy_to(&self, mirror: &Path) {
+        copy(self.folder.path(), mirror);
+    }
+
+    /// The log is nowhere, until it is published again.
+    pub(super) fn take_away(&self) {
+        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
+            let path = entry.unwrap().path();
+            let removed = if path.is_dir() {
+                std::fs::remove_dir_all(&path)
+            } else {
+                std::fs::remove_file(&path)
+            };
+            removed.unwrap();
+        }
+    }
+
+    async fn of(folder: TempDir, logs: Vec<String>) -> Self {
         let chain = EmulatedChain::new(Emulator::new(&NetworkConfig::default(), NOW).unwrap());
         let (owner, public) = (Address::new(0, HashBytes([6; 32])), Self::key());
         let places = ProxyEndpoints {
@@ -119,9 +188,7 @@ impl Stage {
         let client_init = client_state_init(&owner, &proxy, &public, &params()).unwrap();
         let worker_init = worker_state_init(&owner, &proxy, &public, &params()).unwrap();
         let (client, worker) = (stage(&client_init), stage(&worker_init));
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().display().to_string();
-        let settings = Settings::new(root.clone(), vec![place.clone(); times]);
+        let settings = Settings::new(root.clone(), logs.clone());
         // It counts what is asked.
         let asked = Arc::new(ChainPool::of_clients(vec![("chain".to_owned(), Arc::new(chain.clone()))]).unwrap());
         let shared: SharedChain = asked.clone();
@@ -129,14 +196,15 @@ impl Stage {
         let explorer = Explorer::start(Arc::clone(&shared), SystemClock::shared(), settings, stop.clone()).unwrap();
         // The looks are those of the test.
         stop.cancel();
-        let log = || -> (String, SharedSource) { (place.clone(), source(&place).unwrap()) };
-        let logs = (0..times).map(|_| log()).collect();
+        let log = |place: &String| -> (String, SharedSource) { (place.clone(), source(place).unwrap()) };
+        let logs = logs.iter().map(log).collect();
         let view = explorer.inner.view.clone();
-        let reader = Reader::new(shared, SystemClock::shared(), root.clone(), logs, view);
+        let reader = Reader::new(shared, SystemClock::shared(), root.clone(), logs, view.clone());
         let stage = Self {
             chain,
             asked,
             reader,
+            view,
             router: explorer.router(),
             folder,
             receipts: Vec::new(),
@@ -209,15 +277,23 @@ impl Stage {
         let server = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", server.local_addr().unwrap());
         std::thread::spawn(move || {
-            for mut connection in server.incoming().flatten() {
-                // The question is small: it comes in one piece.
-                let _ = connection.read(&mut [0; 8_192]);
-                let _ = connection
-                    .write_all(b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            for connection in server.incoming().flatten() {
+                let mut question = BufReader::new(connection);
+                // What is closed before all of it was read is reset, and the answer is lost with it.
+                if read_question(&mut question).is_ok() {
+                    let _ = question
+                        .get_mut()
+                        .write_all(b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                }
             }
         });
         let chain: SharedChain = Arc::new(HttpApi::new(&url, None).unwrap());
         self.reader.ask_instead(chain);
+    }
+
+    /// From now on the chain server takes no more questions about transactions.
+    pub(super) fn limit_histories(&mut self) {
+        self.reader.ask_instead(Arc::new(Refusing(self.chain.clone())));
     }
 
     async fn answer(&self, path: &str) -> (u16, Value) {
@@ -358,15 +434,7 @@ impl Stage {
 
     /// The same key signs a log that does not continue the one before.
     pub(super) fn publish_another_history(&mut self, count: usize) {
-        for entry in std::fs::read_dir(self.folder.path()).unwrap() {
-            let path = entry.unwrap().path();
-            let removed = if path.is_dir() {
-                std::fs::remove_dir_all(&path)
-            } else {
-                std::fs::remove_file(&path)
-            };
-            removed.unwrap();
-        }
+        self.take_away();
         self.receipts.reverse();
         self.publish_all(&key());
         self.publish(count);

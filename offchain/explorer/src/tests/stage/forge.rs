@@ -57,16 +57,30 @@ impl Stage {
     /// The root contract names other code for proxies; a contract of it is deployed, and the root contract changes back. Says
     /// where that contract is.
     pub(in crate::tests) fn deploy_proxy_of_earlier_code(&self) -> Address {
+        self.name_code_to_come();
+        let address = self.deploy_proxy_of_terms(3);
+        self.change_codes(ContractKind::Proxy.code().unwrap());
+        address
+    }
+
+    /// A contract of code that the root contract does not name yet, with terms of the version before today's.
+    pub(in crate::tests) fn deploy_proxy_of_code_to_come(&self) -> Address {
+        self.deploy_proxy_of_terms(1)
+    }
+
+    /// The root contract names that code.
+    pub(in crate::tests) fn name_code_to_come(&self) {
         self.change_codes(Self::other_code());
-        let earlier = Params {
-            params_version: ParamsVersion::new(3),
+    }
+
+    fn deploy_proxy_of_terms(&self, version: u32) -> Address {
+        let terms = Params {
+            params_version: ParamsVersion::new(version),
             proxy_code: Some(Self::other_code()),
             ..params()
         };
-        let init = proxy_state_init(&self.owner, &Self::key(), &self.root, &earlier).unwrap();
-        let address = self.deploy(init.code, init.data);
-        self.change_codes(ContractKind::Proxy.code().unwrap());
-        address
+        let init = proxy_state_init(&self.owner, &Self::key(), &self.root, &terms).unwrap();
+        self.deploy(init.code, init.data)
     }
 
     fn change_codes(&self, proxy_code: Cell) {
