@@ -173,11 +173,16 @@ impl Dialing {
         let (link, events) = Link::dial(made.stream, LinkConfig::default()).await?;
         let entry = address.clone();
         let is_listed = move |root: &RootView| root.data.proxies.get(&seqno).is_some_and(|p| p.clients == entry);
-        let clock = || context.clock.clone();
         let standing = Standing::of_proxy(context.root.clone(), &made.peer, is_listed);
-        let standing = standing.until_certificate(clock(), &made.peer);
-        let wear = Wear::new(clock(), [made.peer.not_after]);
+        let peer = made.peer.clone();
         let connection = ProxyConnection::open(link, events, made.peer, made.session, address, context).await?;
+        // Nothing names certificates of deployed proxies, and when those renew theirs is not known.
+        let (standing, ends) = if connection.version.has_extensions() {
+            (standing.until_certificate(context.clock.clone(), &peer), peer.not_after)
+        } else {
+            (standing, None)
+        };
+        let wear = Wear::new(context.clock.clone(), [ends]);
         tokio::spawn(Arc::clone(&connection).keep_while(standing, wear));
         Ok(connection)
     }

@@ -46,7 +46,7 @@ pub(crate) struct TlsSession {
     /// What is offered on it.
     pub(crate) versions: VersionRange,
     /// Its certificates.
-    pub(crate) wear: Wear,
+    pub(crate) wear: Option<Wear>,
 }
 
 /// Keeps one connection to some proxy, until the worker's own disk fails: a database that met an error of the disk takes
@@ -119,15 +119,14 @@ async fn connect(
     tracing::debug!(address = listed, image = ?peer.image_hash, "connected");
     let entry = listed.to_owned();
     let is_listed = move |root: &RootView| address(root, seqno) == Some(entry.as_str());
-    let mut standing =
-        Standing::of_proxy(worker.root.clone(), &peer, is_listed).until_certificate(worker.clock.clone(), &peer);
+    let mut standing = Standing::of_proxy(worker.root.clone(), &peer, is_listed);
     let wear = Wear::new(worker.clock.clone(), [peer.not_after, Some(identity.expires_at())]);
     let handle = link.0.clone();
     let session = TlsSession {
         identity,
         versions: dialing.trust.versions(VersionRange::OFFERED, session.is_some()),
         binding: session,
-        wear,
+        wear: Some(wear),
     };
     tokio::select! {
         biased;
@@ -169,7 +168,8 @@ pub(crate) async fn serve_link(
         price: root.params.price_per_token,
         desk: Arc::new(Mutex::new(desk)),
         told,
-        wear: session.wear,
+        // Nothing names certificates at deployed proxies, and when those renew theirs is not known.
+        wear: session.wear.filter(|_| proxy.version.has_extensions()),
     };
     Ok(session.serve(events).await?.to_string())
 }

@@ -39,8 +39,8 @@ pub(crate) struct Session {
     pub(crate) desk: Arc<Mutex<SignDesk>>,
     /// What the handshake told the proxy.
     pub(crate) told: Told,
-    /// Its certificates.
-    pub(crate) wear: Wear,
+    /// Its certificates, if anything names them.
+    pub(crate) wear: Option<Wear>,
 }
 
 /// What a proxy was told of this worker last.
@@ -221,11 +221,14 @@ impl Session {
     /// Waits until a certificate of the connection is worn and nothing runs: it is made anew then. When that takes too long, the
     /// proxy is told to send nothing more over it.
     async fn retired(&self, running: Running) -> Result<(), WorkerError> {
-        let worn_out = || self.wear.worn_out(|| lock(&running).is_empty());
+        let Some(wear) = &self.wear else {
+            return std::future::pending().await;
+        };
+        let worn_out = || wear.worn_out(|| lock(&running).is_empty());
         tokio::select! {
             biased;
             () = worn_out() => {}
-            () = self.wear.old() => {
+            () = wear.old() => {
                 let no_more = WorkerPacket::from(EnabledDisabled { disabled: 1 });
                 self.link.send_packet(no_more.encode()).await?;
                 worn_out().await;

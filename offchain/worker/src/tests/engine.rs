@@ -345,7 +345,9 @@ async fn a_deployed_proxy_is_not_told_what_the_model_takes() {
 
 #[tokio::test]
 async fn a_connection_whose_certificates_are_old_takes_no_more_work_and_is_made_anew() {
-    let mut play = Play::begin(2, VersionRange { min: 0, max: 2 }).await;
+    let mut play = Play::begin(2, VersionRange::ACCEPTED).await;
+    let (id, _) = asked(&mut play, true).await.unwrap();
+    play.link.answer(id, encode(&ContextTold)).await.unwrap();
     play.age.advance(22 * 3600);
     let no_more = play.packet().await;
     assert!(
@@ -354,4 +356,12 @@ async fn a_connection_whose_certificates_are_old_takes_no_more_work_and_is_made_
     );
     let ended = tokio::time::timeout(LIMIT, &mut play.serving).await;
     assert!(ended.unwrap().unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_connection_to_a_deployed_proxy_stays_however_old_its_certificates_are() {
+    let mut play = Play::begin(2, VersionRange { min: 0, max: 2 }).await;
+    play.age.advance(48 * 3600);
+    assert_eq!(asked(&mut play, false).await, None);
+    assert!(!play.serving.is_finished());
 }

@@ -141,7 +141,7 @@ impl Play {
                     identity,
                     binding: None,
                     versions: VersionRange::OFFERED,
-                    wear,
+                    wear: Some(wear),
                 };
                 serve_link(&worker, open, session, || {}).await
             }
