@@ -62,9 +62,7 @@ impl Codes {
         let hash = code.repr_hash();
         self.hashes.contains(hash) || ContractKind::Proxy.code_hash().is_ok_and(|ours| ours == *hash)
     }
-}
 
-impl Codes {
     /// Whether nothing can be said of a contract: its code may be one that the root contract named before what is read of it.
     pub(crate) fn is_cut_for(&self, account: &ProxyAccount) -> bool {
         let code = account.account.code.as_ref();

@@ -357,6 +357,9 @@ async fn a_connection_whose_certificates_are_old_is_made_anew_when_nothing_runs(
 async fn a_connection_to_a_deployed_proxy_stays_however_old_its_certificates_are() {
     let mut play = Play::begin(2, VersionRange { min: 0, max: 2 }).await;
     play.age.advance(48 * 3600);
-    assert_eq!(asked(&mut play, false).await, None);
+    // At a newer proxy the first look, after a second, would end it.
+    for _ in 0..3 {
+        assert_eq!(asked(&mut play, false).await, None);
+    }
     assert!(!play.serving.is_finished());
 }
