@@ -62,6 +62,10 @@ enum Step {
     Release {
         at: prop::sample::Index,
     },
+    Narrow {
+        at: prop::sample::Index,
+        used: u64,
+    },
     Charge {
         at: prop::sample::Index,
         worker: u8,
@@ -77,6 +81,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..CLIENTS, 0u64..400).prop_map(|(client, amount)| Step::Reserve { client, amount }),
         1 => any::<prop::sample::Index>().prop_map(|at| Step::Release { at }),
+        2 => (any::<prop::sample::Index>(), 0u64..500).prop_map(|(at, used)| Step::Narrow { at, used }),
         4 => (any::<prop::sample::Index>(), 0..WORKERS, 0u64..500)
             .prop_map(|(at, worker, used)| Step::Charge { at, worker, used }),
         1 => Just(Step::ChargeAgain),
@@ -137,6 +142,14 @@ impl Run {
                 let (id, _) = self.open.remove(at.index(self.open.len()));
                 prop_assert_eq!(self.ledger.release(id), Ok(()));
                 prop_assert_eq!(self.ledger.release(id), Err(LedgerError::ReservationGone));
+            }
+            Step::Narrow { at, used } if !self.open.is_empty() => {
+                let at = at.index(self.open.len());
+                let (id, amount) = self.open[at];
+                prop_assert_eq!(self.ledger.narrow(id, TokenCount::new(used)), Ok(()));
+                self.open[at].1 = amount.min(used);
+                let held: u64 = self.ledger.clients().map(|(_, channel)| channel.reserved().get()).sum();
+                prop_assert_eq!(held, self.open.iter().map(|(_, amount)| amount).sum::<u64>());
             }
             Step::Charge {
                 at,

@@ -159,7 +159,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_reserved_and_charged_in_an_outage_never_exceeds_its_credit(
-            steps in prop::collection::vec((0u8..4, 0u8..2, 0u64..70), 0..80),
+            steps in prop::collection::vec((0u8..5, 0u8..2, 0u64..70), 0..80),
         ) {
             let (mut ledger, limits) = (ledger(), limits(100, 150));
             ledger.begin_outage(limits);
@@ -172,6 +172,10 @@ mod tests {
                     },
                     2 => if let Some((id, _, _)) = open.pop() {
                         ledger.release(id).unwrap();
+                    },
+                    3 => if let Some((id, _, reserved)) = open.last_mut() {
+                        ledger.narrow(*id, TokenCount::new(amount)).unwrap();
+                        *reserved = amount.min(*reserved);
                     },
                     _ => if let Some((id, at, reserved)) = open.pop() {
                         let charge = ledger.prepare(id, &worker(0), TokenCount::new(amount)).unwrap();

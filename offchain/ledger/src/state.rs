@@ -86,7 +86,12 @@ impl Ledger {
             commits,
             ..Self::default()
         };
-        ledger.clients.values_mut().for_each(|client| client.account.restored());
+        ledger.clients.values_mut().for_each(|client| {
+            client.account.restored();
+            // No reservation outlives the daemon that it was made in.
+            client.reserved = TokenCount::ZERO;
+            client.running = 0;
+        });
         ledger.workers.values_mut().for_each(|worker| worker.account.restored());
         ledger
     }
@@ -222,6 +227,27 @@ impl Ledger {
     pub fn release(&mut self, id: ReservationId) -> Result<(), LedgerError> {
         let open = self.reservations.remove(&id).ok_or(LedgerError::ReservationGone)?;
         self.unreserve(&open, TokenCount::ZERO);
+        Ok(())
+    }
+
+    /// Gives back what a reservation holds beyond the `used` tokens that will be charged under it, before the charge itself.
+    pub fn narrow(&mut self, id: ReservationId, used: TokenCount) -> Result<(), LedgerError> {
+        let open = self.reservations.get_mut(&id).ok_or(LedgerError::ReservationGone)?;
+        let unused = open.amount.saturating_sub(used);
+        open.amount = open.amount.min(used);
+        let Some(channel) = self.clients.get_mut(&open.client) else {
+            return Ok(());
+        };
+        channel.reserved = channel.reserved.saturating_sub(unused);
+        if let Some(outage) = &mut self.outage {
+            let price = channel.on_chain.as_ref().map_or(Nanoton::ZERO, |seen| seen.price);
+            let kept = price
+                .checked_mul_tokens(open.amount)
+                .unwrap_or(open.credit)
+                .min(open.credit);
+            outage.give_back(&open.client, open.credit.checked_sub(kept).unwrap_or(Nanoton::ZERO));
+            open.credit = kept;
+        }
         Ok(())
     }
 

@@ -35,6 +35,16 @@ pub(crate) fn amount(
 }
 
 impl Reserved {
+    /// Holds only what will be charged from now on: the rest is free for the client's next request before it hears that this one
+    /// has ended.
+    pub(crate) fn narrow(&self, used: TokenCount) {
+        // Taken already: then there is nothing to give back.
+        let Some(id) = self.id else { return };
+        if let Err(error) = self.books.ledger().narrow(id, used) {
+            tracing::error!(%error, "a reservation cannot be narrowed");
+        }
+    }
+
     /// For [`Books::charge`], which ends it. `None` when it was taken before.
     pub(crate) fn take(mut self) -> Option<ReservationId> {
         self.id.take()

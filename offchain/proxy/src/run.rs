@@ -14,7 +14,7 @@ use cocoon_protocol::proxy::{RunQuery, RunQueryEx};
 use cocoon_receipt::blind_client;
 use tokio::time::{Instant, timeout_at};
 
-pub(crate) use deliver::send_head;
+pub(crate) use deliver::take_head;
 use deliver::{Held, forward_all, last, portion};
 use wind_up::{tell_to_stop, wind_up};
 pub(crate) use work::{Ended, Work};

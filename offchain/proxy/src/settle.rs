@@ -1,6 +1,7 @@
-//! Last phase: the reservation becomes a charge, and the answer ends. Payments, signatures and the receipt follow once the
+//! Last phase: the answer ends, and the reservation becomes a charge. Payments, signatures and the receipt follow once the
 //! charge is durable.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -21,14 +22,14 @@ use crate::client::receipts::{Outgoing, Place};
 use crate::receipt::{Content, Parts, Usage, content, to_wire, usage};
 use crate::request::Request;
 use crate::reserve::Reserved;
-use crate::run::{Ended, Work, send_head};
+use crate::run::{Ended, Work, take_head};
 use crate::signer::SignJob;
 use crate::state::Proxy;
 use crate::stats::End;
 use crate::workers::{Lease, WorkerPeer};
 
-/// Ends an attempt that is not repeated: charges, and sends the end of the answer at once, while what is signed waits for
-/// the disk. What the client still gets is left to the [`Rest`].
+/// Ends an attempt that is not repeated: sends the end of the answer, and charges, while what is signed waits for the disk. What
+/// the client still gets is left to the [`Rest`].
 pub(crate) async fn settle(
     proxy: &Arc<Proxy>,
     client: &Arc<ClientPeer>,
@@ -51,7 +52,7 @@ pub(crate) async fn settle(
     if end == End::Failed && !work.is_begun && usage.used.total == 0 {
         // Nothing was delivered and nothing is charged: there is nothing to write a receipt about.
         drop(reserved);
-        close_answer(client, request, &mut work, &usage).await;
+        closing(client, request, &mut work, &usage).send_rest(client).await;
         let _in_order = client.telling.lock().await;
         let payment = payment(proxy, &client.contract, request.id, 0);
         // The next payment, or the next connection, tells the same.
@@ -60,6 +61,13 @@ pub(crate) async fn settle(
     }
     // Answers may run ahead of their receipts, but only so far. The semaphore is never closed.
     let ahead = Arc::clone(&worker.ahead).acquire_owned().await.ok();
+    let used = TokenCount::new(usage.used.total.min(work.budget.most));
+    reserved.narrow(used);
+    let mut closing = closing(client, request, &mut work, &usage);
+    closing.send_what_fits(client);
+    // The link writes it now, before the charge takes its moment. Nothing is lost if the daemon ends here that would not be lost
+    // before the charge is durable.
+    tokio::task::yield_now().await;
     let content = content(request, &work);
     let parts = Parts {
         proxy,
@@ -71,7 +79,7 @@ pub(crate) async fn settle(
         usage: &usage,
         content: &content,
     };
-    let charged = match charge(&parts, reserved) {
+    let charged = match charge(&parts, reserved, used) {
         Ok(charged) => charged,
         Err(error) => {
             proxy.fail(error);
@@ -102,7 +110,7 @@ pub(crate) async fn settle(
         // The place among the worker's answers that are ahead of their receipts: free now, however slowly clients read.
         drop(ahead);
     });
-    close_answer(client, request, &mut work, &usage).await;
+    closing.send_rest(client).await;
     let rest = Rest {
         request_id: request.id,
         worked,
@@ -208,10 +216,9 @@ struct Charged {
 }
 
 /// One step under the ledger's lock; see [`crate::books::Books::charge`].
-fn charge(parts: &Parts<'_>, reserved: Reserved) -> Result<Charged, crate::error::ProxyError> {
+fn charge(parts: &Parts<'_>, reserved: Reserved, used: TokenCount) -> Result<Charged, crate::error::ProxyError> {
     let worker = parts.worker;
     let reservation = reserved.take().ok_or(cocoon_ledger::LedgerError::ReservationGone)?;
-    let used = TokenCount::new(parts.usage.used.total.min(parts.work.budget.most));
     let (reply, signature) = oneshot::channel();
     // A worker signs only what it reported itself.
     let asks_worker = parts.work.report.is_some() && worker.version.has_extensions() && !worker.is_gone();
@@ -242,8 +249,38 @@ fn charge(parts: &Parts<'_>, reserved: Reserved) -> Result<Charged, crate::error
     })
 }
 
-/// Sends what is still to be sent of the answer: its last part, or the failure.
-async fn close_answer(client: &ClientPeer, request: &Request, work: &mut Work, usage: &Usage) {
+/// What is still to be sent of an answer, encoded: its last part with the head before it, or the failure.
+#[derive(Default)]
+struct Closing(VecDeque<Bytes>);
+
+impl Closing {
+    fn push(&mut self, client: &ClientPeer, answer: &Answer) {
+        self.0.push_back(answer.to_client(client.version).encode());
+    }
+
+    /// Queues as much as there is room for, without waiting for a client that reads slowly.
+    fn send_what_fits(&mut self, client: &ClientPeer) {
+        while let Some(message) = self.0.pop_front() {
+            match client.link.send_packet_now(message) {
+                Ok(None) => {}
+                Ok(Some(message)) => return self.0.push_front(message),
+                // A client that has gone learns of it by its receipts' gap.
+                Err(_) => return self.0.clear(),
+            }
+        }
+    }
+
+    /// Sends the rest.
+    async fn send_rest(self, client: &ClientPeer) {
+        for message in self.0 {
+            if client.link.send_packet(message).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn closing(client: &ClientPeer, request: &Request, work: &mut Work, usage: &Usage) -> Closing {
     let worker_info = work.final_info.take().unwrap_or_default();
     let final_info = Some(FinalInfo {
         tokens: to_wire(&usage.used),
@@ -255,28 +292,33 @@ async fn close_answer(client: &ClientPeer, request: &Request, work: &mut Work, u
         }),
         worker_times: worker_info.worker_times,
     });
-    let answer = match (work.failure(), work.last.take()) {
+    let mut closing = Closing::default();
+    match (work.failure(), work.last.take()) {
         (Some(failure), _) => {
             let code = failure.code.for_version(client.version);
-            Answer {
-                final_info,
-                ..Answer::error(request.id, code, failure.message, work.is_begun)
-            }
+            let failed = Answer::error(request.id, code, failure.message, work.is_begun);
+            closing.push(client, &Answer { final_info, ..failed });
         }
         (None, Some(last)) => {
-            if matches!(last.body, AnswerBody::Part(_)) && !send_head(client, request, work).await {
-                return;
+            if matches!(last.body, AnswerBody::Part(_))
+                && let Some(head) = take_head(request, work)
+            {
+                closing.push(client, &head);
             }
-            Answer {
-                request_id: request.id,
-                body: last.body,
-                final_info,
-            }
+            let body = last.body;
+            let request_id = request.id;
+            closing.push(
+                client,
+                &Answer {
+                    request_id,
+                    body,
+                    final_info,
+                },
+            );
         }
-        (None, None) => return,
-    };
-    // A client that has gone learns of it by its receipts' gap.
-    let _ = client.send(&answer).await;
+        (None, None) => {}
+    }
+    closing
 }
 
 /// Tells a client what a request cost, and where its contract stands now.

@@ -26,9 +26,20 @@ pub const MAX_UNWRITTEN_BYTES: usize = 1 << 20;
 /// reading is not kept waiting.
 pub const MAX_WRITE_BURST: usize = 64;
 
-/// Least time between the beginnings of two bursts of what is made durable together. With a request each millisecond half of
-/// the syncs are left out, and with many nearly all; receipts come so much later, and no answer does.
-pub const SYNC_PAUSE: Duration = Duration::from_millis(3);
+/// Time since the last write within which the next one first lets others send: what follows many answers at once is one write,
+/// and a message that comes alone does not wait.
+pub const GATHER_AFTER_WRITE: Duration = Duration::from_micros(100);
+
+/// Least time between the beginnings of two bursts of what is made durable together. With a request each millisecond nine of ten
+/// syncs are left out, and what follows an answer comes in bursts, not between those that wait; receipts come so much later,
+/// and no answer does.
+pub const SYNC_PAUSE: Duration = Duration::from_millis(10);
+
+/// The same after a large burst: many share a sync then anyway, and answers may only be some hundred ahead of their receipts.
+pub const LARGE_SYNC_PAUSE: Duration = Duration::from_millis(3);
+
+/// Jobs from which on a burst is a large one: more than one connection makes that waits for each of its answers.
+pub const LARGE_BURST: usize = 48;
 
 /// RPCs of ours without an answer. A node keeps below ten; more means a peer that answers nothing.
 pub const MAX_PENDING_QUERIES: usize = 1024;

@@ -1,38 +1,43 @@
 //! A pause between two bursts of what is made durable together.
 //!
 //! A sync of the disk, and what it wakes, cost the same whatever it makes durable. Whoever has little to keep does not wait at all;
-//! whoever has much gathers for a moment, so that many share one sync. Answers to requests do not wait for it.
+//! whoever has much gathers for a moment, so that many share one sync and answers have the processors meanwhile. Answers to
+//! requests do not wait for it.
 
 use tokio::sync::mpsc::{Receiver, UnboundedReceiver};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Duration, Instant, sleep_until};
 
-use crate::limits::SYNC_PAUSE;
+use crate::limits::{LARGE_BURST, LARGE_SYNC_PAUSE, SYNC_PAUSE};
 
-/// When the last burst began.
+/// When the next burst may begin.
 #[derive(Debug, Default)]
 pub struct Pace(Option<Instant>);
 
 impl Pace {
-    /// Waits until the last burst began long enough ago, and begins another one.
-    async fn wait(&mut self) {
-        if let Some(last) = self.0 {
-            sleep_until(last + SYNC_PAUSE).await;
-        }
-        self.0 = Some(Instant::now());
-    }
-
     /// The next burst of at most `limit`, at its time; empty when nobody can send any more.
     pub async fn burst<T>(&mut self, jobs: &mut impl Jobs<T>, limit: usize) -> Vec<T> {
         let mut burst = Vec::new();
-        if jobs.some(&mut burst, limit).await > 0 {
-            self.wait().await;
+        if jobs.some(&mut burst, limit).await > 0
+            && let Some(next) = self.0
+        {
+            sleep_until(next).await;
         }
         while burst.len() < limit
             && let Some(job) = jobs.one()
         {
             burst.push(job);
         }
+        self.0 = Some(Instant::now() + pause_after(burst.len()));
         burst
+    }
+}
+
+/// Time from the beginning of a burst of so many to that of the next one.
+fn pause_after(jobs: usize) -> Duration {
+    if jobs < LARGE_BURST {
+        SYNC_PAUSE
+    } else {
+        LARGE_SYNC_PAUSE
     }
 }
 
@@ -68,7 +73,7 @@ impl<T: Send> Jobs<T> for UnboundedReceiver<T> {
 #[cfg(test)]
 mod tests {
     use tokio::sync::mpsc;
-    use tokio::time::{Duration, sleep};
+    use tokio::time::sleep;
 
     use super::*;
 
@@ -114,6 +119,20 @@ mod tests {
             lengths.push(burst.len());
         }
         assert_eq!(lengths, [16, 16, 8]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_burst_is_followed_sooner() {
+        let (sender, mut jobs) = mpsc::unbounded_channel();
+        let mut pace = Pace::default();
+        for (jobs_of_it, pause) in [(LARGE_BURST - 1, SYNC_PAUSE), (LARGE_BURST, LARGE_SYNC_PAUSE)] {
+            (0..jobs_of_it).for_each(|job| sender.send(job).unwrap());
+            pace.burst(&mut jobs, LARGE_BURST).await;
+            let begun = Instant::now();
+            sender.send(0).unwrap();
+            assert_eq!(pace.burst(&mut jobs, LARGE_BURST).await, [0]);
+            assert_eq!(begun.elapsed(), pause);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,11 +8,11 @@ use cocoon_receipt::{ReceiptId, SignedReceipt};
 
 use crate::disk::{Disk, Reading, RealDisk};
 use crate::error::StoreError;
-use crate::record::{CHECK_BYTES, HEADER_BYTES, Header, LogRecord, MAGIC};
+use crate::record::{CHECK_BYTES, HEADER_BYTES, Header, LogRecord, MAGIC, NewRecord};
 
 /// One record with its place.
 #[derive(Debug, Clone)]
-pub struct LogEntry {
+pub struct LogEntry<R = LogRecord> {
     /// Number of the record, from 0.
     pub index: u64,
     /// Where it starts in the file.
@@ -20,7 +20,18 @@ pub struct LogEntry {
     /// Where the next one starts.
     pub end: u64,
     /// What it holds.
-    pub record: LogRecord,
+    pub record: R,
+}
+
+impl From<LogEntry<NewRecord>> for LogEntry {
+    fn from(entry: LogEntry<NewRecord>) -> Self {
+        Self {
+            index: entry.index,
+            offset: entry.offset,
+            end: entry.end,
+            record: entry.record.into(),
+        }
+    }
 }
 
 /// Iterates over the records of a log. A record that is still being written ends the iteration; damage is an error that
@@ -96,7 +107,12 @@ impl LogReader {
         self.state == State::Torn
     }
 
-    fn read_entry(&mut self) -> Result<Option<LogEntry>, StoreError> {
+    /// The same records with their cells, for whoever needs names or bytes of receipts again.
+    pub fn built(mut self) -> impl Iterator<Item = Result<LogEntry<NewRecord>, StoreError>> {
+        std::iter::from_fn(move || self.next_built())
+    }
+
+    fn read_entry(&mut self) -> Result<Option<LogEntry<NewRecord>>, StoreError> {
         let mut head = [0; HEADER_BYTES];
         let read = read_up_to(&mut self.file, &mut head).map_err(io("read", &self.path))?;
         if read == 0 {
@@ -124,7 +140,7 @@ impl LogReader {
         }
         let (payload, check) = body.split_at(header.length);
         let record = header
-            .record(payload, check)
+            .built(payload, check)
             .map_err(|reason| self.damaged(header.id, reason))?;
         let (index, offset) = (self.next_index, self.offset);
         self.next_index += 1;
@@ -135,6 +151,17 @@ impl LogReader {
             end: self.offset,
             record,
         }))
+    }
+
+    fn next_built(&mut self) -> Option<Result<LogEntry<NewRecord>, StoreError>> {
+        if self.state != State::Reading {
+            return None;
+        }
+        let entry = self.read_entry();
+        if entry.is_err() {
+            self.state = State::Ended;
+        }
+        entry.transpose()
     }
 
     fn rest_is_zero(&mut self) -> Result<bool, StoreError> {
@@ -165,14 +192,7 @@ impl Iterator for LogReader {
     type Item = Result<LogEntry, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.state != State::Reading {
-            return None;
-        }
-        let entry = self.read_entry();
-        if entry.is_err() {
-            self.state = State::Ended;
-        }
-        entry.transpose()
+        self.next_built().map(|entry| entry.map(LogEntry::from))
     }
 }
 

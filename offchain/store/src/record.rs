@@ -45,7 +45,7 @@ impl LogRecord {
     }
 }
 
-/// A record that is to be written.
+/// A record with its cells: one that is to be written, or was read.
 #[derive(Debug, Clone)]
 pub enum NewRecord {
     /// A receipt, with the worker's signature if it was there in time.
@@ -74,6 +74,15 @@ impl From<LogRecord> for NewRecord {
         match record {
             LogRecord::Receipt(receipt) => Self::Receipt(Arc::new(receipt.into())),
             LogRecord::WorkerSignature(id, signature) => Self::WorkerSignature(id, signature),
+        }
+    }
+}
+
+impl From<NewRecord> for LogRecord {
+    fn from(record: NewRecord) -> Self {
+        match record {
+            NewRecord::Receipt(receipt) => Self::Receipt(Arc::unwrap_or_clone(receipt).into()),
+            NewRecord::WorkerSignature(id, signature) => Self::WorkerSignature(id, signature),
         }
     }
 }
@@ -123,14 +132,19 @@ impl Header {
 
     /// The record, from the payload with its check.
     pub(crate) fn record(&self, payload: &[u8], check: &[u8]) -> Result<LogRecord, String> {
+        self.built(payload, check).map(LogRecord::from)
+    }
+
+    /// The same with its cells.
+    pub(crate) fn built(&self, payload: &[u8], check: &[u8]) -> Result<NewRecord, String> {
         if checksum(&[&self.checked, payload]) != check {
             return Err("checksum differs".into());
         }
         match self.kind {
             KIND_RECEIPT => {
-                let receipt = SignedReceipt::from_boc(payload).map_err(|error| error.to_string())?;
+                let receipt = BuiltReceipt::from_boc(payload).map_err(|error| error.to_string())?;
                 if receipt.id() == self.id {
-                    Ok(LogRecord::Receipt(receipt))
+                    Ok(NewRecord::Receipt(Arc::new(receipt)))
                 } else {
                     Err(format!("holds receipt {}", receipt.id()))
                 }
@@ -139,7 +153,7 @@ impl Header {
                 let signature = payload
                     .try_into()
                     .map_err(|_| "signature of a wrong length".to_owned())?;
-                Ok(LogRecord::WorkerSignature(self.id, Signature(signature)))
+                Ok(NewRecord::WorkerSignature(self.id, Signature(signature)))
             }
             other => Err(format!("unknown kind {other}")),
         }

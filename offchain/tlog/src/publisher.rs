@@ -7,7 +7,7 @@ use cocoon_bindings::ton::HashBytes;
 use cocoon_bindings::units::PublicKey;
 use cocoon_receipt::limits::MAX_CELLS;
 use cocoon_receipt::log::{Checkpoint, TileWriter};
-use cocoon_receipt::{ReceiptId, Signature, SignedReceipt};
+use cocoon_receipt::{BuiltReceipt, ReceiptId, Signature, SignedReceipt};
 use ed25519_dalek::SigningKey;
 
 use crate::description::Description;
@@ -100,14 +100,16 @@ impl Publisher {
 
     /// Adds the next receipt.
     pub fn add(&mut self, receipt: &SignedReceipt) -> Result<(), TlogError> {
+        self.add_built(&receipt.clone().into())
+    }
+
+    /// Adds the next receipt, whose cells are at hand.
+    pub fn add_built(&mut self, receipt: &BuiltReceipt) -> Result<(), TlogError> {
         let (index, id) = (self.size(), receipt.id());
-        let bare = SignedReceipt {
-            worker_signature: None,
-            ..receipt.clone()
-        };
+        let worker_signature = receipt.signed().worker_signature;
         self.has_changes = true;
-        self.writer.push(id, bare.to_boc(), receipt.worker_signature)?;
-        if receipt.worker_signature.is_none() {
+        self.writer.push(id, receipt.to_boc_with(None), worker_signature)?;
+        if worker_signature.is_none() {
             self.await_signature(index, id);
         }
         Ok(())

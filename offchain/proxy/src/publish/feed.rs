@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use cocoon_bindings::checkpoint::SignedCheckpoint;
 use cocoon_bindings::ton::HashBytes;
 use cocoon_ledger::LedgerError;
-use cocoon_receipt::SignedReceipt;
+use cocoon_receipt::BuiltReceipt;
 use cocoon_receipt::tree::{Frontier, leaf_hash};
-use cocoon_store::{EvidenceFolder, LogReader, LogRecord, SharedDisk};
+use cocoon_store::{EvidenceFolder, LogReader, NewRecord, SharedDisk};
 use cocoon_tlog::{DiskFolder, Mark, Publisher, TlogError};
 use ed25519_dalek::SigningKey;
 
@@ -99,18 +99,19 @@ impl Feed {
     /// Whether the last receipt that was published stands where the mark says, and behind it only workers' signatures up to where
     /// the mark says that a record begins.
     fn fits(&self, mark: &Mark) -> bool {
-        let Ok(mut reader) = LogReader::open_at(self.disk.as_ref(), &self.receipts, mark.last_offset, 0) else {
+        let Ok(reader) = LogReader::open_at(self.disk.as_ref(), &self.receipts, mark.last_offset, 0) else {
             return false;
         };
+        let mut reader = reader.built();
         let Some(Ok(entry)) = reader.next() else { return false };
         let is_last = match entry.record {
-            LogRecord::Receipt(receipt) => self.publisher.last().is_ok_and(|last| last == Some(receipt.id())),
-            LogRecord::WorkerSignature(..) => false,
+            NewRecord::Receipt(receipt) => self.publisher.last().is_ok_and(|last| last == Some(receipt.id())),
+            NewRecord::WorkerSignature(..) => false,
         };
         let mut end = entry.end;
         while end < mark.offset {
             match reader.next() {
-                Some(Ok(entry)) if matches!(entry.record, LogRecord::WorkerSignature(..)) => end = entry.end,
+                Some(Ok(entry)) if matches!(entry.record, NewRecord::WorkerSignature(..)) => end = entry.end,
                 _ => return false,
             }
         }
@@ -121,8 +122,9 @@ impl Feed {
     pub(super) fn check(&self, tree: &Frontier) -> Result<(), ProxyError> {
         let mut tiles = self.publisher.tiles().clone();
         if tiles.size() < tree.size() {
-            for entry in LogReader::open_at(self.disk.as_ref(), &self.receipts, self.next.offset, self.next.record)? {
-                if let LogRecord::Receipt(receipt) = entry?.record {
+            let reader = LogReader::open_at(self.disk.as_ref(), &self.receipts, self.next.offset, self.next.record)?;
+            for entry in reader.built() {
+                if let NewRecord::Receipt(receipt) = entry?.record {
                     tiles.push(leaf_hash(receipt.id().0.as_slice()));
                     if tiles.size() == tree.size() {
                         break;
@@ -151,14 +153,14 @@ impl Feed {
         let size = self.publisher.size();
         let mut tree = Frontier::default();
         if size > 0 {
-            for entry in LogReader::open_on(self.disk.as_ref(), &self.receipts)? {
+            for entry in LogReader::open_on(self.disk.as_ref(), &self.receipts)?.built() {
                 let entry = entry?;
                 match entry.record {
-                    LogRecord::Receipt(receipt) => {
+                    NewRecord::Receipt(receipt) => {
                         tree.push(leaf_hash(receipt.id().0.as_slice()));
                         self.next.last_offset = entry.offset;
                     }
-                    LogRecord::WorkerSignature(id, signature) => self.publisher.add_signature(&id, signature)?,
+                    NewRecord::WorkerSignature(id, signature) => self.publisher.add_signature(&id, signature)?,
                 }
                 (self.next.offset, self.next.record) = (entry.end, entry.index + 1);
                 if tree.size() == size {
@@ -218,27 +220,25 @@ impl Feed {
     /// Takes over receipts up to `size`, and the signatures that stand behind them.
     fn read_to(&mut self, size: u64) -> Result<(), ProxyError> {
         let Next { offset, record, .. } = self.next;
-        for entry in LogReader::open_at(self.disk.as_ref(), &self.receipts, offset, record)? {
+        for entry in LogReader::open_at(self.disk.as_ref(), &self.receipts, offset, record)?.built() {
             let entry = entry?;
             match entry.record {
-                LogRecord::Receipt(_) if self.publisher.size() == size => break,
-                LogRecord::Receipt(receipt) => {
+                NewRecord::Receipt(_) if self.publisher.size() == size => break,
+                NewRecord::Receipt(receipt) => {
                     self.take_evidence(&receipt)?;
-                    self.publisher.add(&receipt)?;
+                    self.publisher.add_built(&receipt)?;
                     self.next.last_offset = entry.offset;
                 }
-                LogRecord::WorkerSignature(id, signature) => self.publisher.add_signature(&id, signature)?,
+                NewRecord::WorkerSignature(id, signature) => self.publisher.add_signature(&id, signature)?,
             }
             (self.next.offset, self.next.record) = (entry.end, entry.index + 1);
         }
         Ok(())
     }
 
-    fn take_evidence(&mut self, receipt: &SignedReceipt) -> Result<(), ProxyError> {
-        for hash in [
-            receipt.receipt.proxy_evidence,
-            receipt.receipt.statement.worker_evidence,
-        ] {
+    fn take_evidence(&mut self, built: &BuiltReceipt) -> Result<(), ProxyError> {
+        let receipt = &built.signed().receipt;
+        for hash in [receipt.proxy_evidence, receipt.statement.worker_evidence] {
             if self.seen_evidence.contains(&hash) {
                 continue;
             }

@@ -146,16 +146,22 @@ pub(super) fn note_part(work: &mut Work, part: &Bytes) {
 }
 
 /// Sends the head if it was not sent yet.
-pub(crate) async fn send_head(client: &ClientPeer, request: &Request, work: &mut Work) -> bool {
-    let Some(head) = work.head.take() else { return true };
+async fn send_head(client: &ClientPeer, request: &Request, work: &mut Work) -> bool {
+    match take_head(request, work) {
+        Some(head) => client.send(&head).await,
+        None => true,
+    }
+}
+
+/// The head if it was not sent yet: whoever takes it sends it.
+pub(crate) fn take_head(request: &Request, work: &mut Work) -> Option<Answer> {
+    let head = work.head.take()?;
     work.is_begun = true;
-    client
-        .send(&Answer {
-            request_id: request.id,
-            body: AnswerBody::Head(head),
-            final_info: None,
-        })
-        .await
+    Some(Answer {
+        request_id: request.id,
+        body: AnswerBody::Head(head),
+        final_info: None,
+    })
 }
 
 /// Takes the worker's last message.

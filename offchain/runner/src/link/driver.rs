@@ -14,6 +14,7 @@ use futures_util::FutureExt as _;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::handle::{Command, Ended};
@@ -172,6 +173,10 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Driver<S> {
                 Step::Read(Err(error)) | Step::Written(Err(error)) => return Err(socket(error)),
                 Step::Command(Some(command)) => {
                     self.obey(command)?;
+                    if self.written_at.elapsed() < limits::GATHER_AFTER_WRITE {
+                        // Whoever else is about to send goes first.
+                        yield_now().await;
+                    }
                     self.obey_waiting()?;
                 }
             }

@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -94,6 +95,14 @@ impl LinkHandle {
         self.send(Command::Packet(data)).await
     }
 
+    /// Queues a one-way message if there is room for it now; gives it back if there is none.
+    pub fn send_packet_now(&self, data: impl Into<Bytes>) -> Result<Option<Bytes>, LinkError> {
+        match self.send_now(Command::Packet(checked(data.into())?))? {
+            Some(Command::Packet(data)) => Ok(Some(data)),
+            _ => Ok(None),
+        }
+    }
+
     /// Answers an RPC of the peer.
     pub async fn answer(&self, id: i64, data: impl Into<Bytes>) -> Result<(), LinkError> {
         let data = checked(data.into())?;
@@ -130,10 +139,27 @@ impl LinkHandle {
     }
 
     async fn send(&self, command: Command) -> Result<(), LinkError> {
+        // Mostly there is room, and nothing to wait for.
+        let command = match self.send_now(command)? {
+            None => return Ok(()),
+            Some(command) => command,
+        };
         tokio::select! {
             biased;
             () = self.ended.token.cancelled() => Err(self.ended.error()),
             sent = self.commands.send(command) => sent.map_err(|_| self.ended.error()),
+        }
+    }
+
+    /// Gives back what there is no room for. Nothing overtakes those who wait for room.
+    fn send_now(&self, command: Command) -> Result<Option<Command>, LinkError> {
+        if self.is_closed() {
+            return Err(self.ended.error());
+        }
+        match self.commands.try_send(command) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(command)) => Ok(Some(command)),
+            Err(TrySendError::Closed(_)) => Err(self.ended.error()),
         }
     }
 }
