@@ -206,6 +206,29 @@ async fn refusals_name_their_reason_in_the_codes_of_the_clients_version() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_the_end_of_an_answer_may_spend_what_it_did_not_cost() {
+    let network = network().await;
+    network.add_client(address(6), Nanoton::from_ton(2));
+    let (proxy, _stop) = network.start().await;
+    Worker::connect(&network, proxy.workers, address(4), Act::Answer).await;
+    let mut client = Client::connect(&network, proxy.clients, address(6)).await;
+    // Halved until it fits: two of that size do not fit at once.
+    let (mut id, mut tokens) = (1, 1 << 30);
+    loop {
+        client.send(id, MODEL, tokens).await;
+        let Some(refusal) = client.answered_only(id).await else {
+            break;
+        };
+        assert!(refusal.starts_with("client balance is too low"), "{refusal}");
+        (id, tokens) = (id + 1, tokens / 2);
+    }
+    for id in id + 1..=200 {
+        client.send(id, MODEL, tokens).await;
+        assert_eq!(client.answered_only(id).await, None, "request {id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn peers_of_version_two_are_served_without_receipts_but_with_the_same_charge() {
     let network = network().await;
     let (proxy, stop) = network.start().await;

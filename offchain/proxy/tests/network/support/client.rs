@@ -261,14 +261,18 @@ impl Client {
         }
     }
 
-    /// Reads a request's answer to its last message; payments and receipts of others are passed over.
-    pub(crate) async fn answered_only(&mut self, id: u8) {
+    /// Reads a request's answer to its last message; payments and receipts of others are passed over. Gives the error's message, if
+    /// it is one.
+    pub(crate) async fn answered_only(&mut self, id: u8) -> Option<String> {
         loop {
             if let Ok(answer) = Answer::from_proxy(self.next().await)
                 && answer.request_id == [id; 32]
                 && answer.is_last()
             {
-                return;
+                return match answer.body {
+                    AnswerBody::Error { message, .. } => Some(message),
+                    AnswerBody::Head(_) | AnswerBody::Part(_) => None,
+                };
             }
         }
     }
