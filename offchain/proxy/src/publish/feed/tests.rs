@@ -5,8 +5,9 @@ use std::path::Path;
 use cocoon_bindings::tokens::TokensUsed;
 use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::{Coefficient, ModelHash, ParamsVersion};
-use cocoon_receipt::{ChannelLink, FinishReason, Receipt, Timing, WorkStatement};
-use cocoon_store::{RealDisk, ReceiptLog};
+use cocoon_receipt::{ChannelLink, FinishReason, Receipt, SignedReceipt, Timing, WorkStatement};
+
+use cocoon_store::{LogRecord, RealDisk, ReceiptLog};
 
 use super::*;
 
