@@ -6,7 +6,6 @@ use cocoon_bindings::tokens::TokensUsed;
 use cocoon_bindings::ton::Address;
 use cocoon_bindings::units::{Coefficient, ModelHash, ParamsVersion};
 use cocoon_receipt::{ChannelLink, FinishReason, Receipt, SignedReceipt, Timing, WorkStatement};
-
 use cocoon_store::{LogRecord, RealDisk, ReceiptLog};
 
 use super::*;
