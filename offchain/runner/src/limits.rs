@@ -26,10 +26,6 @@ pub const MAX_UNWRITTEN_BYTES: usize = 1 << 20;
 /// reading is not kept waiting.
 pub const MAX_WRITE_BURST: usize = 64;
 
-/// Time since the last write within which the next one first lets others send: what follows many answers at once is one write,
-/// and a message that comes alone does not wait.
-pub const GATHER_AFTER_WRITE: Duration = Duration::from_micros(100);
-
 /// Least time between the beginnings of two bursts of what is made durable together. With a request each millisecond nine of ten
 /// syncs are left out, and what follows an answer comes in bursts, not between those that wait; receipts come so much later,
 /// and no answer does.

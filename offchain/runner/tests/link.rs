@@ -2,13 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+use std::io::Result;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use cocoon_protocol::limits::MAX_FRAME_BYTES;
 use cocoon_runner::link::{CloseReason, Link, LinkConfig, LinkError, LinkEvent, LinkHandle, OpenLink};
 use cocoon_runner::standing::Revoked;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf, duplex};
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -217,6 +222,82 @@ async fn a_slow_reader_holds_its_sender_back_and_loses_nothing() {
         assert!(matches!(events.recv().await, Some(LinkEvent::Packet(data)) if data == piece));
     }
     sender.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_there_is_no_room_for_now_comes_back_and_overtakes_nothing() {
+    let config = LinkConfig {
+        command_queue: 2,
+        ..LinkConfig::default()
+    };
+    let ((client, _keep), (_server, mut events)) = pair_over(duplex(1 << 16), config).await;
+    // Nothing else runs in between: the queue is not emptied.
+    assert_eq!(client.send_packet_now(&b"1"[..]), Ok(None));
+    assert_eq!(client.send_packet_now(&b"2"[..]), Ok(None));
+    let back = client.send_packet_now(&b"3"[..]).unwrap().unwrap();
+    client.send_packet(back).await.unwrap();
+    for expected in [b"1", b"2", b"3"] {
+        assert!(matches!(events.recv().await, Some(LinkEvent::Packet(data)) if data == expected[..]));
+    }
+    client.close().await;
+    client.closed().await;
+    assert!(matches!(client.send_packet_now(&b"4"[..]), Err(LinkError::Closed(_))));
+}
+
+/// Counts what is written at once.
+struct Counted {
+    pipe: DuplexStream,
+    writes: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.pipe).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.pipe).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.pipe).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.pipe).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_several_tasks_send_in_turn_is_one_write() {
+    let (pipe, far) = duplex(1 << 16);
+    let writes = Arc::new(AtomicUsize::new(0));
+    let near = Counted {
+        pipe,
+        writes: Arc::clone(&writes),
+    };
+    let (dialed, accepted) = tokio::join!(
+        Link::dial(near, LinkConfig::default()),
+        Link::accept(far, LinkConfig::default())
+    );
+    let (client, _keep) = dialed.unwrap();
+    let (_server, mut events) = accepted.unwrap();
+    let before = writes.load(Ordering::Relaxed);
+    let (first, second) = (client.clone(), client.clone());
+    // The second one has its turn after the link, which the first one wakes.
+    let sending = tokio::spawn(async move {
+        first.send_packet(&b"1"[..]).await.unwrap();
+        let after = tokio::spawn(async move { second.send_packet(&b"2"[..]).await.unwrap() });
+        after.await.unwrap();
+    });
+    sending.await.unwrap();
+    for expected in [b"1", b"2"] {
+        assert!(matches!(events.recv().await, Some(LinkEvent::Packet(data)) if data == expected[..]));
+    }
+    assert_eq!(writes.load(Ordering::Relaxed) - before, 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -173,10 +173,8 @@ impl<S: AsyncRead + AsyncWrite + Send + 'static> Driver<S> {
                 Step::Read(Err(error)) | Step::Written(Err(error)) => return Err(socket(error)),
                 Step::Command(Some(command)) => {
                     self.obey(command)?;
-                    if self.written_at.elapsed() < limits::GATHER_AFTER_WRITE {
-                        // Whoever else is about to send goes first.
-                        yield_now().await;
-                    }
+                    // Whoever else is about to send goes first: what a burst of tasks sends is one write.
+                    yield_now().await;
                     self.obey_waiting()?;
                 }
             }
